@@ -1,0 +1,44 @@
+# Every target sets up what it needs in a fresh clone: a virtual environment in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell git ls-files --cached --others --exclude-standard '*.py')
+CODE := topformer export benchmarks tests
+
+.PHONY: demo test check format clean
+
+demo: $(VENV)/installed
+	$(BIN)/topformer export --size tiny --target xnnpack --target onnx --out out/demo
+	$(BIN)/topformer predict topformer/pictures/china.png \
+	  --model out/demo/topformer-tiny-448x448-xnnpack.pte --out out/demo/executorch
+	$(BIN)/topformer predict topformer/pictures/china.png \
+	  --model out/demo/topformer-tiny-448x448-onnx.onnx --out out/demo/onnxruntime
+	$(BIN)/topformer bench --mode quick --threads 1 --plot out/demo/latency.png \
+	  --model out/demo/topformer-tiny-448x448-xnnpack.pte \
+	  --model out/demo/topformer-tiny-448x448-onnx.onnx
+	@echo
+	@echo "Look at:"
+	@ls -1 out/demo/*.pte out/demo/*.onnx out/demo/*.json out/demo/*.png out/demo/*/*.png
+
+test: $(VENV)/installed
+	$(BIN)/pytest
+
+check: $(VENV)/installed
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/basedpyright
+	$(BIN)/pytest -q tests/test_layers.py tests/test_packaging.py
+
+format: $(VENV)/installed
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+# A strict editable install, because only that shows a type checker that export/ and benchmarks/ are
+# topformer.export and topformer.benchmarks. It links file by file, so a new file means installing.
+$(VENV)/installed: pyproject.toml $(SOURCES)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]' --config-settings editable_mode=strict
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist out *.egg-info .pytest_cache .hypothesis .ruff_cache

@@ -1,0 +1,30 @@
+"""TopFormer for phones: train or load it, export it, prove it, measure it.
+
+The names below are imported when first used, so that `import topformer` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from topformer.labels import upsample_labels
+    from topformer.model import create_model
+    from topformer.runtimes import open_model
+    from topformer.weights import load_model
+
+__version__ = "0.1.0"
+
+__all__ = ["__version__", "create_model", "load_model", "open_model", "upsample_labels"]
+
+_HOMES = {
+    "create_model": "topformer.model",
+    "load_model": "topformer.weights",
+    "open_model": "topformer.runtimes",
+    "upsample_labels": "topformer.labels",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

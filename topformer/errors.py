@@ -1,0 +1,27 @@
+"""Errors that a person can act on: what happened, why, and what to do next."""
+
+
+class TopformerError(Exception):
+    """A job that failed. The command line prints it and exits with `exit_code`."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, why: str = "", next_step: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        parts = [self.what]
+        if self.why:
+            parts.append(f"Why: {self.why}")
+        if self.next_step:
+            parts.append(f"Next: {self.next_step}")
+        return "\n".join(parts)
+
+
+class UsageError(TopformerError):
+    """The request itself is wrong: an unknown name, an impossible size."""
+
+    exit_code = 2
