@@ -1,0 +1,34 @@
+"""What several test files share: the golden checkpoint, and exports that take long to make."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+GOLDEN = Path(__file__).parent / "golden"
+sys.path.insert(0, str(GOLDEN))
+
+
+@pytest.fixture(scope="session")
+def golden_path() -> Path:
+    return GOLDEN / "topformer_t.pt"
+
+
+@pytest.fixture(scope="session")
+def golden(golden_path) -> dict[str, Any]:
+    return torch.load(golden_path, weights_only=True)
+
+
+@pytest.fixture(scope="session")
+def exported_tiny(tmp_path_factory, golden_path):
+    """Export the golden Tiny to both targets at 448x448, once for the whole run."""
+    from topformer.export import export_model
+
+    return export_model(
+        weights=str(golden_path),
+        targets=["xnnpack", "onnx"],
+        image_size=(448, 448),
+        out_dir=tmp_path_factory.mktemp("exported"),
+    )
