@@ -1,0 +1,296 @@
+"""The manifest: the one description that travels with every exported file.
+
+`NAME.pte` or `NAME.onnx` is never alone: `NAME.json` beside it says all that is needed to use it.
+Everything that runs a model takes sizes, normalisation, class names and palette from there.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from topformer.errors import TopformerError
+from topformer.files import read_bytes, sha256_file
+
+MANIFEST_LIMIT_BYTES = 16 * 2**20
+
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+ShortText = Annotated[str, msgspec.Meta(max_length=1000)]
+Side = Annotated[int, msgspec.Meta(ge=1, le=16384)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Channel = Annotated[int, msgspec.Meta(ge=0, le=255)]
+# Label maps are stored in 8 or 16 bits.
+ClassCount = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Level = Literal["float32", "fused", "file"]
+ChannelTriple = tuple[float, float, float]
+
+
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of all that is written as JSON: validated on the way in, unknown fields refused."""
+
+
+class WeightsInfo(Document, kw_only=True):
+    """Where the numbers in the model come from."""
+
+    name: ShortText
+    # Of the checkpoint file; of the drawn tensors when the weights are random.
+    sha256: Sha256
+    licence: ShortText
+    source: ShortText
+    # A random draw is repeatable: torch's seed before `create_model`.
+    random_seed: int | None = None
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the weights are a random draw, good for latency and nothing else."""
+        return self.random_seed is not None
+
+
+class ModelInfo(Document, kw_only=True):
+    """Which network this is."""
+
+    variant: ShortText
+    num_classes: ClassCount
+    fused_channels: Count
+    depthwise_head: bool
+    task: Literal["semantic-segmentation"] = "semantic-segmentation"
+
+
+class FileInfo(Document, kw_only=True):
+    """The exported file itself."""
+
+    name: ShortText
+    sha256: Sha256
+    size_bytes: Count
+    target: ShortText
+    precision: Literal["fp32"]
+    libraries: dict[str, str]
+
+
+class InputInfo(Document, kw_only=True):
+    """The tensor that goes in, and how a picture becomes it.
+
+    A picture is resized to the input size with Pillow's bilinear filter (its sides are stretched
+    apart where the shapes differ), then each channel becomes (value - mean) / std in float32.
+    """
+
+    height: Side
+    width: Side
+    mean: ChannelTriple
+    std: ChannelTriple
+    dtype: Literal["float32"] = "float32"
+    layout: Literal["NCHW"] = "NCHW"
+    colour_order: Literal["RGB"] = "RGB"
+    resize: Literal["stretch-bilinear"] = "stretch-bilinear"
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """[1, 3, h, w]."""
+        return 1, 3, self.height, self.width
+
+
+class OutputInfo(Document, kw_only=True):
+    """The tensor that comes out: raw class scores on a coarser grid."""
+
+    shape: tuple[Literal[1], ClassCount, Side, Side]
+    stride: Literal[8] = 8
+    dtype: Literal["float32"] = "float32"
+    meaning: Literal["logits"] = "logits"
+
+
+class Classes(Document, kw_only=True):
+    """Names and colours of the classes, by id."""
+
+    dataset: ShortText
+    names: tuple[ShortText, ...]
+    palette: tuple[tuple[Channel, Channel, Channel], ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a palette that does not fit the names."""
+        if len(self.names) != len(self.palette):
+            raise ValueError(f"{len(self.names)} class names but {len(self.palette)} colours")
+
+
+class Gates(Document, kw_only=True):
+    """What a file must reach to pass."""
+
+    sqnr_db: float
+    label_agreement: Share
+
+
+class Agreement(Document, kw_only=True):
+    """How closely one result follows the float64 reference, over one input or the worst of many."""
+
+    max_abs_error: float
+    # Signal-to-quantisation-noise ratio; 300 where nothing differs.
+    sqnr_db: float
+    label_agreement: Share
+    # The same with differences forgiven where the reference's two best classes all but tie.
+    label_agreement_untied: Share
+
+
+class InputAgreement(Document, kw_only=True):
+    """The agreement on one input, and what it is held to there.
+
+    An input is ill-conditioned for a network when torch's own float32 strays so far from float64
+    that no float32 file can be held to the full gates; it is then held to torch's float32.
+    """
+
+    input: ShortText
+    agreement: Agreement
+    required: Gates
+    ill_conditioned: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether this input reaches what it is held to."""
+        return (
+            self.agreement.sqnr_db >= self.required.sqnr_db
+            and self.agreement.label_agreement >= self.required.label_agreement
+        )
+
+
+class LevelParity(Document, kw_only=True):
+    """One step from the float64 reference to the shipped file."""
+
+    level: Level
+    # The worst of each figure over the inputs that are held to the full gates.
+    worst: Agreement
+    inputs: tuple[InputAgreement, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every input passes and at least one is held to the full gates."""
+        return all(entry.passed for entry in self.inputs) and not all(
+            entry.ill_conditioned for entry in self.inputs
+        )
+
+
+class Parity(Document, kw_only=True):
+    """The proof that a file computes what its source does."""
+
+    passed: bool
+    gates: Gates
+    levels: tuple[LevelParity, ...]
+    # Set on failure: the first module, in the order of execution, whose output strays.
+    first_divergence: ShortText = ""
+
+
+class OperatorGroup(Document, kw_only=True):
+    """Operators of one kind on one side of the delegate's border."""
+
+    operator: ShortText
+    count: Count
+    macs: Count
+    reason: ShortText = ""
+
+
+class Delegation(Document, kw_only=True):
+    """What the fast backend runs, and what is left to the portable kernels."""
+
+    backend: ShortText
+    delegates: Count
+    inside: tuple[OperatorGroup, ...]
+    outside: tuple[OperatorGroup, ...]
+    # Of the runtime's own plan; null where the runtime plans when it loads the file.
+    planned_memory_bytes: Count | None
+    notes: tuple[ShortText, ...] = ()
+
+    @property
+    def macs_inside_share(self) -> float:
+        """Share of the multiply-adds that the backend runs."""
+        inside = sum(group.macs for group in self.inside)
+        total = inside + sum(group.macs for group in self.outside)
+        return inside / total if total else 1.0
+
+
+class GoldenCase(Document, kw_only=True):
+    """One input and what the float64 reference says of it, at sampled positions.
+
+    Position `i` of a sample from an array of `n` elements in C order is `(i * 2654435761) % n`.
+    """
+
+    input: ShortText
+    # Of the float32 input tensor's bytes, little-endian, C order.
+    input_sha256: Sha256
+    # What the exported file is held to on this input.
+    required: Gates
+    ill_conditioned: bool
+    # Base64 of little-endian float32, sampled from the [1, c, h/8, w/8] logits.
+    logits: Annotated[bytes, msgspec.Meta(max_length=2**16)]
+    # Base64 of little-endian uint16, sampled from the [h, w] labels at the input size.
+    labels: Annotated[bytes, msgspec.Meta(max_length=2**16)]
+    # Base64 of little-endian float32: how far the best class leads at those pixels.
+    margins: Annotated[bytes, msgspec.Meta(max_length=2**16)]
+
+
+class Manifest(Document, kw_only=True):
+    """All that is needed to use, check and credit one model file."""
+
+    schema: Literal["topformer.manifest/1"] = "topformer.manifest/1"
+    model: ModelInfo
+    weights: WeightsInfo
+    input: InputInfo
+    output: OutputInfo
+    classes: Classes
+    # Checkpoints carry no file proof; exported files always do.
+    file: FileInfo | None = None
+    parity: Parity | None = None
+    delegation: Delegation | None = None
+    golden: Annotated[tuple[GoldenCase, ...], msgspec.Meta(max_length=64)] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a description that contradicts itself."""
+        if not len(self.classes.names) == self.model.num_classes == self.output.shape[1]:
+            raise ValueError("classes, model.num_classes and output.shape disagree")
+
+
+def manifest_path(model_file: Path) -> Path:
+    """Where the manifest of an exported file lies: beside it, with the last suffix `.json`."""
+    return model_file.with_suffix(".json")
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Serialise a manifest as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and validate a manifest; raises `TopformerError` when it is missing or does not fit."""
+    data = read_bytes(path, limit_bytes=MANIFEST_LIMIT_BYTES, kind="manifest")
+    try:
+        return msgspec.json.decode(data, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise TopformerError(
+            f"{path} is not a manifest this version understands.",
+            why=str(error),
+            next_step="Export the model again with this version of topformer.",
+        ) from error
+
+
+def read_manifest_of(model_file: Path) -> Manifest:
+    """Read the manifest beside an exported file and check that it describes that very file."""
+    path = manifest_path(model_file)
+    if model_file.exists() and not path.exists():
+        raise TopformerError(
+            f"{model_file} has no manifest.",
+            why=f"Sizes, normalisation and class names are read from {path.name} beside it.",
+            next_step="Copy the .json along with the model, or export the model again.",
+        )
+    manifest = read_manifest(path)
+    check_file(model_file, manifest)
+    return manifest
+
+
+def check_file(model_file: Path, manifest: Manifest) -> None:
+    """Refuse a file whose hash is not the one its manifest names."""
+    if manifest.file is None:
+        raise TopformerError(f"The manifest of {model_file} describes no exported file.")
+    found = sha256_file(model_file)
+    if found != manifest.file.sha256:
+        raise TopformerError(
+            f"{model_file} is not the file its manifest describes.",
+            why=f"Its sha256 is {found}, the manifest says {manifest.file.sha256}.",
+            next_step="Export the model again, or restore both files from where they came.",
+        )

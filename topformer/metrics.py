@@ -1,0 +1,51 @@
+"""How far one result is from another: errors, signal-to-noise, agreement of labels."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+# What stands for "no difference at all" and "no resemblance": JSON has no infinity.
+SQNR_LIMIT_DB = 300.0
+ERROR_LIMIT = float(np.finfo(np.float32).max)
+
+FloatArray = NDArray[np.floating]
+LabelArray = NDArray[np.integer]
+
+
+def max_abs_error(reference: FloatArray, candidate: FloatArray) -> float:
+    """Largest absolute difference; `ERROR_LIMIT` when the candidate holds anything not finite."""
+    if not np.isfinite(candidate).all():
+        return ERROR_LIMIT
+    return min(float(np.abs(reference - candidate).max(initial=0.0)), ERROR_LIMIT)
+
+
+def sqnr_db(reference: FloatArray, candidate: FloatArray) -> float:
+    """Signal-to-quantisation-noise ratio, 10 log10(sum(r^2) / sum((r - c)^2)), in decibels.
+
+    `SQNR_LIMIT_DB` when nothing differs; its negative when the candidate is not finite, or differs
+    from a reference that is zero everywhere.
+    """
+    if not np.isfinite(candidate).all():
+        return -SQNR_LIMIT_DB
+    noise = float(np.square(reference - candidate, dtype=np.float64).sum())
+    signal = float(np.square(reference, dtype=np.float64).sum())
+    if noise == 0.0:
+        return SQNR_LIMIT_DB
+    if signal == 0.0:
+        return -SQNR_LIMIT_DB
+    return float(np.clip(10.0 * np.log10(signal / noise), -SQNR_LIMIT_DB, SQNR_LIMIT_DB))
+
+
+def label_agreement(reference: LabelArray, candidate: LabelArray) -> float:
+    """Share of positions with the same label; 1 when there are none."""
+    return float((reference == candidate).mean()) if reference.size else 1.0
+
+
+def top2_margin(logits: FloatArray) -> FloatArray:
+    """How far the best class leads the second best: [..., c, h, w] -> [..., h, w].
+
+    Infinite where there is only one class.
+    """
+    if logits.shape[-3] == 1:
+        return np.full(logits[..., 0, :, :].shape, np.inf, dtype=logits.dtype)
+    best_two = np.partition(logits, -2, axis=-3)[..., -2:, :, :]
+    return best_two[..., 1, :, :] - best_two[..., 0, :, :]
