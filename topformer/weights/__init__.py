@@ -1,0 +1,8 @@
+"""Checkpoints in and out: read from strangers, fetched, recognised, and made into networks.
+
+Trained weights that ship with the package lie in this folder as `SIZE.safetensors`.
+"""
+
+from topformer.weights.loading import LoadedWeights, load_model, load_weights, save_weights
+
+__all__ = ["LoadedWeights", "load_model", "load_weights", "save_weights"]

@@ -1,0 +1,142 @@
+"""The user's cache of fetched weights: every file whole, locked while it comes, and unchanged.
+
+Beside `NAME` lie `NAME.sha256` (what its first fetch brought, checked on every later use),
+`NAME.lock`, and while a transfer is unfinished `NAME.part` and `NAME.part.json`.
+"""
+
+import re
+import urllib.parse
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import platformdirs
+from filelock import FileLock, Timeout
+
+from topformer.errors import TopformerError, UsageError
+from topformer.files import atomic_write, read_bytes, sha256_file
+from topformer.manifest import Count, Document, Sha256, ShortText
+from topformer.weights.transfer import Progress, TransferError, transfer
+
+_LOCK_TIMEOUT_S = 900.0
+_RECORD_LIMIT_BYTES = 2**16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """A file on the network."""
+
+    # None where no program can fetch it.
+    url: str | None
+    # Its name in the cache.
+    file_name: str
+    # What a person does where the transfer fails.
+    by_hand: str
+
+
+class FetchRecord(Document, frozen=True, kw_only=True):
+    """What the first fetch brought, `NAME.sha256`."""
+
+    schema: Literal["topformer.fetch/1"] = "topformer.fetch/1"
+    url: ShortText
+    sha256: Sha256
+    size_bytes: Count
+
+
+def url_download(url: str) -> Download:
+    """Describe a user's own https URL; raises `UsageError` for any other scheme."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme.lower() != "https" or not parts.hostname or len(url) > 1000:
+        raise UsageError(
+            f"{url[:200]} cannot be fetched.",
+            why="Only https addresses are, so that nobody on the way can swap the weights.",
+            next_step="Give an https address, or download the file and pass its path.",
+        )
+    last = urllib.parse.unquote(parts.path).rsplit("/", 1)[-1]
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", last)[-80:] or "weights"
+    # The digest keeps files of the same name from different places apart.
+    return Download(
+        url=url,
+        file_name=f"{sha256(url.encode()).hexdigest()[:16]}-{safe}",
+        by_hand="Download the file with other means, then pass it: --weights PATH/TO/FILE",
+    )
+
+
+def cached_path(file_name: str) -> Path:
+    """Where a file lies in the cache once it is fetched."""
+    return platformdirs.user_cache_path("topformer") / "weights" / file_name
+
+
+def fetch(download: Download, *, progress: Progress | None = None) -> Path:
+    """Return the path of a file in the cache, fetching it first where it is not there.
+
+    Processes that want the same file wait for each other. Raises `TopformerError` saying how to get
+    the file by hand when it cannot be fetched, or what to do when it is not what it once was.
+    """
+    target = cached_path(download.file_name)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{target}.lock", timeout=_LOCK_TIMEOUT_S):
+            if target.is_file():
+                _check_or_record(target, target, download)
+            else:
+                _fetch_new(download, target, progress)
+    except Timeout as error:
+        raise TopformerError(
+            f"Another process has been fetching {download.file_name} for too long.",
+            next_step="Wait for it or end it, then try again.",
+        ) from error
+    except OSError as error:
+        raise TopformerError(
+            f"{target} cannot be written.", why=str(error), next_step=download.by_hand
+        ) from error
+    return target
+
+
+def _fetch_new(download: Download, target: Path, progress: Progress | None) -> None:
+    if download.url is None:
+        raise TopformerError(
+            f"{download.file_name} cannot be fetched by a program.",
+            why="It is published in a shared folder that only a browser can open.",
+            next_step=download.by_hand,
+        )
+    part = target.with_name(f"{target.name}.part")
+    try:
+        transfer(download.url, part, progress=progress)
+    except TransferError as error:
+        raise TopformerError(
+            f"{download.file_name} could not be fetched.",
+            why=str(error),
+            next_step=f"Try again, it goes on where it stopped. Or: {download.by_hand}",
+        ) from error
+    # The record comes before the file, so that no complete file is ever there without one.
+    _check_or_record(part, target, download)
+    part.replace(target)
+    part.with_name(f"{part.name}.json").unlink(missing_ok=True)
+
+
+def _check_or_record(path: Path, target: Path, download: Download) -> None:
+    """Compare a file with the record of the first fetch of `target`, or write that record."""
+    record_path = target.with_name(f"{target.name}.sha256")
+    found = sha256_file(path)
+    if not record_path.exists():
+        record = FetchRecord(url=download.url or "", sha256=found, size_bytes=path.stat().st_size)
+        atomic_write(record_path, msgspec.json.encode(record))
+        return
+    try:
+        data = read_bytes(record_path, limit_bytes=_RECORD_LIMIT_BYTES, kind="record")
+        recorded = msgspec.json.decode(data, type=FetchRecord)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise TopformerError(
+            f"{record_path} is damaged.", why=str(error), next_step=f"Delete it and {target}."
+        ) from error
+    if recorded.sha256 != found:
+        path.unlink(missing_ok=True)
+        raise TopformerError(
+            f"{download.file_name} is not the file that was fetched first.",
+            why=f"Its sha256 is {found}, the first one's was {recorded.sha256}. The copy at hand "
+            "was removed.",
+            next_step=f"Try again. If you trust the new version, delete {record_path} before.",
+        )

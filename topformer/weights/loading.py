@@ -1,0 +1,260 @@
+"""Models from weights and weights from models: the one place that turns a name into a network.
+
+A source of weights is the path of a checkpoint, an https URL, the name of a published checkpoint, a
+size ("tiny", "small", "base": the weights bundled for it, or random ones while there are none), or
+"random".
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from topformer.classes import assumed_classes, dataset_classes
+from topformer.errors import TopformerError, UsageError
+from topformer.files import atomic_write, sha256_bytes
+from topformer.manifest import Classes, ModelInfo, WeightsInfo
+from topformer.model import TopFormer, TopFormerClassifier, create_model
+from topformer.variants import VARIANTS, get_variant
+from topformer.weights.blank import blank_classifier, blank_segmenter
+from topformer.weights.checkpoints import (
+    COUNTER,
+    HEADER_KEY,
+    Checkpoint,
+    WeightsHeader,
+    read_checkpoint,
+)
+from topformer.weights.matching import (
+    classifier_layout,
+    pretrained_shapes,
+    segmentation_layout,
+)
+from topformer.weights.sources import RANDOM, WeightsSource, file_source, find_source
+from topformer.weights.transfer import Progress
+
+_RANDOM_SEED = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedWeights:
+    """A model ready to run, and where its numbers come from."""
+
+    # In eval mode, float32, on the CPU.
+    model: TopFormer
+    info: WeightsInfo
+    classes: Classes
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneInitialisation:
+    """What an ImageNet checkpoint gave a segmentation model, by tensor name."""
+
+    # Names in the model that now hold the checkpoint's numbers.
+    loaded: tuple[str, ...]
+    # Names in the model that were left as they were.
+    untouched: tuple[str, ...]
+    # Names in the checkpoint the model has no place for.
+    unused: tuple[str, ...]
+
+
+def load_weights(
+    source: str | Path | None,
+    *,
+    size: str | None = None,
+    num_classes: int | None = None,
+    progress: Progress | None = None,
+) -> LoadedWeights:
+    """Load a segmentation model from any source of weights (see the module).
+
+    `source` None means the default weights of `size`. `size` and `num_classes`, where given, must
+    be those of the weights; random weights take any. `progress` follows a download. Raises
+    `UsageError` for a request that cannot be met, `TopformerError` for weights that are unsound or
+    do not fit.
+    """
+    if isinstance(source, str) and source in VARIANTS:
+        if size not in {None, source}:
+            raise UsageError(f"Weights {source} are not of size {size}.")
+        source, size = None, source
+    if source is None or source == RANDOM:
+        if size is None:
+            raise UsageError(
+                f"{'Random' if source else 'Default'} weights need a size.",
+                next_step=f"Choose one of {', '.join(VARIANTS)}.",
+            )
+        bundled = bundled_path(size) if source is None else None
+        if bundled is None:
+            return _random(size, num_classes)
+        return _from_file(file_source(bundled), size, num_classes)
+    return _from_file(
+        find_source(source, task="semantic-segmentation", progress=progress), size, num_classes
+    )
+
+
+def load_model(path_or_name: str | Path) -> TopFormer:
+    """Load a segmentation network in eval mode; it returns raw logits at 1/8.
+
+    Takes any source of weights `load_weights` takes, and raises what it raises.
+    """
+    return load_weights(path_or_name).model
+
+
+def save_weights(
+    path: Path,
+    model: TopFormer,
+    *,
+    classes: Classes,
+    name: str,
+    licence: str,
+    source: str,
+    random_seed: int | None = None,
+) -> WeightsInfo:
+    """Write a model as safetensors that say of themselves what `load_weights` needs to know.
+
+    The file appears whole or not at all. `random_seed` marks weights that were never trained.
+    """
+    if len(classes.names) != model.num_classes:
+        raise ValueError(f"{len(classes.names)} class names for {model.num_classes} classes")
+    header = WeightsHeader(
+        model=model_info(model),
+        classes=classes,
+        name=name,
+        licence=licence,
+        source=source,
+        random_seed=random_seed,
+    )
+    tensors = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
+    metadata = {"format": "pt", HEADER_KEY: msgspec.json.encode(header).decode()}
+    data = safetensors.torch.save(tensors, metadata)
+    atomic_write(path, data)
+    return WeightsInfo(
+        name=name,
+        sha256=sha256_bytes(data),
+        licence=licence,
+        source=source,
+        random_seed=random_seed,
+    )
+
+
+def bundled_path(size: str) -> Path | None:
+    """Find the trained weights this package carries for a size, where it carries any."""
+    folder = resources.files("topformer").joinpath("weights")
+    bundled = folder.joinpath(f"{get_variant(size).name}.safetensors")
+    return Path(str(bundled)) if bundled.is_file() else None
+
+
+def model_info(model: TopFormer) -> ModelInfo:
+    """Describe a network as its manifest does."""
+    return ModelInfo(
+        variant=model.variant.name,
+        num_classes=model.num_classes,
+        fused_channels=model.variant.fused_channels,
+        depthwise_head=model.variant.depthwise_head,
+    )
+
+
+def load_classifier(
+    source: str | Path, *, size: str | None = None, progress: Progress | None = None
+) -> TopFormerClassifier:
+    """Load an ImageNet classifier in eval mode from a path, an https URL or a published name.
+
+    Raises as `load_weights`.
+    """
+    checkpoint = read_checkpoint(find_source(source, task="classification", progress=progress).path)
+    layout = classifier_layout(checkpoint, size=size)
+    model = blank_classifier(layout.variant, num_classes=layout.num_classes)
+    _fill(model, checkpoint.tensors)
+    return model.eval()
+
+
+def initialise_backbone(model: TopFormer, checkpoint: Checkpoint) -> BackboneInitialisation:
+    """Copy the pyramid and the transformer of an ImageNet checkpoint into a segmentation model.
+
+    Injection and head are left as they are. Raises `TopformerError` when the checkpoint is no
+    classifier of the model's size; the model is then unchanged.
+    """
+    classifier_layout(checkpoint, size=model.variant.name)
+    names = [name for name in pretrained_shapes(model.variant) if name in checkpoint.tensors]
+    state = model.backbone.state_dict()
+    with torch.no_grad():
+        for name in names:
+            state[name].copy_(checkpoint.tensors[name])
+    loaded = {f"backbone.{name}" for name in names}
+    return BackboneInitialisation(
+        loaded=tuple(sorted(loaded)),
+        untouched=tuple(name for name in model.state_dict() if name not in loaded),
+        unused=tuple(name for name in checkpoint.tensors if name not in names),
+    )
+
+
+def _random(size: str, num_classes: int | None) -> LoadedWeights:
+    """Draw weights; the same ones every time, and without touching the caller's random state."""
+    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
+        torch.default_generator.manual_seed(_RANDOM_SEED)
+        model = create_model(size, num_classes=150 if num_classes is None else num_classes)
+    info = WeightsInfo(
+        name=f"{model.variant.name}-{RANDOM}",
+        sha256=_sha256_of_tensors(model),
+        licence="none needed: random numbers",
+        source=f"drawn with torch's seed {_RANDOM_SEED}; not trained",
+        random_seed=_RANDOM_SEED,
+    )
+    published = model.num_classes == 150
+    classes = dataset_classes("ade20k") if published else assumed_classes(model.num_classes)
+    return LoadedWeights(model=model.eval(), info=info, classes=classes)
+
+
+def _sha256_of_tensors(model: nn.Module) -> str:
+    """Hash all tensors in the order of the state_dict, names included."""
+    digest = sha256()
+    for name, tensor in model.state_dict().items():
+        digest.update(f"{name} {list(tensor.shape)} {tensor.dtype}\n".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _from_file(source: WeightsSource, size: str | None, num_classes: int | None) -> LoadedWeights:
+    checkpoint = read_checkpoint(source.path)
+    layout = segmentation_layout(checkpoint, size=size, num_classes=num_classes)
+    model = blank_segmenter(layout.variant, num_classes=layout.num_classes)
+    _fill(model, checkpoint.tensors)
+    header = checkpoint.header
+    if header and header.model != model_info(model):
+        raise TopformerError(
+            f"{source.path} contradicts itself.",
+            why=f"Its header says {header.model}, its tensors say {model_info(model)}.",
+        )
+    classes = checkpoint.classes or assumed_classes(layout.num_classes)
+    if len(classes.names) != layout.num_classes:
+        raise TopformerError(
+            f"{source.path} contradicts itself.",
+            why=f"It names {len(classes.names)} classes, and decode_head.conv_seg.weight has "
+            f"{layout.num_classes}.",
+        )
+    info = WeightsInfo(
+        name=header.name if header else source.name,
+        sha256=checkpoint.sha256,
+        licence=header.licence if header else source.licence,
+        source=header.source if header else source.source,
+        random_seed=header.random_seed if header else None,
+    )
+    return LoadedWeights(model=model.eval(), info=info, classes=classes)
+
+
+def _fill(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Give a model without storage these numbers; missing counters become zero."""
+    numbers = {
+        name: torch.zeros((), dtype=torch.int64)
+        for name in model.state_dict()
+        if name.endswith(COUNTER)
+    }
+    # Copies: tensors in a file may share memory, parameters must not.
+    numbers |= {
+        name: tensor.clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
+    model.load_state_dict(numbers, strict=True, assign=True)

@@ -1,0 +1,192 @@
+"""Which TopFormer a checkpoint holds, and, where it holds none, what it probably is instead."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from torch import Size, nn
+
+from topformer.errors import TopformerError
+from topformer.variants import VARIANTS, Variant, get_variant
+from topformer.weights.blank import blank_classifier, blank_segmenter
+from topformer.weights.checkpoints import COUNTER, Checkpoint
+from topformer.weights.safeload import printable
+
+# Names that occur in fudan-zvg/SeaFormer's checkpoints and in no TopFormer: its stages.
+_SEAFORMER_PREFIXES = ("backbone.smb", "smb", "backbone.trans1.", "trans1.")
+_PRETRAINED_PREFIXES = ("tpm.", "trans.")
+_CLASSIFIER_WEIGHT = "head.l.weight"
+_SEGMENTATION_WEIGHT = "decode_head.conv_seg.weight"
+_FUSED_WEIGHT = "backbone.SIM.1.local_embedding.conv.weight"
+_FUSE_WEIGHT = "decode_head.linear_fuse.conv.weight"
+_CLASS_LIMIT = 65_535
+_SHOWN_KEYS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The network a checkpoint's tensors belong to."""
+
+    variant: Variant
+    num_classes: int
+
+
+def segmentation_layout(
+    checkpoint: Checkpoint, *, size: str | None = None, num_classes: int | None = None
+) -> Layout:
+    """Tell variant and class count of a segmentation model from its tensors' names and shapes.
+
+    `size` and `num_classes`, where given, must be what is found. Raises `TopformerError` naming the
+    first keys that do not fit and the likely cause.
+    """
+    _refuse_seaformer(checkpoint)
+    if _CLASSIFIER_WEIGHT in checkpoint.tensors:
+        raise _misfit(
+            checkpoint,
+            [_CLASSIFIER_WEIGHT],
+            why="This is an ImageNet classification checkpoint: it has no decode_head.",
+            next_step="Use a segmentation checkpoint; `topformer models` lists the published ones.",
+        )
+    variant = _checked_variant(checkpoint, size, prefix="backbone.")
+    found_classes = _first_axis(checkpoint, _SEGMENTATION_WEIGHT)
+    if num_classes is not None and found_classes != num_classes:
+        raise _misfit(
+            checkpoint,
+            [_SEGMENTATION_WEIGHT, "decode_head.conv_seg.bias"],
+            why=f"It was trained for {found_classes} classes, and {num_classes} are asked for.",
+            next_step=f"Ask for {found_classes} classes, or none, or use other weights.",
+        )
+    # The Cityscapes models differ from the others in these two numbers, so they are read here.
+    variant = replace(
+        variant,
+        fused_channels=_first_axis(checkpoint, _FUSED_WEIGHT),
+        depthwise_head=checkpoint.shapes.get(_FUSE_WEIGHT, Size())[1:2] == (1,),
+    )
+    _check_shapes(checkpoint, segmentation_shapes(variant, found_classes))
+    return Layout(variant=variant, num_classes=found_classes)
+
+
+def classifier_layout(checkpoint: Checkpoint, *, size: str | None = None) -> Layout:
+    """Tell variant and class count of an ImageNet classifier; as `segmentation_layout`."""
+    _refuse_seaformer(checkpoint)
+    if _SEGMENTATION_WEIGHT in checkpoint.tensors:
+        raise _misfit(
+            checkpoint,
+            [_SEGMENTATION_WEIGHT],
+            why="This is a segmentation checkpoint, and a classification one is wanted.",
+            next_step="Load it with `topformer.load_model`.",
+        )
+    variant = _checked_variant(checkpoint, size, prefix="")
+    num_classes = _first_axis(checkpoint, _CLASSIFIER_WEIGHT)
+    _check_shapes(checkpoint, classifier_shapes(variant, num_classes))
+    return Layout(variant=variant, num_classes=num_classes)
+
+
+@lru_cache(maxsize=16)
+def segmentation_shapes(variant: Variant, num_classes: int) -> dict[str, Size]:
+    """Official names and shapes of a segmentation model, in their official order."""
+    return _shapes(blank_segmenter(variant, num_classes=num_classes))
+
+
+@lru_cache(maxsize=16)
+def classifier_shapes(variant: Variant, num_classes: int) -> dict[str, Size]:
+    """Official names and shapes of an ImageNet classifier, in their official order."""
+    return _shapes(blank_classifier(variant, num_classes=num_classes))
+
+
+def pretrained_shapes(variant: Variant) -> dict[str, Size]:
+    """Names and shapes of what classifiers and segmentation backbones share: tpm and trans."""
+    return {
+        name: shape
+        for name, shape in classifier_shapes(variant, 1000).items()
+        if name.startswith(_PRETRAINED_PREFIXES)
+    }
+
+
+def _shapes(model: nn.Module) -> dict[str, Size]:
+    return {name: tensor.shape for name, tensor in model.state_dict().items()}
+
+
+def _checked_variant(checkpoint: Checkpoint, size: str | None, *, prefix: str) -> Variant:
+    """Find the variant most of whose pyramid and transformer is there; it must be of this size."""
+    found = checkpoint.shapes
+    wanted = {
+        variant.name: {prefix + name: shape for name, shape in pretrained_shapes(variant).items()}
+        for variant in VARIANTS.values()
+    }
+    agreeing = {
+        name: sum(found.get(key) == shape for key, shape in shapes.items())
+        for name, shapes in wanted.items()
+    }
+    best = max(agreeing, key=lambda name: agreeing[name])
+    if not agreeing[best]:
+        raise _misfit(
+            checkpoint,
+            sorted(found),
+            why=f"It has none of the {prefix}tpm. and {prefix}trans. tensors of a TopFormer: these "
+            "are the weights of another network.",
+            next_step="`topformer models` lists the published checkpoints.",
+        )
+    if size is not None and get_variant(size).name != best:
+        raise _misfit(
+            checkpoint,
+            [key for key, shape in wanted[size].items() if found.get(key) != shape],
+            why=f"These are weights of size {best}, not {size}.",
+            next_step=f"Ask for size {best}, or use other weights.",
+        )
+    return get_variant(best)
+
+
+def _check_shapes(checkpoint: Checkpoint, expected: Mapping[str, Size]) -> None:
+    """Compare names and shapes; BatchNorm's counters may be missing, as in very old files."""
+    found = checkpoint.shapes
+    misshapen = [name for name in expected if name in found and found[name] != expected[name]]
+    if misshapen:
+        name = misshapen[0]
+        raise _misfit(
+            checkpoint,
+            misshapen,
+            why=f"{name} has shape {list(found[name])}, and only {list(expected[name])} fits the "
+            "other tensors: the network was changed, or the file mixes two sizes.",
+        )
+    missing = [name for name in expected if name not in found and not name.endswith(COUNTER)]
+    if missing:
+        raise _misfit(checkpoint, missing, why="It lacks them: it holds only a part of the model.")
+    unexpected = [name for name in found if name not in expected]
+    if unexpected:
+        raise _misfit(
+            checkpoint,
+            unexpected,
+            why="TopFormer has no such tensors: the model was extended, or is another network.",
+        )
+
+
+def _refuse_seaformer(checkpoint: Checkpoint) -> None:
+    telling = [name for name in checkpoint.tensors if name.startswith(_SEAFORMER_PREFIXES)]
+    if telling:
+        raise _misfit(
+            checkpoint,
+            telling,
+            why="This is a SeaFormer checkpoint: a later network that shares authors and names.",
+            next_step="`topformer models` lists the published TopFormer checkpoints.",
+        )
+
+
+def _first_axis(checkpoint: Checkpoint, name: str) -> int:
+    """Length of the first axis of a weight, which is its number of outputs."""
+    shape = checkpoint.shapes.get(name)
+    if shape is None:
+        raise _misfit(checkpoint, [name], why="It lacks this: it holds only a part of the model.")
+    if not shape or not 1 <= shape[0] <= _CLASS_LIMIT:
+        raise _misfit(checkpoint, [name], why=f"Its shape is {list(shape)}.")
+    return shape[0]
+
+
+def _misfit(
+    checkpoint: Checkpoint, names: list[str], *, why: str, next_step: str = ""
+) -> TopformerError:
+    shown = ", ".join(printable(name, 100) for name in names[:_SHOWN_KEYS])
+    more = f" and {len(names) - _SHOWN_KEYS:,} more" if len(names) > _SHOWN_KEYS else ""
+    return TopformerError(
+        f"{checkpoint.path} does not fit the network: {shown}{more}.", why=why, next_step=next_step
+    )

@@ -1,0 +1,78 @@
+"""From what a person calls some weights to a file on this machine."""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from topformer.errors import UsageError
+from topformer.variants import VARIANTS
+from topformer.weights.catalogue import LICENCE, PUBLISHED, find_published
+from topformer.weights.fetch import fetch, url_download
+from topformer.weights.transfer import Progress
+
+# The name under which weights are drawn rather than found.
+RANDOM = "random"
+_UNSTATED = "not stated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsSource:
+    """A file, and what is known of it beyond its content."""
+
+    path: Path
+    name: str
+    licence: str
+    source: str
+
+
+def find_source(
+    source: str | Path,
+    *,
+    task: Literal["semantic-segmentation", "classification"],
+    progress: Progress | None = None,
+) -> WeightsSource:
+    """Find the file behind a path, an https URL or a published name, fetching it where needed.
+
+    Published names go before paths: write `./NAME` for a file that has one. Raises `UsageError` for
+    a name nobody knows and `TopformerError` for a file that cannot be fetched.
+    """
+    if isinstance(source, Path):
+        return file_source(source)
+    published = find_published(source)
+    if published and published.task != task:
+        raise UsageError(
+            f"{published.name} holds weights for {published.task}, not for {task}.",
+            next_step="`topformer models` lists the published checkpoints and what they are for.",
+        )
+    if published:
+        return WeightsSource(
+            path=fetch(published.download, progress=progress),
+            name=published.name,
+            licence=LICENCE,
+            source=f"hustvl/TopFormer, {published.page_url}",
+        )
+    if "://" in source:
+        path = fetch(url_download(source), progress=progress)
+        # Without the query: signed links carry keys, and this goes into every manifest.
+        parts = urlsplit(source)
+        page = f"https://{parts.hostname}{parts.path}"
+        return WeightsSource(path=path, name=Path(page).name, licence=_UNSTATED, source=page)
+    return file_source(Path(source))
+
+
+def file_source(path: Path) -> WeightsSource:
+    """Describe a file of the user's; raises `UsageError` when it does not exist."""
+    if not path.exists():
+        names = [*VARIANTS, RANDOM, *(entry.name for entry in PUBLISHED)]
+        close = difflib.get_close_matches(str(path), names, n=1)
+        raise UsageError(
+            f"There are no weights called {path}.",
+            why="No file of that path exists, and no published checkpoint or size has that name.",
+            next_step=f"Did you mean {close[0]}?" if close else "`topformer models` lists names.",
+        )
+    # Only the name: where a person keeps files is nobody's business.
+    return WeightsSource(
+        path=path, name=path.name, licence=_UNSTATED, source="a file of the user's"
+    )
