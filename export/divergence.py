@@ -1,0 +1,99 @@
+"""Find the module where a failing step first strays, by watching every module's output."""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from topformer import metrics
+from topformer.export.targets import Target
+from topformer.manifest import Manifest
+from topformer.model import TopFormer
+from topformer.runtimes import open_network
+
+
+class TappedNetwork(nn.Module):
+    """A network that returns the outputs of its parts, in the order of execution.
+
+    The parts are the pyramid's layers, the pooling, the transformer's blocks, the injections, the
+    head's fusion and the logits.
+    """
+
+    def __init__(self, network: TopFormer) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network)
+        self.paths = _tapped_paths(network)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """[1, 3, h, w] -> one tensor for each of `paths`."""
+        outputs: dict[str, Tensor] = {}
+        handles = [
+            self.network.get_submodule(path).register_forward_hook(
+                lambda _module, _inputs, output, path=path: outputs.update({path: output})
+            )
+            for path in self.paths
+        ]
+        try:
+            self.network(x)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return tuple(outputs[path] for path in self.paths)
+
+
+def _tapped_paths(network: TopFormer) -> list[str]:
+    backbone = network.backbone
+    paths = ["backbone.tpm.stem"]
+    paths += [f"backbone.tpm.{name}" for name in backbone.tpm.layer_names]
+    paths.append("backbone.ppa")
+    for number in range(len(backbone.trans.transformer_blocks)):
+        block = f"backbone.trans.transformer_blocks.{number}"
+        paths += [f"{block}.attn", f"{block}.mlp"]
+    paths += [f"backbone.SIM.{level}" for level in range(1, len(backbone.SIM))]
+    return [*paths, "decode_head.linear_fuse", "decode_head"]
+
+
+def first_divergence(
+    reference: TopFormer,
+    candidate: TopFormer,
+    tensor: NDArray[np.float32],
+    *,
+    gate_db: float,
+    lowering: tuple[Target, Manifest] | None = None,
+) -> str:
+    """Name the first module whose output falls below `gate_db` of SQNR on one input.
+
+    `reference` is the float64 network. The candidate runs in torch, or is lowered to a target
+    first, which takes as long as an export. Returns "" when no module strays on its own: then the
+    whole graph's lowering, or the file, is at fault.
+    """
+    tapped = TappedNetwork(candidate)
+    expected = _run_torch(TappedNetwork(reference), torch.from_numpy(tensor).double())
+    if lowering is None:
+        found = _run_torch(tapped, torch.from_numpy(tensor))
+    else:
+        found = _run_lowered(tapped, tensor, *lowering)
+    for path, wanted, got in zip(tapped.paths, expected, found, strict=True):
+        if metrics.sqnr_db(wanted, got) < gate_db:
+            return path
+    return ""
+
+
+@torch.inference_mode()
+def _run_torch(tapped: TappedNetwork, tensor: Tensor) -> Sequence[NDArray[np.floating]]:
+    return [output.numpy() for output in tapped(tensor)]
+
+
+def _run_lowered(
+    tapped: TappedNetwork, tensor: NDArray[np.float32], target: Target, manifest: Manifest
+) -> Sequence[NDArray[np.floating]]:
+    lowered = target.lower(tapped, torch.from_numpy(tensor))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"tapped{target.suffix}"
+        path.write_bytes(lowered.data)
+        return open_network(path, manifest).run_all(tensor)

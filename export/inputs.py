@@ -1,0 +1,67 @@
+"""What exported files are proved on: real pictures, and tensors chosen to be awkward."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topformer.errors import UsageError
+from topformer.images import bundled_pictures, find_pictures, read_picture
+from topformer.manifest import InputInfo
+from topformer.preprocess import to_tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProofInput:
+    """One named input tensor [1, 3, h, w], normalised."""
+
+    name: str
+    tensor: NDArray[np.float32]
+
+
+def standard_inputs(info: InputInfo) -> list[ProofInput]:
+    """Return the inputs that every proof uses, rebuilt bit for bit anywhere from their names."""
+    height, width = info.height, info.width
+    pictures = [(f"picture:{name}", pixels) for name, pixels in bundled_pictures()]
+    pictures += [
+        ("pixels:black", np.zeros((height, width, 3), np.uint8)),
+        ("pixels:white", np.full((height, width, 3), 255, np.uint8)),
+        ("pixels:checkerboard", _checkerboard(height, width)),
+        ("pixels:noise", _noise(height, width)),
+    ]
+    inputs = [ProofInput(name=name, tensor=to_tensor(pixels, info)) for name, pixels in pictures]
+    return [*inputs, ProofInput(name="zeros", tensor=np.zeros(info.shape, np.float32))]
+
+
+def picture_inputs(folder: Path, info: InputInfo) -> list[ProofInput]:
+    """Return the user's own pictures as inputs; raises `UsageError` when there are none."""
+    paths: Sequence[Path] = find_pictures([folder])
+    if not paths:
+        raise UsageError(f"There are no pictures in {folder}.", next_step="Pass another --images.")
+    return [
+        ProofInput(name=f"image:{path.name}", tensor=to_tensor(read_picture(path), info))
+        for path in paths
+    ]
+
+
+def _checkerboard(height: int, width: int) -> NDArray[np.uint8]:
+    """Black and white in turn, the hardest edges a picture can have."""
+    rows, columns = np.indices((height, width))
+    board = ((rows + columns) % 2 * 255).astype(np.uint8)
+    return np.repeat(board[:, :, None], 3, axis=2)
+
+
+def _noise(height: int, width: int) -> NDArray[np.uint8]:
+    """Independent pixels from an integer hash, which any language can repeat.
+
+    Value i is byte 3 of fmix32(i), the finaliser of MurmurHash3 (Austin Appleby, public domain).
+    """
+    h = np.arange(height * width * 3, dtype=np.uint32)
+    h ^= h >> np.uint32(16)
+    h *= np.uint32(0x85EBCA6B)
+    h ^= h >> np.uint32(13)
+    h *= np.uint32(0xC2B2AE35)
+    h ^= h >> np.uint32(16)
+    return (h >> np.uint32(24)).astype(np.uint8).reshape(height, width, 3)

@@ -1,0 +1,200 @@
+"""The proof itself: it must find what is wrong, and forgive only what rounding explains."""
+
+import copy
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from topformer import metrics
+from topformer.errors import TopformerError
+from topformer.export.divergence import first_divergence
+from topformer.export.inputs import ProofInput, standard_inputs
+from topformer.export.proof import (
+    FP32_GATES,
+    check_golden,
+    golden_cases,
+    margins_at,
+    measure_float32,
+    measure_level,
+    refer,
+)
+from topformer.manifest import Manifest
+from topformer.model import create_model
+from topformer.preprocess import input_info
+from topformer.runtimes.torch_network import TorchNetwork, describe
+from topformer.weights import load_weights
+
+SIZE = (128, 128)
+
+
+@pytest.fixture(scope="module")
+def loaded(golden_path):
+    return load_weights(str(golden_path))
+
+
+@pytest.fixture(scope="module")
+def references(loaded):
+    float64 = copy.deepcopy(loaded.model).double()
+    return refer(TorchNetwork(float64).run, standard_inputs(input_info(*SIZE)))
+
+
+@pytest.fixture(scope="module")
+def float32(loaded, references):
+    return measure_float32(TorchNetwork(loaded.model).run, references)
+
+
+@pytest.fixture(scope="module")
+def manifest(loaded, references, float32) -> Manifest:
+    plain = describe(loaded, SIZE)
+    return msgspec.structs.replace(plain, golden=golden_cases(references, float32))
+
+
+def disturbed(model, path, factor):
+    """Return a copy with one tensor scaled."""
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        other.get_parameter(path).mul_(factor)
+    return TorchNetwork(other).run
+
+
+def test_the_inputs_are_pictures_and_awkward_tensors():
+    inputs = standard_inputs(input_info(64, 96))
+    names = [entry.name for entry in inputs]
+    assert sum(name.startswith("picture:") for name in names) >= 3
+    assert {"zeros", "pixels:black", "pixels:white", "pixels:checkerboard", "pixels:noise"} <= set(
+        names
+    )
+    assert all(entry.tensor.shape == (1, 3, 64, 96) for entry in inputs)
+    assert len({entry.tensor.tobytes() for entry in inputs}) == len(inputs)
+
+
+def test_the_same_network_passes(loaded, references, float32):
+    assert float32.passed
+    level = measure_level("file", TorchNetwork(loaded.model).run, references, float32)
+    assert level.passed
+    assert level.worst.sqnr_db >= FP32_GATES.sqnr_db
+    assert [entry.input for entry in level.inputs] == [r.input.name for r in references]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "backbone.tpm.stem.0.c.weight",
+        "backbone.trans.transformer_blocks.3.attn.to_v.c.weight",
+        "backbone.SIM.2.global_act.bn.weight",
+        "decode_head.conv_seg.bias",
+    ],
+)
+def test_a_weight_off_by_a_hundredth_fails(loaded, references, float32, manifest, path):
+    run = disturbed(loaded.model, path, 1.01)
+    assert not measure_level("file", run, references, float32).passed
+    inputs = [reference.input for reference in references]
+    assert not check_golden(manifest, run, inputs).passed
+
+
+def test_a_result_that_is_not_finite_fails(references, float32):
+    def run(tensor):
+        return np.full((1, 150, 16, 16), np.nan, np.float32)
+
+    level = measure_level("file", run, references, float32)
+    assert not level.passed
+    assert level.worst.max_abs_error == metrics.ERROR_LIMIT
+
+
+def test_a_file_is_held_to_torch_where_float32_itself_strays(references, float32, loaded):
+    """An input on which float32 loses precision is reported, and still has a gate of its own."""
+    ill = [entry for entry in float32.inputs if entry.ill_conditioned]
+    assert ill, "the golden network is known to be ill-conditioned on some of the inputs"
+    level = measure_level("file", TorchNetwork(loaded.model).run, references, float32)
+    for entry, yardstick in zip(level.inputs, float32.inputs, strict=True):
+        if entry.ill_conditioned:
+            assert entry.required.sqnr_db == min(90.0, yardstick.agreement.sqnr_db - 20.0)
+        else:
+            assert entry.required == FP32_GATES
+
+
+def test_a_checkpoint_that_float32_cannot_hold_fails(references):
+    noisy = {}
+
+    def run(tensor):
+        # Stands for a checkpoint whose rounding errors are amplified a million times.
+        rng = np.random.default_rng(len(noisy))
+        noisy[len(noisy)] = True
+        return rng.standard_normal((1, 150, 16, 16)).astype(np.float32)
+
+    assert not measure_float32(run, references).passed
+
+
+def test_the_manifest_alone_repeats_the_proof(manifest, loaded, references):
+    inputs = [reference.input for reference in references]
+    parity = check_golden(manifest, TorchNetwork(loaded.model).run, inputs)
+    assert parity.passed
+    again = msgspec.json.decode(msgspec.json.encode(manifest), type=Manifest)
+    assert again == manifest
+    assert check_golden(again, TorchNetwork(loaded.model).run, inputs) == parity
+
+
+def test_inputs_that_cannot_be_rebuilt_are_an_error_not_a_pass(manifest, loaded, references):
+    shifted = [
+        ProofInput(name=r.input.name, tensor=r.input.tensor + np.float32(1)) for r in references
+    ]
+    for inputs in (shifted, []):
+        with pytest.raises(TopformerError, match="cannot be rebuilt"):
+            check_golden(manifest, TorchNetwork(loaded.model).run, inputs)
+
+
+def test_a_manifest_without_samples_proves_nothing(manifest, loaded):
+    empty = msgspec.structs.replace(manifest, golden=())
+    with pytest.raises(TopformerError, match="no golden cases"):
+        check_golden(empty, TorchNetwork(loaded.model).run, [])
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    grid=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+)
+@settings(deadline=None)
+def test_margins_are_those_of_interpolate(seed, grid, size):
+    logits = torch.randn(1, 5, *grid, dtype=torch.float64, generator=torch.manual_seed(seed))
+    enlarged = functional.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+    expected = metrics.top2_margin(enlarged.numpy())[0].reshape(-1)
+    found = margins_at(logits.numpy(), size, np.arange(size[0] * size[1]))
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("path", "module"),
+    [
+        ("backbone.tpm.layer4.conv.2.c.weight", "backbone.tpm.layer4"),
+        (
+            "backbone.trans.transformer_blocks.1.mlp.fc2.c.weight",
+            "backbone.trans.transformer_blocks.1.mlp",
+        ),
+        ("decode_head.conv_seg.weight", "decode_head"),
+    ],
+)
+def test_the_first_diverging_module_is_named(loaded, references, path, module):
+    candidate = copy.deepcopy(loaded.model)
+    with torch.no_grad():
+        candidate.get_parameter(path).mul_(1.05)
+    reference = copy.deepcopy(loaded.model).double()
+    tensor = next(r.input.tensor for r in references if r.input.name == "zeros")
+    assert first_divergence(reference, candidate, tensor, gate_db=90.0) == module
+    assert first_divergence(reference, loaded.model, tensor, gate_db=90.0) == ""
+
+
+def test_random_weights_have_a_proof_that_holds(tmp_path):
+    torch.manual_seed(5)
+    model = create_model("small", num_classes=7).eval()
+    references = refer(
+        TorchNetwork(copy.deepcopy(model).double()).run, standard_inputs(input_info(*SIZE))
+    )
+    float32 = measure_float32(TorchNetwork(model).run, references)
+    assert float32.passed
+    assert float32.worst.sqnr_db > 100

@@ -1,0 +1,111 @@
+"""The targets: found by their files, and what each makes of the network."""
+
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from topformer.errors import UsageError
+from topformer.export import export_model, targets
+from topformer.export.targets import get_target, target_names
+from topformer.export.targets.onnx import describe_change
+from topformer.fusion import fuse
+from topformer.model import create_model
+
+NEW_TARGET = '''
+"""ONNX with an older opset, as a target of its own."""
+from topformer.export.targets import onnx
+
+SUFFIX = ".onnx"
+
+def lower(network, example):
+    return onnx.lower(network, example)
+'''
+
+
+def test_the_shipped_targets_are_found():
+    assert target_names() == ["onnx", "xnnpack"]
+
+
+def test_an_unknown_target_names_the_known_ones():
+    with pytest.raises(UsageError) as caught:
+        get_target("coreml")
+    assert "onnx, xnnpack" in caught.value.next_step
+
+
+def test_adding_a_target_is_adding_one_file(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(NEW_TARGET)
+    monkeypatch.setattr(targets, "__path__", [*targets.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "topformer.export.targets.mine", raising=False)
+    assert "mine" in target_names()
+    result = export_model(
+        weights="random", targets=["mine"], image_size=(64, 64), out_dir=tmp_path / "out"
+    )
+    assert result.passed
+    assert result.files[0].path.name == "topformer-tiny-64x64-mine.onnx"
+
+
+def test_an_incomplete_target_says_what_it_lacks(tmp_path, monkeypatch):
+    (tmp_path / "half.py").write_text("SUFFIX = '.half'")
+    monkeypatch.setattr(targets, "__path__", [*targets.__path__, str(tmp_path)])
+    with pytest.raises(Exception, match="incomplete") as caught:
+        get_target("half")
+    assert "lower" in caught.value.why
+
+
+@pytest.mark.parametrize("size", ["tiny", "small", "base"])
+@pytest.mark.parametrize(("height", "width"), [(448, 448), (512, 512), (384, 576)])
+def test_the_network_lowers_to_one_delegate(size, height, width):
+    network = fuse(create_model(size).eval())
+    delegation = get_target("xnnpack").lower(network, torch.randn(1, 3, height, width)).delegation
+    assert delegation.delegates == 1
+    assert delegation.outside == ()
+    assert delegation.macs_inside_share == 1.0
+    convolutions = {group.operator: group for group in delegation.inside}
+    assert convolutions["aten.convolution.default"].macs > 4e8 * (size != "tiny")
+    assert delegation.planned_memory_bytes >= 4 * 3 * height * width
+
+
+def test_what_falls_outside_at_other_sizes_has_a_reason():
+    network = fuse(create_model("tiny").eval())
+    delegation = get_target("xnnpack").lower(network, torch.randn(1, 3, 160, 100)).delegation
+    (group,) = delegation.outside
+    assert group.operator == "aten._adaptive_avg_pool2d.default"
+    assert group.count == 4
+    assert group.reason
+    assert delegation.delegates == 2
+
+
+def test_an_operator_the_partitioner_refuses_carries_its_own_words():
+    class Sine(nn.Module):
+        def forward(self, x):
+            return torch.atan(x) * 2.0
+
+    delegation = get_target("xnnpack").lower(Sine(), torch.randn(1, 3, 8, 8)).delegation
+    (group,) = delegation.outside
+    assert "atan" in group.operator
+    assert group.reason
+
+
+def test_onnx_carries_no_trace_of_the_machine_and_is_deterministic():
+    network = fuse(create_model("tiny").eval())
+    example = torch.randn(1, 3, 64, 64)
+    first = get_target("onnx").lower(network, example)
+    second = get_target("onnx").lower(network, example)
+    assert first.data == second.data
+    assert b".py" not in first.data
+    assert b"site-packages" not in first.data
+
+
+def test_what_onnxsim_changed_is_said():
+    import onnx
+
+    def graph(*operators):
+        nodes = [onnx.helper.make_node(name, ["x"], ["y"]) for name in operators]
+        return onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", [], []))
+
+    same = describe_change(graph("Conv", "Add"), graph("Conv", "Add"))
+    assert same == "onnxsim: 2 -> 2 operators, none changed"
+    fewer = describe_change(graph("Conv", "Add", "Add"), graph("Conv", "Add"))
+    assert fewer == "onnxsim: 3 -> 2 operators (Add 2 -> 1)"

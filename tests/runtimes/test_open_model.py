@@ -1,0 +1,148 @@
+"""One face for every model file."""
+
+import subprocess
+import sys
+
+import msgspec
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import topformer
+from topformer.errors import TopformerError
+from topformer.files import sha256_file
+from topformer.images import bundled_pictures
+from topformer.labels import upsample_labels
+from topformer.manifest import encode_manifest, manifest_path
+from topformer.runtimes import open_network, runtime_of
+from topformer.weights import load_weights, save_weights
+
+
+@pytest.fixture(params=["checkpoint", "executorch", "onnxruntime"])
+def model(request, exported_tiny, golden_path):
+    sources = {"checkpoint": golden_path}
+    for file in exported_tiny.files:
+        sources[runtime_of(file.path)] = file.path
+    return topformer.open_model(sources[request.param])
+
+
+def test_the_face(model):
+    name, picture = bundled_pictures()[0]
+    assert name
+    logits = model.logits(picture)
+    assert logits.shape == model.manifest.output.shape == (1, 150, 56, 56)
+    assert logits.dtype == np.float32
+    labels = model.labels(picture)
+    assert labels.shape == picture.shape[:2]
+    np.testing.assert_array_equal(labels, upsample_labels(logits, picture.shape[:2])[0])
+
+
+def test_a_result_is_not_overwritten_by_the_next_run(model):
+    black = np.zeros((448, 448, 3), np.uint8)
+    first = model.logits(black)
+    kept = first.copy()
+    model.logits(black + np.uint8(200))
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_a_tensor_of_another_shape_is_one_clear_error(model):
+    with pytest.raises(TopformerError):
+        model.run(np.zeros((1, 3, 64, 64), np.float32))
+
+
+def test_a_path_is_read_as_a_picture(exported_tiny, tmp_path):
+    from PIL import Image
+
+    _, picture = bundled_pictures()[0]
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    model = topformer.open_model(exported_tiny.files[1].path)
+    np.testing.assert_array_equal(model.labels(tmp_path / "picture.png"), model.labels(picture))
+
+
+def test_our_safetensors_open_like_the_checkpoint_they_came_from(golden_path, tmp_path):
+    loaded = load_weights(golden_path)
+    path = tmp_path / "mine.safetensors"
+    save_weights(
+        path, loaded.model, classes=loaded.classes, name="mine", licence="none", source="test"
+    )
+    _, picture = bundled_pictures()[1]
+    first, second = topformer.open_model(golden_path), topformer.open_model(path)
+    np.testing.assert_array_equal(first.logits(picture), second.logits(picture))
+    assert second.manifest.weights.name == "mine"
+
+
+def test_a_checkpoint_takes_any_input_size(golden_path):
+    model = topformer.open_model(golden_path, image_size=(96, 160))
+    assert model.logits(bundled_pictures()[0][1]).shape == (1, 150, 12, 20)
+
+
+def test_an_exported_file_has_its_own_size(exported_tiny):
+    path = exported_tiny.files[0].path
+    assert topformer.open_model(path, image_size=(448, 448)).runtime == "executorch"
+    with pytest.raises(TopformerError, match="448x448 only"):
+        topformer.open_model(path, image_size=(512, 512))
+
+
+def test_a_size_name_opens_default_weights():
+    model = topformer.open_model("tiny", image_size=(64, 64))
+    assert model.runtime == "torch"
+    assert model.manifest.model.variant == "tiny"
+
+
+def test_threads_are_set_before_loading(exported_tiny):
+    """In a process of its own: ExecuTorch's pool cannot be resized once a file is loaded."""
+    code = (
+        "import sys, topformer\n"
+        "from executorch.extension.pybindings import portable_lib\n"
+        "topformer.open_model(sys.argv[1], threads=1)\n"
+        "print(portable_lib._threadpool_get_thread_count())"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(exported_tiny.files[0].path)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert result.stdout.split()[-1] == "1"
+
+
+def write_onnx(path, manifest, graph_nodes, initialisers=(), shape=(1, 150, 56, 56)):
+    """Write an .onnx of our own making under a manifest that vouches for it."""
+    graph = helper.make_graph(
+        graph_nodes,
+        "g",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, (1, 3, 448, 448))],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)],
+        initialisers,
+    )
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.write_bytes(proto.SerializeToString())
+    file = msgspec.structs.replace(manifest.file, sha256=sha256_file(path))
+    manifest_path(path).write_bytes(encode_manifest(msgspec.structs.replace(manifest, file=file)))
+
+
+def test_an_output_that_is_not_the_manifests_is_refused(exported_tiny, tmp_path):
+    path = tmp_path / "small.onnx"
+    node = helper.make_node("Identity", ["image"], ["logits"])
+    write_onnx(path, exported_tiny.files[1].manifest, [node], shape=(1, 3, 448, 448))
+    model = topformer.open_model(path)
+    with pytest.raises(TopformerError, match="not what its manifest describes"):
+        model.logits(np.zeros((448, 448, 3), np.uint8))
+
+
+def test_onnx_cannot_read_files_outside_its_folder(exported_tiny, tmp_path):
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(bytes(4 * 150 * 56 * 56))
+    folder = tmp_path / "model"
+    folder.mkdir()
+    stolen = onnx.TensorProto(name="stolen", data_type=TensorProto.FLOAT, dims=[1, 150, 56, 56])
+    stolen.data_location = TensorProto.EXTERNAL
+    stolen.external_data.add(key="location", value="../secret.bin")
+    nodes = [helper.make_node("Identity", ["stolen"], ["logits"])]
+    write_onnx(folder / "thief.onnx", exported_tiny.files[1].manifest, nodes, [stolen])
+    with pytest.raises(TopformerError, match="cannot load"):
+        topformer.open_model(folder / "thief.onnx")
+
+
+def test_what_is_not_exported_has_no_network(golden_path, exported_tiny):
+    with pytest.raises(TopformerError, match="not an exported model"):
+        open_network(golden_path, exported_tiny.files[0].manifest)

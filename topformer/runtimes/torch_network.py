@@ -1,0 +1,58 @@
+"""Run a checkpoint with torch itself: the reference that exported files are compared with."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from topformer.manifest import Manifest, ModelInfo, OutputInfo
+from topformer.model import TopFormer
+from topformer.preprocess import input_info
+from topformer.runtimes.opened import OpenedModel
+from topformer.weights import LoadedWeights, load_weights
+
+
+class TorchNetwork:
+    """The eager network, as the checkpoint gives it (BatchNorm not folded)."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.model = model.eval()
+        self.dtype = next(model.parameters()).dtype
+
+    @torch.inference_mode()
+    def run(self, tensor: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Normalised RGB [b, 3, h, w] -> logits [b, c, h/8, w/8] in the model's own dtype."""
+        return self.model(torch.from_numpy(tensor).to(self.dtype)).numpy()
+
+
+def describe(loaded: LoadedWeights, image_size: tuple[int, int]) -> Manifest:
+    """Write the manifest of a checkpoint run at one size (height, width): no file, no proof."""
+    model: TopFormer = loaded.model
+    height, width = image_size
+    return Manifest(
+        model=ModelInfo(
+            variant=model.variant.name,
+            num_classes=model.num_classes,
+            fused_channels=model.variant.fused_channels,
+            depthwise_head=model.variant.depthwise_head,
+        ),
+        weights=loaded.info,
+        input=input_info(height, width),
+        output=OutputInfo(shape=model.logits_shape(height, width)),
+        classes=loaded.classes,
+    )
+
+
+def open_checkpoint(
+    source: str | Path, *, image_size: tuple[int, int], threads: int | None
+) -> OpenedModel:
+    """Load weights and open them at one input size (height, width)."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    loaded = load_weights(source)
+    return OpenedModel(
+        manifest=describe(loaded, image_size),
+        runtime="torch",
+        network=TorchNetwork(loaded.model),
+    )
