@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from topformer.errors import TopformerError
+from topformer.errors import TopformerError, UsageError
 from topformer.files import read_bytes, sha256_file
 
 MANIFEST_LIMIT_BYTES = 16 * 2**20
@@ -30,7 +30,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of all that is written as JSON: validated on the way in, unknown fields refused."""
 
 
-class WeightsInfo(Document, kw_only=True):
+class WeightsInfo(Document, frozen=True, kw_only=True):
     """Where the numbers in the model come from."""
 
     name: ShortText
@@ -47,7 +47,7 @@ class WeightsInfo(Document, kw_only=True):
         return self.random_seed is not None
 
 
-class ModelInfo(Document, kw_only=True):
+class ModelInfo(Document, frozen=True, kw_only=True):
     """Which network this is."""
 
     variant: ShortText
@@ -57,7 +57,7 @@ class ModelInfo(Document, kw_only=True):
     task: Literal["semantic-segmentation"] = "semantic-segmentation"
 
 
-class FileInfo(Document, kw_only=True):
+class FileInfo(Document, frozen=True, kw_only=True):
     """The exported file itself."""
 
     name: ShortText
@@ -68,7 +68,7 @@ class FileInfo(Document, kw_only=True):
     libraries: dict[str, str]
 
 
-class InputInfo(Document, kw_only=True):
+class InputInfo(Document, frozen=True, kw_only=True):
     """The tensor that goes in, and how a picture becomes it.
 
     A picture is resized to the input size with Pillow's bilinear filter (its sides are stretched
@@ -90,7 +90,7 @@ class InputInfo(Document, kw_only=True):
         return 1, 3, self.height, self.width
 
 
-class OutputInfo(Document, kw_only=True):
+class OutputInfo(Document, frozen=True, kw_only=True):
     """The tensor that comes out: raw class scores on a coarser grid."""
 
     shape: tuple[Literal[1], ClassCount, Side, Side]
@@ -99,7 +99,7 @@ class OutputInfo(Document, kw_only=True):
     meaning: Literal["logits"] = "logits"
 
 
-class Classes(Document, kw_only=True):
+class Classes(Document, frozen=True, kw_only=True):
     """Names and colours of the classes, by id."""
 
     dataset: ShortText
@@ -112,14 +112,14 @@ class Classes(Document, kw_only=True):
             raise ValueError(f"{len(self.names)} class names but {len(self.palette)} colours")
 
 
-class Gates(Document, kw_only=True):
+class Gates(Document, frozen=True, kw_only=True):
     """What a file must reach to pass."""
 
     sqnr_db: float
     label_agreement: Share
 
 
-class Agreement(Document, kw_only=True):
+class Agreement(Document, frozen=True, kw_only=True):
     """How closely one result follows the float64 reference, over one input or the worst of many."""
 
     max_abs_error: float
@@ -130,7 +130,7 @@ class Agreement(Document, kw_only=True):
     label_agreement_untied: Share
 
 
-class InputAgreement(Document, kw_only=True):
+class InputAgreement(Document, frozen=True, kw_only=True):
     """The agreement on one input, and what it is held to there.
 
     An input is ill-conditioned for a network when torch's own float32 strays so far from float64
@@ -151,7 +151,7 @@ class InputAgreement(Document, kw_only=True):
         )
 
 
-class LevelParity(Document, kw_only=True):
+class LevelParity(Document, frozen=True, kw_only=True):
     """One step from the float64 reference to the shipped file."""
 
     level: Level
@@ -167,7 +167,7 @@ class LevelParity(Document, kw_only=True):
         )
 
 
-class Parity(Document, kw_only=True):
+class Parity(Document, frozen=True, kw_only=True):
     """The proof that a file computes what its source does."""
 
     passed: bool
@@ -177,7 +177,7 @@ class Parity(Document, kw_only=True):
     first_divergence: ShortText = ""
 
 
-class OperatorGroup(Document, kw_only=True):
+class OperatorGroup(Document, frozen=True, kw_only=True):
     """Operators of one kind on one side of the delegate's border."""
 
     operator: ShortText
@@ -186,7 +186,7 @@ class OperatorGroup(Document, kw_only=True):
     reason: ShortText = ""
 
 
-class Delegation(Document, kw_only=True):
+class Delegation(Document, frozen=True, kw_only=True):
     """What the fast backend runs, and what is left to the portable kernels."""
 
     backend: ShortText
@@ -205,7 +205,7 @@ class Delegation(Document, kw_only=True):
         return inside / total if total else 1.0
 
 
-class GoldenCase(Document, kw_only=True):
+class GoldenCase(Document, frozen=True, kw_only=True):
     """One input and what the float64 reference says of it, at sampled positions.
 
     Position `i` of a sample from an array of `n` elements in C order is `(i * 2654435761) % n`.
@@ -225,7 +225,7 @@ class GoldenCase(Document, kw_only=True):
     margins: Annotated[bytes, msgspec.Meta(max_length=2**16)]
 
 
-class Manifest(Document, kw_only=True):
+class Manifest(Document, frozen=True, kw_only=True):
     """All that is needed to use, check and credit one model file."""
 
     schema: Literal["topformer.manifest/1"] = "topformer.manifest/1"
@@ -272,7 +272,9 @@ def read_manifest(path: Path) -> Manifest:
 def read_manifest_of(model_file: Path) -> Manifest:
     """Read the manifest beside an exported file and check that it describes that very file."""
     path = manifest_path(model_file)
-    if model_file.exists() and not path.exists():
+    if not model_file.exists():
+        raise UsageError(f"There is no file {model_file}.")
+    if not path.exists():
         raise TopformerError(
             f"{model_file} has no manifest.",
             why=f"Sizes, normalisation and class names are read from {path.name} beside it.",

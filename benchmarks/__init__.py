@@ -1,0 +1,1 @@
+"""Latency, measured so that it can be trusted: protocol, statistics, verdicts, workers, reports."""

@@ -1,0 +1,272 @@
+"""Logits to labels at full size, exactly, without the full-size logits.
+
+Upsampling 150 classes to 448x448 and taking the argmax costs eight times the network that made
+them. But a bilinear sample is a convex combination of the four logits around it, so within a cell,
+the patch of pixels between four neighbouring logits, no class rises above its largest corner or
+falls below its smallest. Let L be the largest of all classes' smallest corners: a class whose
+largest corner is below L wins nowhere in the cell. Mostly a single class is left, and has won the
+whole cell; otherwise the few that are left are interpolated on its pixels, and only those.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topformer.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Pixels are interpolated in blocks of at most this side, so that no temporary grows with the size.
+LARGEST_BLOCK_PX = 16
+# Numbers interpolated at once: a few temporaries of this length fit a core's own cache.
+VALUES_AT_ONCE = 2**16
+# Logits searched at once; bounds the temporaries of large inputs.
+LOGITS_AT_ONCE = 2**20
+# Up to so many candidates a loop over them beats numpy's argmax along the first axis.
+FEW_VALUES = 16
+
+
+@overload
+def upsample_labels(logits: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.int64]: ...
+@overload
+def upsample_labels(logits: "Tensor", size: tuple[int, int]) -> "Tensor": ...
+def upsample_labels(
+    logits: "NDArray[np.floating] | Tensor", size: tuple[int, int]
+) -> "NDArray[np.int64] | Tensor":
+    """Class ids of logits upsampled to `size`, (height, width): [b, c, h, w] -> int64 [b, H, W].
+
+    The result is that of `interpolate(logits, size, mode="bilinear", align_corners=False)` followed
+    by `argmax(1)`, ties going to the lower id, NaN winning as it does there. It can differ only
+    where the two best classes are equal but for rounding. numpy in, numpy out; torch in, torch out
+    on the same device (the work is done on the CPU). Half precision is interpolated in float32.
+
+    Raises `UsageError` when the logits are not a floating [b, c, h, w] or a side is below 1.
+    """
+    if isinstance(logits, np.ndarray):
+        return _labels(logits, size)
+    import torch  # noqa: PLC0415 - callers without torch tensors need not wait for torch
+
+    values = logits.detach().cpu()
+    if values.dtype in (torch.float16, torch.bfloat16):
+        values = values.float()
+    return torch.as_tensor(_labels(values.numpy(), size), device=logits.device)
+
+
+def _labels(logits: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.int64]:
+    if logits.ndim != 4 or 0 in logits.shape[1:] or logits.dtype.kind != "f":
+        raise UsageError(
+            f"Logits of shape {list(logits.shape)} and type {logits.dtype} have no labels.",
+            why="They must be floating point, [batch, classes, height, width], and not empty.",
+        )
+    if len(size) != 2 or min(size) < 1:
+        raise UsageError(
+            f"Labels cannot have the size {size}.",
+            why="The size is (height, width) in pixels, each at least 1.",
+        )
+    if logits.dtype == np.float16:
+        logits = logits.astype(np.float32)
+    rows = _Axis.between(logits.shape[2], size[0], logits.dtype)
+    columns = _Axis.between(logits.shape[3], size[1], logits.dtype)
+    labels = np.empty((len(logits), *size), np.int64)
+    # Zero times infinity is NaN here as in torch, and needs no warning.
+    with np.errstate(invalid="ignore", over="ignore"):
+        for item, out in zip(logits, labels, strict=True):
+            _label_picture(np.ascontiguousarray(item), rows, columns, out)
+    return labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Blocks:
+    """Runs of pixels along one side of the labels, `n` of them, each within one cell."""
+
+    # Per block [n]: the two logits it lies between; the first one is the cell's number too.
+    first: NDArray[np.intp]
+    second: NDArray[np.intp]
+    # [block_px, n]; where a block is shorter, its last pixel is repeated.
+    pixels: NDArray[np.intp]
+    # The weight of the second logit on each pixel.
+    shares: NDArray[np.floating]
+
+    def take(self, which: NDArray[np.intp]) -> "_Blocks":
+        """Select blocks by number."""
+        return _Blocks(
+            first=self.first[which],
+            second=self.second[which],
+            pixels=self.pixels[:, which],
+            shares=self.shares[:, which],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Axis:
+    """How the pixels along one side of the labels lie between the logits of that side."""
+
+    cell_of_pixel: NDArray[np.intp]
+    blocks: _Blocks
+
+    @classmethod
+    def between(cls, logits: int, pixels: int, dtype: np.dtype[np.floating]) -> "_Axis":
+        """Place `pixels` over `logits` as torch does: aten/src/ATen/native/UpSample.h.
+
+        Its scale * (pixel + 0.5) - 0.5 is a fused multiply-add, rounded once. For float32, float64
+        rounded at the end gives the same bits; float64 itself may differ in the last one.
+        """
+        scale = np.float64(dtype.type(logits) / dtype.type(pixels))
+        position = (scale * (np.arange(pixels) + 0.5) - 0.5).astype(dtype).clip(min=0)
+        cell = np.minimum(position.astype(np.intp), logits - 1)
+        share = position - cell.astype(dtype)
+        # A whole cell's pixels; the border cells have half as many more, and thus two blocks.
+        block_px = min(LARGEST_BLOCK_PX, -(-pixels // logits))
+        place_in_cell = np.arange(pixels) - np.searchsorted(cell, cell)
+        starts = np.flatnonzero(place_in_cell % block_px == 0)
+        ends = np.append(starts[1:], pixels)
+        block_pixels = np.minimum(starts + np.arange(block_px)[:, None], ends - 1)
+        first = cell[starts]
+        # Where nothing is to be resized torch reads no neighbour, be it infinite.
+        second = first if logits == pixels else np.minimum(first + 1, logits - 1)
+        blocks = _Blocks(
+            first=first, second=second, pixels=block_pixels, shares=share[block_pixels]
+        )
+        return cls(cell_of_pixel=cell, blocks=blocks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidates:
+    """The classes that may win somewhere in each cell, cells in C order.
+
+    Cell `i` has `classes[starts[i] : starts[i + 1]]`, in ascending order and never none.
+    """
+
+    classes: NDArray[np.intp]
+    starts: NDArray[np.intp]
+
+    @classmethod
+    def everything(cls, shape: tuple[int, ...]) -> "_Candidates":
+        """Every class in every cell, for logits [c, h, w] that can't be compared."""
+        count, cells = shape[0], shape[1] * shape[2]
+        return cls(
+            classes=np.tile(np.arange(count), cells),
+            starts=np.arange(cells + 1) * count,
+        )
+
+    @classmethod
+    def search(cls, logits: NDArray[np.floating]) -> "_Candidates":
+        """Compare the corners of the cells of finite logits [c, h, w]."""
+        count, height, width = logits.shape
+        band = max(1, LOGITS_AT_ONCE // (count * width))
+        found_classes: list[NDArray[np.intp]] = []
+        found_cells: list[NDArray[np.intp]] = []
+        for first in range(0, height, band):
+            last = min(first + band, height)
+            part = logits[:, first : last + 1]
+            lower_bound = _pool(part, np.minimum, last - first).max(axis=0)
+            possible = _pool(part, np.maximum, last - first) >= lower_bound
+            found = np.divmod(np.flatnonzero(possible), (last - first) * width)
+            found_classes.append(found[0])
+            found_cells.append(found[1] + first * width)
+        cells = np.concatenate(found_cells)
+        # Stable, so that classes stay in order.
+        order = np.argsort(cells, kind="stable")
+        cell_count: int = height * width
+        return cls(
+            classes=np.concatenate(found_classes)[order],
+            starts=np.searchsorted(cells[order], np.arange(cell_count + 1)),
+        )
+
+    def of(self, cells: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+        """Candidates [count, n] of `n` cells; the last one is repeated where a cell has fewer."""
+        starts, ends = self.starts[cells], self.starts[cells + 1]
+        return self.classes[np.minimum(starts + np.arange(count)[:, None], ends - 1)]
+
+
+def _pool(part: NDArray[np.floating], extreme: np.ufunc, rows: int) -> NDArray[np.floating]:
+    """Extreme of the corners of each cell: [c, h, w] -> [c, rows, w], rows being h or h - 1.
+
+    The cells of the last column, and of the last row where it has no next, end at their own logit.
+    """
+    down = part[:, :rows].copy()
+    inner = part.shape[1] - 1
+    extreme(down[:, :inner], part[:, 1:], out=down[:, :inner])
+    across = down.copy()
+    extreme(down[:, :, :-1], down[:, :, 1:], out=across[:, :, :-1])
+    return across
+
+
+def _label_picture(
+    logits: NDArray[np.floating], rows: _Axis, columns: _Axis, labels: NDArray[np.int64]
+) -> None:
+    """Fill `labels` [H, W] from `logits` [c, h, w]."""
+    if np.isfinite(logits).all():
+        candidates = _Candidates.search(logits)
+    else:
+        candidates = _Candidates.everything(logits.shape)
+    # Every cell takes its first candidate; those with more are overwritten below.
+    winners = candidates.classes[candidates.starts[:-1]].reshape(logits.shape[1:])
+    np.take(winners[rows.cell_of_pixel], columns.cell_of_pixel, axis=1, out=labels)
+
+    cells = rows.blocks.first[:, None] * logits.shape[2] + columns.blocks.first
+    counts = np.diff(candidates.starts)[cells]
+    block_px = len(rows.blocks.pixels) * len(columns.blocks.pixels)
+    # Blocks of 2, 3-4, 5-8, ... candidates are contested together.
+    magnitudes = np.frexp(counts - 1)[1]
+    for magnitude in np.unique(magnitudes[counts > 1]):
+        in_rows, in_columns = np.nonzero(magnitudes == magnitude)
+        most = counts[in_rows, in_columns].max()
+        at_once = max(1, VALUES_AT_ONCE // (most * block_px))
+        for begin in range(0, len(in_rows), at_once):
+            row = in_rows[begin : begin + at_once]
+            column = in_columns[begin : begin + at_once]
+            classes = candidates.of(cells[row, column], most)
+            _contest(logits, classes, rows.blocks.take(row), columns.blocks.take(column), labels)
+
+
+def _contest(
+    logits: NDArray[np.floating],
+    classes: NDArray[np.intp],
+    rows: _Blocks,
+    columns: _Blocks,
+    labels: NDArray[np.int64],
+) -> None:
+    """Interpolate `classes` [k, n] on the pixels of `n` blocks, and write the winners.
+
+    First along the rows, then between them, as torch does. Blocks come last in every array: numpy
+    is fastest on long last axes.
+    """
+
+    def along(row: NDArray[np.intp]) -> NDArray[np.floating]:
+        left = logits[classes, row, columns.first][:, None]
+        right = logits[classes, row, columns.second][:, None]
+        return _mix(left, right, columns.shares)  # [k, block_px, n]
+
+    top, bottom = along(rows.first)[:, None], along(rows.second)[:, None]
+    values = _mix(top, bottom, rows.shares[:, None])  # [k, block_px, block_px, n]
+    best = _first_largest(values)  # [block_px, block_px, n]
+    blocks: int = classes.shape[1]
+    places = best * blocks + np.arange(blocks)
+    pixels = (rows.pixels * labels.shape[1])[:, None] + columns.pixels
+    labels.reshape(-1)[pixels] = classes.ravel().take(places)
+
+
+def _mix(
+    first: NDArray[np.floating], second: NDArray[np.floating], share: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    mixed = (1 - share) * first
+    mixed += share * second
+    return mixed
+
+
+def _first_largest(values: NDArray[np.floating]) -> NDArray[np.int32]:
+    """`values.argmax(axis=0)` with its rules for ties and NaN, many times faster for few values."""
+    if len(values) > FEW_VALUES:
+        return values.argmax(axis=0).astype(np.int32)
+    largest = values[0]
+    place = np.zeros(largest.shape, np.int32)
+    for number in range(1, len(values)):
+        value = values[number]
+        is_larger = (value > largest) | (np.isnan(value) & ~np.isnan(largest))
+        np.maximum(place, is_larger * np.int32(number), out=place)
+        largest = np.maximum(largest, value)
+    return place
