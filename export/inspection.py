@@ -10,7 +10,7 @@ from topformer.manifest import Document
 MODEL_LIMIT_BYTES = 512 * 2**20
 
 
-class TensorInfo(Document, kw_only=True):
+class TensorInfo(Document, frozen=True, kw_only=True):
     """An input or output of the graph."""
 
     name: str
@@ -18,7 +18,7 @@ class TensorInfo(Document, kw_only=True):
     shape: tuple[int, ...]
 
 
-class GraphInfo(Document, kw_only=True):
+class GraphInfo(Document, frozen=True, kw_only=True):
     """What a file holds, as its own format describes it."""
 
     format: str

@@ -119,7 +119,12 @@ def prepare(
     on_stage("loading weights")
     if weights in {None, "random"}:
         size = size or DEFAULT_SIZE
-    loaded = load_weights(weights, size=size)
+
+    def show_transfer(received_bytes: int, total_bytes: int | None) -> None:
+        total = f" of {total_bytes / 2**20:.1f}" if total_bytes else ""
+        on_stage(f"fetching weights: {received_bytes / 2**20:.1f}{total} MiB")
+
+    loaded = load_weights(weights, size=size, progress=show_transfer)
     manifest = describe(loaded, image_size)
     float32 = loaded.model
     float64 = copy.deepcopy(float32).double()

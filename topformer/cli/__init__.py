@@ -1,0 +1,1 @@
+"""The command line: one module a verb, each importing what is heavy only when it runs."""

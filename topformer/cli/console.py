@@ -1,0 +1,136 @@
+"""How every verb speaks: results on stdout, everything for the eye on stderr."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Literal, NoReturn
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from topformer.errors import TopformerError
+from topformer.manifest import Document, Parity, WeightsInfo
+
+stderr = Console(stderr=True, highlight=False)
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
+]
+
+
+class ErrorDocument(Document, frozen=True, kw_only=True):
+    """What `--json` prints when a verb fails before it has a result."""
+
+    schema: Literal["topformer.error/1"] = "topformer.error/1"
+    what: str
+    why: str
+    next_step: str
+
+
+def print_document(document: Document) -> None:
+    """Write one document to stdout, indented."""
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    sys.stdout.write(text.decode() + "\n")
+
+
+def print_lines(lines: Iterable[object]) -> None:
+    """Write plain result lines to stdout, for people and pipes alike."""
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+
+
+def warn(text: str) -> None:
+    """Print a warning."""
+    stderr.print(f"[yellow]warning:[/yellow] {text}", soft_wrap=True)
+
+
+def announce_random(weights: WeightsInfo) -> None:
+    """Warn that a result comes from random weights, if it does."""
+    if weights.is_random:
+        warn(
+            "these are RANDOM weights: good for latency and for trying the toolchain, "
+            "but the classes they find mean nothing."
+        )
+
+
+@contextmanager
+def stdout_for_results() -> Iterator[None]:
+    """Send what libraries write to stdout to stderr instead, also from C++."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
+
+
+@contextmanager
+def stage_display() -> Iterator[Callable[[str], None]]:
+    """Show a spinner with the current stage, and keep stdout for results meanwhile."""
+    with stdout_for_results(), stderr.status("starting") as status:
+        shown = ""
+
+        def show(stage: str) -> None:
+            nonlocal shown
+            # "fetching weights: 3 MiB" and "fetching weights: 4 MiB" are one stage.
+            name = stage.split(":")[0]
+            if not stderr.is_terminal and name != shown:
+                stderr.print(f"{name} ...", style="dim")
+            shown = name
+            status.update(stage)
+
+        yield show
+
+
+def parity_table(title: str, parity: Parity) -> Table:
+    """Lay the steps of a proof out, the worst input of each figure counting."""
+    verdict = "[green]verified[/green]" if parity.passed else "[bold red]FAILED[/bold red]"
+    table = Table(title=f"{title}: {verdict}", title_justify="left", title_style="")
+    table.add_column("against float64")
+    for heading in ("max error", "SQNR dB", "labels equal", "ties forgiven"):
+        table.add_column(heading, justify="right")
+    for level in parity.levels:
+        worst = level.worst
+        table.add_row(
+            level.level,
+            f"{worst.max_abs_error:.1e}",
+            f"{worst.sqnr_db:.1f}",
+            f"{worst.label_agreement:.4%}",
+            f"{worst.label_agreement_untied:.4%}",
+        )
+    gates = parity.gates
+    inputs = parity.levels[-1].inputs
+    ill_conditioned = [entry for entry in inputs if entry.ill_conditioned]
+    table.caption = (
+        f"worst of {len(inputs) - len(ill_conditioned)} inputs; "
+        f"needs {gates.sqnr_db:.0f} dB and {gates.label_agreement:.2%} equal labels"
+    )
+    for entry in ill_conditioned:
+        table.caption += (
+            f"\n{entry.input}: ill-conditioned (torch's own float32 strays), "
+            f"{entry.agreement.sqnr_db:.1f} dB, held to {entry.required.sqnr_db:.1f} dB"
+        )
+    if parity.first_divergence:
+        table.caption += f"\nfirst divergence: {parity.first_divergence}"
+    return table
+
+
+def fail(error: TopformerError, *, as_json: bool) -> NoReturn:
+    """Report an error as what, why and next step, and exit with its code."""
+    if as_json:
+        print_document(ErrorDocument(what=error.what, why=error.why, next_step=error.next_step))
+    for style, label, text in (
+        ("bold red", "error:", error.what),
+        ("dim", "  why:", error.why),
+        ("cyan", " next:", error.next_step),
+    ):
+        if text:
+            stderr.print(label, style=style, end=" ")
+            stderr.print(text, markup=False, soft_wrap=True)
+    sys.exit(error.exit_code)

@@ -1,0 +1,146 @@
+"""`topformer doctor`: what this machine has, what works, and what to do about the rest."""
+
+import platform
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from topformer.cli.console import JsonOption, print_document, print_lines, stderr
+from topformer.manifest import Document
+
+PACKAGES = (
+    "topformer", "torch", "torchvision", "executorch", "torchao",
+    "onnx", "onnxscript", "onnxsim", "onnxruntime", "numpy", "pillow",
+)  # fmt: skip
+
+TOOLS = {
+    "adb": "to measure on devices: install Android's platform-tools (Debian: `apt install adb`)",
+    "cmake": "to build the C++ runner: `pip install 'cmake>=3.28'`",
+    "g++": "to build the C++ runner for this machine: `apt install g++`",
+    "aarch64-linux-gnu-g++": "to build the runner for ARM: `apt install g++-aarch64-linux-gnu`",
+}
+
+RUNTIMES = ("torch", "executorch", "onnxruntime")
+PROBE_TIMEOUT_S = 120
+
+
+class Check(Document, frozen=True, kw_only=True):
+    """One thing looked at."""
+
+    name: str
+    kind: Literal["package", "runtime", "tool"]
+    # Tools are optional: nothing but their own verb needs them.
+    state: Literal["ok", "failed", "missing", "optional"]
+    detail: str
+    remedy: str = ""
+
+
+class DoctorDocument(Document, frozen=True, kw_only=True):
+    """What `doctor --json` prints."""
+
+    schema: Literal["topformer.doctor/1"] = "topformer.doctor/1"
+    python: str
+    machine: str
+    healthy: bool
+    checks: tuple[Check, ...]
+
+
+def doctor(
+    json: JsonOption = False,
+    skip_runtimes: Annotated[
+        bool, typer.Option("--skip-runtimes", help="Do not run a model in each runtime.")
+    ] = False,
+) -> None:
+    """Check this machine: versions, whether each runtime runs a model, adb and compilers.
+
+    Changes nothing. Exits with 1 when something the toolchain needs does not work.
+
+    [bold]Example[/bold]
+
+      topformer doctor
+    """
+    checks = [_package(name) for name in PACKAGES]
+    if not skip_runtimes:
+        with stderr.status("running a model in each runtime"):
+            checks += [_runtime(name) for name in RUNTIMES]
+    checks += [_tool(name, purpose) for name, purpose in TOOLS.items()]
+    healthy = all(check.state in {"ok", "optional"} for check in checks)
+    stderr.print(_table(checks))
+    if json:
+        print_document(
+            DoctorDocument(
+                python=platform.python_version(),
+                machine=f"{platform.system()} {platform.machine()}",
+                healthy=healthy,
+                checks=tuple(checks),
+            )
+        )
+    else:
+        print_lines(["healthy" if healthy else "NOT healthy"])
+    raise typer.Exit(0 if healthy else 1)
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(name=name, kind="package", state="ok", detail=version(name))
+    except PackageNotFoundError:
+        return Check(
+            name=name,
+            kind="package",
+            state="missing",
+            detail="not installed",
+            remedy="`pip install topformer` brings it",
+        )
+
+
+def _runtime(name: str) -> Check:
+    """Run a small network in a process of its own, so that a crash is a finding and no more."""
+    try:
+        result = subprocess.run(
+            [sys.executable, "-m", "topformer.cli.probe", name],
+            capture_output=True,
+            text=True,
+            timeout=PROBE_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Check(
+            name=name,
+            kind="runtime",
+            state="failed",
+            detail=f"did not answer within {PROBE_TIMEOUT_S} s",
+            remedy="look for another process that uses all cores",
+        )
+    if result.returncode == 0:
+        return Check(name=name, kind="runtime", state="ok", detail=result.stdout.strip()[-200:])
+    complaint = (result.stderr.strip().splitlines() or [f"exit {result.returncode}"])[-1]
+    return Check(
+        name=name,
+        kind="runtime",
+        state="failed",
+        detail=complaint[:200],
+        remedy="reinstall with `pip install --force-reinstall topformer` in a new environment",
+    )
+
+
+def _tool(name: str, purpose: str) -> Check:
+    path = shutil.which(name)
+    if path is None:
+        return Check(name=name, kind="tool", state="optional", detail="not found", remedy=purpose)
+    return Check(name=name, kind="tool", state="ok", detail=path)
+
+
+def _table(checks: list[Check]) -> Table:
+    colours = {"ok": "green", "failed": "bold red", "missing": "bold red", "optional": "yellow"}
+    table = Table(title="topformer doctor", title_justify="left")
+    for heading in ("what", "state", "found", "what to do"):
+        table.add_column(heading)
+    for check in checks:
+        colour = colours[check.state]
+        table.add_row(check.name, f"[{colour}]{check.state}[/{colour}]", check.detail, check.remedy)
+    return table

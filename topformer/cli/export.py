@@ -1,0 +1,146 @@
+"""`topformer export`: one model to one or more targets, each file proved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from topformer.cli.console import (
+    JsonOption,
+    announce_random,
+    parity_table,
+    print_document,
+    print_lines,
+    stage_display,
+    stderr,
+)
+from topformer.manifest import Delegation, Document, Parity, WeightsInfo
+
+if TYPE_CHECKING:
+    from topformer.export import ExportedFile, ExportResult
+
+
+class ExportedFileDocument(Document, frozen=True, kw_only=True):
+    """One exported file."""
+
+    path: str
+    manifest: str
+    target: str
+    precision: str
+    size_bytes: int
+    sha256: str
+    parity: Parity
+    delegation: Delegation
+
+
+class ExportDocument(Document, frozen=True, kw_only=True):
+    """What `export --json` prints."""
+
+    schema: Literal["topformer.export/1"] = "topformer.export/1"
+    passed: bool
+    weights: WeightsInfo
+    random_weights: bool
+    files: tuple[ExportedFileDocument, ...]
+
+
+def export(
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="Format to export to; repeat for more. Default: xnnpack and onnx."),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="tiny, small or base. Default: the checkpoint's, or tiny.")
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Checkpoint: a path, an https URL, a published name, or `random`."),
+    ] = None,
+    image_size: Annotated[
+        str, typer.Option(help="Input size in pixels: one side, or HEIGHTxWIDTH.")
+    ] = "448",
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out"),
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of pictures of yours to add to the proof.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Export a model and prove that each file computes what the checkpoint does.
+
+    Each file gets its name only after it has run in its real runtime and agreed with the float64
+    network. One that does not is kept as *.failed, and the command exits with 1.
+
+    [bold]Examples[/bold]
+
+      topformer export --size tiny --target xnnpack
+
+      topformer export --weights model.pth --image-size 384x576 --images my-pictures
+    """
+    from topformer.export import export_model  # noqa: PLC0415
+    from topformer.preprocess import parse_image_size  # noqa: PLC0415
+
+    with stage_display() as show_stage:
+        result = export_model(
+            weights=weights,
+            size=size,
+            targets=target or ["xnnpack", "onnx"],
+            image_size=parse_image_size(image_size),
+            out_dir=out,
+            images_dir=images,
+            on_stage=show_stage,
+        )
+    for file in result.files:
+        _report(file)
+    info = result.files[0].manifest.weights
+    announce_random(info)
+    if json:
+        print_document(_document(result, info))
+    else:
+        print_lines(file.path for file in result.files)
+    raise typer.Exit(0 if result.passed else 1)
+
+
+def _report(file: ExportedFile) -> None:
+    manifest = file.manifest
+    assert manifest.parity is not None
+    assert manifest.delegation is not None
+    stderr.print(parity_table(str(file.path), manifest.parity))
+    delegation = manifest.delegation
+    outside = sum(group.count for group in delegation.outside)
+    inside = sum(group.count for group in delegation.inside)
+    stderr.print(
+        f"  {delegation.backend}: {delegation.delegates} delegate(s) with {inside} operators and "
+        f"{delegation.macs_inside_share:.1%} of the multiply-adds; {outside} operators outside",
+    )
+    for group in delegation.outside:
+        stderr.print(f"    outside: {group.count} x {group.operator}: {group.reason}", markup=False)
+    for note in delegation.notes:
+        stderr.print(f"  {note}", markup=False)
+
+
+def _document(result: ExportResult, info: WeightsInfo) -> ExportDocument:
+    files: list[ExportedFileDocument] = []
+    for exported in result.files:
+        manifest = exported.manifest
+        assert manifest.file is not None
+        assert manifest.parity is not None
+        assert manifest.delegation is not None
+        files.append(
+            ExportedFileDocument(
+                path=str(exported.path),
+                manifest=str(exported.manifest_path),
+                target=manifest.file.target,
+                precision=manifest.file.precision,
+                size_bytes=manifest.file.size_bytes,
+                sha256=manifest.file.sha256,
+                parity=manifest.parity,
+                delegation=manifest.delegation,
+            )
+        )
+    return ExportDocument(
+        passed=result.passed,
+        weights=info,
+        random_weights=info.is_random,
+        files=tuple(files),
+    )
