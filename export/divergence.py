@@ -73,9 +73,9 @@ def first_divergence(
     whole graph's lowering, or the file, is at fault.
     """
     tapped = TappedNetwork(candidate)
-    expected = _run_torch(TappedNetwork(reference), torch.from_numpy(tensor).double())
+    expected = _run_torch(TappedNetwork(reference), torch.as_tensor(tensor).double())
     if lowering is None:
-        found = _run_torch(tapped, torch.from_numpy(tensor))
+        found = _run_torch(tapped, torch.as_tensor(tensor))
     else:
         found = _run_lowered(tapped, tensor, *lowering)
     for path, wanted, got in zip(tapped.paths, expected, found, strict=True):
@@ -92,7 +92,7 @@ def _run_torch(tapped: TappedNetwork, tensor: Tensor) -> Sequence[NDArray[np.flo
 def _run_lowered(
     tapped: TappedNetwork, tensor: NDArray[np.float32], target: Target, manifest: Manifest
 ) -> Sequence[NDArray[np.floating]]:
-    lowered = target.lower(tapped, torch.from_numpy(tensor))
+    lowered = target.lower(tapped, torch.as_tensor(tensor))
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"tapped{target.suffix}"
         path.write_bytes(lowered.data)

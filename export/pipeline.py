@@ -149,7 +149,7 @@ def prepare(
 
 def _export_to(target: Target, subject: Subject, out_dir: Path, on_stage: OnStage) -> ExportedFile:
     on_stage(f"lowering to {target.name}")
-    example = torch.from_numpy(subject.references[0].input.tensor)
+    example = torch.as_tensor(subject.references[0].input.tensor)
     lowered = target.lower(subject.fused, example)
     name = file_name(subject.manifest, target)
     manifest = _describe_file(subject, target, lowered, name)

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def read_bytes(path: Path, *, limit_bytes: int, kind: str) -> bytes:
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path) -> Generator[Path]:
     """Yield a temporary path beside `path`; on success it becomes `path`, else it is removed.
 
     The data is flushed to disk before the rename, so a crash leaves the old file or the new one.

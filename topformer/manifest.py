@@ -17,6 +17,7 @@ MANIFEST_LIMIT_BYTES = 16 * 2**20
 Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 ShortText = Annotated[str, msgspec.Meta(max_length=1000)]
 Side = Annotated[int, msgspec.Meta(ge=1, le=16384)]
+One = Annotated[int, msgspec.Meta(ge=1, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Channel = Annotated[int, msgspec.Meta(ge=0, le=255)]
@@ -93,7 +94,7 @@ class InputInfo(Document, frozen=True, kw_only=True):
 class OutputInfo(Document, frozen=True, kw_only=True):
     """The tensor that comes out: raw class scores on a coarser grid."""
 
-    shape: tuple[Literal[1], ClassCount, Side, Side]
+    shape: tuple[One, ClassCount, Side, Side]
     stride: Literal[8] = 8
     dtype: Literal["float32"] = "float32"
     meaning: Literal["logits"] = "logits"

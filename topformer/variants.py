@@ -23,7 +23,6 @@ class Variant:
     """
 
     name: str
-    letter: str
     bottlenecks: tuple[Bottleneck, ...]
     # Positions in `bottlenecks` whose outputs form the pyramid, at strides 4, 8, 16, 32.
     pyramid_taps: tuple[int, int, int, int]
@@ -50,7 +49,7 @@ class Variant:
         return sum(self.pyramid_channels)
 
     def for_cityscapes(self) -> "Variant":
-        """Return the published Cityscapes form: 128 fused channels and a dense head in every size."""
+        """Return the published Cityscapes form: 128 fused channels, a dense head in all sizes."""
         return replace(self, fused_channels=128, depthwise_head=False)
 
 
@@ -61,69 +60,50 @@ def _bottlenecks(*rows: tuple[int, int, int, int]) -> tuple[Bottleneck, ...]:
     )
 
 
+# fmt: off
+_TINY_BOTTLENECKS = _bottlenecks(
+    # kernel, expansion, channels, stride
+    (3, 1, 16, 1),
+    (3, 4, 16, 2), (3, 3, 16, 1),
+    (5, 3, 32, 2), (5, 3, 32, 1),
+    (3, 3, 64, 2), (3, 3, 64, 1),
+    (5, 6, 96, 2), (5, 6, 96, 1),
+)
+_SMALL_BOTTLENECKS = _bottlenecks(
+    (3, 1, 16, 1),
+    (3, 4, 24, 2), (3, 3, 24, 1),
+    (5, 3, 48, 2), (5, 3, 48, 1),
+    (3, 3, 96, 2), (3, 3, 96, 1),
+    (5, 6, 128, 2), (5, 6, 128, 1), (3, 6, 128, 1),
+)
+_BASE_BOTTLENECKS = _bottlenecks(
+    (3, 1, 16, 1),
+    (3, 4, 32, 2), (3, 3, 32, 1),
+    (5, 3, 64, 2), (5, 3, 64, 1),
+    (3, 3, 128, 2), (3, 3, 128, 1),
+    (5, 6, 160, 2), (5, 6, 160, 1), (3, 6, 160, 1),
+)
+# fmt: on
+
 TINY = Variant(
     name="tiny",
-    letter="T",
-    # fmt: off
-    bottlenecks=_bottlenecks(
-        # kernel, expansion, channels, stride
-        (3, 1, 16, 1),
-        (3, 4, 16, 2),
-        (3, 3, 16, 1),
-        (5, 3, 32, 2),
-        (5, 3, 32, 1),
-        (3, 3, 64, 2),
-        (3, 3, 64, 1),
-        (5, 6, 96, 2),
-        (5, 6, 96, 1),
-    ),
-    # fmt: on
+    bottlenecks=_TINY_BOTTLENECKS,
     pyramid_taps=(2, 4, 6, 8),
     heads=4,
     fused_channels=128,
     depthwise_head=True,
 )
-
 SMALL = Variant(
     name="small",
-    letter="S",
-    # fmt: off
-    bottlenecks=_bottlenecks(
-        (3, 1, 16, 1),
-        (3, 4, 24, 2),
-        (3, 3, 24, 1),
-        (5, 3, 48, 2),
-        (5, 3, 48, 1),
-        (3, 3, 96, 2),
-        (3, 3, 96, 1),
-        (5, 6, 128, 2),
-        (5, 6, 128, 1),
-        (3, 6, 128, 1),
-    ),
-    # fmt: on
+    bottlenecks=_SMALL_BOTTLENECKS,
     pyramid_taps=(2, 4, 6, 9),
     heads=6,
     fused_channels=192,
     depthwise_head=False,
 )
-
 BASE = Variant(
     name="base",
-    letter="B",
-    # fmt: off
-    bottlenecks=_bottlenecks(
-        (3, 1, 16, 1),
-        (3, 4, 32, 2),
-        (3, 3, 32, 1),
-        (5, 3, 64, 2),
-        (5, 3, 64, 1),
-        (3, 3, 128, 2),
-        (3, 3, 128, 1),
-        (5, 6, 160, 2),
-        (5, 6, 160, 1),
-        (3, 6, 160, 1),
-    ),
-    # fmt: on
+    bottlenecks=_BASE_BOTTLENECKS,
     pyramid_taps=(2, 4, 6, 9),
     heads=8,
     fused_channels=256,

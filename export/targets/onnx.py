@@ -1,5 +1,8 @@
 """ONNX, simplified by onnxsim: for ONNX Runtime and everything else that reads the format."""
 
+# pyright: standard
+# Not strict: onnxsim ships no types.
+
 import io
 from collections import Counter
 from collections.abc import Sequence

@@ -1,9 +1,12 @@
 """ExecuTorch with the XNNPACK backend: `.pte` files for ARM and x86 processors."""
 
+# pyright: standard
+# Not strict: executorch ships no types.
+
 import logging
 import operator
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.metadata import version
 
@@ -17,6 +20,7 @@ from executorch.exir import (
 from executorch.exir.backend.utils import WhyNoPartition
 from executorch.exir.lowered_backend_module import LoweredBackendModule
 from torch import Tensor, fx, nn
+from torch._ops import OpOverload
 
 from topformer.complexity import operator_macs
 from topformer.export.targets import Lowered
@@ -63,7 +67,7 @@ class _ReasonCollector(logging.Handler):
 
 
 @contextmanager
-def _collect_reasons() -> Iterator[dict[str, str]]:
+def _collect_reasons() -> Generator[dict[str, str]]:
     """Yield a mapping, filled while lowering, from operator to why one of its kind was refused."""
     reasons: dict[str, str] = {}
     logger = logging.getLogger("executorch.backends.xnnpack")
@@ -122,11 +126,9 @@ def _group(
 def _operator_name(node: fx.Node) -> str:
     """Name as in `aten.convolution.default`, whatever dialect the operator is wrapped in."""
     wrapped = getattr(node.target, "_op", node.target)
-    return (
-        str(wrapped)
-        if isinstance(wrapped, torch._ops.OpOverload)
-        else str(getattr(wrapped, "__name__", wrapped))
-    )
+    if isinstance(wrapped, OpOverload):
+        return str(wrapped)
+    return str(getattr(wrapped, "__name__", wrapped))
 
 
 def _node_macs(node: fx.Node, name: str) -> int:

@@ -1,5 +1,6 @@
 """The targets: found by their files, and what each makes of the network."""
 
+import re
 import sys
 
 import pytest
@@ -94,7 +95,8 @@ def test_onnx_carries_no_trace_of_the_machine_and_is_deterministic():
     first = get_target("onnx").lower(network, example)
     second = get_target("onnx").lower(network, example)
     assert first.data == second.data
-    assert b".py" not in first.data
+    # Three letters alone turn up by chance among five million bytes of weights.
+    assert not re.search(rb"[a-z_]{4,}\.py", first.data)
     assert b"site-packages" not in first.data
 
 

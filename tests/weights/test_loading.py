@@ -8,12 +8,17 @@ from topformer.classes import assumed_classes, dataset_classes, named_classes
 from topformer.errors import TopformerError, UsageError
 from topformer.model import TopFormerClassifier, create_model
 from topformer.variants import TINY, VARIANTS
-from topformer.weights import load_model, load_weights, save_weights
+from topformer.weights import (
+    initialise_backbone,
+    load_classifier,
+    load_model,
+    load_weights,
+    save_weights,
+)
 from topformer.weights import loading as weights_module
 from topformer.weights import sources as sources_module
 from topformer.weights.catalogue import LICENCE
 from topformer.weights.checkpoints import read_checkpoint
-from topformer.weights.loading import initialise_backbone, load_classifier
 
 DATA = Path(__file__).parent / "data"
 SIZES = ("tiny", "small", "base")

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Annotated, Literal, NoReturn
 
@@ -57,7 +57,7 @@ def announce_random(weights: WeightsInfo) -> None:
 
 
 @contextmanager
-def stdout_for_results() -> Iterator[None]:
+def stdout_for_results() -> Generator[None]:
     """Send what libraries write to stdout to stderr instead, also from C++."""
     sys.stdout.flush()
     saved = os.dup(1)
@@ -71,7 +71,7 @@ def stdout_for_results() -> Iterator[None]:
 
 
 @contextmanager
-def stage_display() -> Iterator[Callable[[str], None]]:
+def stage_display() -> Generator[Callable[[str], None]]:
     """Show a spinner with the current stage, and keep stdout for results meanwhile."""
     with stdout_for_results(), stderr.status("starting") as status:
         shown = ""
@@ -79,7 +79,7 @@ def stage_display() -> Iterator[Callable[[str], None]]:
         def show(stage: str) -> None:
             nonlocal shown
             # "fetching weights: 3 MiB" and "fetching weights: 4 MiB" are one stage.
-            name = stage.split(":")[0]
+            name = stage.partition(":")[0]
             if not stderr.is_terminal and name != shown:
                 stderr.print(f"{name} ...", style="dim")
             shown = name

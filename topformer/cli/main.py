@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from topformer import __version__
-from topformer.cli import bench, doctor, export, inspect, models, predict, verify
+from topformer.cli import bench, doctor, export, inspect, models, predict, schema, verify
 from topformer.cli.console import fail
 from topformer.errors import TopformerError
 
@@ -46,6 +46,7 @@ app.command("predict")(predict.predict)
 app.command("bench")(bench.bench)
 app.command("inspect")(inspect.inspect)
 app.command("doctor")(doctor.doctor)
+app.command("schema")(schema.schema)
 
 
 def main() -> None:

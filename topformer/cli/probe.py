@@ -3,6 +3,9 @@
 Usage: `python -m topformer.cli.probe executorch`.
 """
 
+# pyright: standard
+# Not strict: executorch and onnxruntime ship no types.
+
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -1,5 +1,8 @@
 """Run an `.onnx` with ONNX Runtime on the CPU."""
 
+# pyright: standard
+# Not strict: onnxruntime ships no types.
+
 from pathlib import Path
 
 import numpy as np

@@ -23,7 +23,7 @@ class TorchNetwork:
     @torch.inference_mode()
     def run(self, tensor: NDArray[np.floating]) -> NDArray[np.floating]:
         """Normalised RGB [b, 3, h, w] -> logits [b, c, h/8, w/8] in the model's own dtype."""
-        return self.model(torch.from_numpy(tensor).to(self.dtype)).numpy()
+        return self.model(torch.as_tensor(tensor).to(self.dtype)).numpy()
 
 
 def describe(loaded: LoadedWeights, image_size: tuple[int, int]) -> Manifest:

@@ -3,6 +3,22 @@
 Trained weights that ship with the package lie in this folder as `SIZE.safetensors`.
 """
 
-from topformer.weights.loading import LoadedWeights, load_model, load_weights, save_weights
+from topformer.weights.loading import (
+    BackboneInitialisation,
+    LoadedWeights,
+    initialise_backbone,
+    load_classifier,
+    load_model,
+    load_weights,
+    save_weights,
+)
 
-__all__ = ["LoadedWeights", "load_model", "load_weights", "save_weights"]
+__all__ = [
+    "BackboneInitialisation",
+    "LoadedWeights",
+    "initialise_backbone",
+    "load_classifier",
+    "load_model",
+    "load_weights",
+    "save_weights",
+]

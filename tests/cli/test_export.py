@@ -1,0 +1,151 @@
+"""The export, verify, inspect and doctor verbs, as a user types them."""
+
+import json
+import subprocess
+import sys
+
+import jsonschema
+import msgspec
+import pytest
+
+from topformer.cli.doctor import DoctorDocument
+from topformer.cli.export import ExportDocument
+from topformer.cli.inspect_document import InspectDocument
+from topformer.cli.verify import VerifyDocument
+from topformer.manifest import manifest_path
+
+
+def topformer(*arguments: object, cwd=None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from topformer.cli.main import main; main()", *map(str, arguments)],
+        capture_output=True, text=True, cwd=cwd, check=False,
+    )  # fmt: skip
+
+
+def document(result, kind):
+    """Parse stdout as exactly one document that its schema accepts."""
+    parsed = json.loads(result.stdout)
+    jsonschema.validate(parsed, msgspec.json.schema(kind))
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def random_export(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    arguments = ["--target", "onnx", "--target", "xnnpack", "--image-size", "64x96"]
+    result = topformer(
+        "export", "--size", "tiny", "--weights", "random", *arguments, "--json", cwd=folder
+    )
+    return folder, result
+
+
+def test_export_json_lists_the_files(random_export):
+    folder, result = random_export
+    assert result.returncode == 0, result.stderr
+    parsed = document(result, ExportDocument)
+    assert parsed["schema"] == "topformer.export/1"
+    assert parsed["passed"] is True
+    assert parsed["random_weights"] is True
+    assert [file["target"] for file in parsed["files"]] == ["onnx", "xnnpack"]
+    for file in parsed["files"]:
+        path = folder / file["path"]
+        assert path.stat().st_size == file["size_bytes"]
+        assert file["parity"]["passed"] is True
+        assert file["precision"] == "fp32"
+        assert manifest_path(path).exists()
+
+
+def test_export_announces_random_weights_and_shows_the_proof(random_export):
+    _, result = random_export
+    assert "RANDOM" in result.stderr
+    assert "verified" in result.stderr
+    assert "lowering to xnnpack" in result.stderr
+
+
+def test_verify_from_the_command_line(random_export):
+    folder, _ = random_export
+    path = "out/topformer-tiny-64x96-xnnpack.pte"
+    result = topformer("verify", path, "--json", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    parsed = document(result, VerifyDocument)
+    assert parsed["passed"] is True
+    assert parsed["against"] == "manifest"
+    assert topformer("verify", path, cwd=folder).stdout == f"{path}: verified\n"
+
+
+def test_verify_of_a_changed_file_exits_with_1(random_export, tmp_path):
+    folder, _ = random_export
+    name = "topformer-tiny-64x96-onnx.onnx"
+    (tmp_path / name).write_bytes((folder / "out" / name).read_bytes() + b"\0")
+    (tmp_path / name).with_suffix(".json").write_bytes(
+        (folder / "out" / name).with_suffix(".json").read_bytes()
+    )
+    result = topformer("verify", name, "--json", cwd=tmp_path)
+    assert result.returncode == 1
+    error = json.loads(result.stdout)
+    assert error["schema"] == "topformer.error/1"
+    assert "not the file its manifest describes" in error["what"]
+    assert "next:" in result.stderr
+
+
+def test_inspect_shows_what_is_inside(random_export):
+    folder, _ = random_export
+    result = topformer("inspect", "out/topformer-tiny-64x96-xnnpack.pte", "--json", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    parsed = document(result, InspectDocument)
+    assert parsed["graph"]["format"] == "ExecuTorch program"
+    assert parsed["manifest"]["model"]["variant"] == "tiny"
+    assert parsed["profile"] is None
+    text = topformer("inspect", "out/topformer-tiny-64x96-xnnpack.pte", cwd=folder).stdout
+    assert "RANDOM" in text
+    assert "outside: 1 x aten._adaptive_avg_pool2d.default" in text
+
+
+@pytest.mark.parametrize("name", ["xnnpack.pte", "onnx.onnx"])
+def test_inspect_profiles_both_runtimes(random_export, name):
+    folder, _ = random_export
+    path = f"out/topformer-tiny-64x96-{name}"
+    result = topformer("inspect", path, "--profile", "--plot", "profile.png", "--json", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    parsed = document(result, InspectDocument)
+    assert sum(entry["share"] for entry in parsed["profile"]) == pytest.approx(1.0)
+    assert any("onv" in entry["operator"] for entry in parsed["profile"])
+    assert (folder / "profile.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_inspect_of_a_checkpoint(golden_path):
+    parsed = document(topformer("inspect", golden_path, "--json"), InspectDocument)
+    assert parsed["graph"] is None
+    assert parsed["manifest"]["classes"]["names"][0] == "wall"
+    assert parsed["random_weights"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["export", "--size", "huge"], 2, "tiny, small, base"),
+        (["export", "--image-size", "12"], 2, "64"),
+        (["export", "--target", "coreml"], 2, "onnx, xnnpack"),
+        (["export", "--weights", "no-such-file.pth"], 2, "no-such-file.pth"),
+        (["verify", "missing.pte"], 2, "missing"),
+    ],
+)
+def test_mistakes_say_what_to_do(tmp_path, arguments, code, words):
+    result = topformer(*arguments, cwd=tmp_path)
+    assert result.returncode == code, result.stderr
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_doctor_runs_every_runtime(tmp_path):
+    result = topformer("doctor", "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    parsed = document(result, DoctorDocument)
+    states = {check["name"]: check["state"] for check in parsed["checks"]}
+    assert parsed["healthy"] is True
+    for kind in ("torch", "executorch", "onnxruntime"):
+        assert [c["state"] for c in parsed["checks"] if c["name"] == kind] == ["ok", "ok"]
+    assert states["adb"] in {"ok", "optional"}
+    assert not list(tmp_path.iterdir())

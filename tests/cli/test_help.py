@@ -1,0 +1,61 @@
+"""Help: fast, complete, and without the heavy libraries."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from topformer import __version__
+from topformer.cli.main import app
+
+REPORTING = ["models", "export", "verify", "predict", "bench", "inspect", "doctor"]
+VERBS = [*REPORTING, "schema"]
+HEAVY = {"torch", "executorch", "onnx", "onnxruntime", "numpy", "PIL", "matplotlib"}
+
+runner = CliRunner()
+
+
+def test_help_lists_every_verb():
+    result = runner.invoke(app, ["--help"])
+    assert result.exit_code == 0
+    for verb in VERBS:
+        assert verb in result.output
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example_and_json(verb):
+    result = runner.invoke(app, [verb, "--help"])
+    assert result.exit_code == 0
+    assert "Example" in result.output
+    assert f"topformer {verb}" in result.output
+    assert ("--json" in result.output) == (verb in REPORTING)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *([verb, "--help"] for verb in VERBS)])
+def test_help_imports_nothing_heavy(arguments):
+    code = (
+        "import json, sys\n"
+        "from topformer.cli.main import main\n"
+        f"sys.argv = ['topformer', *{arguments!r}]\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "Usage" in result.stdout
+    loaded = set(json.loads(result.stderr.splitlines()[-1]))
+    assert not loaded & HEAVY
+
+
+def test_version():
+    result = runner.invoke(app, ["--version"])
+    assert result.output.strip() == f"topformer {__version__}"
+
+
+@pytest.mark.parametrize("arguments", [["no-such-verb"], ["export", "--no-such-option"], []])
+def test_wrong_usage_exits_with_2(arguments):
+    assert runner.invoke(app, arguments).exit_code == 2
