@@ -127,7 +127,9 @@ def test_few_values_are_interpolated(monkeypatch):
     contested = []
     contest = labels._contest
     monkeypatch.setattr(
-        labels, "_contest", lambda *args: contested.append(args[1].size) or contest(*args)
+        labels,
+        "_contest",
+        lambda *args, **options: contested.append(args[1].size) or contest(*args, **options),
     )
     upsample_labels(smooth_logits(150, 4, seed=5).numpy(), SIZE)
     all_values = 150 * 57 * 57
@@ -149,13 +151,16 @@ def test_large_output():
     assert_equal_but_for_ties(logits, (1500, 2000), found)
 
 
+@pytest.mark.parametrize("finite", [True, False])
 @pytest.mark.parametrize("count", [1, 2, 16, 17, 40])
-def test_first_largest_is_argmax(count):
+def test_first_largest_is_argmax(count, finite):
     generator = np.random.default_rng(count)
     values = generator.integers(0, 4, (count, 6, 50)).astype(np.float32)
-    values[generator.random(values.shape) < 0.1] = np.nan
-    values[generator.random(values.shape) < 0.1] = np.inf
-    np.testing.assert_array_equal(labels._first_largest(values), values.argmax(axis=0))
+    if not finite:
+        values[generator.random(values.shape) < 0.1] = np.nan
+        values[generator.random(values.shape) < 0.1] = np.inf
+    found = labels._first_largest(values, finite=finite)
+    np.testing.assert_array_equal(found, values.argmax(axis=0))
 
 
 def test_not_contiguous():

@@ -4,8 +4,9 @@ Upsampling 150 classes to 448x448 and taking the argmax costs eight times the ne
 them. But a bilinear sample is a convex combination of the four logits around it, so within a cell,
 the patch of pixels between four neighbouring logits, no class rises above its largest corner or
 falls below its smallest. Let L be the largest of all classes' smallest corners: a class whose
-largest corner is below L wins nowhere in the cell. Mostly a single class is left, and has won the
-whole cell; otherwise the few that are left are interpolated on its pixels, and only those.
+largest corner is below L wins nowhere in the cell, nor does one that another class beats at all
+four corners. Mostly a single class is left, and has won the whole cell; otherwise the few that are
+left are interpolated on its pixels, and only those.
 """
 
 from dataclasses import dataclass
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 LARGEST_BLOCK_PX = 16
 # Numbers interpolated at once: a few temporaries of this length fit a core's own cache.
 VALUES_AT_ONCE = 2**16
-# Logits searched at once; bounds the temporaries of large inputs.
-LOGITS_AT_ONCE = 2**20
+# Logits searched at once: temporaries so small that the allocator keeps them between calls, instead
+# of taking half a thousand new pages from the system in each.
+LOGITS_AT_ONCE = 2**17
 # Up to so many candidates a loop over them beats numpy's argmax along the first axis.
 FEW_VALUES = 16
 
@@ -170,10 +172,11 @@ class _Candidates:
         cells = np.concatenate(found_cells)
         # Stable, so that classes stay in order.
         order = np.argsort(cells, kind="stable")
-        cell_count: int = height * width
+        classes, cells = np.concatenate(found_classes)[order], cells[order]
+        kept = ~_beaten(logits, classes, cells)
         return cls(
-            classes=np.concatenate(found_classes)[order],
-            starts=np.searchsorted(cells[order], np.arange(cell_count + 1)),
+            classes=classes[kept],
+            starts=np.searchsorted(cells[kept], np.arange(height * width + 1)),
         )
 
     def of(self, cells: NDArray[np.intp], count: int) -> NDArray[np.intp]:
@@ -187,25 +190,58 @@ def _pool(part: NDArray[np.floating], extreme: np.ufunc, rows: int) -> NDArray[n
 
     The cells of the last column, and of the last row where it has no next, end at their own logit.
     """
-    down = part[:, :rows].copy()
+    down = np.empty((part.shape[0], rows, part.shape[2]), part.dtype)
     inner = part.shape[1] - 1
-    extreme(down[:, :inner], part[:, 1:], out=down[:, :inner])
-    across = down.copy()
-    extreme(down[:, :, :-1], down[:, :, 1:], out=across[:, :, :-1])
+    extreme(part[:, :inner], part[:, 1:], out=down[:, :inner])
+    down[:, inner:] = part[:, inner:rows]
+    # As one long row, where numpy is fastest; what reaches across two rows is overwritten.
+    across = np.empty_like(down)
+    extreme(down.ravel()[:-1], down.ravel()[1:], out=across.ravel()[:-1])
+    across[:, :, -1] = down[:, :, -1]
     return across
+
+
+def _beaten(
+    logits: NDArray[np.floating], classes: NDArray[np.intp], cells: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Which candidates one other class of their cell beats at all four corners: [n] of [n].
+
+    `cells` is ascending. The other class is the cell's best by its smallest corner, whose smallest
+    corner is the bound L: about half of the candidates that L leaves fall to it.
+    """
+    height, width = logits.shape[1:]
+    row, column = np.divmod(cells, width)
+    below, right = np.minimum(row + 1, height - 1), np.minimum(column + 1, width - 1)
+    corners = np.stack(
+        [
+            logits[classes, row, column],
+            logits[classes, row, right],
+            logits[classes, below, column],
+            logits[classes, below, right],
+        ]
+    )
+    smallest = corners.min(axis=0)
+    starts = np.flatnonzero(np.diff(cells, prepend=-1))
+    cell_place = np.cumsum(np.diff(cells, prepend=-1) > 0) - 1
+    is_best = smallest == np.maximum.reduceat(smallest, starts)[cell_place]
+    best = np.empty(len(starts), np.intp)
+    best[cell_place[is_best]] = np.flatnonzero(is_best)
+    return (corners < corners[:, best[cell_place]]).all(axis=0)
 
 
 def _label_picture(
     logits: NDArray[np.floating], rows: _Axis, columns: _Axis, labels: NDArray[np.int64]
 ) -> None:
     """Fill `labels` [H, W] from `logits` [c, h, w]."""
-    if np.isfinite(logits).all():
+    finite = bool(np.isfinite(logits).all())
+    if finite:
         candidates = _Candidates.search(logits)
     else:
         candidates = _Candidates.everything(logits.shape)
     # Every cell takes its first candidate; those with more are overwritten below.
     winners = candidates.classes[candidates.starts[:-1]].reshape(logits.shape[1:])
-    np.take(winners[rows.cell_of_pixel], columns.cell_of_pixel, axis=1, out=labels)
+    # "clip", because numpy buffers the output where it might have to raise.
+    np.take(winners[rows.cell_of_pixel], columns.cell_of_pixel, axis=1, out=labels, mode="clip")
 
     cells = rows.blocks.first[:, None] * logits.shape[2] + columns.blocks.first
     counts = np.diff(candidates.starts)[cells]
@@ -220,7 +256,14 @@ def _label_picture(
             row = in_rows[begin : begin + at_once]
             column = in_columns[begin : begin + at_once]
             classes = candidates.of(cells[row, column], most)
-            _contest(logits, classes, rows.blocks.take(row), columns.blocks.take(column), labels)
+            _contest(
+                logits,
+                classes,
+                rows.blocks.take(row),
+                columns.blocks.take(column),
+                labels,
+                finite=finite,
+            )
 
 
 def _contest(
@@ -229,6 +272,8 @@ def _contest(
     rows: _Blocks,
     columns: _Blocks,
     labels: NDArray[np.int64],
+    *,
+    finite: bool,
 ) -> None:
     """Interpolate `classes` [k, n] on the pixels of `n` blocks, and write the winners.
 
@@ -243,7 +288,7 @@ def _contest(
 
     top, bottom = along(rows.first)[:, None], along(rows.second)[:, None]
     values = _mix(top, bottom, rows.shares[:, None])  # [k, block_px, block_px, n]
-    best = _first_largest(values)  # [block_px, block_px, n]
+    best = _first_largest(values, finite=finite)  # [block_px, block_px, n]
     blocks: int = classes.shape[1]
     places = best * blocks + np.arange(blocks)
     pixels = (rows.pixels * labels.shape[1])[:, None] + columns.pixels
@@ -258,15 +303,14 @@ def _mix(
     return mixed
 
 
-def _first_largest(values: NDArray[np.floating]) -> NDArray[np.int32]:
-    """`values.argmax(axis=0)` with its rules for ties and NaN, many times faster for few values."""
-    if len(values) > FEW_VALUES:
+def _first_largest(values: NDArray[np.floating], *, finite: bool) -> NDArray[np.int32]:
+    """`values.argmax(axis=0)` with its rule for ties, many times faster for few finite values."""
+    if len(values) > FEW_VALUES or not finite:
         return values.argmax(axis=0).astype(np.int32)
     largest = values[0]
     place = np.zeros(largest.shape, np.int32)
     for number in range(1, len(values)):
-        value = values[number]
-        is_larger = (value > largest) | (np.isnan(value) & ~np.isnan(largest))
+        is_larger = values[number] > largest
         np.maximum(place, is_larger * np.int32(number), out=place)
-        largest = np.maximum(largest, value)
+        largest = np.maximum(largest, values[number])
     return place

@@ -1,0 +1,89 @@
+from io import BytesIO
+
+import msgspec
+import pytest
+from bench_fakes import scripted_bench
+from PIL import Image
+from rich.console import Console
+
+from topformer.benchmarks import report
+from topformer.benchmarks.plot import draw
+
+
+@pytest.fixture(scope="module")
+def document():
+    return scripted_bench()
+
+
+def with_row(document, **changes):
+    rows = (msgspec.structs.replace(document.rows[0], **changes), *document.rows[1:])
+    return msgspec.structs.replace(document, rows=rows)
+
+
+def test_every_row_and_comparison_has_a_line(document):
+    lines = list(report.summary_lines(document))
+    assert len(lines) == 3 + 4
+    assert lines[0].startswith("executorch, 1 thread: 15.0")
+    assert "1.25 times the network's 12.0" in lines[0]
+    assert lines[0].endswith("random weights")
+    assert "takes 0.333 times as long as torch (eager, BatchNorm unfused), 1 thread" in lines[5]
+    assert lines[5].endswith(": faster")
+
+
+def test_the_table_names_random_weights_and_verdicts(document):
+    document = with_row(document, verdict="noisy", reasons=("load: busy.",))
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(*report.tables(document))
+    text = capture.get()
+    assert "RANDOM weights" in text
+    assert "noisy" in text
+    assert "8 blocks of 5 samples" in text
+
+
+def test_names_are_not_markup(document):
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(*report.tables(with_row(document, name="[red]evil[/blue].pte")))
+    assert "[red]evil[/blue].pte" in capture.get()
+
+
+def test_a_reason_is_told_once_with_the_rows_it_holds_for(document):
+    shared = ("drift: slower.",)
+    rows = tuple(msgspec.structs.replace(row, reasons=shared) for row in document.rows[:2])
+    document = msgspec.structs.replace(document, rows=rows)
+    assert list(report.reasons(document)) == [
+        "executorch, 1 thread; onnxruntime, 1 thread: drift: slower."
+    ]
+
+
+def test_trained_weights_are_not_called_random(document):
+    weights = msgspec.structs.replace(document.rows[0].weights, random=False)
+    rows = tuple(msgspec.structs.replace(row, weights=weights) for row in document.rows)
+    assert "RANDOM" not in report.heading(msgspec.structs.replace(document, rows=rows))
+
+
+def test_the_plot_is_a_png_that_grows_with_the_rows(document):
+    heights = []
+    for rows in (document.rows[:1], document.rows):
+        data = draw(msgspec.structs.replace(document, rows=rows))
+        with Image.open(BytesIO(data)) as picture:
+            assert picture.format == "PNG"
+            heights.append(picture.height)
+    assert heights[0] < heights[1]
+
+
+def pixels_of(data, colour):
+    with Image.open(BytesIO(data)) as picture:
+        return sum(
+            count for count, found in picture.convert("RGB").getcolors(2**24) if found == colour
+        )
+
+
+def test_bars_are_to_scale(document):
+    """The network's share of the bars' area is its share of the time."""
+    (row,) = document.rows[:1]
+    data = draw(msgspec.structs.replace(document, rows=(row,)))
+    blue, orange = pixels_of(data, (0x00, 0x72, 0xB2)), pixels_of(data, (0xE6, 0x9F, 0x00))
+    # Numbers, the whisker and the legend cover or add a little.
+    assert blue / orange == pytest.approx(row.execute_ms.p50 / row.labels_ms.p50, rel=0.25)

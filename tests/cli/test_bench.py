@@ -1,0 +1,105 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from topformer.benchmarks.documents import BenchDocument
+from topformer.cli.bench import bench
+from topformer.errors import UsageError
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+app = typer.Typer()
+app.command()(bench)
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(app, arguments, catch_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--device", "adb"], "no device called 'adb'"),
+        (["--mode", "fast"], "no bench mode called 'fast'"),
+        (["--runtime", "ncnn"], "no runtime called 'ncnn'"),
+        (["--plot", "bench.pdf"], "does not end in .png"),
+        (["--model", "a.pte", "--size", "tiny"], "exclude each other"),
+        (["--size", "huge"], "huge"),
+        (["--image-size", "big"], "big"),
+    ],
+)
+def test_wrong_usage_is_refused_before_anything_runs(arguments, complaint):
+    error = run(*arguments).exception
+    assert isinstance(error, UsageError)
+    assert complaint in str(error)
+
+
+def test_zero_threads_are_refused():
+    assert run("--threads", "0").exit_code == 2
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """Let the verb measure scripted rows in place of real ones."""
+    from bench_fakes import scripted_bench
+
+    document = scripted_bench()
+    monkeypatch.setattr("topformer.cli.bench._plan", lambda *_: [])
+    monkeypatch.setattr("topformer.benchmarks.host.bench_host", lambda *_, **__: document)
+    return document
+
+
+def test_json_is_one_document_on_stdout(scripted):
+    result = run("--json")
+    assert result.exit_code == 0
+    assert msgspec.json.decode(result.stdout, type=BenchDocument) == scripted
+    assert "RANDOM" in result.stderr
+
+
+def test_lines_go_to_stdout_and_the_table_to_stderr(scripted, tmp_path):
+    plot = tmp_path / "bench.png"
+    result = run("--plot", str(plot))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0].startswith("executorch, 1 thread: 15.0")
+    assert "95 %" in result.stderr
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_real_bench_of_both_exports(exported_tiny, tmp_path):
+    """The installed command, its workers and both real runtimes, on one exported model."""
+    executorch, onnx = (str(file.path) for file in exported_tiny.files)
+    command = ["bench", "--model", executorch, "--model", onnx, "--mode", "quick", "--json"]
+    main = "from topformer.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", main, *command],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    document = msgspec.json.decode(done.stdout, type=BenchDocument)
+    assert [row.runtime for row in document.rows] == ["executorch", "onnxruntime"]
+    for row, file in zip(document.rows, exported_tiny.files, strict=True):
+        assert row.sha256 == file.manifest.file.sha256
+        assert row.image_size == (448, 448)
+        assert row.total_ms.min > row.execute_ms.min > 0.0
+        assert row.total_over_execute.median > 1.0
+    assert {comparison.part for comparison in document.comparisons} == {"execute_ms", "total_ms"}
+    assert list(tmp_path.iterdir()) == []
+    assert json.loads(done.stdout)["schema"] == "topformer.bench/1"
+
+
+def test_a_worker_that_cannot_open_its_file_fails_the_command(exported_tiny, tmp_path):
+    source = exported_tiny.files[0]
+    broken = tmp_path / source.path.name
+    broken.write_bytes(b"not a program")
+    broken.with_suffix(".json").write_bytes(source.manifest_path.read_bytes())
+    error = run("--model", str(broken)).exception
+    assert "is not the file its manifest describes" in str(error)
