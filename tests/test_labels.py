@@ -153,14 +153,15 @@ def test_large_output():
 
 @pytest.mark.parametrize("finite", [True, False])
 @pytest.mark.parametrize("count", [1, 2, 16, 17, 40])
-def test_first_largest_is_argmax(count, finite):
+def test_winners_are_those_of_argmax(count, finite):
     generator = np.random.default_rng(count)
-    values = generator.integers(0, 4, (count, 6, 50)).astype(np.float32)
+    values = generator.integers(0, 4, (count, 6, 5, 50)).astype(np.float32)
     if not finite:
         values[generator.random(values.shape) < 0.1] = np.nan
         values[generator.random(values.shape) < 0.1] = np.inf
-    found = labels._first_largest(values, finite=finite)
-    np.testing.assert_array_equal(found, values.argmax(axis=0))
+    classes = generator.integers(0, 1000, (count, 50))
+    found = labels._winners(values, classes, finite=finite)
+    np.testing.assert_array_equal(found, classes[values.argmax(axis=0), np.arange(50)])
 
 
 def test_not_contiguous():
