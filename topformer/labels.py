@@ -174,9 +174,10 @@ class _Candidates:
         order = np.argsort(cells, kind="stable")
         classes, cells = np.concatenate(found_classes)[order], cells[order]
         kept = ~_beaten(logits, classes, cells)
+        cell_count: int = height * width
         return cls(
             classes=classes[kept],
-            starts=np.searchsorted(cells[kept], np.arange(height * width + 1)),
+            starts=np.searchsorted(cells[kept], np.arange(cell_count + 1)),
         )
 
     def of(self, cells: NDArray[np.intp], count: int) -> NDArray[np.intp]:
@@ -226,7 +227,7 @@ def _beaten(
     is_best = smallest == np.maximum.reduceat(smallest, starts)[cell_place]
     best = np.empty(len(starts), np.intp)
     best[cell_place[is_best]] = np.flatnonzero(is_best)
-    return (corners < corners[:, best[cell_place]]).all(axis=0)
+    return np.logical_and.reduce(corners < corners[:, best[cell_place]])
 
 
 def _label_picture(
