@@ -111,7 +111,7 @@ def name_rows(
                         runtime=runtime,
                         threads=count,
                         form=form,
-                        image_size=image_size if runtime == "torch" else None,
+                        image_size=image_size,
                     )
                 )
     return requests

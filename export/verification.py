@@ -39,7 +39,7 @@ def verify_file(
         return manifest, check_golden(manifest, model.run, standard_inputs(manifest.input))
     subject = prepare(
         weights=weights,
-        size=None,
+        size=manifest.model.variant,
         image_size=(manifest.input.height, manifest.input.width),
         images_dir=images_dir,
         on_stage=on_stage,

@@ -95,7 +95,7 @@ def test_verify_repeats_the_whole_proof_against_the_weights(exported, golden_pat
 
 def test_verify_refuses_other_weights(exported):
     with pytest.raises(TopformerError, match="not made from these weights"):
-        verify_file(exported.path, weights="tiny")
+        verify_file(exported.path, weights="random")
 
 
 def test_verify_wants_weights_for_pictures_of_ones_own(exported, tmp_path):
