@@ -94,7 +94,7 @@ def _executorch_events(
     # Totals over a delegate or the method would count their operators twice.
     totals = {"DELEGATE_CALL", "Method::execute"}
     return [
-        (re.sub(r" #\d+$", "", event.name), event.perf_data.p50)
+        (re.sub(r" #\d+$", "", event.name), float(event.perf_data.p50))
         for block in blocks
         if block.name == "Execute"
         for event in block.events
