@@ -1,6 +1,7 @@
 """The export, verify, inspect and doctor verbs, as a user types them."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -137,6 +138,31 @@ def test_mistakes_say_what_to_do(tmp_path, arguments, code, words):
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("stage", "left"),
+    [
+        ("lowering to xnnpack", []),
+        (
+            "lowering to onnx",
+            ["topformer-tiny-64x64-xnnpack.json", "topformer-tiny-64x64-xnnpack.pte"],
+        ),
+    ],
+)
+def test_ctrl_c_leaves_whole_files_or_none(tmp_path, stage, left):
+    arguments = ["export", "--weights", "random", "--image-size", "64", "--out", str(tmp_path)]
+    arguments += ["--target", "xnnpack", "--target", "onnx"]
+    with subprocess.Popen(
+        [sys.executable, "-c", "from topformer.cli.main import main; main()", *arguments],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        assert any(stage in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
+    assert process.returncode == 130
+    assert sorted(path.name for path in tmp_path.iterdir()) == left
 
 
 def test_doctor_runs_every_runtime(tmp_path):
