@@ -9,10 +9,8 @@ import jsonschema
 import msgspec
 import pytest
 
-from topformer.cli.doctor import DoctorDocument
-from topformer.cli.export import ExportDocument
+from topformer.cli.documents import DoctorDocument, ExportDocument, VerifyDocument
 from topformer.cli.inspect_document import InspectDocument
-from topformer.cli.verify import VerifyDocument
 from topformer.manifest import manifest_path
 
 

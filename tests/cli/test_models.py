@@ -3,7 +3,8 @@ import sys
 
 import msgspec
 
-from topformer.cli.models import ModelsDocument, models
+from topformer.cli.documents import ModelsDocument
+from topformer.cli.models import models
 from topformer.weights.catalogue import PUBLISHED
 
 

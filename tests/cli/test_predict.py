@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from topformer import runtimes
 from topformer.classes import assumed_classes
-from topformer.cli.main import app
-from topformer.cli.predict import PredictDocument
+from topformer.cli.documents import PredictDocument
+from topformer.cli.main import build_app
 from topformer.errors import UsageError
 from topformer.images import read_picture
 from topformer.manifest import Manifest, ModelInfo, OutputInfo, WeightsInfo
@@ -61,7 +61,7 @@ def half_bright(tmp_path):
 
 
 def run(*arguments: object):
-    return runner.invoke(app, ["predict", *map(str, arguments)], catch_exceptions=True)
+    return runner.invoke(build_app(), ["predict", *map(str, arguments)], catch_exceptions=True)
 
 
 def test_labels_are_the_classes_at_the_pictures_own_size(trained, half_bright, tmp_path):

@@ -217,7 +217,7 @@ def test_a_failing_lowering_is_kept_aside_and_its_module_named(tmp_path, monkeyp
     real = get_target("onnx")
 
     def lower(network, example):
-        return real.lower(WrongHead(copy.deepcopy(network)), example)
+        return real.lower(WrongHead(copy.deepcopy(network)).eval(), example)
 
     def broken(_name):
         return Target(name="onnx", suffix=".onnx", lower=lower)

@@ -54,7 +54,7 @@ def bench(
     random order, so that whatever slows the machine slows all alike. Each row
     carries a verdict.
 
-    [bold]Examples[/bold]
+    Examples:
 
       topformer bench --size tiny --mode quick
 
@@ -124,7 +124,7 @@ def _plan(
 
 def _show(stage: str) -> None:
     # A line, and no spinner: an animation would take CPU time from what is measured.
-    stderr.print(f"{stage} ...", style="dim", markup=False)
+    stderr().print(f"{stage} ...", style="dim", markup=False)
 
 
 def _report(document: BenchDocument, plot: Path | None) -> None:
@@ -132,13 +132,13 @@ def _report(document: BenchDocument, plot: Path | None) -> None:
 
     from topformer.benchmarks import report  # noqa: PLC0415
 
-    stderr.print(*report.tables(document))
+    stderr().print(*report.tables(document))
     for reason in report.reasons(document):
         warn(escape(reason))
     if any(row.weights.random for row in document.rows):
         warn("the weights are RANDOM: good for latency, not for anything the labels say.")
     if plot is not None:
-        stderr.print(f"plot: {plot}", markup=False)
+        stderr().print(f"plot: {plot}", markup=False)
 
 
 def _print(document: BenchDocument) -> None:

@@ -1,37 +1,41 @@
 """How every verb speaks: results on stdout, everything for the eye on stderr."""
 
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from typing import Annotated, Literal, NoReturn
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from topformer.errors import TopformerError
-from topformer.manifest import Document, Parity, WeightsInfo
 
-stderr = Console(stderr=True, highlight=False)
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from topformer.manifest import Document, Parity, WeightsInfo
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
 ]
 
 
-class ErrorDocument(Document, frozen=True, kw_only=True):
-    """What `--json` prints when a verb fails before it has a result."""
+@cache
+def stderr() -> Console:
+    """Return the console for all that is not a result; made late, because help needs none."""
+    from rich.console import Console  # noqa: PLC0415
 
-    schema: Literal["topformer.error/1"] = "topformer.error/1"
-    what: str
-    why: str
-    next_step: str
+    return Console(stderr=True, highlight=False)
 
 
 def print_document(document: Document) -> None:
     """Write one document to stdout, indented."""
+    import msgspec  # noqa: PLC0415
+
     text = msgspec.json.format(msgspec.json.encode(document), indent=2)
     sys.stdout.write(text.decode() + "\n")
 
@@ -44,7 +48,7 @@ def print_lines(lines: Iterable[object]) -> None:
 
 def warn(text: str) -> None:
     """Print a warning."""
-    stderr.print(f"[yellow]warning:[/yellow] {text}", soft_wrap=True)
+    stderr().print(f"[yellow]warning:[/yellow] {text}", soft_wrap=True)
 
 
 def announce_random(weights: WeightsInfo) -> None:
@@ -73,15 +77,15 @@ def stdout_for_results() -> Generator[None]:
 @contextmanager
 def stage_display() -> Generator[Callable[[str], None]]:
     """Show a spinner with the current stage, and keep stdout for results meanwhile."""
-    with stdout_for_results(), stderr.status("starting") as status:
+    with stdout_for_results(), stderr().status("starting") as status:
         shown = ""
 
         def show(stage: str) -> None:
             nonlocal shown
             # "fetching weights: 3 MiB" and "fetching weights: 4 MiB" are one stage.
             name = stage.partition(":")[0]
-            if not stderr.is_terminal and name != shown:
-                stderr.print(f"{name} ...", style="dim")
+            if not stderr().is_terminal and name != shown:
+                stderr().print(f"{name} ...", style="dim")
             shown = name
             status.update(stage)
 
@@ -90,6 +94,8 @@ def stage_display() -> Generator[Callable[[str], None]]:
 
 def parity_table(title: str, parity: Parity) -> Table:
     """Lay the steps of a proof out, the worst input of each figure counting."""
+    from rich.table import Table  # noqa: PLC0415
+
     verdict = "[green]verified[/green]" if parity.passed else "[bold red]FAILED[/bold red]"
     table = Table(title=f"{title}: {verdict}", title_justify="left", title_style="")
     table.add_column("against float64")
@@ -124,6 +130,8 @@ def parity_table(title: str, parity: Parity) -> Table:
 def fail(error: TopformerError, *, as_json: bool) -> NoReturn:
     """Report an error as what, why and next step, and exit with its code."""
     if as_json:
+        from topformer.cli.documents import ErrorDocument  # noqa: PLC0415
+
         print_document(ErrorDocument(what=error.what, why=error.why, next_step=error.next_step))
     for style, label, text in (
         ("bold red", "error:", error.what),
@@ -131,6 +139,6 @@ def fail(error: TopformerError, *, as_json: bool) -> NoReturn:
         ("cyan", " next:", error.next_step),
     ):
         if text:
-            stderr.print(label, style=style, end=" ")
-            stderr.print(text, markup=False, soft_wrap=True)
+            stderr().print(label, style=style, end=" ")
+            stderr().print(text, markup=False, soft_wrap=True)
     sys.exit(error.exit_code)

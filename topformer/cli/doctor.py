@@ -1,17 +1,18 @@
 """`topformer doctor`: what this machine has, what works, and what to do about the rest."""
 
-import platform
-import shutil
-import subprocess
+from __future__ import annotations
+
 import sys
-from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from topformer.cli.console import JsonOption, print_document, print_lines, stderr
-from topformer.manifest import Document
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from topformer.cli.documents import Check
 
 PACKAGES = (
     "topformer", "torch", "torchvision", "executorch", "torchao",
@@ -29,27 +30,6 @@ RUNTIMES = ("torch", "executorch", "onnxruntime")
 PROBE_TIMEOUT_S = 120
 
 
-class Check(Document, frozen=True, kw_only=True):
-    """One thing looked at."""
-
-    name: str
-    kind: Literal["package", "runtime", "tool"]
-    # Tools are optional: nothing but their own verb needs them.
-    state: Literal["ok", "failed", "missing", "optional"]
-    detail: str
-    remedy: str = ""
-
-
-class DoctorDocument(Document, frozen=True, kw_only=True):
-    """What `doctor --json` prints."""
-
-    schema: Literal["topformer.doctor/1"] = "topformer.doctor/1"
-    python: str
-    machine: str
-    healthy: bool
-    checks: tuple[Check, ...]
-
-
 def doctor(
     json: JsonOption = False,
     skip_runtimes: Annotated[
@@ -60,17 +40,21 @@ def doctor(
 
     Changes nothing. Exits with 1 when something the toolchain needs does not work.
 
-    [bold]Example[/bold]
+    Example:
 
       topformer doctor
     """
+    import platform  # noqa: PLC0415
+
+    from topformer.cli.documents import DoctorDocument  # noqa: PLC0415
+
     checks = [_package(name) for name in PACKAGES]
     if not skip_runtimes:
-        with stderr.status("running a model in each runtime"):
+        with stderr().status("running a model in each runtime"):
             checks += [_runtime(name) for name in RUNTIMES]
     checks += [_tool(name, purpose) for name, purpose in TOOLS.items()]
     healthy = all(check.state in {"ok", "optional"} for check in checks)
-    stderr.print(_table(checks))
+    stderr().print(_table(checks))
     if json:
         print_document(
             DoctorDocument(
@@ -86,6 +70,10 @@ def doctor(
 
 
 def _package(name: str) -> Check:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
+    from topformer.cli.documents import Check  # noqa: PLC0415
+
     try:
         return Check(name=name, kind="package", state="ok", detail=version(name))
     except PackageNotFoundError:
@@ -100,6 +88,10 @@ def _package(name: str) -> Check:
 
 def _runtime(name: str) -> Check:
     """Run a small network in a process of its own, so that a crash is a finding and no more."""
+    import subprocess  # noqa: PLC0415
+
+    from topformer.cli.documents import Check  # noqa: PLC0415
+
     try:
         result = subprocess.run(
             [sys.executable, "-m", "topformer.cli.probe", name],
@@ -129,6 +121,10 @@ def _runtime(name: str) -> Check:
 
 
 def _tool(name: str, purpose: str) -> Check:
+    import shutil  # noqa: PLC0415
+
+    from topformer.cli.documents import Check  # noqa: PLC0415
+
     path = shutil.which(name)
     if path is None:
         return Check(name=name, kind="tool", state="optional", detail="not found", remedy=purpose)
@@ -136,6 +132,8 @@ def _tool(name: str, purpose: str) -> Check:
 
 
 def _table(checks: list[Check]) -> Table:
+    from rich.table import Table  # noqa: PLC0415
+
     colours = {"ok": "green", "failed": "bold red", "missing": "bold red", "optional": "yellow"}
     table = Table(title="topformer doctor", title_justify="left")
     for heading in ("what", "state", "found", "what to do"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,33 +16,11 @@ from topformer.cli.console import (
     stage_display,
     stderr,
 )
-from topformer.manifest import Delegation, Document, Parity, WeightsInfo
 
 if TYPE_CHECKING:
+    from topformer.cli.documents import ExportDocument
     from topformer.export import ExportedFile, ExportResult
-
-
-class ExportedFileDocument(Document, frozen=True, kw_only=True):
-    """One exported file."""
-
-    path: str
-    manifest: str
-    target: str
-    precision: str
-    size_bytes: int
-    sha256: str
-    parity: Parity
-    delegation: Delegation
-
-
-class ExportDocument(Document, frozen=True, kw_only=True):
-    """What `export --json` prints."""
-
-    schema: Literal["topformer.export/1"] = "topformer.export/1"
-    passed: bool
-    weights: WeightsInfo
-    random_weights: bool
-    files: tuple[ExportedFileDocument, ...]
+    from topformer.manifest import WeightsInfo
 
 
 def export(
@@ -71,11 +49,11 @@ def export(
     Each file gets its name only after it has run in its real runtime and agreed with the float64
     network. One that does not is kept as *.failed, and the command exits with 1.
 
-    [bold]Examples[/bold]
+    Examples:
 
       topformer export --size tiny --target xnnpack
 
-      topformer export --weights model.pth --image-size 384x576 --images my-pictures
+      topformer export --weights model.pth --image-size 384x576 --images pictures
     """
     from topformer.export import export_model  # noqa: PLC0415
     from topformer.preprocess import parse_image_size  # noqa: PLC0415
@@ -105,21 +83,25 @@ def _report(file: ExportedFile) -> None:
     manifest = file.manifest
     assert manifest.parity is not None
     assert manifest.delegation is not None
-    stderr.print(parity_table(str(file.path), manifest.parity))
+    stderr().print(parity_table(str(file.path), manifest.parity))
     delegation = manifest.delegation
     outside = sum(group.count for group in delegation.outside)
     inside = sum(group.count for group in delegation.inside)
-    stderr.print(
+    stderr().print(
         f"  {delegation.backend}: {delegation.delegates} delegate(s) with {inside} operators and "
         f"{delegation.macs_inside_share:.1%} of the multiply-adds; {outside} operators outside",
     )
     for group in delegation.outside:
-        stderr.print(f"    outside: {group.count} x {group.operator}: {group.reason}", markup=False)
+        stderr().print(
+            f"    outside: {group.count} x {group.operator}: {group.reason}", markup=False
+        )
     for note in delegation.notes:
-        stderr.print(f"  {note}", markup=False)
+        stderr().print(f"  {note}", markup=False)
 
 
 def _document(result: ExportResult, info: WeightsInfo) -> ExportDocument:
+    from topformer.cli.documents import ExportDocument, ExportedFileDocument  # noqa: PLC0415
+
     files: list[ExportedFileDocument] = []
     for exported in result.files:
         manifest = exported.manifest

@@ -36,7 +36,7 @@ def inspect(
 ) -> None:
     """Show a file's manifest, graph, delegates and memory plan.
 
-    [bold]Examples[/bold]
+    Examples:
 
       topformer inspect out/topformer-tiny-448x448-xnnpack.pte
 
@@ -145,4 +145,4 @@ def _show_times(times: Sequence[OperatorTime]) -> None:
         table.add_row(
             entry.operator, str(entry.calls), f"{entry.time_ms:.3f}", f"{entry.share:.1%}"
         )
-    stderr.print(table)
+    stderr().print(table)

@@ -1,24 +1,66 @@
 """The `topformer` command: its verbs, and what happens to errors."""
 
-import logging
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from topformer import __version__
-from topformer.cli import bench, doctor, export, inspect, models, predict, schema, verify
 from topformer.cli.console import fail
 from topformer.errors import TopformerError
 
-app = typer.Typer(
-    name="topformer",
-    help="From a TopFormer checkpoint to a verified, measured segmentation model on a phone.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
+# Each verb is a function of that name in a module of that name. What it does stands here too, so
+# that the list of verbs needs none of the modules; a test keeps the two alike.
+VERBS = {
+    "models": "List the sizes of the network and the published checkpoints.",
+    "export": "Export a model and prove that each file computes what the checkpoint does.",
+    "verify": "Prove again that an exported file computes what its checkpoint does.",
+    "predict": "Segment pictures, and show what was found where.",
+    "bench": "Measure how long a picture in memory takes to become labels, part by part.",
+    "inspect": "Show a file's manifest, graph, delegates and memory plan.",
+    "doctor": "Check this machine: versions, whether each runtime runs a model, adb and compilers.",
+    "schema": "Print the JSON schema of a manifest, or of the document that a verb prints.",
+}
+
+
+def build_app(verb: str | None = None) -> typer.Typer:
+    """Build the command line; given one of `VERBS`, or "", no other verb is imported."""
+    app = typer.Typer(
+        name="topformer",
+        help="From a TopFormer checkpoint to a verified, measured segmentation model on a phone.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        # Plain help: drawing it with rich takes longer than all the rest of it.
+        rich_markup_mode=None,
+    )
+    app.callback()(_options)
+    for name, summary in VERBS.items():
+        wanted = verb is None or name == verb
+        command = load_verb(name) if wanted else _unloaded
+        app.command(name, short_help=summary)(command)
+    return app
+
+
+def load_verb(name: str) -> Callable[..., None]:
+    """Import the function behind a verb."""
+    return getattr(import_module(f"topformer.cli.{name}"), name)
+
+
+def main() -> None:
+    """Run the command line; exit 0 when done, 1 when the job failed, 2 on wrong usage."""
+    arguments = sys.argv[1:]
+    verb = next((argument for argument in arguments if not argument.startswith("-")), "")
+    try:
+        build_app(verb)()
+    except TopformerError as error:
+        fail(error, as_json="--json" in arguments)
+
+
+def _unloaded() -> None:
+    raise AssertionError("a verb that was not loaded cannot run")
 
 
 def _print_version(requested: bool) -> None:
@@ -27,33 +69,15 @@ def _print_version(requested: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version and exit.",
         ),
     ] = False,
 ) -> None:
     pass
-
-
-app.command("models")(models.models)
-app.command("export")(export.export)
-app.command("verify")(verify.verify)
-app.command("predict")(predict.predict)
-app.command("bench")(bench.bench)
-app.command("inspect")(inspect.inspect)
-app.command("doctor")(doctor.doctor)
-app.command("schema")(schema.schema)
-
-
-def main() -> None:
-    """Run the command line; exit 0 when done, 1 when the job failed, 2 on wrong usage."""
-    # torch warns of a detail inside torchao at every import; no user can act on it.
-    logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)
-    try:
-        app()
-    except TopformerError as error:
-        fail(error, as_json="--json" in sys.argv[1:])

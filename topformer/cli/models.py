@@ -1,49 +1,16 @@
 """`topformer models`: the networks there are, and the published weights for them."""
 
-from typing import TYPE_CHECKING, Literal
+from __future__ import annotations
 
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from topformer.cli.console import JsonOption, print_document, print_lines, stderr
-from topformer.manifest import Count, Document, ShortText
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from topformer.cli.documents import CheckpointRow, ModelsDocument, VariantRow
     from topformer.variants import Variant
-
-
-class VariantRow(Document, frozen=True, kw_only=True):
-    """One size of the network, at 150 classes."""
-
-    name: ShortText
-    parameters: Count
-    # Multiply-adds of a square picture of that side, to the logits at 1/8.
-    macs_448: Count
-    macs_512: Count
-    default_weights: Literal["bundled", "random"]
-
-
-class CheckpointRow(Document, frozen=True, kw_only=True):
-    """One published checkpoint."""
-
-    name: ShortText
-    task: ShortText
-    dataset: ShortText
-    variant: ShortText
-    crop_px: Count
-    batch: int | None
-    metric: ShortText
-    score_percent: float
-    source: ShortText
-    licence: ShortText
-    cached: bool
-
-
-class ModelsDocument(Document, frozen=True, kw_only=True):
-    """What `topformer models --json` prints."""
-
-    schema: Literal["topformer.models/1"] = "topformer.models/1"
-    variants: tuple[VariantRow, ...]
-    checkpoints: tuple[CheckpointRow, ...]
 
 
 def models(*, as_json: JsonOption = False) -> None:
@@ -53,7 +20,7 @@ def models(*, as_json: JsonOption = False) -> None:
 
     The ImageNet ones initialise a training. Stdout holds the names alone.
 
-    [bold]Examples[/bold]
+    Examples:
 
       topformer models
 
@@ -63,14 +30,15 @@ def models(*, as_json: JsonOption = False) -> None:
     if as_json:
         print_document(document)
         return
-    stderr.print(_variant_table(document.variants))
-    stderr.print(_checkpoint_table(document.checkpoints))
+    stderr().print(_variant_table(document.variants))
+    stderr().print(_checkpoint_table(document.checkpoints))
     for row in document.checkpoints:
-        stderr.print(f"{row.name}: {row.source}", soft_wrap=True)
+        stderr().print(f"{row.name}: {row.source}", soft_wrap=True)
     print_lines(row.name for row in (*document.variants, *document.checkpoints))
 
 
 def _collect() -> ModelsDocument:
+    from topformer.cli.documents import CheckpointRow, ModelsDocument  # noqa: PLC0415
     from topformer.variants import VARIANTS  # noqa: PLC0415
     from topformer.weights.catalogue import LICENCE, PUBLISHED  # noqa: PLC0415
     from topformer.weights.fetch import cached_path  # noqa: PLC0415
@@ -96,7 +64,8 @@ def _collect() -> ModelsDocument:
     )
 
 
-def _variant_row(variant: "Variant") -> VariantRow:
+def _variant_row(variant: Variant) -> VariantRow:
+    from topformer.cli.documents import VariantRow  # noqa: PLC0415
     from topformer.complexity import count_macs  # noqa: PLC0415
     from topformer.weights.blank import blank_segmenter  # noqa: PLC0415
     from topformer.weights.loading import bundled_path  # noqa: PLC0415
@@ -112,6 +81,8 @@ def _variant_row(variant: "Variant") -> VariantRow:
 
 
 def _variant_table(rows: tuple[VariantRow, ...]) -> Table:
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table(title="Sizes, at 150 classes", title_justify="left")
     for heading in ("size", "parameters", "MACs at 448x448", "MACs at 512x512"):
         table.add_column(heading, justify="left" if heading == "size" else "right")
@@ -128,6 +99,8 @@ def _variant_table(rows: tuple[VariantRow, ...]) -> Table:
 
 
 def _checkpoint_table(rows: tuple[CheckpointRow, ...]) -> Table:
+    from rich.table import Table  # noqa: PLC0415
+
     licences = ", ".join(sorted({row.licence for row in rows}))
     table = Table(
         title="Published checkpoints, of hustvl/TopFormer",

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from topformer.cli.console import (
     JsonOption,
@@ -18,60 +16,17 @@ from topformer.cli.console import (
     stderr,
 )
 from topformer.errors import TopformerError, UsageError
-from topformer.manifest import Document, Share, WeightsInfo
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from rich.table import Table
 
+    from topformer.cli.documents import FailureDocument, PictureDocument
     from topformer.drawing import FoundClass
     from topformer.runtimes import OpenedModel
 
 MOST_TABLE_ROWS = 12
-
-
-class ClassDocument(Document, frozen=True, kw_only=True):
-    """A class that was found; `share` is of the picture's pixels."""
-
-    id: int
-    name: str
-    share: Share
-
-
-class PictureDocument(Document, frozen=True, kw_only=True):
-    """One picture that was segmented, and the files made from it at its own size."""
-
-    path: str
-    width: int
-    height: int
-    overlay: str
-    labels: str
-    # Largest share first.
-    classes: tuple[ClassDocument, ...]
-
-
-class FailureDocument(Document, frozen=True, kw_only=True):
-    """One picture that could not be read."""
-
-    path: str
-    what: str
-    why: str
-    next_step: str
-
-
-class PredictDocument(Document, frozen=True, kw_only=True):
-    """What `predict --json` prints."""
-
-    schema: Literal["topformer.predict/1"] = "topformer.predict/1"
-    model: str
-    runtime: str
-    variant: str
-    weights: WeightsInfo
-    random_weights: bool
-    # Height and width of the network's input, to which pictures are resized.
-    image_size: tuple[int, int]
-    pictures: tuple[PictureDocument, ...]
-    failures: tuple[FailureDocument, ...]
 
 
 def predict(
@@ -96,12 +51,13 @@ def predict(
     A picture that cannot be read is reported, and the others go on; the
     command then exits with 1.
 
-    [bold]Examples[/bold]
+    Examples:
 
       topformer predict photo.jpg --model topformer-tiny-448x448-xnnpack.pte
 
-      topformer predict holiday/ --model model.pth --image-size 512 --out segmented
+      topformer predict holiday/ --model model.pth --image-size 512 --out found
     """
+    from topformer.cli.documents import PictureDocument, PredictDocument  # noqa: PLC0415
     from topformer.images import find_pictures  # noqa: PLC0415
     from topformer.preprocess import parse_image_size  # noqa: PLC0415
     from topformer.runtimes import open_model  # noqa: PLC0415
@@ -159,6 +115,13 @@ def _check_names(paths: list[Path]) -> None:
 
 def _segment(path: Path, opened: OpenedModel, out: Path) -> PictureDocument | FailureDocument:
     """Make both files of one picture; a picture that can't be read is told and returned."""
+    from rich.text import Text  # noqa: PLC0415
+
+    from topformer.cli.documents import (  # noqa: PLC0415
+        ClassDocument,
+        FailureDocument,
+        PictureDocument,
+    )
     from topformer.drawing import (  # noqa: PLC0415
         found_classes,
         label_image,
@@ -170,7 +133,7 @@ def _segment(path: Path, opened: OpenedModel, out: Path) -> PictureDocument | Fa
     try:
         pixels: NDArray[np.uint8] = read_picture(path)
     except TopformerError as error:
-        stderr.print(Text.assemble(("failed: ", "bold red"), str(error)), soft_wrap=True)
+        stderr().print(Text.assemble(("failed: ", "bold red"), str(error)), soft_wrap=True)
         return FailureDocument(
             path=str(path), what=error.what, why=error.why, next_step=error.next_step
         )
@@ -186,8 +149,8 @@ def _segment(path: Path, opened: OpenedModel, out: Path) -> PictureDocument | Fa
     save_png(label_image(labels, manifest.classes), labels_path, description=description)
     found = found_classes(labels, manifest.classes)
     remark = " (random weights)" if random else ""
-    stderr.print(Text.assemble((path.name, "bold"), (remark, "yellow")), soft_wrap=True)
-    stderr.print(_table(found))
+    stderr().print(Text.assemble((path.name, "bold"), (remark, "yellow")), soft_wrap=True)
+    stderr().print(_table(found))
     return PictureDocument(
         path=str(path),
         width=pixels.shape[1],
@@ -199,6 +162,9 @@ def _segment(path: Path, opened: OpenedModel, out: Path) -> PictureDocument | Fa
 
 
 def _table(found: list[FoundClass]) -> Table:
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     from topformer.drawing import percent  # noqa: PLC0415
 
     table = Table()

@@ -3,7 +3,6 @@
 from importlib import import_module
 from typing import Annotated
 
-import msgspec
 import typer
 
 from topformer.cli.console import print_lines
@@ -12,23 +11,23 @@ from topformer.errors import UsageError
 # Where each document is defined; imported when asked for.
 DOCUMENTS = {
     "manifest": "topformer.manifest:Manifest",
-    "models": "topformer.cli.models:ModelsDocument",
-    "export": "topformer.cli.export:ExportDocument",
-    "verify": "topformer.cli.verify:VerifyDocument",
-    "predict": "topformer.cli.predict:PredictDocument",
+    "models": "topformer.cli.documents:ModelsDocument",
+    "export": "topformer.cli.documents:ExportDocument",
+    "verify": "topformer.cli.documents:VerifyDocument",
+    "predict": "topformer.cli.documents:PredictDocument",
     "bench": "topformer.benchmarks.documents:BenchDocument",
     "inspect": "topformer.cli.inspect_document:InspectDocument",
-    "doctor": "topformer.cli.doctor:DoctorDocument",
-    "error": "topformer.cli.console:ErrorDocument",
+    "doctor": "topformer.cli.documents:DoctorDocument",
+    "error": "topformer.cli.documents:ErrorDocument",
 }
 
 
 def schema(
     document: Annotated[str, typer.Argument(help=f"One of {', '.join(DOCUMENTS)}.")],
 ) -> None:
-    """Print the JSON schema of a manifest, or of what a verb prints with --json.
+    """Print the JSON schema of a manifest, or of the document that a verb prints.
 
-    [bold]Example[/bold]
+    Example:
 
       topformer schema manifest > manifest.schema.json
     """
@@ -37,6 +36,8 @@ def schema(
             f"There is no document called {document!r}.",
             next_step=f"Choose one of {', '.join(DOCUMENTS)}.",
         )
+    import msgspec  # noqa: PLC0415
+
     module, name = DOCUMENTS[document].split(":")
     described = msgspec.json.schema(getattr(import_module(module), name))
     print_lines([msgspec.json.format(msgspec.json.encode(described), indent=2).decode()])

@@ -1,7 +1,7 @@
 """`topformer verify`: repeat the proof of an exported file."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -14,20 +14,6 @@ from topformer.cli.console import (
     stage_display,
     stderr,
 )
-from topformer.manifest import Document, Parity
-
-
-class VerifyDocument(Document, frozen=True, kw_only=True):
-    """What `verify --json` prints."""
-
-    schema: Literal["topformer.verify/1"] = "topformer.verify/1"
-    path: str
-    sha256: str
-    passed: bool
-    random_weights: bool
-    # "manifest": against the samples stored at export. "weights": against the float64 network.
-    against: Literal["manifest", "weights"]
-    parity: Parity
 
 
 def verify(
@@ -47,12 +33,13 @@ def verify(
     The manifest alone is enough: it carries samples of what the float64 network answered. With
     --weights, that network is run again and everything is compared.
 
-    [bold]Examples[/bold]
+    Examples:
 
       topformer verify out/topformer-tiny-448x448-xnnpack.pte
 
       topformer verify model.pte --weights model.pth --images my-pictures
     """
+    from topformer.cli.documents import VerifyDocument  # noqa: PLC0415
     from topformer.export.verification import verify_file  # noqa: PLC0415
 
     with stage_display() as show_stage:
@@ -60,7 +47,7 @@ def verify(
             file, weights=weights, images_dir=images, on_stage=show_stage
         )
     assert manifest.file is not None
-    stderr.print(parity_table(str(file), parity))
+    stderr().print(parity_table(str(file), parity))
     announce_random(manifest.weights)
     if json:
         print_document(
