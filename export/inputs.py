@@ -12,6 +12,9 @@ from topformer.images import bundled_pictures, find_pictures, read_picture
 from topformer.manifest import InputInfo
 from topformer.preprocess import to_tensor
 
+# At 448x448 and 150 classes each takes 8 MB.
+MOST_PICTURES = 100
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProofInput:
@@ -36,10 +39,16 @@ def standard_inputs(info: InputInfo) -> list[ProofInput]:
 
 
 def picture_inputs(folder: Path, info: InputInfo) -> list[ProofInput]:
-    """Return the user's own pictures as inputs; raises `UsageError` when there are none."""
+    """Return the user's own pictures as inputs; raises `UsageError` for none, or too many."""
     paths: Sequence[Path] = find_pictures([folder])
     if not paths:
         raise UsageError(f"There are no pictures in {folder}.", next_step="Pass another --images.")
+    if len(paths) > MOST_PICTURES:
+        raise UsageError(
+            f"There are {len(paths):,} pictures in {folder}.",
+            why=f"A proof keeps what the network says of each; {MOST_PICTURES} are the limit.",
+            next_step="Pass a folder with a sample of them.",
+        )
     return [
         ProofInput(name=f"image:{path.name}", tensor=to_tensor(read_picture(path), info))
         for path in paths

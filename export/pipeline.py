@@ -102,6 +102,7 @@ def export_model(
     subject = prepare(
         weights=weights, size=size, image_size=image_size, images_dir=images_dir, on_stage=on_stage
     )
+    out_dir.mkdir(parents=True, exist_ok=True)  # before the long work, which it may spare
     return ExportResult(
         files=tuple(_export_to(target, subject, out_dir, on_stage) for target in chosen)
     )
@@ -154,7 +155,6 @@ def _export_to(target: Target, subject: Subject, out_dir: Path, on_stage: OnStag
     name = file_name(subject.manifest, target)
     manifest = _describe_file(subject, target, lowered, name)
     on_stage(f"proving {name}")
-    out_dir.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".topformer-", dir=out_dir) as folder:
         draft = Path(folder) / name
         draft.write_bytes(lowered.data)

@@ -29,7 +29,8 @@ _ATEN_NAMES = {"Conv": "aten.convolution.default", "MatMul": "aten.matmul.defaul
 def lower(network: nn.Module, example: Tensor) -> Lowered:
     """Export a network for one input shape, simplify it, and check the result."""
     raw = _export(network, example)
-    simplified, agrees = onnxsim.simplify(raw, check_n=1)
+    with redirect_stdout(io.StringIO()):  # it counts its checks there
+        simplified, agrees = onnxsim.simplify(raw, check_n=1)
     if not agrees:
         raise TopformerError(
             "onnxsim changed what the model computes.",

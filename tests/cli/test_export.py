@@ -138,6 +138,15 @@ def test_mistakes_say_what_to_do(tmp_path, arguments, code, words):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    result = topformer("export", "--image-size", "64", "--out", "file/out", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "file/out cannot be used" in result.stderr
+    assert "lowering" not in result.stderr
+
+
 @pytest.mark.parametrize(
     ("stage", "left"),
     [

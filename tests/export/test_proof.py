@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from topformer import metrics
-from topformer.errors import TopformerError
+from topformer.errors import TopformerError, UsageError
 from topformer.export.divergence import first_divergence
-from topformer.export.inputs import ProofInput, standard_inputs
+from topformer.export.inputs import ProofInput, picture_inputs, standard_inputs
 from topformer.export.proof import (
     FP32_GATES,
     check_golden,
@@ -71,6 +71,13 @@ def test_the_inputs_are_pictures_and_awkward_tensors():
     )
     assert all(entry.tensor.shape == (1, 3, 64, 96) for entry in inputs)
     assert len({entry.tensor.tobytes() for entry in inputs}) == len(inputs)
+
+
+def test_too_many_pictures_are_refused_before_they_take_memory(tmp_path):
+    for number in range(101):
+        (tmp_path / f"{number}.png").write_bytes(b"")
+    with pytest.raises(UsageError, match="101 pictures"):
+        picture_inputs(tmp_path, input_info(64, 64))
 
 
 def test_the_same_network_passes(loaded, references, float32):

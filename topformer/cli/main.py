@@ -57,6 +57,10 @@ def main() -> None:
         build_app(verb)()
     except TopformerError as error:
         fail(error, as_json="--json" in arguments)
+    except OSError as error:  # a full disk, a folder that is a file, a missing permission
+        what = f"{error.filename} cannot be used." if error.filename else "The system refused."
+        reason = TopformerError(what, why=error.strerror or str(error))
+        fail(reason, as_json="--json" in arguments)
 
 
 def _unloaded() -> None:
