@@ -15,7 +15,6 @@ from topformer.errors import TopformerError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from topformer.manifest import Document, Parity, WeightsInfo
 
@@ -29,7 +28,7 @@ def stderr() -> Console:
     """Return the console for all that is not a result; made late, because help needs none."""
     from rich.console import Console  # noqa: PLC0415
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def print_document(document: Document) -> None:
@@ -63,6 +62,10 @@ def announce_random(weights: WeightsInfo) -> None:
 @contextmanager
 def stdout_for_results() -> Generator[None]:
     """Send what libraries write to stdout to stderr instead, also from C++."""
+    import logging  # noqa: PLC0415
+
+    # torch warns of a detail inside torchao at every import; no user can act on it.
+    logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)
     sys.stdout.flush()
     saved = os.dup(1)
     os.dup2(2, 1)
@@ -92,8 +95,8 @@ def stage_display() -> Generator[Callable[[str], None]]:
         yield show
 
 
-def parity_table(title: str, parity: Parity) -> Table:
-    """Lay the steps of a proof out, the worst input of each figure counting."""
+def show_parity(title: str, parity: Parity) -> None:
+    """Print the steps of a proof, the worst input of each figure counting, and the exceptions."""
     from rich.table import Table  # noqa: PLC0415
 
     verdict = "[green]verified[/green]" if parity.passed else "[bold red]FAILED[/bold red]"
@@ -110,21 +113,29 @@ def parity_table(title: str, parity: Parity) -> Table:
             f"{worst.label_agreement:.4%}",
             f"{worst.label_agreement_untied:.4%}",
         )
-    gates = parity.gates
-    inputs = parity.levels[-1].inputs
-    ill_conditioned = [entry for entry in inputs if entry.ill_conditioned]
-    table.caption = (
-        f"worst of {len(inputs) - len(ill_conditioned)} inputs; "
+    stderr().print(table)
+    for line in _explain(parity):
+        stderr().print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def _explain(parity: Parity) -> Generator[str]:
+    """Say what was required, which inputs are held to something else and why, and what failed."""
+    gates, inputs = parity.gates, parity.levels[-1].inputs
+    exceptions = [entry for entry in inputs if entry.ill_conditioned]
+    yield (
+        f"worst of {len(inputs) - len(exceptions)} inputs; "
         f"needs {gates.sqnr_db:.0f} dB and {gates.label_agreement:.2%} equal labels"
     )
-    for entry in ill_conditioned:
-        table.caption += (
-            f"\n{entry.input}: ill-conditioned (torch's own float32 strays), "
-            f"{entry.agreement.sqnr_db:.1f} dB, held to {entry.required.sqnr_db:.1f} dB"
+    for entry in exceptions:
+        found, required = entry.agreement, entry.required
+        strays = required.sqnr_db < gates.sqnr_db
+        yield (
+            f"{entry.input}: {found.sqnr_db:.1f} dB, {found.label_agreement:.3%} equal labels; "
+            f"{'torch in float32 strays here' if strays else 'classes all but tie here'}, so it "
+            f"needs {required.sqnr_db:.1f} dB and {required.label_agreement:.3%}"
         )
     if parity.first_divergence:
-        table.caption += f"\nfirst divergence: {parity.first_divergence}"
-    return table
+        yield f"first divergence: {parity.first_divergence}"
 
 
 def fail(error: TopformerError, *, as_json: bool) -> NoReturn:

@@ -10,9 +10,9 @@ import typer
 from topformer.cli.console import (
     JsonOption,
     announce_random,
-    parity_table,
     print_document,
     print_lines,
+    show_parity,
     stage_display,
     stderr,
 )
@@ -83,7 +83,7 @@ def _report(file: ExportedFile) -> None:
     manifest = file.manifest
     assert manifest.parity is not None
     assert manifest.delegation is not None
-    stderr().print(parity_table(str(file.path), manifest.parity))
+    show_parity(str(file.path), manifest.parity)
     delegation = manifest.delegation
     outside = sum(group.count for group in delegation.outside)
     inside = sum(group.count for group in delegation.inside)

@@ -8,11 +8,10 @@ import typer
 from topformer.cli.console import (
     JsonOption,
     announce_random,
-    parity_table,
     print_document,
     print_lines,
+    show_parity,
     stage_display,
-    stderr,
 )
 
 
@@ -47,7 +46,7 @@ def verify(
             file, weights=weights, images_dir=images, on_stage=show_stage
         )
     assert manifest.file is not None
-    stderr().print(parity_table(str(file), parity))
+    show_parity(str(file), parity)
     announce_random(manifest.weights)
     if json:
         print_document(
