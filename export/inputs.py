@@ -1,6 +1,6 @@
 """What exported files are proved on: real pictures, and tensors chosen to be awkward."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,18 +24,20 @@ class ProofInput:
     tensor: NDArray[np.float32]
 
 
-def standard_inputs(info: InputInfo) -> list[ProofInput]:
-    """Return the inputs that every proof uses, rebuilt bit for bit anywhere from their names."""
-    height, width = info.height, info.width
-    pictures = [(f"picture:{name}", pixels) for name, pixels in bundled_pictures()]
-    pictures += [
-        ("pixels:black", np.zeros((height, width, 3), np.uint8)),
-        ("pixels:white", np.full((height, width, 3), 255, np.uint8)),
-        ("pixels:checkerboard", _checkerboard(height, width)),
-        ("pixels:noise", _noise(height, width)),
-    ]
-    inputs = [ProofInput(name=name, tensor=to_tensor(pixels, info)) for name, pixels in pictures]
-    return [*inputs, ProofInput(name="zeros", tensor=np.zeros(info.shape, np.float32))]
+def standard_inputs(info: InputInfo) -> Iterator[ProofInput]:
+    """Make the inputs that every proof uses, one at a time, bit for bit the same anywhere."""
+
+    def make(name: str, pixels: NDArray[np.uint8]) -> ProofInput:
+        return ProofInput(name=name, tensor=to_tensor(pixels, info))
+
+    size = (info.height, info.width, 3)
+    for name, pixels in bundled_pictures():
+        yield make(f"picture:{name}", pixels)
+    yield make("pixels:black", np.zeros(size, np.uint8))
+    yield make("pixels:white", np.full(size, 255, np.uint8))
+    yield make("pixels:checkerboard", _checkerboard(info.height, info.width))
+    yield make("pixels:noise", _noise(info.height, info.width))
+    yield ProofInput(name="zeros", tensor=np.zeros(info.shape, np.float32))
 
 
 def picture_inputs(folder: Path, info: InputInfo) -> list[ProofInput]:

@@ -131,7 +131,7 @@ def prepare(
     float64 = copy.deepcopy(float32).double()
     fused = fuse(float32)
     on_stage("running the float64 reference")
-    standard = standard_inputs(manifest.input)
+    standard = list(standard_inputs(manifest.input))
     extra: list[ProofInput] = picture_inputs(images_dir, manifest.input) if images_dir else []
     references = refer(TorchNetwork(float64).run, [*standard, *extra])
     on_stage("comparing float32 and fused")

@@ -164,28 +164,30 @@ def check_golden(manifest: Manifest, run: Run, inputs: Iterable[ProofInput]) -> 
     Every golden case must find its input among `inputs`, bit for bit. Labels are compared at the
     samples, where one pixel weighs more than the gate allows: those that all but tie are forgiven.
     """
-    tensors = {proof_input.name: proof_input.tensor for proof_input in inputs}
+    if not manifest.golden:
+        raise TopformerError(
+            "The manifest carries no golden cases to verify against.",
+            next_step="Pass the checkpoint with --weights, or export the file again.",
+        )
+    cases = {case.input: case for case in manifest.golden}
     agreements: list[InputAgreement] = []
-    for case in manifest.golden:
-        tensor = tensors.get(case.input)
-        if tensor is None or _tensor_sha256(tensor) != case.input_sha256:
-            raise TopformerError(
-                f"The input {case.input!r} of the proof cannot be rebuilt here.",
-                why="This version's pictures or preprocessing are not those of the export.",
-                next_step="Verify with the version that exported the file, or export it again.",
-            )
+    for name, tensor in ((entry.name, entry.tensor) for entry in inputs):
+        if name not in cases or _tensor_sha256(tensor) != cases[name].input_sha256:
+            continue
+        case = cases.pop(name)
         agreements.append(
             InputAgreement(
-                input=case.input,
+                input=name,
                 agreement=_compare_golden(case, run(tensor), tensor),
                 required=case.required,
                 ill_conditioned=case.ill_conditioned,
             )
         )
-    if not agreements:
+    if cases:
         raise TopformerError(
-            "The manifest carries no golden cases to verify against.",
-            next_step="Pass the checkpoint with --weights, or export the file again.",
+            f"The input {next(iter(cases))!r} of the proof cannot be rebuilt here.",
+            why="This version's pictures or preprocessing are not those of the export.",
+            next_step="Verify with the version that exported the file, or export it again.",
         )
     level = _level("file", agreements)
     return Parity(passed=level.passed, gates=FP32_GATES, levels=(level,))

@@ -16,7 +16,7 @@ MANIFEST_LIMIT_BYTES = 16 * 2**20
 
 Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 ShortText = Annotated[str, msgspec.Meta(max_length=1000)]
-Side = Annotated[int, msgspec.Meta(ge=1, le=16384)]
+Side = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 One = Annotated[int, msgspec.Meta(ge=1, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]

@@ -63,7 +63,7 @@ def disturbed(model, path, factor):
 
 
 def test_the_inputs_are_pictures_and_awkward_tensors():
-    inputs = standard_inputs(input_info(64, 96))
+    inputs = list(standard_inputs(input_info(64, 96)))
     names = [entry.name for entry in inputs]
     assert sum(name.startswith("picture:") for name in names) >= 3
     assert {"zeros", "pixels:black", "pixels:white", "pixels:checkerboard", "pixels:noise"} <= set(

@@ -95,6 +95,8 @@ def _report(file: ExportedFile) -> None:
         stderr().print(
             f"    outside: {group.count} x {group.operator}: {group.reason}", markup=False
         )
+    if delegation.planned_memory_bytes is not None:
+        stderr().print(f"  planned memory: {delegation.planned_memory_bytes:,} bytes")
     for note in delegation.notes:
         stderr().print(f"  {note}", markup=False)
 
