@@ -125,6 +125,12 @@ def test_a_file_is_held_to_torch_where_float32_itself_strays(references, float32
             assert entry.required == FP32_GATES
 
 
+def test_a_proof_needs_an_input_that_is_held_to_the_full_gates(float32):
+    inputs = tuple(msgspec.structs.replace(entry, ill_conditioned=True) for entry in float32.inputs)
+    assert all(entry.passed for entry in inputs)
+    assert not msgspec.structs.replace(float32, inputs=inputs).passed
+
+
 def test_a_checkpoint_that_float32_cannot_hold_fails(references):
     noisy = {}
 
