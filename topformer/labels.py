@@ -1,6 +1,6 @@
 """Logits to labels at full size, exactly, without the full-size logits.
 
-Upsampling 150 classes to 448x448 and taking the argmax costs eight times the network that made
+Upsampling 150 classes to 448x448 and taking the argmax costs many times the network that made
 them. But a bilinear sample is a convex combination of the four logits around it, so within a cell,
 the patch of pixels between four neighbouring logits, no class rises above its largest corner or
 falls below its smallest. Let L be the largest of all classes' smallest corners: a class whose
