@@ -100,15 +100,22 @@ def run_rounds(
     run = Run(recordings=recordings, samples_per_block=samples)
     start_s = time.monotonic()
     orders = round_orders(len(workers), seed=seed)
+    reports = 0
     while len(run.order) < mode.rounds or _elapsed_s(start_s) < mode.minimum_s:
-        if len(run.order) % (mode.rounds // REPORTS) == 0:
+        if _share_done(run, mode, _elapsed_s(start_s)) >= reports / REPORTS:
             on_stage(_progress(run, mode, _elapsed_s(start_s)))
+            reports += 1
         order = next(orders)
         run.order.append(order)
         for row in order:
             block = _take_block(workers[row], samples, mode.warmups_per_block, start_s, counters)
             recordings[row].blocks.append(block)
     return run
+
+
+def _share_done(run: Run, mode: Mode, elapsed_s: float) -> float:
+    of_rounds = len(run.order) / mode.rounds
+    return min(of_rounds, elapsed_s / mode.minimum_s) if mode.minimum_s else of_rounds
 
 
 def _progress(run: Run, mode: Mode, elapsed_s: float) -> str:
