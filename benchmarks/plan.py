@@ -18,8 +18,6 @@ EXPORT_TARGETS = {"executorch": "xnnpack", "onnxruntime": "onnx"}
 RUNTIMES = (*EXPORT_TARGETS, "torch")
 # A checkpoint is measured as it is and with its BatchNorm folded, as exports have it.
 FORMS: dict[str, tuple[Form, ...]] = {"torch": ("unfused", "fused")}
-DEFAULT_SIZE = "tiny"
-DEFAULT_IMAGE_SIZE = (448, 448)
 CACHE_KEY_CHARACTERS = 20
 
 OnStage = Callable[[str], None]

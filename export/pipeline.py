@@ -35,9 +35,8 @@ from topformer.manifest import (
 from topformer.model import TopFormer
 from topformer.runtimes import open_network
 from topformer.runtimes.torch_network import TorchNetwork, describe
+from topformer.variants import DEFAULT_SIZE
 from topformer.weights import load_weights
-
-DEFAULT_SIZE = "tiny"
 
 OnStage = Callable[[str], None]
 

@@ -99,6 +99,7 @@ def _plan(
     from topformer.benchmarks import plan  # noqa: PLC0415
     from topformer.cli.console import stage_display  # noqa: PLC0415
     from topformer.preprocess import parse_image_size  # noqa: PLC0415
+    from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_SIZE  # noqa: PLC0415
 
     plan.check_runtimes(runtimes)
     side = parse_image_size(image_size) if image_size is not None else None
@@ -113,10 +114,10 @@ def _plan(
 
     with stage_display() as show_stage:
         return plan.plan_size(
-            size or plan.DEFAULT_SIZE,
+            size or DEFAULT_SIZE,
             runtimes=runtimes,
             threads=threads,
-            image_size=side or plan.DEFAULT_IMAGE_SIZE,
+            image_size=side or DEFAULT_IMAGE_SIZE,
             cache=platformdirs.user_cache_path("topformer") / "bench",
             on_stage=show_stage,
         )

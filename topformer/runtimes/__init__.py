@@ -5,12 +5,12 @@ from pathlib import Path
 from topformer.errors import TopformerError
 from topformer.manifest import Manifest, read_manifest_of
 from topformer.runtimes.opened import ExportedNetwork, OpenedModel
+from topformer.variants import DEFAULT_IMAGE_SIZE
 
 __all__ = ["OpenedModel", "open_model", "open_network", "runtime_of"]
 
 # Any other suffix, and any name, is a checkpoint that torch runs.
 EXPORTED_RUNTIMES = {".pte": "executorch", ".onnx": "onnxruntime"}
-DEFAULT_IMAGE_SIZE = (448, 448)
 
 
 def runtime_of(source: str | Path) -> str:
