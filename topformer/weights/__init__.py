@@ -10,6 +10,7 @@ from topformer.weights.loading import (
     load_classifier,
     load_model,
     load_weights,
+    pack_weights,
     save_weights,
 )
 
@@ -20,5 +21,6 @@ __all__ = [
     "load_classifier",
     "load_model",
     "load_weights",
+    "pack_weights",
     "save_weights",
 ]

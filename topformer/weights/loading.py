@@ -117,6 +117,34 @@ def save_weights(
 
     The file appears whole or not at all. `random_seed` marks weights that were never trained.
     """
+    data = pack_weights(
+        model,
+        classes=classes,
+        name=name,
+        licence=licence,
+        source=source,
+        random_seed=random_seed,
+    )
+    atomic_write(path, data)
+    return WeightsInfo(
+        name=name,
+        sha256=sha256_bytes(data),
+        licence=licence,
+        source=source,
+        random_seed=random_seed,
+    )
+
+
+def pack_weights(
+    model: TopFormer,
+    *,
+    classes: Classes,
+    name: str,
+    licence: str,
+    source: str,
+    random_seed: int | None = None,
+) -> bytes:
+    """Return the bytes that `save_weights` writes."""
     if len(classes.names) != model.num_classes:
         raise ValueError(f"{len(classes.names)} class names for {model.num_classes} classes")
     header = WeightsHeader(
@@ -128,16 +156,10 @@ def save_weights(
         random_seed=random_seed,
     )
     tensors = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
-    metadata = {"format": "pt", HEADER_KEY: msgspec.json.encode(header).decode()}
-    data = safetensors.torch.save(tensors, metadata)
-    atomic_write(path, data)
-    return WeightsInfo(
-        name=name,
-        sha256=sha256_bytes(data),
-        licence=licence,
-        source=source,
-        random_seed=random_seed,
-    )
+    # One entry only: the library writes several in random order, and equal weights should have
+    # equal bytes.
+    metadata = {HEADER_KEY: msgspec.json.encode(header).decode()}
+    return safetensors.torch.save(tensors, metadata)
 
 
 def bundled_path(size: str) -> Path | None:

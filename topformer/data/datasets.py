@@ -1,0 +1,263 @@
+"""The data sets TopFormer is trained on: classes, ids, folders, and the size they are tested at.
+
+Source of layouts, ids and test sizes: hustvl/TopFormer at cc0f436 (mmseg/datasets, local_configs);
+of Cityscapes' label ids: cityscapesScripts; of COCO-Stuff's raw values: nightrome/cocostuff.
+CamVid's folders follow SegNet's split; its test size is ours.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from topformer.classes import dataset_classes, spread_palette
+from topformer.data.labels import IGNORED, MOST_CLASSES, label_table
+from topformer.data.layouts import FoundPairs, LabelForm, Layout, Pair, find_pairs
+from topformer.errors import TopformerError, UsageError
+from topformer.files import read_bytes
+from topformer.manifest import Channel, Classes, ShortText
+
+__all__ = ["DATASET_KEYS", "Dataset", "Pair", "WholeImageScale", "open_dataset"]
+
+CLASSES_LIMIT_BYTES = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeImageScale:
+    """How large a whole picture is shown to the network when it is scored.
+
+    It is scaled, keeping its shape, until its long side is `long_px` or its short side `short_px`,
+    whichever comes first; then each side is rounded up to a multiple of `multiple_px`.
+    """
+
+    long_px: int
+    short_px: int
+    multiple_px: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A data set on this machine."""
+
+    key: str
+    root: Path
+    classes: Classes
+    layout: Layout
+    scale: WholeImageScale
+    # What its licence says of weights trained on it, as far as it is known.
+    terms: str
+
+    def split(self, name: str) -> FoundPairs:
+        """List pictures and label files of "train", "val" or "test"; see `find_pairs`."""
+        return find_pairs(self.layout, self.root, name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    classes: str
+    layout: Layout
+    scale: WholeImageScale
+    terms: str
+
+
+# fmt: off
+# Train ids of Cityscapes by label id; all other label ids are ignored.
+_CITYSCAPES_IDS = {
+    7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11, 25: 12,
+    26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18,
+}
+_CITYSCAPES_IGNORED = (*(value for value in range(34) if value not in _CITYSCAPES_IDS), IGNORED)
+# Values below 182 that COCO-Stuff 164k's own PNGs never have: COCO ids without a class, less one.
+_COCO_GAPS = (11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90)
+_COCO_VALUES = tuple(value for value in range(182) if value not in _COCO_GAPS)
+# fmt: on
+
+_CONTEXT_LISTS = "ImageSets/SegmentationContext/{split}.txt"
+_CONTEXT_TERMS = "PASCAL VOC 2010 pictures under Flickr's terms; nothing stated for trained weights"
+_COCO_TERMS = "COCO pictures under their Flickr licences; nothing stated for trained weights"
+_CONTEXT_SCALE = WholeImageScale(long_px=520, short_px=520)
+_FREE_SCALE = WholeImageScale(long_px=2048, short_px=512)
+_OWN_SPLITS = {name: name for name in ("train", "val", "test")}
+
+
+def _from_one(count: int) -> tuple[LabelForm, ...]:
+    """Ids from 1 to `count`, 0 standing for none of them: mmseg's reduce_zero_label."""
+    return (LabelForm(suffix=".png", table=label_table(range(1, count + 1), ignored=(0, 255))),)
+
+
+def _folder_layout(count: int, ignored: tuple[int, ...]) -> Layout:
+    return Layout(
+        pictures="images/{split}",
+        labels="annotations/{split}",
+        splits=_OWN_SPLITS,
+        forms=(LabelForm(suffix=".png", table=label_table(range(count), ignored=ignored)),),
+    )
+
+
+def _context_layout(forms: tuple[LabelForm, ...]) -> Layout:
+    return Layout(
+        folder="VOCdevkit/VOC2010",
+        pictures="JPEGImages",
+        labels="SegmentationClassContext",
+        splits={"train": "train", "val": "val"},
+        forms=forms,
+        list_file=_CONTEXT_LISTS,
+    )
+
+
+_KNOWN = {
+    "ade20k": _Known(
+        classes="ade20k",
+        layout=Layout(
+            folder="ADEChallengeData2016",
+            pictures="images/{split}",
+            labels="annotations/{split}",
+            splits={"train": "training", "val": "validation"},
+            forms=_from_one(150),
+        ),
+        scale=WholeImageScale(long_px=2048, short_px=512, multiple_px=32),
+        terms="ADE20K: non-commercial research",
+    ),
+    "coco-stuff-10k": _Known(
+        classes="coco-stuff-171",
+        layout=Layout(
+            folder="coco_stuff10k",
+            pictures="images/{split}",
+            labels="annotations/{split}",
+            splits={"train": "train2014", "val": "test2014", "test": "test2014"},
+            forms=(
+                LabelForm(
+                    suffix="_labelTrainIds.png",
+                    table=label_table(range(1, 172), ignored=(0, 255)),
+                ),
+            ),
+        ),
+        scale=_FREE_SCALE,
+        terms=_COCO_TERMS,
+    ),
+    "coco-stuff-164k": _Known(
+        classes="coco-stuff-171",
+        layout=Layout(
+            folder="coco_stuff164k",
+            pictures="images/{split}",
+            labels="annotations/{split}",
+            splits={"train": "train2017", "val": "val2017"},
+            forms=(
+                LabelForm(suffix="_labelTrainIds.png", table=label_table(range(171))),
+                # The PNGs as they are published.
+                LabelForm(suffix=".png", table=label_table(_COCO_VALUES)),
+            ),
+        ),
+        scale=_FREE_SCALE,
+        terms=_COCO_TERMS,
+    ),
+    "pascal-context-59": _Known(
+        classes="pascal-context-59",
+        layout=_context_layout(_from_one(59)),
+        scale=_CONTEXT_SCALE,
+        terms=_CONTEXT_TERMS,
+    ),
+    "pascal-context-60": _Known(
+        classes="pascal-context-60",
+        layout=_context_layout((LabelForm(suffix=".png", table=label_table(range(60))),)),
+        scale=_CONTEXT_SCALE,
+        terms=_CONTEXT_TERMS,
+    ),
+    "cityscapes": _Known(
+        classes="cityscapes",
+        layout=Layout(
+            folder="cityscapes",
+            pictures="leftImg8bit/{split}",
+            labels="gtFine/{split}",
+            splits=_OWN_SPLITS,
+            forms=(
+                LabelForm(suffix="_gtFine_labelTrainIds.png", table=label_table(range(19))),
+                LabelForm(
+                    suffix="_gtFine_labelIds.png",
+                    table=label_table(tuple(_CITYSCAPES_IDS), ignored=_CITYSCAPES_IGNORED),
+                ),
+            ),
+            picture_ending="_leftImg8bit.png",
+            nested=True,
+        ),
+        scale=WholeImageScale(long_px=1024, short_px=512),
+        terms="Cityscapes: non-commercial use only",
+    ),
+    "camvid": _Known(
+        classes="camvid",
+        layout=_folder_layout(11, (11, IGNORED)),
+        scale=WholeImageScale(long_px=2048, short_px=720),
+        terms="CamVid, CC BY-NC: research and non-commercial use only",
+    ),
+}
+
+# Any folder laid out as CamVid's, with a classes.json.
+FOLDER = "folder"
+DATASET_KEYS = (*_KNOWN, FOLDER)
+
+
+def open_dataset(key: str, root: Path) -> Dataset:
+    """Find a data set by key; "folder" reads its classes from ROOT/classes.json.
+
+    Raises `UsageError` for an unknown key or a root that does not exist, and `TopformerError` for a
+    `classes.json` that is missing or malformed.
+    """
+    if key not in DATASET_KEYS:
+        raise UsageError(
+            f"There is no data set called {key!r}.",
+            next_step=f"Choose one of {', '.join(DATASET_KEYS)}.",
+        )
+    if not root.is_dir():
+        raise UsageError(f"There is no folder {root}.", next_step="Pass --data ROOT.")
+    if key == FOLDER:
+        return _open_folder(root)
+    known = _KNOWN[key]
+    return Dataset(
+        key=key,
+        root=root,
+        classes=dataset_classes(known.classes),
+        layout=known.layout,
+        scale=known.scale,
+        terms=known.terms,
+    )
+
+
+class _ClassesFile(msgspec.Struct):
+    """The classes.json of a folder; what else stands in it is not ours to judge."""
+
+    classes: Annotated[tuple[ShortText, ...], msgspec.Meta(min_length=1, max_length=MOST_CLASSES)]
+    palette: tuple[tuple[Channel, Channel, Channel], ...] | None = None
+    ignore_label: Channel = IGNORED
+
+
+def _open_folder(root: Path) -> Dataset:
+    path = root / "classes.json"
+    try:
+        data = read_bytes(path, limit_bytes=CLASSES_LIMIT_BYTES, kind="classes.json")
+        described = msgspec.json.decode(data, type=_ClassesFile)
+        classes = Classes(
+            dataset=root.resolve().name[:1000],
+            names=described.classes,
+            palette=described.palette or spread_palette(len(described.classes)),
+        )
+    except (TopformerError, msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        why = error.why or error.what if isinstance(error, TopformerError) else str(error)
+        raise TopformerError(
+            f"{path} does not describe the classes of this folder.",
+            why=why,
+            next_step='Write {"classes": ["sky", ...], "palette": [[128, 128, 128], ...], '
+            '"ignore_label": 255}; palette and ignore_label may be left out.',
+        ) from error
+    if described.ignore_label < len(classes.names):
+        raise TopformerError(
+            f"{path} ignores label {described.ignore_label}, which is a class."
+        )
+    return Dataset(
+        key=FOLDER,
+        root=root,
+        classes=classes,
+        layout=_folder_layout(len(classes.names), (described.ignore_label, IGNORED)),
+        scale=_FREE_SCALE,
+        terms="as the pictures of this folder allow",
+    )

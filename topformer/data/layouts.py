@@ -1,0 +1,189 @@
+"""Where a data set keeps its pictures and label files, and how the two find each other."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from topformer.data.labels import LabelTable
+from topformer.errors import TopformerError, UsageError
+from topformer.files import read_bytes
+
+LIST_LIMIT_BYTES = 16 * 2**20
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A picture and its label file."""
+
+    picture: Path
+    labels: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelForm:
+    """One way in which a data set's labels are written."""
+
+    # What follows the picture's stem in the label file's name.
+    suffix: str
+    table: LabelTable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Folders of a data set below its root, `{split}` standing for the split's own name."""
+
+    pictures: str
+    labels: str
+    # The data set's own names of train, val and test.
+    splits: dict[str, str]
+    # In order of preference.
+    forms: tuple[LabelForm, ...]
+    # Root as its archive unpacks it; a path to the folder above is understood too.
+    folder: str = ""
+    # Cut from a picture's name to find its stem, besides the suffix.
+    picture_ending: str = ""
+    # Pictures lie one folder deeper, by city.
+    nested: bool = False
+    # Names of a split's pictures, one a line, where the folders hold all splits.
+    list_file: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundPairs:
+    """The pairs of a split, by name, and what their labels' values mean."""
+
+    pairs: tuple[Pair, ...]
+    table: LabelTable
+
+
+def find_pairs(layout: Layout, root: Path, split: str) -> FoundPairs:
+    """List a split's pictures and label files; no picture is opened.
+
+    Raises `UsageError` for a root that does not exist or a split the data set does not have,
+    `TopformerError` for a root of another layout and for pictures without labels.
+    """
+    if split not in layout.splits:
+        raise UsageError(
+            f"This data set has no split called {split!r}.",
+            next_step=f"Choose one of {', '.join(layout.splits)}.",
+        )
+    if not root.is_dir():
+        raise UsageError(f"There is no folder {root}.", next_step="Pass --data ROOT.")
+    base = _base(layout, root)
+    own_name = layout.splits[split]
+    pictures_dir = base / layout.pictures.format(split=own_name)
+    labels_dir = base / layout.labels.format(split=own_name)
+    for folder in (pictures_dir, labels_dir):
+        if not folder.is_dir():
+            raise _wrong_root(layout, root, folder, own_name)
+    stems = _listed(layout, base, own_name, pictures_dir) or _stems(layout, pictures_dir)
+    if not stems:
+        raise TopformerError(
+            f"There are no pictures in {pictures_dir}.",
+            why=f"Files ending in {layout.picture_ending or ', '.join(PICTURE_SUFFIXES)} were "
+            "looked for.",
+        )
+    form = _form(layout, labels_dir, stems)
+    pairs = [
+        Pair(picture=picture, labels=labels_dir / f"{stem}{form.suffix}")
+        for stem, picture in sorted(stems.items())
+    ]
+    _refuse_missing(pairs)
+    _refuse_orphans(layout, pairs, labels_dir, form)
+    return FoundPairs(pairs=tuple(pairs), table=form.table)
+
+
+def _base(layout: Layout, root: Path) -> Path:
+    inner = root / layout.folder
+    return inner if layout.folder and inner.is_dir() else root
+
+
+def _wrong_root(layout: Layout, root: Path, folder: Path, own_name: str) -> TopformerError:
+    expected = f"{layout.pictures} and {layout.labels}".format(split=own_name)
+    if layout.pictures.format(split=own_name) == layout.labels.format(split=own_name):
+        expected = layout.pictures.format(split=own_name)
+    return TopformerError(
+        f"{root} is not laid out as this data set is: there is no folder {folder}.",
+        why=f"Its pictures and labels are looked for in {expected}"
+        + (f", below {layout.folder} or the root itself." if layout.folder else "."),
+        next_step="Pass the folder that holds these, or choose another --dataset.",
+    )
+
+
+def _stems(layout: Layout, folder: Path) -> dict[str, Path]:
+    """Pictures by stem, which is relative to the folder where they lie one deeper."""
+    entries = folder.glob("*/*") if layout.nested else folder.iterdir()
+    stems: dict[str, Path] = {}
+    for path in entries:
+        ending = layout.picture_ending or path.suffix
+        known = layout.picture_ending or ending.lower() in PICTURE_SUFFIXES
+        if known and path.name.endswith(ending) and not path.name.startswith("."):
+            stem = path.relative_to(folder).as_posix().removesuffix(ending)
+            if stem in stems:
+                raise TopformerError(
+                    f"{stems[stem]} and {path} would share one label file.",
+                    next_step="Give each picture a name of its own.",
+                )
+            stems[stem] = path
+    return stems
+
+
+def _listed(layout: Layout, base: Path, own_name: str, folder: Path) -> dict[str, Path]:
+    """Pictures named by the split's list, where the layout has one."""
+    if not layout.list_file:
+        return {}
+    path = base / layout.list_file.format(split=own_name)
+    text = read_bytes(path, limit_bytes=LIST_LIMIT_BYTES, kind="list of pictures")
+    stems: dict[str, Path] = {}
+    for line in text.decode("ascii", errors="replace").split():
+        picture = folder / f"{line}.jpg"
+        if Path(line).name != line or not picture.is_file():
+            raise TopformerError(
+                f"{path} names a picture that is not there: {line[:100]}.",
+                next_step=f"Unpack the pictures into {folder}.",
+            )
+        stems[line] = picture
+    return stems
+
+
+def _form(layout: Layout, labels_dir: Path, stems: dict[str, Path]) -> LabelForm:
+    """Choose the form most of whose files are there; the preferred one where none is."""
+    sample = list(stems)[:: max(1, len(stems) // 100)]
+    return max(
+        layout.forms,
+        key=lambda form: sum((labels_dir / f"{stem}{form.suffix}").is_file() for stem in sample),
+    )
+
+
+def _refuse_missing(pairs: list[Pair]) -> None:
+    missing = [pair for pair in pairs if not pair.labels.is_file()]
+    if missing:
+        raise TopformerError(
+            f"{missing[0].picture} has no labels, and neither have {len(missing) - 1:,} more of "
+            f"{len(pairs):,} pictures."
+            if len(missing) > 1
+            else f"{missing[0].picture} has no labels.",
+            why=f"{missing[0].labels} does not exist.",
+            next_step="Add the label files, or move pictures without any out of the folder.",
+        )
+
+
+def _refuse_orphans(layout: Layout, pairs: list[Pair], labels_dir: Path, form: LabelForm) -> None:
+    """Refuse label files without a picture, where the folder holds this split's only."""
+    if layout.list_file:
+        return
+    expected = {pair.labels for pair in pairs}
+    others = tuple(other.suffix for other in layout.forms if other is not form)
+    orphans = sorted(
+        path
+        for path in labels_dir.glob(("*/*" if layout.nested else "*") + form.suffix)
+        if path not in expected and not path.name.startswith(".")
+        # ".png" ends what other forms end in, too.
+        and not (form.suffix == ".png" and others and path.name.endswith(others))
+    )
+    if orphans:
+        raise TopformerError(
+            f"{orphans[0]} belongs to no picture.",
+            why=f"{len(orphans):,} label files have no picture of their name.",
+            next_step="Add the pictures, or move these label files away.",
+        )

@@ -1,0 +1,157 @@
+"""Training batches as a function of the step alone, so that a run stops and goes on bit for bit.
+
+Sample `position` of the batch of step `step` is number `step * batch + position` of an endless
+sequence of shuffled passes over the data, and its augmentation is drawn from a generator seeded
+with (seed, step, position). Neither workers nor processes nor an interruption change any of that.
+"""
+
+import signal
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from topformer.data.labels import read_labels
+from topformer.data.layouts import FoundPairs, Pair
+from topformer.data.transforms import Augmentation, augment
+from topformer.errors import TopformerError
+from topformer.images import read_picture
+from topformer.manifest import Classes
+
+# Told apart from a sample's generator: (seed, _SHUFFLE, pass).
+_SHUFFLE = 2**31
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a sample stands in training."""
+
+    step: int
+    position: int
+    pair: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Samples of one process in one step."""
+
+    # float32 [b, 3, h, w], normalised, and int64 [b, h, w].
+    pictures: Tensor
+    labels: Tensor
+    sources: tuple[Path, ...]
+
+
+def read_pair(pair: Pair, found: FoundPairs, classes: Classes) -> tuple[Tensor, Tensor]:
+    """Read a picture uint8 [3, h, w] and its labels uint8 [h, w].
+
+    Raises `TopformerError` when either cannot be read or their sizes differ.
+    """
+    picture = read_picture(pair.picture)
+    labels = read_labels(pair.labels, found.table, classes)
+    if picture.shape[:2] != labels.shape:
+        raise TopformerError(
+            f"{pair.labels} is not of its picture's size.",
+            why=f"The labels are {labels.shape[1]}x{labels.shape[0]}, {pair.picture} is "
+            f"{picture.shape[1]}x{picture.shape[0]}.",
+            next_step="Resize neither by hand: get the labels that belong to this picture.",
+        )
+    return torch.from_numpy(picture).permute(2, 0, 1), torch.from_numpy(labels)
+
+
+def place_at(step: int, position: int, *, pairs: int, batch: int, seed: int) -> Place:
+    """Find the sample at a position of a step's global batch."""
+    number = step * batch + position
+    order = _order_of_pass(number // pairs, pairs, seed)
+    return Place(step=step, position=position, pair=int(order[number % pairs]))
+
+
+def _order_of_pass(number: int, pairs: int, seed: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    return np.random.default_rng((seed, _SHUFFLE, number)).permutation(pairs)
+
+
+class _Steps(Sampler[list[Place]]):
+    """This process's share of every step's batch, from one step on."""
+
+    def __init__(self, *, first: int, end: int, positions: range, pairs: int, batch: int, seed: int):
+        self.first, self.end, self.positions = first, end, positions
+        self.pairs, self.batch, self.seed = pairs, batch, seed
+
+    def __iter__(self) -> Iterator[list[Place]]:
+        for step in range(self.first, self.end):
+            yield [
+                place_at(step, position, pairs=self.pairs, batch=self.batch, seed=self.seed)
+                for position in self.positions
+            ]
+
+    def __len__(self) -> int:
+        return self.end - self.first
+
+
+class _Samples(Dataset[tuple[Tensor, Tensor, Path]]):
+    def __init__(
+        self, found: FoundPairs, classes: Classes, augmentation: Augmentation, seed: int
+    ) -> None:
+        self.found, self.classes = found, classes
+        self.augmentation, self.seed = augmentation, seed
+
+    def __getitem__(self, place: Place) -> tuple[Tensor, Tensor, Path]:
+        pair = self.found.pairs[place.pair]
+        picture, labels = read_pair(pair, self.found, self.classes)
+        rng = np.random.default_rng((self.seed, place.step, place.position))
+        picture, labels = augment(picture, labels, self.augmentation, rng)
+        return picture, labels, pair.picture
+
+
+def _collate(samples: list[tuple[Tensor, Tensor, Path]]) -> Batch:
+    pictures, labels, sources = zip(*samples, strict=True)
+    return Batch(pictures=torch.stack(pictures), labels=torch.stack(labels), sources=sources)
+
+
+def _prepare_worker(_worker: int) -> None:
+    """Leave the cores to training, and the signals to the process that trains.
+
+    Ctrl-C reaches the whole process group; a worker that died of it would take with it the steps
+    since the last checkpoint. Workers end when the training process does.
+    """
+    torch.set_num_threads(1)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def training_batches(
+    found: FoundPairs,
+    classes: Classes,
+    augmentation: Augmentation,
+    *,
+    first_step: int,
+    end_step: int,
+    batch: int,
+    positions: range,
+    seed: int,
+    workers: int,
+) -> Generator[Batch]:
+    """Yield the batches of steps `first_step` to `end_step`, those `positions` of each.
+
+    `batch` is the global batch over all processes. `workers` processes read ahead; 0 reads in this
+    one.
+    """
+    loader = DataLoader(
+        _Samples(found, classes, augmentation, seed),
+        batch_sampler=_Steps(
+            first=first_step,
+            end=end_step,
+            positions=positions,
+            pairs=len(found.pairs),
+            batch=batch,
+            seed=seed,
+        ),
+        num_workers=workers,
+        collate_fn=_collate,
+        worker_init_fn=_prepare_worker,
+        pin_memory=torch.cuda.is_available(),
+    )
+    yield from loader

@@ -1,0 +1,169 @@
+"""What a training picture goes through, as published: scale, crop, flip, distort, normalise, pad.
+
+Source: hustvl/TopFormer at cc0f436 (local_configs, mmseg/datasets/pipelines). Pictures are uint8
+[3, h, w] and labels uint8 [h, w] until the last step. Every draw comes from the generator that is
+passed in, so a sample depends on nothing but that. The order of the draws is part of the contract:
+changing it changes every training run.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as tv
+
+from topformer.data.labels import IGNORED
+from topformer.preprocess import IMAGENET_MEAN, IMAGENET_STD
+
+CROP_ATTEMPTS = 10
+BRIGHTNESS_DELTA = 32.0
+CONTRAST_RANGE = (0.5, 1.5)
+SATURATION_RANGE = (0.5, 1.5)
+# Of the colour circle: 18 of OpenCV's 180 steps.
+HUE_DELTA = 18 / 180
+
+_MEAN = torch.tensor(IMAGENET_MEAN)[:, None, None]
+_STD = torch.tensor(IMAGENET_STD)[:, None, None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """How training samples are made; sizes are (height, width) in pixels."""
+
+    # The (long, short) side a picture is scaled to at ratio 1, keeping its shape.
+    scale: tuple[int, int]
+    ratio_range: tuple[float, float]
+    crop: tuple[int, int]
+    # A crop is drawn again while one class has more of it than this share.
+    cat_max_ratio: float
+    flip_probability: float
+    photometric: bool
+    # Width over height is changed by up to this factor, either way; 1 leaves it.
+    aspect_jitter: float = 1.0
+
+
+def augment(
+    picture: Tensor, labels: Tensor, settings: Augmentation, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Make one training sample: float32 [3, H, W], normalised, and int64 [H, W], of crop size."""
+    picture, labels = random_scale(picture, labels, settings, rng)
+    picture, labels = random_crop(picture, labels, settings.crop, settings.cat_max_ratio, rng)
+    if rng.random() < settings.flip_probability:
+        picture, labels = tv.horizontal_flip(picture), tv.horizontal_flip(labels)
+    if settings.photometric:
+        picture = photometric_distortion(picture, rng)
+    return pad(normalise(picture), labels.long(), settings.crop)
+
+
+def fitted_size(size: tuple[int, int], long_px: float, short_px: float) -> tuple[int, int]:
+    """Scale (height, width) until the long side or the short side has its length: mmcv's rescale.
+
+    Sides are rounded to the nearest pixel, at least 1.
+    """
+    factor = min(long_px / max(size), short_px / min(size))
+    return max(1, int(size[0] * factor + 0.5)), max(1, int(size[1] * factor + 0.5))
+
+
+def resize(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear without anti-aliasing, as published (OpenCV's); uint8 [3, h, w] -> [3, H, W]."""
+    return tv.resize(picture, list(size), InterpolationMode.BILINEAR, antialias=False)
+
+
+def random_scale(
+    picture: Tensor, labels: Tensor, settings: Augmentation, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Scale picture and labels by a random ratio, labels to the nearest pixel."""
+    low, high = settings.ratio_range
+    ratio = rng.uniform(low, high)
+    long_px, short_px = (int(side * ratio) for side in settings.scale)
+    height, width = fitted_size((labels.shape[0], labels.shape[1]), long_px, short_px)
+    if settings.aspect_jitter != 1.0:
+        bound = math.log(settings.aspect_jitter) / 2
+        stretch = math.exp(rng.uniform(-bound, bound))
+        height, width = max(1, round(height / stretch)), max(1, round(width * stretch))
+    # NEAREST takes the pixel at floor(i * scale), as OpenCV does.
+    scaled = tv.resize(labels[None], [height, width], InterpolationMode.NEAREST)[0]
+    return resize(picture, (height, width)), scaled
+
+
+def random_crop(
+    picture: Tensor,
+    labels: Tensor,
+    crop: tuple[int, int],
+    cat_max_ratio: float,
+    rng: np.random.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Cut a random window of at most `crop`, drawn up to 11 times so that no class fills it.
+
+    The last draw counts, whatever is in it. Ignored pixels are no class.
+    """
+    height, width = labels.shape
+    crop_height, crop_width = min(crop[0], height), min(crop[1], width)
+    top = left = 0
+    for _ in range(CROP_ATTEMPTS + 1):
+        top = int(rng.integers(0, height - crop_height + 1))
+        left = int(rng.integers(0, width - crop_width + 1))
+        window = labels[top : top + crop_height, left : left + crop_width]
+        counts = torch.bincount(window.reshape(-1), minlength=256)[:IGNORED]
+        several = int((counts > 0).sum()) > 1
+        if cat_max_ratio >= 1.0 or (
+            several and int(counts.max()) < cat_max_ratio * int(counts.sum())
+        ):
+            break
+    window = slice(top, top + crop_height), slice(left, left + crop_width)
+    return picture[:, window[0], window[1]], labels[window]
+
+
+def photometric_distortion(picture: Tensor, rng: np.random.Generator) -> Tensor:
+    """Brightness, contrast, saturation, hue, contrast: each with probability 1/2, contrast once.
+
+    Values are cut to 0..255 and to whole numbers after each step, as published.
+    """
+    if rng.integers(2):
+        picture = _linear(picture, 1.0, rng.uniform(-BRIGHTNESS_DELTA, BRIGHTNESS_DELTA))
+    contrast_first = bool(rng.integers(2))
+    if contrast_first and rng.integers(2):
+        picture = _linear(picture, rng.uniform(*CONTRAST_RANGE), 0.0)
+    if rng.integers(2):
+        picture = scale_saturation(picture, rng.uniform(*SATURATION_RANGE))
+    if rng.integers(2):
+        picture = tv.adjust_hue(picture, rng.uniform(-HUE_DELTA, HUE_DELTA))
+    if not contrast_first and rng.integers(2):
+        picture = _linear(picture, rng.uniform(*CONTRAST_RANGE), 0.0)
+    return picture
+
+
+def _linear(picture: Tensor, factor: float, offset: float) -> Tensor:
+    return (picture.float() * factor + offset).clamp_(0, 255).to(torch.uint8)
+
+
+def scale_saturation(picture: Tensor, factor: float) -> Tensor:
+    """Multiply the saturation of HSV, at most to 1, keeping hue and value: uint8 [3, h, w].
+
+    In HSV, S = (V - min) / V, and a channel c is V - (V - c) for any hue: scaling S by k moves every
+    channel to V - (V - c) k. No conversion is needed.
+    """
+    values = picture.float()
+    value = values.amax(0, keepdim=True)
+    chroma = value - values.amin(0, keepdim=True)
+    # S k is at most 1 exactly when k is at most V / (V - min).
+    limit = value / chroma.clamp_min(1.0)
+    return (value - (value - values) * limit.clamp_max(factor)).round_().to(torch.uint8)
+
+
+def normalise(picture: Tensor) -> Tensor:
+    """(value - mean) / std per channel in float32, as `preprocess.to_tensor` does: [3, h, w]."""
+    return (picture.float() - _MEAN) / _STD
+
+
+def pad(picture: Tensor, labels: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Fill up on the right and at the bottom: pictures with 0 (the mean colour), labels ignored."""
+    below, right = size[0] - labels.shape[0], size[1] - labels.shape[1]
+    if below <= 0 and right <= 0:
+        return picture, labels
+    borders = (0, max(0, right), 0, max(0, below))
+    return F.pad(picture, borders, value=0.0), F.pad(labels, borders, value=IGNORED)
