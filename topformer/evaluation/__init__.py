@@ -1,0 +1,1 @@
+"""How well a model segments: confusion matrix, scores, and the protocols they are measured by."""

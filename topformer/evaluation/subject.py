@@ -1,0 +1,68 @@
+"""The model that is scored, opened for a data set under the protocol that fits it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from topformer.data import Dataset
+from topformer.errors import TopformerError
+from topformer.evaluation.protocols import (
+    Protocol,
+    Segmenter,
+    fixed_protocol,
+    fixed_segmenter,
+    whole_protocol,
+    whole_segmenter,
+)
+from topformer.manifest import Classes
+from topformer.runtimes import OpenedModel, open_model
+from topformer.runtimes.torch_network import TorchNetwork
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A model that is ready to be scored."""
+
+    opened: OpenedModel
+    protocol: Protocol
+    segment: Segmenter
+
+
+def open_subject(
+    source: str | Path, dataset: Dataset, *, image_size: tuple[int, int] | None = None
+) -> Subject:
+    """Open any source of a model to be scored on `dataset`.
+
+    Checkpoints are scored on whole pictures, or with `image_size` (height, width) at that fixed
+    size; exported files always at their own. Raises `TopformerError` when the model cannot be
+    opened or has another number of classes than the data set.
+    """
+    opened = open_model(source, image_size=image_size)
+    _refuse_other_count(opened.manifest.classes, dataset.classes, source)
+    network = opened.network
+    if image_size is None and isinstance(network, TorchNetwork):
+        return Subject(
+            opened=opened,
+            protocol=whole_protocol(dataset.scale),
+            segment=whole_segmenter(network.model, dataset.scale),
+        )
+    own_size = (opened.manifest.input.height, opened.manifest.input.width)
+    return Subject(
+        opened=opened, protocol=fixed_protocol(own_size), segment=fixed_segmenter(opened)
+    )
+
+
+def _refuse_other_count(model: Classes, dataset: Classes, source: str | Path) -> None:
+    if len(model.names) == len(dataset.names):
+        return
+    raise TopformerError(
+        f"{source} was not made for {dataset.dataset}.",
+        why=f"It tells {len(model.names)} classes apart, those of {model.dataset}; "
+        f"{dataset.dataset} has {len(dataset.names)}.",
+        next_step="Pass the --dataset that it was trained on, or a model trained on this one.",
+    )
+
+
+def differing_names(model: Classes, dataset: Classes) -> tuple[int, ...]:
+    """Ids to which a model and a data set of as many classes give different names."""
+    pairs = zip(model.names, dataset.names, strict=True)
+    return tuple(number for number, (own, other) in enumerate(pairs) if own != other)
