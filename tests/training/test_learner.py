@@ -1,0 +1,146 @@
+"""One step: accumulation, averaging, precision, a teacher, and a loss that is no number."""
+
+import copy
+import functools
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from training_fakes import settled_model, small_recipe
+
+from topformer.data.loading import Batch
+from topformer.errors import TopformerError
+from topformer.model import create_model
+from topformer.training.learner import Learner
+from topformer.training.processes import Place
+
+ALONE = Place(rank=0, count=1, device=torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def batch() -> Batch:
+    generator = torch.Generator().manual_seed(1)
+    return Batch(
+        pictures=torch.randn(4, 3, 64, 96, generator=generator),
+        labels=torch.randint(0, 3, (4, 64, 96), generator=generator),
+        sources=tuple(Path(f"{n}.png") for n in range(4)),
+    )
+
+
+def learn(batch: Batch, model: nn.Module | None = None, *, steps: int = 1, teacher=None, **fields):
+    fields = {"warmup_iterations": 0, "batch": 4} | fields
+    model = settled_model() if model is None else model
+    learner = Learner(model, small_recipe(**fields), ALONE, teacher=teacher)
+    losses = [learner.step(number, batch) for number in range(steps)]
+    return learner, losses
+
+
+def tensors(learner: Learner) -> dict[str, torch.Tensor]:
+    return dict(learner.usable.state_dict())
+
+
+def assert_close(found, expected, **tolerance):
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, msg=name, **tolerance)
+
+
+@pytest.mark.parametrize("parts", [2, 4])
+def test_accumulated_parts_give_the_gradient_of_the_whole_batch(batch, parts):
+    whole, (loss,) = learn(batch)
+    divided, (sum_of_parts,) = learn(batch, accumulate=parts)
+    assert sum_of_parts == pytest.approx(loss, rel=1e-5)
+    # AdamW's first step is the rate times the gradient's sign: where that is noise, so is the step.
+    differences = [
+        (tensors(divided)[name] - value).abs().float().mean().item()
+        for name, value in tensors(whole).items()
+    ]
+    assert max(differences) < 1e-4
+
+
+def test_steps_lower_the_loss(batch):
+    _, losses = learn(batch, steps=4, learning_rate=1e-3)
+    assert losses[-1] < losses[0]
+
+
+def test_averaged_weights_follow_the_formula(batch):
+    decay = 0.9
+    plain = settled_model()
+    learner, _ = learn(batch, plain, ema_decay=decay)
+    expected = {name: value.clone().float() for name, value in plain.state_dict().items()}
+    for number in range(1, 4):
+        learner.step(number, batch)
+        for name, value in plain.state_dict().items():
+            expected[name] = decay * expected[name] + (1 - decay) * value.float()
+    assert learner.usable is not plain
+    for name, value in learner.usable.state_dict().items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, expected[name], msg=name, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("fields", [{"channels_last": True}, {"amp": "bf16"}])
+def test_faster_ways_compute_nearly_the_same_loss(batch, fields):
+    _, (plain,) = learn(batch)
+    _, (fast,) = learn(batch, **fields)
+    assert fast == pytest.approx(plain, rel=1e-2)
+
+
+def test_a_compiled_network_learns_the_same(batch, monkeypatch):
+    # The graph is captured as always; generating C++ for it takes minutes on two busy cores.
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    plain, (loss,) = learn(batch)
+    compiled, (compiled_loss,) = learn(batch, compile=True)
+    assert compiled_loss == pytest.approx(loss, rel=1e-4)
+    assert tensors(compiled).keys() == tensors(plain).keys()
+
+
+def test_a_teacher_adds_its_divergence_and_stays_as_it_is(batch):
+    teacher = create_model("small", 3)
+    before = copy.deepcopy(teacher.state_dict())
+    _, (alone,) = learn(batch)
+    _, (taught,) = learn(batch, teacher=teacher, distill_weight=1.0)
+    _, (ignored,) = learn(batch, teacher=teacher, distill_weight=0.0)
+    assert taught > alone
+    assert ignored == pytest.approx(alone)
+    assert_close(teacher.state_dict(), before, rtol=0, atol=0)
+
+
+def test_dropout_depends_on_the_step_and_on_nothing_before(batch):
+    torch.manual_seed(3)
+    model = create_model("tiny", 3)
+    first = Learner(copy.deepcopy(model), small_recipe(), ALONE).step(5, batch)
+    torch.rand(17)
+    assert Learner(copy.deepcopy(model), small_recipe(), ALONE).step(5, batch) == first
+    assert Learner(copy.deepcopy(model), small_recipe(), ALONE).step(6, batch) != first
+
+
+def test_a_loss_that_is_no_number_names_the_pictures(batch):
+    broken = Batch(
+        pictures=batch.pictures.clone().fill_(float("nan")),
+        labels=batch.labels,
+        sources=batch.sources,
+    )
+    with pytest.raises(TopformerError) as caught:
+        learn(broken)
+    assert "step 1" in caught.value.what
+    assert "0.png, 1.png, 2.png, 3.png" in caught.value.why
+
+
+def test_a_state_taken_up_goes_on_bit_for_bit(batch):
+    fields = {"ema_decay": 0.9, "iterations": 6}
+    through, _ = learn(batch, create_model_seeded(), steps=6, **fields)
+    half, _ = learn(batch, create_model_seeded(), steps=3, **fields)
+    other = Learner(
+        create_model("tiny", 3), small_recipe(warmup_iterations=0, batch=4, **fields), ALONE
+    )
+    other.load_state(copy.deepcopy(half.state()))
+    for number in range(3, 6):
+        other.step(number, batch)
+    assert_close(tensors(other), tensors(through), rtol=0, atol=0)
+    assert_close(other.model.state_dict(), through.model.state_dict(), rtol=0, atol=0)
+
+
+def create_model_seeded():
+    torch.manual_seed(0)
+    return create_model("tiny", 3)

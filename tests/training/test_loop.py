@@ -1,0 +1,185 @@
+"""Whole runs: the same result however often they are interrupted, and nothing half-written."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from training_fakes import SilentObserver, small_recipe, small_run
+
+from topformer.errors import TopformerError
+from topformer.model import create_model
+from topformer.training import checkpoints
+from topformer.training.journal import ScoreRecord, StepRecord, read_log
+from topformer.training.loop import train
+from topformer.training.processes import Place
+
+ALONE = Place(rank=0, count=1, device=torch.device("cpu"))
+
+
+def run_training(folder: Path, out: Path, *, resume: bool = False, observer=None, **fields):
+    torch.manual_seed(0)
+    run = small_run(folder, out, small_recipe(**fields))
+    watcher = observer or SilentObserver()
+    return train(run, create_model("tiny", 3), ALONE, watcher, resume=resume), watcher
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    first, second = load_file(one), load_file(other)
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name]), name
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("through")
+    trained, observer = run_training(folder, out, ema_decay=0.5)
+    return out, trained, observer
+
+
+def test_a_run_leaves_weights_log_and_checkpoints(uninterrupted):
+    out, trained, observer = uninterrupted
+    assert trained.steps == 4
+    assert trained.resumed_from is None
+    assert trained.best.step == 4
+    assert trained.best_path == out / "best.safetensors"
+    assert {path.name for path in out.iterdir()} >= {
+        "best.safetensors", "last.safetensors", "log.jsonl", "checkpoints",
+    }  # fmt: skip
+    assert [path.name for path in sorted((out / "checkpoints").iterdir())] == [
+        "step-00000002",
+        "step-00000004",
+    ]
+    records = read_log(out / "log.jsonl")
+    assert records == observer.records
+    assert [type(record) for record in records] == [StepRecord] * 4 + [ScoreRecord]
+    assert observer.steps == [1, 2, 3, 4]
+    assert not observer.notices
+
+
+def test_trained_weights_load_like_any_others(uninterrupted):
+    from topformer.weights import load_weights
+
+    out, _, _ = uninterrupted
+    loaded = load_weights(out / "best.safetensors")
+    assert loaded.classes.names == ("sky", "road", "car")
+    assert loaded.info.name == "trained in a test"
+    assert not loaded.info.is_random
+
+
+class Interrupting(SilentObserver):
+    """Sends this process a signal after a step."""
+
+    def __init__(self, step: int, number: signal.Signals) -> None:
+        super().__init__()
+        self.step, self.number = step, number
+
+    def on_step(self, step):
+        super().on_step(step)
+        if step == self.step:
+            os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("step", "workers"), [(1, 0), (2, 2)])
+def test_a_signal_saves_and_resuming_ends_in_the_same_bits(
+    uninterrupted, folder, tmp_path, number, step, workers
+):
+    with pytest.raises(TopformerError, match="Stopped after step") as caught:
+        observer = Interrupting(step, number)
+        run_training(folder, tmp_path, observer=observer, ema_decay=0.5, workers=workers)
+    assert number.name in caught.value.why
+    saved = checkpoints.restore(tmp_path).index.step
+    assert saved in {step, step + 1}
+    trained, observer = run_training(folder, tmp_path, resume=True, ema_decay=0.5)
+    assert trained.resumed_from == saved
+    assert observer.steps[0] == saved + 1
+    assert_same_weights(trained.last_path, uninterrupted[0] / "last.safetensors")
+    assert_same_weights(trained.best_path, uninterrupted[0] / "best.safetensors")
+    steps = [record.step for record in read_log(tmp_path / "log.jsonl")]
+    assert steps == [1, 2, 3, 4, 4]
+
+
+def test_resuming_from_the_checkpoint_before_a_damaged_one(uninterrupted, folder, tmp_path):
+    run_training(folder, tmp_path, ema_decay=0.5)
+    (tmp_path / "checkpoints" / "step-00000004" / "state.pt").write_bytes(b"damaged")
+    trained, observer = run_training(folder, tmp_path, resume=True, ema_decay=0.5)
+    assert trained.resumed_from == 2
+    assert "passed over: step-00000004" in observer.notices[0]
+    assert_same_weights(trained.last_path, uninterrupted[0] / "last.safetensors")
+
+
+def test_resuming_with_another_recipe_is_refused(folder, tmp_path):
+    run_training(folder, tmp_path)
+    with pytest.raises(TopformerError, match="another recipe"):
+        run_training(folder, tmp_path, resume=True, learning_rate=5e-4)
+
+
+def test_resuming_with_another_network_is_refused(folder, tmp_path):
+    run_training(folder, tmp_path)
+    run = small_run(folder, tmp_path, small_recipe())
+    with pytest.raises(TopformerError, match="another network"):
+        train(run, create_model("small", 3), ALONE, SilentObserver(), resume=True)
+
+
+def test_a_finished_run_resumed_does_nothing_more(folder, tmp_path):
+    run_training(folder, tmp_path)
+    before = (tmp_path / "last.safetensors").read_bytes()
+    trained, observer = run_training(folder, tmp_path, resume=True)
+    assert trained.resumed_from == 4
+    assert observer.steps == []
+    assert (tmp_path / "last.safetensors").read_bytes() == before
+
+
+def test_a_disk_that_is_full_for_a_while_does_not_end_a_run(folder, tmp_path, monkeypatch):
+    real = checkpoints.atomic_write
+
+    def full_at_step_2(path, data):
+        if "step-00000002" in str(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, data)
+
+    monkeypatch.setattr(checkpoints, "atomic_write", full_at_step_2)
+    _, observer = run_training(folder, tmp_path)
+    assert observer.notices == [
+        "The checkpoint could not be written (No space left on device); training goes on."
+    ]
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000004"]
+
+
+def test_a_disk_that_stays_full_fails_the_run_at_its_end(folder, tmp_path, monkeypatch):
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoints, "atomic_write", full)
+    with pytest.raises(TopformerError, match="checkpoint could not be written") as caught:
+        run_training(folder, tmp_path)
+    assert "--resume" in caught.value.next_step
+
+
+def test_kill_minus_9_loses_at_most_the_steps_since_the_last_checkpoint(folder, tmp_path):
+    """A process of its own is killed outright; what it left is resumed in another."""
+    script = Path(__file__).parent / "training_script.py"
+    command = [sys.executable, str(script), str(folder), str(tmp_path / "killed"), "--slow"]
+    process = subprocess.Popen(command)
+    first = tmp_path / "killed" / "checkpoints" / "step-00000002"
+    deadline = time.monotonic() + 120
+    while not first.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert first.exists()
+    resumed = [sys.executable, str(script), str(folder), str(tmp_path / "killed"), "--resume"]
+    subprocess.run(resumed, check=True, timeout=240)
+    through = [sys.executable, str(script), str(folder), str(tmp_path / "through")]
+    subprocess.run(through, check=True, timeout=240)
+    assert_same_weights(
+        tmp_path / "killed" / "last.safetensors", tmp_path / "through" / "last.safetensors"
+    )

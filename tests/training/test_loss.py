@@ -1,0 +1,118 @@
+"""The loss against the official step's, and what may be added to it against the naive way."""
+
+import pytest
+import torch
+from golden_inputs import golden_input, golden_labels
+from torch import nn
+from torch.nn import functional
+from training_fakes import small_recipe
+
+from topformer.model import DropPath, create_model
+from topformer.training.loss import distillation_loss, segmentation_loss
+
+
+def test_the_loss_of_the_official_step(golden):
+    step = golden["fixture"]["train_step"]
+    spec = step["input"]
+    model = create_model("tiny").double().train()
+    model.load_state_dict(golden["state_dict"])
+    for module in model.modules():
+        if isinstance(module, nn.Dropout2d):
+            module.p = 0.0
+        if isinstance(module, DropPath):
+            module.probability = 0.0
+    size = spec["n"], spec["h"], spec["w"]
+    logits = model(torch.from_numpy(golden_input(*size, spec["seed"])).double())
+    labels = torch.from_numpy(golden_labels(*size, spec["seed"]))
+    loss = segmentation_loss(logits, labels, small_recipe())
+    assert loss.item() == pytest.approx(step["loss"], rel=1e-9)
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 4, 5, 6, generator=generator, requires_grad=True)
+    labels = torch.randint(0, 4, (2, 40, 48), generator=generator)
+    labels[0, :10] = 255
+    return logits, labels
+
+
+def enlarged(logits, labels):
+    return functional.interpolate(
+        logits, labels.shape[1:], mode="bilinear", align_corners=False
+    ).detach()
+
+
+def test_ignored_pixels_count_in_the_denominator_only(batch):
+    logits, labels = batch
+    probabilities = enlarged(logits, labels).log_softmax(1)
+    total = sum(
+        -probabilities[b, labels[b, y, x], y, x].item()
+        for b in range(2)
+        for y in range(40)
+        for x in range(48)
+        if labels[b, y, x] != 255
+    )
+    assert segmentation_loss(logits, labels, small_recipe()).item() == pytest.approx(
+        total / labels.numel(), rel=1e-5
+    )
+
+
+def test_a_batch_without_any_label_has_no_loss_and_no_gradient(batch):
+    logits, labels = batch
+    for recipe in (small_recipe(), small_recipe(ohem_threshold=0.7)):
+        loss = segmentation_loss(logits, torch.full_like(labels, 255), recipe)
+        (gradient,) = torch.autograd.grad(loss, logits, allow_unused=True, materialize_grads=True)
+        assert loss.item() == 0.0
+        assert not gradient.any()
+
+
+def test_class_weights_multiply_each_pixels_loss(batch):
+    logits, labels = batch
+    weights = (0.5, 1.0, 2.0, 0.0)
+    plain = functional.cross_entropy(
+        enlarged(logits, labels), labels, ignore_index=255, reduction="none"
+    )
+    factor = torch.tensor([*weights, *[0.0] * 252])[labels]
+    found = segmentation_loss(logits, labels, small_recipe(class_weights=weights))
+    assert found.item() == pytest.approx((plain * factor).mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("threshold", "least"), [(0.2, 0), (0.2, 500), (0.9, 10), (0.01, 3)])
+def test_ohem_keeps_the_hard_pixels_and_at_least_so_many(batch, threshold, least):
+    logits, labels = batch
+    big = enlarged(logits, labels)
+    losses = functional.cross_entropy(big, labels, ignore_index=255, reduction="none")
+    probability = torch.exp(-losses)[labels != 255]
+    bound = max(threshold, probability.sort().values[2 * least - 1].item() if least else 0.0)
+    kept = losses[labels != 255][probability <= bound + 1e-7]
+    assert len(kept) >= 2 * least
+    recipe = small_recipe(ohem_threshold=threshold, ohem_min_pixels=least)
+    found = segmentation_loss(logits, labels, recipe).item()
+    assert found == pytest.approx(kept.sum().item() / labels.numel(), rel=1e-4, abs=1e-7)
+
+
+def test_label_smoothing_pulls_towards_all_classes(batch):
+    logits, labels = batch
+    logp = enlarged(logits, labels).log_softmax(1)
+    own = logp.gather(1, labels.clamp_max(3)[:, None])[:, 0]
+    smooth = -(0.9 * own + 0.1 * logp.mean(1))
+    expected = smooth[labels != 255].sum() / labels.numel()
+    found = segmentation_loss(logits, labels, small_recipe(label_smoothing=0.1))
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_half_precision_logits_are_summed_in_float32(batch):
+    logits, labels = batch
+    loss = segmentation_loss(logits.bfloat16(), labels, small_recipe())
+    assert loss.dtype == torch.float32
+
+
+def test_distillation_is_nothing_between_equals_and_more_between_others(batch):
+    logits, _ = batch
+    assert distillation_loss(logits, logits.detach(), 2.0).item() == pytest.approx(0.0, abs=1e-6)
+    assert distillation_loss(logits, logits.flip(1).detach(), 2.0).item() > 0.1
+    # An added constant changes no distribution.
+    assert distillation_loss(logits + 5.0, logits.detach(), 2.0).item() == pytest.approx(
+        0.0, abs=1e-5
+    )

@@ -1,0 +1,130 @@
+"""Recipes: the shipped ones are the published ones, and one's own are checked."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from training_fakes import small_recipe
+
+from topformer.data import DATASET_KEYS
+from topformer.errors import UsageError
+from topformer.training.recipe import FREE_FIELDS, Recipe, load_recipe, recipe_sha256, recipe_text
+from topformer.variants import VARIANTS
+
+# Source: hustvl/TopFormer at cc0f436, local_configs: iterations, batch, rate, scale, crop.
+PUBLISHED = {
+    ("ade20k", "tiny"): (160_000, 16, 3e-4, (2048, 512), (512, 512)),
+    ("ade20k", "small"): (160_000, 16, 1.2e-4, (2048, 512), (512, 512)),
+    ("ade20k", "base"): (160_000, 16, 1.2e-4, (2048, 512), (512, 512)),
+    ("coco-stuff-10k", "tiny"): (80_000, 16, 1.2e-4, (2048, 512), (512, 512)),
+    ("pascal-context-59", "base"): (80_000, 16, 1.2e-4, (520, 520), (480, 480)),
+    ("pascal-context-60", "tiny"): (80_000, 16, 1.2e-4, (520, 520), (480, 480)),
+    ("cityscapes", "tiny"): (160_000, 8, 3e-4, (1024, 512), (512, 1024)),
+    ("cityscapes", "base"): (80_000, 8, 3e-4, (512, 512), (512, 1024)),
+}
+PUBLISHED_DEFAULTS = {
+    "init": "imagenet", "weight_decay": 0.01, "beta1": 0.9, "beta2": 0.999,
+    "head_rate_factor": 10.0, "warmup_iterations": 1500, "warmup_ratio": 1e-6, "poly_power": 1.0,
+    "ratio_range": (0.5, 2.0), "cat_max_ratio": 0.75, "flip_probability": 0.5, "photometric": True,
+    "aspect_jitter": 1.0, "class_weights": (), "ohem_threshold": 0.0, "label_smoothing": 0.0,
+    "teacher": "", "ema_decay": 0.0, "amp": "off", "accumulate": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dataset", DATASET_KEYS)
+@pytest.mark.parametrize("size", VARIANTS)
+def test_every_data_set_ships_a_recipe_for_every_size(dataset, size):
+    assert load_recipe(dataset, size).iterations >= 1
+
+
+@pytest.mark.parametrize(("dataset", "size"), PUBLISHED)
+def test_the_shipped_recipes_are_the_published_ones(dataset, size):
+    recipe = load_recipe(dataset, size)
+    numbers = (recipe.iterations, recipe.batch, recipe.learning_rate, recipe.scale, recipe.crop)
+    assert numbers == PUBLISHED[dataset, size]
+    for name, value in PUBLISHED_DEFAULTS.items():
+        assert getattr(recipe, name) == value, name
+
+
+def test_published_runs_score_and_save_ten_times():
+    recipe = load_recipe("ade20k", "base")
+    assert recipe.evaluation_interval == recipe.checkpoint_interval == 16_000
+
+
+def test_a_file_changes_single_fields_and_options_win(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('batch = 4\namp = "bf16"\n[base]\nbatch = 2\n')
+    assert load_recipe("ade20k", "tiny", path=path).batch == 4
+    assert load_recipe("ade20k", "base", path=path).batch == 2
+    recipe = load_recipe("ade20k", "base", path=path, overrides={"batch": "6", "init": "none"})
+    assert (recipe.batch, recipe.init, recipe.amp) == (6, "none", "bf16")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("learnin_rate = 1", "learnin_rate"),
+        ("[tiny]\ncropp = [1, 2]", "cropp"),
+        ("[huge]\nbatch = 1", "huge"),
+        ("tiny = 3", "tables"),
+        ("batch = ", "not TOML"),
+        ("batch = 0", ">= 1"),
+        ('batch = "four"', "int"),
+        ("batch = 5\naccumulate = 2", "multiple"),
+        ("ratio_range = [2.0, 0.5]", "ratio_range"),
+        ("ema_decay = 1.0", "< 1"),
+        ("crop = [32, 64]", ">= 64"),
+        ('amp = "int8"', "int8"),
+        ("class_weights = [1.0, -1.0]", "negative"),
+        ("ohem_threshold = 0.7\nclass_weights = [1.0]", "exclude"),
+        ("learning_rate = nan", "learning_rate"),
+    ],
+)
+def test_a_recipe_that_does_not_hold_together_is_refused(tmp_path, text, problem):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        load_recipe("ade20k", "tiny", path=path)
+    assert problem in str(caught.value)
+    assert caught.value.next_step or "TOML" in caught.value.what or "tables" in caught.value.what
+
+
+def test_an_unknown_field_names_the_one_that_was_meant():
+    with pytest.raises(UsageError, match="Did you mean learning_rate"):
+        load_recipe("ade20k", "tiny", overrides={"learning-rate": "1"})
+
+
+@given(
+    batch=st.integers(1, 512),
+    rate=st.floats(1e-9, 10.0),
+    init=st.text(max_size=30),
+    ratio=st.tuples(st.floats(0.1, 1.0), st.floats(1.0, 4.0)),
+    weights=st.lists(st.floats(0.0, 10.0), max_size=5),
+)
+def test_a_recipe_written_as_toml_reads_back_the_same(batch, rate, init, ratio, weights):
+    import tomllib
+
+    recipe = small_recipe(
+        batch=batch,
+        learning_rate=rate,
+        init=init,
+        ratio_range=ratio,
+        class_weights=tuple(weights),
+    )
+    text = recipe_text(recipe)
+    assert msgspec.convert(tomllib.loads(text), type=Recipe) == recipe
+
+
+def test_every_field_is_explained():
+    lines = recipe_text(small_recipe()).splitlines()
+    for name in Recipe.__struct_fields__:
+        place = next(n for n, line in enumerate(lines) if line.startswith(f"{name} ="))
+        assert len(lines[place - 1]) > 5, name
+
+
+def test_the_hash_of_a_recipe_ignores_what_changes_no_number():
+    plain = recipe_sha256(small_recipe())
+    for name in FREE_FIELDS:
+        assert recipe_sha256(small_recipe(**{name: 7})) == plain
+    assert recipe_sha256(small_recipe(seed=7)) != plain
+    assert recipe_sha256(small_recipe(seed=0)) == plain

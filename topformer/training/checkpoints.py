@@ -1,0 +1,164 @@
+"""Checkpoints of a run: whole or absent, checked when read, the last few kept.
+
+    OUT/checkpoints/step-00004000/model.safetensors   the weights one would use
+                                  state.pt            all that is needed to go on
+                                  checkpoint.json     step, scores, hashes of both
+
+A folder is written under another name and renamed when it is on disk. A folder whose hashes do not
+fit is passed over for the one before.
+"""
+
+import io
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import torch
+
+from topformer.errors import TopformerError
+from topformer.files import atomic_write, read_bytes, sha256_bytes
+from topformer.manifest import Count, Document, Sha256
+from topformer.weights.safeload import Unreadable, load_pickled
+
+FOLDER = "checkpoints"
+# Base with its optimizer's state and averaged weights has about 90 MB.
+STATE_LIMIT_BYTES = 2**30
+INDEX_LIMIT_BYTES = 2**16
+
+
+class Best(Document, frozen=True, kw_only=True):
+    """The best score on val so far."""
+
+    step: Count
+    miou: float
+
+
+class CheckpointIndex(Document, frozen=True, kw_only=True):
+    """What stands in a checkpoint's `checkpoint.json`."""
+
+    schema: str = "topformer.checkpoint/1"
+    step: Count
+    # Of the recipe's fields that must not change on the way.
+    recipe_sha256: Sha256
+    best: Best | None
+    model_sha256: Sha256
+    state_sha256: Sha256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restored:
+    """A checkpoint that was read back."""
+
+    index: CheckpointIndex
+    state: dict[str, Any]
+    # Newer checkpoints that were damaged, and what was wrong with each.
+    passed_over: tuple[str, ...]
+
+
+def save_checkpoint(
+    out: Path, index: CheckpointIndex, *, model: bytes, state: bytes, keep: int
+) -> Path:
+    """Write a checkpoint and remove all but the newest `keep`; raises OSError when it cannot."""
+    folder = out / FOLDER
+    final = folder / f"step-{index.step:08d}"
+    part = folder / f".{final.name}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+        for name, data in (
+            ("model.safetensors", model),
+            ("state.pt", state),
+            ("checkpoint.json", msgspec.json.encode(index)),
+        ):
+            atomic_write(part / name, data)
+        shutil.rmtree(final, ignore_errors=True)
+        part.rename(final)
+        _sync(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    for old in _folders(out)[keep:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def new_index(
+    *, step: int, recipe_sha256: str, best: Best | None, model: bytes, state: bytes
+) -> CheckpointIndex:
+    """Describe a checkpoint about to be saved."""
+    return CheckpointIndex(
+        step=step,
+        recipe_sha256=recipe_sha256,
+        best=best,
+        model_sha256=sha256_bytes(model),
+        state_sha256=sha256_bytes(state),
+    )
+
+
+def has_checkpoints(out: Path) -> bool:
+    """Whether a folder holds checkpoints, sound or not."""
+    return bool(_folders(out))
+
+
+def restore(out: Path) -> Restored | None:
+    """Read the newest sound checkpoint; None where there is none at all.
+
+    Raises `TopformerError` when there are checkpoints and all of them are damaged.
+    """
+    damaged: list[str] = []
+    for folder in _folders(out):
+        try:
+            index, state = _read(folder)
+        except (TopformerError, Unreadable, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            damaged.append(f"{folder.name}: {str(error).splitlines()[0]}")
+            continue
+        return Restored(index=index, state=state, passed_over=tuple(damaged))
+    if damaged:
+        raise TopformerError(
+            f"None of the checkpoints in {out / FOLDER} can be read.",
+            why="; ".join(damaged),
+            next_step="Start again in another --out; the disk or a copy may be at fault.",
+        )
+    return None
+
+
+def pack_state(state: dict[str, Any]) -> bytes:
+    """Serialise tensors and plain values."""
+    stream = io.BytesIO()
+    torch.save(state, stream)
+    return stream.getvalue()
+
+
+def _read(folder: Path) -> tuple[CheckpointIndex, dict[str, Any]]:
+    data = read_bytes(
+        folder / "checkpoint.json", limit_bytes=INDEX_LIMIT_BYTES, kind="checkpoint's index"
+    )
+    index = msgspec.json.decode(data, type=CheckpointIndex)
+    state = read_bytes(folder / "state.pt", limit_bytes=STATE_LIMIT_BYTES, kind="training state")
+    if sha256_bytes(state) != index.state_sha256:
+        raise TopformerError("state.pt is not the file its index describes.")
+    content = load_pickled(state)
+    if not isinstance(content, dict):
+        raise TopformerError("state.pt holds no training state.")
+    return index, cast("dict[str, Any]", content)
+
+
+def _folders(out: Path) -> list[Path]:
+    """Finished checkpoints, newest first."""
+    folder = out / FOLDER
+    if not folder.is_dir():
+        return []
+    names = [path for path in folder.iterdir() if re.fullmatch(r"step-\d{8,}", path.name)]
+    return sorted(names, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename inside a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,104 @@
+"""The weights a training run begins with."""
+
+from dataclasses import dataclass
+
+import torch
+
+from topformer.data import Dataset
+from topformer.errors import TopformerError, UsageError
+from topformer.model import TopFormer, create_model
+from topformer.training.recipe import Recipe
+from topformer.variants import Variant, get_variant
+from topformer.weights import initialise_backbone
+from topformer.weights.catalogue import PUBLISHED
+from topformer.weights.checkpoints import Checkpoint, read_checkpoint
+from topformer.weights.sources import find_source
+from topformer.weights.transfer import Progress
+
+IMAGENET, NONE = "imagenet", "none"
+_CLASSIFIER_HEAD = "head.l.weight"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """A network that is ready to be trained, and where its numbers come from."""
+
+    model: TopFormer
+    description: str
+
+
+def variant_for(size: str, dataset: Dataset) -> Variant:
+    """The form of the network that is published for a data set."""
+    variant = get_variant(size)
+    return variant.for_cityscapes() if dataset.key == "cityscapes" else variant
+
+
+def begin(
+    size: str, dataset: Dataset, recipe: Recipe, *, progress: Progress | None = None
+) -> Beginning:
+    """Create the network of a recipe and fill it as `recipe.init` says.
+
+    Raises `UsageError` for a start that does not exist and `TopformerError` for one that cannot be
+    fetched or does not fit.
+    """
+    torch.default_generator.manual_seed(recipe.seed)
+    model = create_model(variant_for(size, dataset), len(dataset.classes.names))
+    if recipe.init == NONE:
+        return Beginning(model=model, description=f"random weights, seed {recipe.seed}")
+    if recipe.init == IMAGENET:
+        name = next(
+            entry.name
+            for entry in PUBLISHED
+            if entry.task == "classification" and entry.variant == size
+        )
+        checkpoint = _find(name, "classification", progress)
+    else:
+        name = recipe.init
+        checkpoint = _find(name, "semantic-segmentation", progress)
+    if _CLASSIFIER_HEAD in checkpoint.tensors:
+        initialise_backbone(model, checkpoint)
+        return Beginning(model=model, description=f"backbone of {checkpoint.path.name}")
+    copied = _copy_fitting(model, checkpoint)
+    total = len(model.state_dict())
+    return Beginning(
+        model=model, description=f"{copied} of {total} tensors of {checkpoint.path.name}"
+    )
+
+
+def _find(name: str, task: str, progress: Progress | None) -> Checkpoint:
+    try:
+        # The two tasks differ for published names only, and those are known here.
+        source = find_source(
+            name,
+            task="classification" if task == "classification" else "semantic-segmentation",
+            progress=progress,
+        )
+    except TopformerError as error:
+        if isinstance(error, UsageError):
+            raise
+        raise TopformerError(
+            error.what,
+            why=error.why,
+            next_step=f"{error.next_step} To train from scratch: --init none.".strip(),
+        ) from error
+    return read_checkpoint(source.path)
+
+
+def _copy_fitting(model: TopFormer, checkpoint: Checkpoint) -> int:
+    """Copy every tensor of the same name and shape; a head for other classes stays as drawn."""
+    state = model.state_dict()
+    fitting = {
+        name: tensor
+        for name, tensor in checkpoint.tensors.items()
+        if name in state and state[name].shape == tensor.shape
+    }
+    body = [name for name in state if name.startswith("backbone.tpm.")]
+    missing = [name for name in body if name not in fitting and not name.endswith("_tracked")]
+    if missing:
+        raise TopformerError(
+            f"{checkpoint.path} does not fit a {model.variant.name} network: {missing[0]}.",
+            why="Its token pyramid has other shapes or is missing.",
+            next_step="Pass weights of the same --size, or --init none.",
+        )
+    model.load_state_dict(fitting, strict=False)
+    return len(fitting)

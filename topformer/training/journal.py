@@ -1,0 +1,93 @@
+"""What a run tells while it goes: a JSONL log, and TensorBoard where it is installed."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from topformer.errors import TopformerError
+from topformer.files import atomic_write, read_bytes
+from topformer.manifest import Count, Document
+
+LOG_LIMIT_BYTES = 2**28
+
+
+class StepRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="step"):
+    """Averages since the record before."""
+
+    step: Count
+    loss: float
+    learning_rate: float
+    images_per_s: float
+    # Share of the time in which the network waited for pictures.
+    waiting_share: float
+
+
+class ScoreRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="score"):
+    """Scores on val, whole pictures."""
+
+    step: Count
+    miou: float
+    mean_accuracy: float
+    pixel_accuracy: float
+
+
+Record = StepRecord | ScoreRecord
+
+
+class Journal:
+    """Appends records to OUT/log.jsonl, and to TensorBoard's files in OUT/tensorboard."""
+
+    def __init__(self, out: Path, *, keep_to_step: int) -> None:
+        """Open the log; what an interrupted run wrote beyond `keep_to_step` is cut off."""
+        self.path = out / "log.jsonl"
+        kept = [record for record in read_log(self.path) if record.step <= keep_to_step]
+        atomic_write(self.path, b"".join(msgspec.json.encode(r) + b"\n" for r in kept))
+        self._board = _tensorboard(out / "tensorboard", purge_step=keep_to_step)
+
+    def write(self, record: Record) -> None:
+        """Append one record; a disk that is full loses the record, not the run."""
+        try:
+            with self.path.open("ab") as stream:
+                stream.write(msgspec.json.encode(record) + b"\n")
+            if self._board is not None:
+                for name, value in msgspec.structs.asdict(record).items():
+                    if name != "step":
+                        self._board.add_scalar(name, value, record.step)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        """Flush TensorBoard's files."""
+        if self._board is not None:
+            self._board.close()
+
+
+def read_log(path: Path) -> list[Record]:
+    """Read a log back; a last line cut short by a crash is left out."""
+    if not path.exists():
+        return []
+    records: list[Record] = []
+    data = read_bytes(path, limit_bytes=LOG_LIMIT_BYTES, kind="log")
+    lines = data.splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(msgspec.json.decode(line, type=Record))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            if number == len(lines):
+                break
+            raise TopformerError(
+                f"{path} is damaged in line {number}.",
+                why=str(error),
+                next_step="Move the log away and resume again; a new one is begun.",
+            ) from error
+    return records
+
+
+def _tensorboard(folder: Path, *, purge_step: int) -> Any:
+    """Open TensorBoard's writer, or None where it is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder), purge_step=purge_step)

@@ -1,0 +1,137 @@
+"""A network while it learns: one optimizer step, and the state that must outlive the process."""
+
+# pyright: standard
+# Not strict: torch types its optimizer, autograd and distributed parts loosely.
+
+import math
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from topformer.data.loading import Batch
+from topformer.errors import TopformerError
+from topformer.files import sha256_bytes
+from topformer.model import TopFormer
+from topformer.training.loss import distillation_loss, segmentation_loss
+from topformer.training.optimizer import build_optimizer, learning_rate_at, set_learning_rate
+from topformer.training.processes import Place
+from topformer.training.recipe import Recipe
+
+
+class Learner:
+    """A network, its optimizer and, where the recipe has them, averaged weights and a teacher."""
+
+    def __init__(
+        self, model: TopFormer, recipe: Recipe, place: Place, *, teacher: nn.Module | None = None
+    ) -> None:
+        self.recipe, self.place = recipe, place
+        cuda = place.device.type == "cuda"
+        if place.count > 1 and cuda:
+            nn.SyncBatchNorm.convert_sync_batchnorm(model)  # in place: all its layers are inside
+        self.memory = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        model = model.to(place.device).to(memory_format=self.memory)  # pyright: ignore[reportCallIssue]
+        self.model = model.train()
+        self.teacher = None if teacher is None else teacher.to(place.device).eval()
+        self.optimizer = build_optimizer(self.model, recipe)
+        self.averaged: AveragedModel | None = None
+        if recipe.ema_decay:
+            average = get_ema_multi_avg_fn(recipe.ema_decay)
+            self.averaged = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
+        self.scaler = torch.GradScaler(place.device.type, enabled=recipe.amp == "fp16")
+        self.shared: DistributedDataParallel | None = None
+        if place.count > 1:
+            self.shared = DistributedDataParallel(
+                self.model, device_ids=[place.device] if cuda else None
+            )
+        network = self.shared or self.model
+        self.network = torch.compile(network) if recipe.compile else network
+
+    @property
+    def usable(self) -> TopFormer:
+        """The network one would use: averaged where the recipe says so."""
+        model = self.model if self.averaged is None else self.averaged.module
+        assert isinstance(model, TopFormer)
+        return model
+
+    def step(self, number: int, batch: Batch) -> float:
+        """Take optimizer step `number`, counted from 0; returns the loss of this process.
+
+        Raises `TopformerError` naming the pictures when the loss is no number.
+        """
+        recipe = self.recipe
+        # Dropout and drop-path are drawn anew from the step, so that a resumed run draws the same.
+        torch.manual_seed(_mixed_seed(recipe.seed, number, self.place.rank))
+        set_learning_rate(self.optimizer, learning_rate_at(number, recipe))
+        total = 0.0
+        parts = zip(
+            batch.pictures.chunk(recipe.accumulate),
+            batch.labels.chunk(recipe.accumulate),
+            strict=True,
+        )
+        for part, (pictures, labels) in enumerate(parts, start=1):
+            with self._unsynchronised(part < recipe.accumulate):
+                loss = self._loss(pictures, labels) * (len(labels) / len(batch.labels))
+                self.scaler.scale(loss).backward()
+            total += loss.item()
+        if not math.isfinite(total):
+            names = ", ".join(path.name for path in batch.sources)
+            raise TopformerError(
+                f"The loss of step {number + 1} is {total}.",
+                why=f"Its batch was {names}.",
+                next_step="Look at these pictures and labels; else lower learning_rate, or set amp "
+                "to off, and begin again in another --out.",
+            )
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.model)
+        return total
+
+    def _loss(self, pictures: Tensor, labels: Tensor) -> Tensor:
+        recipe, device = self.recipe, self.place.device
+        pictures = pictures.to(device, memory_format=self.memory, non_blocking=True)
+        labels = labels.to(device, non_blocking=True)
+        precision = torch.float16 if recipe.amp == "fp16" else torch.bfloat16
+        wanted: Tensor | None = None
+        with torch.autocast(device.type, dtype=precision, enabled=recipe.amp != "off"):
+            logits = self.network(pictures)
+            if self.teacher is not None:
+                with torch.no_grad():
+                    wanted = self.teacher(pictures)
+        loss = segmentation_loss(logits, labels, recipe)
+        if wanted is None:
+            return loss
+        divergence = distillation_loss(logits, wanted, recipe.distill_temperature)
+        return loss + recipe.distill_weight * divergence
+
+    def _unsynchronised(self, wanted: bool) -> AbstractContextManager[None]:
+        """Hold gradients back from the other processes until the last part of a batch."""
+        return self.shared.no_sync() if wanted and self.shared is not None else nullcontext()
+
+    def state(self) -> dict[str, Any]:
+        """Everything that decides how training goes on: tensors and plain values."""
+        return {
+            "model": dict(self.model.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+            "averaged": None if self.averaged is None else dict(self.averaged.state_dict()),
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up a state; raises KeyError, RuntimeError, TypeError or ValueError if it can't."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(state["averaged"])
+
+
+def _mixed_seed(seed: int, step: int, rank: int) -> int:
+    """One seed from three numbers, no two triples alike in practice."""
+    return int(sha256_bytes(f"{seed} {step} {rank}".encode())[:15], 16)

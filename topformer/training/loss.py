@@ -1,0 +1,73 @@
+"""The training loss: cross-entropy on logits enlarged to the labels, and what may be added."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from topformer.data.labels import IGNORED
+from topformer.training.recipe import Recipe
+
+
+def segmentation_loss(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+    """Mean cross-entropy over ALL pixels, ignored ones included: [b, c, h/8, w/8], [b, h, w] -> [].
+
+    Dividing by all pixels, and not by the labelled ones, is what the published training does: a
+    crop with little in it moves the weights little.
+    """
+    size = (labels.shape[1], labels.shape[2])
+    logits = _wide(logits)
+    enlarged = functional.interpolate(logits, size, mode="bilinear", align_corners=False)
+    weight = logits.new_tensor(recipe.class_weights) if recipe.class_weights else None
+    if recipe.ohem_threshold == 0.0:
+        total = functional.cross_entropy(
+            enlarged,
+            labels,
+            weight,
+            ignore_index=IGNORED,
+            reduction="sum",
+            label_smoothing=recipe.label_smoothing,
+        )
+        return total / labels.numel()
+    losses = functional.cross_entropy(
+        enlarged,
+        labels,
+        ignore_index=IGNORED,
+        reduction="none",
+        label_smoothing=recipe.label_smoothing,
+    )
+    return (losses * _hard_pixels(enlarged.detach(), labels, recipe)).sum() / labels.numel()
+
+
+def _hard_pixels(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+    """Mask of the pixels that count with OHEM: bool [b, h, w].
+
+    Those whose own class has at most the threshold's probability, and in any case the hardest
+    `ohem_min_pixels` a picture. Source: mmseg 0.19, OHEMPixelSampler.
+    """
+    valid = labels != IGNORED
+    own = labels.where(valid, torch.zeros_like(labels))[:, None]
+    probability = logits.softmax(1).gather(1, own)[:, 0][valid]
+    if not len(probability):
+        return valid
+    kept = min(recipe.ohem_min_pixels * len(labels), len(probability))
+    hardest = probability.kthvalue(kept).values if kept else probability.new_tensor(0.0)
+    mask = torch.zeros_like(valid)
+    mask[valid] = probability <= hardest.clamp_min(recipe.ohem_threshold)
+    return mask
+
+
+def distillation_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Divergence of the student's classes from the teacher's at 1/8: two [b, c, h, w] -> [].
+
+    T^2 KL(teacher || student) of the distributions softened by T, averaged over positions. Source:
+    Hinton et al., arXiv 1503.02531, section 2.
+    """
+    wanted = (_wide(teacher) / temperature).log_softmax(1)
+    found = (_wide(student) / temperature).log_softmax(1)
+    divergence = functional.kl_div(found, wanted, reduction="none", log_target=True).sum(1)
+    return divergence.mean() * temperature**2
+
+
+def _wide(logits: Tensor) -> Tensor:
+    """At least float32: sums over a whole batch lose too much in half precision."""
+    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits

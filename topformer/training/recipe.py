@@ -1,0 +1,254 @@
+"""Recipes: everything that decides how a network is trained, as a small TOML.
+
+The published recipe of each data set is package data, `recipes/DATASET.toml`. Its values stand at
+the top; a table named after a size holds what differs for that size.
+"""
+
+import difflib
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import msgspec
+
+from topformer.data.transforms import Augmentation
+from topformer.errors import UsageError
+from topformer.files import read_bytes, sha256_bytes
+from topformer.manifest import Document
+from topformer.variants import VARIANTS
+
+RECIPE_LIMIT_BYTES = 2**20
+SHOW_RECIPE = "`topformer train --dataset D --show-recipe` prints every field with its meaning."
+# What may differ when a run goes on: these change no number in it.
+FREE_FIELDS = {
+    *("workers", "evaluate_every", "checkpoint_every", "keep_checkpoints", "log_every"),
+}
+
+Meta = msgspec.Meta
+Positive = Annotated[int, Meta(ge=1)]
+Side = Annotated[int, Meta(ge=64, le=8192)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Recipe(Document, frozen=True, kw_only=True):
+    """How a network is trained. Every field may stand in a TOML or in --set FIELD=VALUE."""
+
+    iterations: Annotated[Positive, Meta(description="Optimizer steps.")]
+    batch: Annotated[Positive, Meta(description="Pictures a step, over all processes.")]
+    learning_rate: Annotated[float, Meta(gt=0, description="At the end of the warm-up.")]
+    scale: Annotated[
+        tuple[Positive, Positive],
+        Meta(description="Long and short side in pixels that pictures are fitted into at ratio 1."),
+    ]
+    crop: Annotated[tuple[Side, Side], Meta(description="Height and width of a sample.")]
+
+    init: Annotated[
+        str,
+        Meta(description="imagenet (the published classifier), none, or a checkpoint's path."),
+    ] = "imagenet"
+    seed: Annotated[
+        int, Meta(ge=0, lt=2**31, description="Of weights, order and augmentation.")
+    ] = 0
+    workers: Annotated[
+        int, Meta(ge=0, le=64, description="Reading processes, per training process.")
+    ] = 2
+
+    # The optimizer, as published.
+    weight_decay: Annotated[float, Meta(ge=0, description="AdamW's, on all parameters.")] = 0.01
+    beta1: Annotated[Share, Meta(description="AdamW's first decay.")] = 0.9
+    beta2: Annotated[Share, Meta(description="AdamW's second decay.")] = 0.999
+    head_rate_factor: Annotated[
+        float, Meta(gt=0, description="The head's learning rate over that of the rest.")
+    ] = 10.0
+    warmup_iterations: Annotated[int, Meta(ge=0, description="Steps of linear warm-up.")] = 1500
+    warmup_ratio: Annotated[
+        float, Meta(gt=0, le=1, description="Share of the learning rate at the first step.")
+    ] = 1e-6
+    poly_power: Annotated[float, Meta(gt=0, description="Of the decay to zero.")] = 1.0
+
+    # Augmentation, as published but for the last.
+    ratio_range: Annotated[
+        tuple[float, float], Meta(description="Random factor on the scale: least and most.")
+    ] = (0.5, 2.0)
+    cat_max_ratio: Annotated[
+        float, Meta(gt=0, le=1, description="Crops of which one class has more are drawn again.")
+    ] = 0.75
+    flip_probability: Annotated[Share, Meta(description="Of a mirrored sample.")] = 0.5
+    photometric: Annotated[bool, Meta(description="Distort brightness, contrast, colour.")] = True
+    aspect_jitter: Annotated[
+        float, Meta(ge=1, le=4, description="Most change of width over height; 1: none.")
+    ] = 1.0
+
+    # The loss; all off as published.
+    class_weights: Annotated[
+        tuple[float, ...], Meta(description="A factor per class; none: all count alike.")
+    ] = ()
+    ohem_threshold: Annotated[
+        Share,
+        Meta(description="Only pixels whose class has at most this probability count; 0: all do."),
+    ] = 0.0
+    ohem_min_pixels: Annotated[
+        int, Meta(ge=0, description="Pixels a picture that count in any case, with OHEM.")
+    ] = 100_000
+    label_smoothing: Annotated[float, Meta(ge=0, lt=1, description="Spread over all classes.")] = (
+        0.0
+    )
+    teacher: Annotated[
+        str, Meta(description="Weights of a network to learn from as well; none: empty.")
+    ] = ""
+    distill_weight: Annotated[
+        float, Meta(ge=0, description="Of the divergence from the teacher, beside the loss.")
+    ] = 1.0
+    distill_temperature: Annotated[float, Meta(gt=0, description="Softens both distributions.")] = (
+        2.0
+    )
+
+    # How it is computed; all off as published.
+    # Weights from before training weigh decay ** steps: 5 / (1 - decay) steps forget them.
+    ema_decay: Annotated[
+        float, Meta(ge=0, lt=1, description="Of averaged weights, which are then used; 0: off.")
+    ] = 0.0
+    amp: Annotated[
+        Literal["off", "bf16", "fp16"], Meta(description="Mixed precision; fp16 on CUDA only.")
+    ] = "off"
+    accumulate: Annotated[
+        Positive, Meta(description="Parts a process's batch is computed in, to save memory.")
+    ] = 1
+    channels_last: Annotated[bool, Meta(description="Memory order of activations.")] = False
+    compile: Annotated[bool, Meta(description="torch.compile the network.")] = False
+
+    # What is kept and told.
+    evaluate_every: Annotated[
+        int, Meta(ge=0, description="Steps between scores on val; 0: a tenth of all.")
+    ] = 0
+    checkpoint_every: Annotated[
+        int, Meta(ge=0, description="Steps between checkpoints; 0: a tenth of all.")
+    ] = 0
+    keep_checkpoints: Annotated[Positive, Meta(description="Latest checkpoints kept.")] = 2
+    log_every: Annotated[Positive, Meta(description="Steps between lines of the log.")] = 50
+
+    def __post_init__(self) -> None:
+        """Refuse values that contradict each other."""
+        if self.batch % self.accumulate:
+            raise ValueError(
+                f"batch {self.batch} is not a multiple of accumulate {self.accumulate}"
+            )
+        if not 0 < self.ratio_range[0] <= self.ratio_range[1]:
+            raise ValueError("ratio_range must go from a positive number to one as large or larger")
+        if any(weight < 0 for weight in self.class_weights):
+            raise ValueError("class_weights must not be negative")
+        if self.ohem_threshold and self.class_weights:
+            raise ValueError("ohem_threshold and class_weights exclude each other")
+
+    @property
+    def evaluation_interval(self) -> int:
+        """Steps between two scores on val."""
+        return self.evaluate_every or max(1, self.iterations // 10)
+
+    @property
+    def checkpoint_interval(self) -> int:
+        """Steps between two checkpoints."""
+        return self.checkpoint_every or max(1, self.iterations // 10)
+
+
+def published_recipe_text(dataset: str) -> bytes:
+    """Return the TOML that ships for a data set."""
+    return resources.files("topformer").joinpath("recipes", f"{dataset}.toml").read_bytes()
+
+
+def load_recipe(
+    dataset: str, size: str, *, path: Path | None = None, overrides: dict[str, str] | None = None
+) -> Recipe:
+    """Build the recipe of a data set and size: the published one, a file's, then single fields.
+
+    A file of one's own holds only what differs from the published recipe. `overrides` are fields as
+    text, read as TOML values where they are such. Raises `UsageError` for unknown fields and values
+    out of range.
+    """
+    fields = _read(published_recipe_text(dataset).decode(), size, f"recipes/{dataset}.toml")
+    if path is not None:
+        data = read_bytes(path, limit_bytes=RECIPE_LIMIT_BYTES, kind="recipe")
+        fields |= _read(data.decode(errors="replace"), size, str(path))
+    for name, text in (overrides or {}).items():
+        if name not in Recipe.__struct_fields__:
+            raise _unknown(name, "--set")
+        fields[name] = _value(text)
+    try:
+        return msgspec.convert(fields, type=Recipe)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            "The recipe does not hold together.",
+            why=str(error),
+            next_step=SHOW_RECIPE,
+        ) from error
+
+
+def recipe_sha256(recipe: Recipe) -> str:
+    """Hash of the fields that decide the numbers of a run.
+
+    Defaults are left out, so that a run may go on under a version that has more fields.
+    """
+    defaults = {field.name: field.default for field in msgspec.structs.fields(Recipe)}
+    deciding = {
+        name: value
+        for name, value in msgspec.structs.asdict(recipe).items()
+        if name not in FREE_FIELDS and value != defaults[name]
+    }
+    return sha256_bytes(msgspec.json.encode(deciding, order="sorted"))
+
+
+def augmentation_of(recipe: Recipe) -> Augmentation:
+    """The part of a recipe that makes samples."""
+    return Augmentation(
+        scale=recipe.scale,
+        ratio_range=recipe.ratio_range,
+        crop=recipe.crop,
+        cat_max_ratio=recipe.cat_max_ratio,
+        flip_probability=recipe.flip_probability,
+        photometric=recipe.photometric,
+        aspect_jitter=recipe.aspect_jitter,
+    )
+
+
+def _read(text: str, size: str, origin: str) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{origin} is not TOML.", why=str(error)) from error
+    sizes = {name: content.pop(name) for name in VARIANTS if name in content}
+    for table in (content, *sizes.values()):
+        if not isinstance(table, dict):
+            raise UsageError(f"{origin} gives a size a value; sizes are tables, as in [tiny].")
+        for name in cast("dict[str, Any]", table):
+            if name not in Recipe.__struct_fields__:
+                raise _unknown(name, origin)
+    return content | sizes.get(size, {})
+
+
+def _unknown(name: str, origin: str) -> UsageError:
+    close = difflib.get_close_matches(name, Recipe.__struct_fields__, n=1)
+    return UsageError(
+        f"A recipe has no field called {name!r} ({origin}).",
+        next_step=f"Did you mean {close[0]}?" if close else SHOW_RECIPE,
+    )
+
+
+def _value(text: str) -> Any:
+    """Read a value as TOML; what is no TOML is text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """Write a recipe as TOML, each field after its meaning; `load_recipe` reads it back."""
+    schema = msgspec.json.schema(Recipe)["$defs"]["Recipe"]["properties"]
+    lines: list[str] = []
+    for name in Recipe.__struct_fields__:
+        lines.append(f"# {schema[name].get('description', '')}")
+        # Of the values that occur, JSON's form is TOML's: numbers, texts, booleans, lists.
+        value = msgspec.json.encode(getattr(recipe, name)).decode()
+        lines.append(f"{name} = {value}\n")
+    return "\n".join(lines)
