@@ -22,7 +22,7 @@ LAYERS = [
     ["topformer.training"],
     ["topformer.export"],
     ["topformer.benchmarks"],
-    ["topformer.cli"],
+    ["topformer.cli", "topformer.__main__"],
 ]
 # The package root names what others import and is itself imported for nothing but its version.
 ROOT_MODULE = "topformer"

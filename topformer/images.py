@@ -1,7 +1,8 @@
 """Any picture file as RGB values, and the pictures that come with the package."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -33,17 +34,12 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     `TopformerError` when the file is no picture, is damaged, or has more than 80 million pixels.
     """
     try:
-        # Pillow warns of every oddity in a damaged file. That of its guard against huge pictures
-        # is an error here.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
-                _check_size(path, image)
-                # First, because the TIFF decoder turns while it loads; the others leave it to us.
-                image.load()
-                upright = ImageOps.exif_transpose(image)
-                return np.array(_to_rgb(upright))
+        with quiet_decoders(), Image.open(path, formats=FORMATS) as image:
+            _check_size(path, image)
+            # First, because the TIFF decoder turns while it loads; the others leave it to us.
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            return np.array(_to_rgb(upright))
     except TopformerError:
         raise
     except FileNotFoundError:
@@ -62,6 +58,19 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
             why=f"{error or type(error).__name__}.",
             next_step="The file is probably damaged or cut short; get it again.",
         ) from error
+
+
+@contextmanager
+def quiet_decoders() -> Generator[None]:
+    """Silence Pillow, which warns of every oddity in a damaged file.
+
+    The warning of its guard against huge pictures becomes an error. Threads that do this together
+    need it around all of them as well, or the last one to leave keeps the silence.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 def find_pictures(paths: Iterable[Path]) -> list[Path]:

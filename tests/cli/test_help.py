@@ -5,11 +5,14 @@ import subprocess
 import sys
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from topformer import __version__
 from topformer.cli.main import VERBS, build_app, load_verb
 
+# Verbs as typed: those that have verbs of their own are asked for one of them.
+COMMANDS = {verb: [verb] for verb in VERBS} | {"data": ["data", "check"]}
 # These print a document with --json; `schema` is about those documents.
 REPORTING = set(VERBS) - {"schema"}
 HEAVY = {"torch", "executorch", "onnx", "onnxruntime", "numpy", "PIL", "matplotlib", "msgspec"}
@@ -26,14 +29,17 @@ def test_help_lists_every_verb():
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_with_an_example_and_json(verb):
-    result = runner.invoke(build_app(), [verb, "--help"])
+    command = COMMANDS[verb]
+    result = runner.invoke(build_app(), [*command, "--help"])
     assert result.exit_code == 0
     assert "Example" in result.output
-    assert f"topformer {verb}" in result.output
+    assert f"topformer {' '.join(command)}" in result.output
     assert ("--json" in result.output) == (verb in REPORTING)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], *([verb, "--help"] for verb in VERBS)])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], *([*command, "--help"] for command in COMMANDS.values())]
+)
 def test_help_imports_nothing_heavy(arguments):
     code = (
         "import json, sys\n"
@@ -53,9 +59,9 @@ def test_help_imports_nothing_heavy(arguments):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_list_of_verbs_says_what_each_says_of_itself(verb):
-    assert (load_verb(verb).__doc__ or "").partition("\n\n")[0].replace("\n    ", " ") == VERBS[
-        verb
-    ]
+    command = load_verb(verb)
+    said = command.info.help if isinstance(command, typer.Typer) else command.__doc__
+    assert (said or "").partition("\n\n")[0].replace("\n    ", " ") == VERBS[verb]
 
 
 def test_version():

@@ -92,8 +92,8 @@ class Interrupting(SilentObserver):
 def test_a_signal_saves_and_resuming_ends_in_the_same_bits(
     uninterrupted, folder, tmp_path, number, step, workers
 ):
+    observer = Interrupting(step, number)
     with pytest.raises(TopformerError, match="Stopped after step") as caught:
-        observer = Interrupting(step, number)
         run_training(folder, tmp_path, observer=observer, ema_decay=0.5, workers=workers)
     assert number.name in caught.value.why
     saved = checkpoints.restore(tmp_path).index.step

@@ -68,7 +68,7 @@ def small_run(folder: Path, out: Path, recipe: Recipe) -> Run:
 
 
 def settled_model(classes: int = len(CLASSES)):
-    """A Tiny whose result does not depend on how a batch is divided: no dropout, fixed BatchNorm."""
+    """A Tiny that does not care how a batch is divided: no dropout, fixed BatchNorm."""
     import torch
 
     torch.manual_seed(0)

@@ -59,6 +59,11 @@ def announce_random(weights: WeightsInfo) -> None:
         )
 
 
+def tell_licence(licence: str) -> None:
+    """Say in one line what the weights in a file that was made may be used for."""
+    stderr().print(f"licence of the weights: {licence}", markup=False, soft_wrap=True)
+
+
 @contextmanager
 def stdout_for_results() -> Generator[None]:
     """Send what libraries write to stdout to stderr instead, also from C++."""

@@ -11,9 +11,13 @@ from topformer import __version__
 from topformer.cli.console import fail
 from topformer.errors import TopformerError
 
-# Each verb is a function of that name in a module of that name. What it does stands here too, so
-# that the list of verbs needs none of the modules; a test keeps the two alike.
+# Each verb is a function of that name in a module of that name, or a Typer of that name where it
+# has verbs of its own. What it does stands here too, so that the list of verbs needs none of the
+# modules; a test keeps the two alike.
 VERBS = {
+    "data": "Look at a data set before anything is trained on it.",
+    "train": "Train a network, or go on with a run that was stopped.",
+    "eval": "Score a model on a data set: mIoU, accuracies, confusion, worst pictures.",
     "models": "List the sizes of the network and the published checkpoints.",
     "export": "Export a model and prove that each file computes what the checkpoint does.",
     "verify": "Prove again that an exported file computes what its checkpoint does.",
@@ -40,12 +44,15 @@ def build_app(verb: str | None = None) -> typer.Typer:
     for name, summary in VERBS.items():
         wanted = verb is None or name == verb
         command = load_verb(name) if wanted else _unloaded
-        app.command(name, short_help=summary)(command)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, short_help=summary)
+        else:
+            app.command(name, short_help=summary)(command)
     return app
 
 
-def load_verb(name: str) -> Callable[..., None]:
-    """Import the function behind a verb."""
+def load_verb(name: str) -> Callable[..., None] | typer.Typer:
+    """Import the function behind a verb, or the Typer behind one that has verbs of its own."""
     return getattr(import_module(f"topformer.cli.{name}"), name)
 
 

@@ -11,6 +11,10 @@ from topformer.errors import UsageError
 # Where each document is defined; imported when asked for.
 DOCUMENTS = {
     "manifest": "topformer.manifest:Manifest",
+    "data-check": "topformer.cli.data_document:DataCheckDocument",
+    "train": "topformer.cli.train_document:TrainDocument",
+    "recipe": "topformer.training.recipe:Recipe",
+    "eval": "topformer.cli.eval_document:EvalDocument",
     "models": "topformer.cli.documents:ModelsDocument",
     "export": "topformer.cli.documents:ExportDocument",
     "verify": "topformer.cli.documents:VerifyDocument",

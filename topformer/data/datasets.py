@@ -203,13 +203,9 @@ def open_dataset(key: str, root: Path) -> Dataset:
     Raises `UsageError` for an unknown key or a root that does not exist, and `TopformerError` for a
     `classes.json` that is missing or malformed.
     """
-    if key not in DATASET_KEYS:
-        raise UsageError(
-            f"There is no data set called {key!r}.",
-            next_step=f"Choose one of {', '.join(DATASET_KEYS)}.",
-        )
+    check_key(key)
     if not root.is_dir():
-        raise UsageError(f"There is no folder {root}.", next_step="Pass --data ROOT.")
+        raise UsageError(f"There is no folder {root}.", next_step="Name the data set's folder.")
     if key == FOLDER:
         return _open_folder(root)
     known = _KNOWN[key]
@@ -221,6 +217,15 @@ def open_dataset(key: str, root: Path) -> Dataset:
         scale=known.scale,
         terms=known.terms,
     )
+
+
+def check_key(key: str) -> None:
+    """Refuse the key of a data set that nobody knows."""
+    if key not in DATASET_KEYS:
+        raise UsageError(
+            f"There is no data set called {key!r}.",
+            next_step=f"Choose one of {', '.join(DATASET_KEYS)}.",
+        )
 
 
 class _ClassesFile(msgspec.Struct):
@@ -241,7 +246,7 @@ def _open_folder(root: Path) -> Dataset:
             names=described.classes,
             palette=described.palette or spread_palette(len(described.classes)),
         )
-    except (TopformerError, msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+    except (TopformerError, msgspec.MsgspecError, ValueError, RecursionError) as error:
         why = error.why or error.what if isinstance(error, TopformerError) else str(error)
         raise TopformerError(
             f"{path} does not describe the classes of this folder.",
@@ -250,9 +255,7 @@ def _open_folder(root: Path) -> Dataset:
             '"ignore_label": 255}; palette and ignore_label may be left out.',
         ) from error
     if described.ignore_label < len(classes.names):
-        raise TopformerError(
-            f"{path} ignores label {described.ignore_label}, which is a class."
-        )
+        raise TopformerError(f"{path} ignores label {described.ignore_label}, which is a class.")
     return Dataset(
         key=FOLDER,
         root=root,

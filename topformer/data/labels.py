@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from topformer.errors import TopformerError
-from topformer.images import LARGEST_PICTURE_PX
+from topformer.images import LARGEST_PICTURE_PX, quiet_decoders
 from topformer.manifest import Classes
 
 # Counted nowhere: neither in the loss nor in any metric.
@@ -22,6 +22,8 @@ LabelTable = NDArray[np.uint8]
 
 _ID_MODES = ("1", "L", "P")
 _WIDE_MODES = ("I", "I;16", "I;16B", "I;16L")
+# Grey of 2 and 4 bits is stretched to 0..255 by Pillow, by these factors; ids must not be.
+_STRETCHED = {"L;2": 85, "L;4": 17}
 
 
 def label_table(values: Sequence[int], *, ignored: tuple[int, ...] = (IGNORED,)) -> LabelTable:
@@ -67,22 +69,28 @@ def _describe(table: LabelTable) -> str:
 def _read_values(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     """Pixel values [H, W], and the file's own palette [n, 3] where it has one."""
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with quiet_decoders(), Image.open(path, formats=("PNG",)) as image:
             if image.width * image.height > LARGEST_PICTURE_PX:
                 raise TopformerError(
                     f"{path} has too many pixels.",
                     why=f"At most {LARGEST_PICTURE_PX:,} are read.",
                 )
+            packing = image.tile[0].args if image.tile else ""
             image.load()
             if image.mode in _ID_MODES:
                 palette = image.getpalette() if image.mode == "P" else None
                 colours = None if palette is None else np.array(palette, np.uint8).reshape(-1, 3)
-                return np.array(image, np.uint8), colours
+                values = np.array(image, np.uint8)
+                return values // _STRETCHED.get(str(packing), 1), colours
             if image.mode in _WIDE_MODES:
                 return _narrow(path, np.asarray(image)), None
             mode = image.mode
     except TopformerError:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise TopformerError(
+            f"{path} has too many pixels.", why=f"At most {LARGEST_PICTURE_PX:,} are read."
+        ) from None
     except FileNotFoundError:
         raise TopformerError(f"{path} does not exist.") from None
     except Exception as error:  # decoders of damaged files raise almost anything

@@ -68,7 +68,7 @@ def find_pairs(layout: Layout, root: Path, split: str) -> FoundPairs:
             next_step=f"Choose one of {', '.join(layout.splits)}.",
         )
     if not root.is_dir():
-        raise UsageError(f"There is no folder {root}.", next_step="Pass --data ROOT.")
+        raise UsageError(f"There is no folder {root}.", next_step="Name the data set's folder.")
     base = _base(layout, root)
     own_name = layout.splits[split]
     pictures_dir = base / layout.pictures.format(split=own_name)
@@ -76,13 +76,13 @@ def find_pairs(layout: Layout, root: Path, split: str) -> FoundPairs:
     for folder in (pictures_dir, labels_dir):
         if not folder.is_dir():
             raise _wrong_root(layout, root, folder, own_name)
-    stems = _listed(layout, base, own_name, pictures_dir) or _stems(layout, pictures_dir)
+    stems = (
+        _listed(layout, base, own_name, pictures_dir)
+        if layout.list_file
+        else _stems(layout, pictures_dir)
+    )
     if not stems:
-        raise TopformerError(
-            f"There are no pictures in {pictures_dir}.",
-            why=f"Files ending in {layout.picture_ending or ', '.join(PICTURE_SUFFIXES)} were "
-            "looked for.",
-        )
+        raise _no_pictures(layout, base, own_name, pictures_dir)
     form = _form(layout, labels_dir, stems)
     pairs = [
         Pair(picture=picture, labels=labels_dir / f"{stem}{form.suffix}")
@@ -110,6 +110,16 @@ def _wrong_root(layout: Layout, root: Path, folder: Path, own_name: str) -> Topf
     )
 
 
+def _no_pictures(layout: Layout, base: Path, own_name: str, folder: Path) -> TopformerError:
+    if layout.list_file:
+        path = base / layout.list_file.format(split=own_name)
+        return TopformerError(f"{path} names no pictures.", next_step="Get the list again.")
+    endings = layout.picture_ending or ", ".join(PICTURE_SUFFIXES)
+    return TopformerError(
+        f"There are no pictures in {folder}.", why=f"Files ending in {endings} were looked for."
+    )
+
+
 def _stems(layout: Layout, folder: Path) -> dict[str, Path]:
     """Pictures by stem, which is relative to the folder where they lie one deeper."""
     entries = folder.glob("*/*") if layout.nested else folder.iterdir()
@@ -129,9 +139,7 @@ def _stems(layout: Layout, folder: Path) -> dict[str, Path]:
 
 
 def _listed(layout: Layout, base: Path, own_name: str, folder: Path) -> dict[str, Path]:
-    """Pictures named by the split's list, where the layout has one."""
-    if not layout.list_file:
-        return {}
+    """Pictures named by the split's list."""
     path = base / layout.list_file.format(split=own_name)
     text = read_bytes(path, limit_bytes=LIST_LIMIT_BYTES, kind="list of pictures")
     stems: dict[str, Path] = {}
@@ -177,7 +185,8 @@ def _refuse_orphans(layout: Layout, pairs: list[Pair], labels_dir: Path, form: L
     orphans = sorted(
         path
         for path in labels_dir.glob(("*/*" if layout.nested else "*") + form.suffix)
-        if path not in expected and not path.name.startswith(".")
+        if path not in expected
+        and not path.name.startswith(".")
         # ".png" ends what other forms end in, too.
         and not (form.suffix == ".png" and others and path.name.endswith(others))
     )

@@ -8,6 +8,7 @@ with (seed, step, position). Neither workers nor processes nor an interruption c
 import signal
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,14 @@ class Batch:
     labels: Tensor
     sources: tuple[Path, ...]
 
+    def pin_memory(self) -> "Batch":
+        """Move to memory that a GPU copies from by itself; the loader calls this."""
+        return Batch(
+            pictures=self.pictures.pin_memory(),
+            labels=self.labels.pin_memory(),
+            sources=self.sources,
+        )
+
 
 def read_pair(pair: Pair, found: FoundPairs, classes: Classes) -> tuple[Tensor, Tensor]:
     """Read a picture uint8 [3, h, w] and its labels uint8 [h, w].
@@ -59,7 +68,7 @@ def read_pair(pair: Pair, found: FoundPairs, classes: Classes) -> tuple[Tensor, 
             f"{picture.shape[1]}x{picture.shape[0]}.",
             next_step="Resize neither by hand: get the labels that belong to this picture.",
         )
-    return torch.from_numpy(picture).permute(2, 0, 1), torch.from_numpy(labels)
+    return torch.as_tensor(picture).permute(2, 0, 1), torch.as_tensor(labels)
 
 
 def place_at(step: int, position: int, *, pairs: int, batch: int, seed: int) -> Place:
@@ -69,14 +78,20 @@ def place_at(step: int, position: int, *, pairs: int, batch: int, seed: int) -> 
     return Place(step=step, position=position, pair=int(order[number % pairs]))
 
 
-def _order_of_pass(number: int, pairs: int, seed: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+# A batch may lie in two passes; for each of its samples to draw the order anew takes long.
+@lru_cache(maxsize=4)
+def _order_of_pass(
+    number: int, pairs: int, seed: int
+) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     return np.random.default_rng((seed, _SHUFFLE, number)).permutation(pairs)
 
 
 class _Steps(Sampler[list[Place]]):
     """This process's share of every step's batch, from one step on."""
 
-    def __init__(self, *, first: int, end: int, positions: range, pairs: int, batch: int, seed: int):
+    def __init__(
+        self, *, first: int, end: int, positions: range, pairs: int, batch: int, seed: int
+    ) -> None:
         self.first, self.end, self.positions = first, end, positions
         self.pairs, self.batch, self.seed = pairs, batch, seed
 
@@ -91,23 +106,35 @@ class _Steps(Sampler[list[Place]]):
         return self.end - self.first
 
 
-class _Samples(Dataset[tuple[Tensor, Tensor, Path]]):
+class _Samples(Dataset[tuple[Tensor, Tensor, Path] | TopformerError]):
+    """Samples by place; an error is returned, since raised in a worker it would lose its parts."""
+
     def __init__(
         self, found: FoundPairs, classes: Classes, augmentation: Augmentation, seed: int
     ) -> None:
         self.found, self.classes = found, classes
         self.augmentation, self.seed = augmentation, seed
 
-    def __getitem__(self, place: Place) -> tuple[Tensor, Tensor, Path]:
+    def __getitem__(self, place: Place) -> tuple[Tensor, Tensor, Path] | TopformerError:
         pair = self.found.pairs[place.pair]
-        picture, labels = read_pair(pair, self.found, self.classes)
+        try:
+            picture, labels = read_pair(pair, self.found, self.classes)
+        except TopformerError as error:
+            return error
         rng = np.random.default_rng((self.seed, place.step, place.position))
         picture, labels = augment(picture, labels, self.augmentation, rng)
         return picture, labels, pair.picture
 
 
-def _collate(samples: list[tuple[Tensor, Tensor, Path]]) -> Batch:
-    pictures, labels, sources = zip(*samples, strict=True)
+def _collate(
+    samples: list[tuple[Tensor, Tensor, Path] | TopformerError],
+) -> Batch | TopformerError:
+    read: list[tuple[Tensor, Tensor, Path]] = []
+    for sample in samples:
+        if isinstance(sample, TopformerError):
+            return sample
+        read.append(sample)
+    pictures, labels, sources = zip(*read, strict=True)
     return Batch(pictures=torch.stack(pictures), labels=torch.stack(labels), sources=sources)
 
 
@@ -137,7 +164,7 @@ def training_batches(
     """Yield the batches of steps `first_step` to `end_step`, those `positions` of each.
 
     `batch` is the global batch over all processes. `workers` processes read ahead; 0 reads in this
-    one.
+    one. Raises `TopformerError` at the first batch with a pair that cannot be read.
     """
     loader = DataLoader(
         _Samples(found, classes, augmentation, seed),
@@ -154,4 +181,7 @@ def training_batches(
         worker_init_fn=_prepare_worker,
         pin_memory=torch.cuda.is_available(),
     )
-    yield from loader
+    for made in loader:
+        if isinstance(made, TopformerError):
+            raise made
+        yield made

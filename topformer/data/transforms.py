@@ -6,6 +6,9 @@ passed in, so a sample depends on nothing but that. The order of the draws is pa
 changing it changes every training run.
 """
 
+# pyright: standard
+# Not strict: torchvision ships no types.
+
 import math
 from dataclasses import dataclass
 
@@ -144,7 +147,7 @@ def _linear(picture: Tensor, factor: float, offset: float) -> Tensor:
 def scale_saturation(picture: Tensor, factor: float) -> Tensor:
     """Multiply the saturation of HSV, at most to 1, keeping hue and value: uint8 [3, h, w].
 
-    In HSV, S = (V - min) / V, and a channel c is V - (V - c) for any hue: scaling S by k moves every
+    In HSV, S = (V - min) / V, and a channel c is V - (V - c) for any hue: scaling S by k moves each
     channel to V - (V - c) k. No conversion is needed.
     """
     values = picture.float()

@@ -45,12 +45,12 @@ class SplitScores:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentedPicture:
-    """A picture with what is in it and what was found: [H, W, 3], [H, W] and [H, W]."""
+    """A picture with what is in it and what was found, if it was: [H, W, 3], [H, W], [H, W]."""
 
     name: str
     picture: NDArray[np.uint8]
     truth: NDArray[np.uint8]
-    predicted: NDArray[np.integer]
+    predicted: NDArray[np.integer] | None
 
 
 def score_split(
@@ -68,8 +68,8 @@ def score_split(
     counts = empty_counts(len(classes.names))
     pictures: list[PictureScore] = []
     for pair in found.pairs:
-        one = segment_pair(segment, pair, found, classes)
-        own = count(one.truth, one.predicted, len(classes.names))
+        picture, truth = _read(pair, found, classes)
+        own = count(truth, segment(picture), len(classes.names))
         counts += own
         pictures.append(
             PictureScore(
@@ -83,15 +83,23 @@ def score_split(
     return SplitScores(counts=counts, scores=scores_of(counts), pictures=tuple(pictures))
 
 
-def segment_pair(
-    segment: Segmenter, pair: Pair, found: FoundPairs, classes: Classes
+def show_pair(
+    pair: Pair, found: FoundPairs, classes: Classes, segment: Segmenter | None = None
 ) -> SegmentedPicture:
-    """Read one picture of a split and segment it."""
-    pixels, truth = read_pair(pair, found, classes)
-    picture = np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
+    """Read one picture of a split, and segment it where there is something to do it with."""
+    picture, truth = _read(pair, found, classes)
+    predicted = None if segment is None else segment(picture)
     return SegmentedPicture(
-        name=pair.picture.name, picture=picture, truth=truth.numpy(), predicted=segment(picture)
+        name=pair.picture.name, picture=picture, truth=truth, predicted=predicted
     )
+
+
+def _read(
+    pair: Pair, found: FoundPairs, classes: Classes
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A picture [H, W, 3] and its labels [H, W]."""
+    pixels, truth = read_pair(pair, found, classes)
+    return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()), truth.numpy()
 
 
 def picture_miou(counts: Counts) -> float:

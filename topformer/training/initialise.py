@@ -7,6 +7,7 @@ import torch
 from topformer.data import Dataset
 from topformer.errors import TopformerError, UsageError
 from topformer.model import TopFormer, create_model
+from topformer.training.processes import Place
 from topformer.training.recipe import Recipe
 from topformer.variants import Variant, get_variant
 from topformer.weights import initialise_backbone
@@ -31,6 +32,28 @@ def variant_for(size: str, dataset: Dataset) -> Variant:
     """The form of the network that is published for a data set."""
     variant = get_variant(size)
     return variant.for_cityscapes() if dataset.key == "cityscapes" else variant
+
+
+def check_fits(
+    recipe: Recipe, dataset: Dataset, place: Place, *, teacher: TopFormer | None = None
+) -> None:
+    """Refuse a recipe that cannot be followed on this data set or this machine."""
+    classes = len(dataset.classes.names)
+    if recipe.class_weights and len(recipe.class_weights) != classes:
+        raise UsageError(
+            f"class_weights has {len(recipe.class_weights)} factors for {classes} classes.",
+            next_step=f"Give one for each of {', '.join(dataset.classes.names[:3])}, ..., or none.",
+        )
+    if recipe.amp == "fp16" and place.device.type != "cuda":
+        raise UsageError(
+            "fp16 needs a CUDA device, and this machine has none.",
+            next_step="Set amp to bf16 or off.",
+        )
+    if teacher is not None and teacher.num_classes != classes:
+        raise UsageError(
+            f"The teacher tells {teacher.num_classes} classes apart, the data set {classes}.",
+            next_step="Take a teacher that was trained on this data set.",
+        )
 
 
 def begin(

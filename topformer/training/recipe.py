@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, cast
 
 import msgspec
 
+from topformer.data.datasets import check_key
 from topformer.data.transforms import Augmentation
 from topformer.errors import UsageError
 from topformer.files import read_bytes, sha256_bytes
@@ -153,7 +154,8 @@ class Recipe(Document, frozen=True, kw_only=True):
 
 
 def published_recipe_text(dataset: str) -> bytes:
-    """Return the TOML that ships for a data set."""
+    """Return the TOML that ships for a data set; raises `UsageError` for an unknown one."""
+    check_key(dataset)
     return resources.files("topformer").joinpath("recipes", f"{dataset}.toml").read_bytes()
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from topformer.evaluation.caption import Caption
 from topformer.evaluation.protocols import whole_protocol, whole_segmenter
-from topformer.evaluation.scoring import segment_pair
-from topformer.evaluation.worst_sheet import draw_worst
+from topformer.evaluation.scoring import show_pair
+from topformer.evaluation.sheet import draw_sheet
 from topformer.files import atomic_write
 from topformer.training.curves import draw_curves
 from topformer.training.journal import read_log
@@ -29,6 +29,6 @@ def write_pictures(run: Run, trained: Trained) -> tuple[Path, ...]:
         title=f"{run.name}: pictures of {classes.dataset} val, evenly chosen",
         notes=(whole_protocol(run.dataset.scale).description, f"weights: {weights.name}"),
     )
-    pictures = [segment_pair(segment, pair, run.val, classes) for pair in shown]
-    atomic_write(predictions, draw_worst(pictures, classes, caption))
+    pictures = [show_pair(pair, run.val, classes, segment) for pair in shown]
+    atomic_write(predictions, draw_sheet(pictures, classes, caption))
     return curves, predictions

@@ -1,4 +1,4 @@
-"""A sheet of the pictures that came out worst: picture, truth and prediction side by side."""
+"""A sheet of pictures: each beside its labels and, where it was segmented, what was found."""
 
 # pyright: standard
 # Not strict: matplotlib types its methods loosely.
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from topformer.data.labels import IGNORED
+from topformer.drawing import percent
 from topformer.evaluation.caption import Caption, shorten
 from topformer.evaluation.confusion import Counts, count, scores_of
 from topformer.evaluation.figures import (
@@ -31,7 +32,7 @@ from topformer.evaluation.scoring import SegmentedPicture, picture_miou
 from topformer.manifest import Classes
 
 DPI = 100
-HEADINGS = ("picture", "truth (hatched: not counted)", "prediction")
+HEADINGS = ("picture", "labels (hatched: not counted)", "prediction")
 PANEL_PX, TALLEST_PX, SMALL_GAP_PX = 352, 352, 6
 COLUMN_GAP_PX, TEXT_PX, HEADING_PX = 44, 86, 26
 NAME_PX, CHIP_PX = 14, 13
@@ -123,11 +124,12 @@ def _font(size_px: int, *, bold: bool = False) -> FontProperties:
     return FontProperties(size=size_px * 72 / DPI, weight="bold" if bold else "normal")
 
 
-def draw_worst(shown: Sequence[SegmentedPicture], classes: Classes, caption: Caption) -> bytes:
+def draw_sheet(shown: Sequence[SegmentedPicture], classes: Classes, caption: Caption) -> bytes:
     """Draw pictures in two columns, in their order along the rows; returns a PNG."""
     edge, head = round(EDGE_IN * DPI), round(caption_height_in(caption) * DPI) + 10
     columns = min(2, len(shown))
-    row_px = 3 * PANEL_PX + 2 * SMALL_GAP_PX
+    panels = max(2 if one.predicted is None else 3 for one in shown)
+    row_px = panels * PANEL_PX + (panels - 1) * SMALL_GAP_PX
     panel_px = max(_fitted(one.truth.shape)[0] for one in shown)
     rows = -(-len(shown) // columns)
     sheet = _Sheet.of(
@@ -139,17 +141,17 @@ def draw_worst(shown: Sequence[SegmentedPicture], classes: Classes, caption: Cap
         row, column = divmod(number, columns)
         left = edge + column * (row_px + COLUMN_GAP_PX)
         if row == 0:
-            _write_headings(sheet, left, head)
+            _write_headings(sheet, HEADINGS[:panels], left, head)
         top = head + HEADING_PX + row * (panel_px + TEXT_PX)
         _draw_panels(sheet, one, classes, left, top)
         height = _fitted(one.truth.shape)[0]
         text = _Box(left=left, top=top + height + 7, right=left + row_px)
         _describe(sheet, one, classes, text)
-    return encode_png(sheet.figure, description=f"the worst pictures of: {caption.text}")
+    return encode_png(sheet.figure, description=caption.text)
 
 
-def _write_headings(sheet: _Sheet, left: int, top: int) -> None:
-    for number, heading in enumerate(HEADINGS):
+def _write_headings(sheet: _Sheet, headings: Sequence[str], left: int, top: int) -> None:
+    for number, heading in enumerate(headings):
         position = left + number * (PANEL_PX + SMALL_GAP_PX)
         sheet.write(heading, position, top, size_px=NAME_PX, colour=FAINT)
 
@@ -167,9 +169,9 @@ def _draw_panels(
     small = np.asarray(
         Image.fromarray(one.picture).resize((width, height), Image.Resampling.LANCZOS)
     )
-    truth = _paint(small, _shrink(one.truth, (height, width)), classes)
-    predicted = _paint(small, _shrink(one.predicted, (height, width)), classes)
-    for number, panel in enumerate((small, truth, predicted)):
+    maps = [one.truth] if one.predicted is None else [one.truth, one.predicted]
+    painted = [_paint(small, _shrink(labels, (height, width)), classes) for labels in maps]
+    for number, panel in enumerate((small, *painted)):
         sheet.paste(panel, left + number * (PANEL_PX + SMALL_GAP_PX), top)
 
 
@@ -193,16 +195,34 @@ def _paint(
 
 def _describe(sheet: _Sheet, one: SegmentedPicture, classes: Classes, box: _Box) -> None:
     """Write a picture's name and scores, and below them each class with its IoU in this picture."""
-    counts = count(one.truth, one.predicted, len(classes.names))
     name = shorten(one.name, FILE_CHARACTERS)
     name_end = sheet.write(name, box.left, box.top, size_px=NAME_PX, colour=INK, bold=True)
+    below = _Box(left=box.left, top=box.top + 24, right=box.right)
+    if one.predicted is None:
+        _write_classes(sheet, _content_chips(one.truth, classes), below)
+        return
+    counts = count(one.truth, one.predicted, len(classes.names))
     text = f"mIoU {picture_miou(counts):.3f}, pixel accuracy {scores_of(counts).pixel_accuracy:.3f}"
     sheet.write(text, name_end + 12, box.top, size_px=NAME_PX, colour=INK)
-    below = _Box(left=box.left, top=box.top + 24, right=box.right)
-    _write_classes(sheet, _chips(counts, classes), below)
+    _write_classes(sheet, _score_chips(counts, classes), below)
 
 
-def _chips(counts: Counts, classes: Classes) -> list[_Chip]:
+def _content_chips(truth: NDArray[np.integer], classes: Classes) -> list[_Chip]:
+    """List the classes of a picture with their share of its labelled pixels, largest first."""
+    counts = np.bincount(truth.ravel(), minlength=256)[: len(classes.names)]
+    return [
+        _Chip(
+            mark=classes.palette[number],
+            text=f"{shorten(classes.names[number], NAME_CHARACTERS)} "
+            f"{percent(counts[number] / counts.sum())}",
+            colour=INK,
+        )
+        for number in np.argsort(-counts, kind="stable").tolist()
+        if counts[number]
+    ]
+
+
+def _score_chips(counts: Counts, classes: Classes) -> list[_Chip]:
     """List the classes of a picture by their share of the truth, then of what was found."""
     iou = scores_of(counts).iou
     truth, predicted = counts.sum(1), counts.sum(0)

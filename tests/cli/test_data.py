@@ -1,0 +1,115 @@
+"""`topformer data check` as a user types it."""
+
+import json
+import sys
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "training"))
+
+from training_fakes import make_folder
+
+from topformer.cli.data_document import DataCheckDocument
+from topformer.cli.main import build_app
+from topformer.errors import TopformerError, UsageError
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return make_folder(tmp_path, train=3, val=1)
+
+
+def invoke(*arguments):
+    return runner.invoke(build_app(), ["data", "check", *map(str, arguments)])
+
+
+def test_a_sound_data_set_gives_sheets_and_exit_0(folder, tmp_path):
+    out = tmp_path / "out"
+    result = invoke(folder, "--dataset", "folder", "--out", out)
+    assert result.exit_code == 0, result.output
+    sheets = [out / "folder-train.png", out / "folder-val.png"]
+    assert result.stdout.splitlines() == [*map(str, sheets), "sound"]
+    for sheet in sheets:
+        with Image.open(sheet) as image:
+            assert image.width > 700
+    assert "train: 3 pictures, 128x96 pixels" in result.stderr
+    assert "road" in result.stderr
+
+
+def test_json_is_one_document_that_fits_its_schema(folder, tmp_path):
+    out = tmp_path / "out"
+    result = invoke(folder, "--dataset", "folder", "--split", "val", "--out", out, "--json")
+    document = json.loads(result.stdout)
+    jsonschema.validate(document, msgspec.json.schema(DataCheckDocument))
+    assert document["sound"] is True
+    (split,) = document["splits"]
+    assert (split["split"], split["pairs"], split["ignored_pixels"]) == ("val", 1, 16)
+    assert [entry["name"] for entry in split["classes"]] == ["sky", "road", "car"]
+    assert sum(entry["pixels"] for entry in split["classes"]) == 96 * 128 - 16
+
+
+def test_problems_are_listed_with_what_to_do_and_exit_1(folder, tmp_path):
+    Image.new("L", (128, 96), 7).save(folder / "annotations" / "train" / "1.png")
+    result = invoke(folder, "--dataset", "folder", "--out", tmp_path / "out", "--json")
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    assert document["sound"] is False
+    train = document["splits"][0]
+    assert train["problem_count"] == 1
+    assert "1.png holds labels out of range: 7" in train["problems"][0]["what"]
+    assert train["problems"][0]["next_step"]
+    # Drawn from the pictures that can be read.
+    assert train["sheet"] == str(tmp_path / "out" / "folder-train.png")
+    assert "problem: " in result.stderr
+    assert "next: " in result.stderr
+
+
+def test_where_nothing_can_be_read_no_sheet_is_drawn(folder, tmp_path):
+    for path in (folder / "images" / "val").iterdir():
+        path.write_bytes(b"no picture")
+    out = tmp_path / "out"
+    result = invoke(folder, "--dataset", "folder", "--split", "val", "--out", out)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == ["NOT sound"]
+    assert list(out.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(folder, tmp_path):
+    result = invoke(folder, "--dataset", "folder", "--out", folder / "classes.json")
+    assert isinstance(result.exception, OSError)
+    assert "road" not in result.stderr
+
+
+def test_names_are_not_taken_for_markup(folder, tmp_path):
+    names = ["[/b]", "[red]road", "a $x$ b"]
+    (folder / "classes.json").write_text(json.dumps({"classes": names}))
+    Image.new("L", (128, 96), 7).save(folder / "annotations" / "train" / "[red].png")
+    Image.new("RGB", (128, 96)).save(folder / "images" / "train" / "[red].png")
+    result = invoke(folder, "--dataset", "folder", "--out", tmp_path / "out")
+    assert result.exit_code == 1, result.output
+    for text in (*names, "[red].png"):
+        assert text in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "said"),
+    [
+        (["nowhere", "--dataset", "folder"], UsageError, "no folder nowhere"),
+        ([".", "--dataset", "nope"], UsageError, "no data set called 'nope'"),
+        ([".", "--dataset", "ade20k"], TopformerError, "not laid out as this data set is"),
+        ([".", "--dataset", "ade20k", "--split", "x"], UsageError, "no split called 'x'"),
+    ],
+)
+def test_what_cannot_be_checked_is_told(tmp_path, monkeypatch, arguments, kind, said):
+    monkeypatch.chdir(tmp_path)
+    result = invoke(*arguments)
+    assert type(result.exception) is kind
+    assert said in str(result.exception)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,161 @@
+"""`topformer train` as a user types it, on a small data set."""
+
+import json
+import sys
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "training"))
+
+from training_fakes import make_folder
+
+from topformer.cli.main import build_app
+from topformer.cli.train_document import TrainDocument
+from topformer.errors import TopformerError, UsageError
+from topformer.training.recipe import load_recipe
+
+runner = CliRunner()
+SMALL = [
+    "--iters", "4", "--batch", "2", "--init", "none", "--set", "crop=[64,96]",
+    "--set", "scale=[256,128]", "--set", "workers=0", "--set", "warmup_iterations=2",
+    "--set", "checkpoint_every=2", "--set", "evaluate_every=4",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_folder(tmp_path_factory.mktemp("folder"))
+
+
+def invoke(*arguments):
+    return runner.invoke(build_app(), ["train", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "first"
+    result = invoke("--dataset", "folder", "--data", folder, "--out", out, *SMALL, "--json")
+    assert result.exit_code == 0, result.output
+    return out, result
+
+
+def test_json_is_one_document_that_fits_its_schema(trained):
+    out, result = trained
+    document = json.loads(result.stdout)
+    jsonschema.validate(document, msgspec.json.schema(TrainDocument))
+    assert document["steps"] == 4
+    assert document["resumed_from"] is None
+    assert document["init"] == "random weights, seed 0"
+    assert document["recipe"]["crop"] == [64, 96]
+    for name in (document["best_weights"], document["last_weights"], *document["files"]):
+        assert Path(name).is_file()
+        assert Path(name).parent == out
+
+
+def test_the_run_leaves_its_recipe_curves_and_predictions(trained):
+    from PIL import Image
+
+    out, result = trained
+    saved = load_recipe("folder", "tiny", path=out / "recipe.toml")
+    assert saved.iterations == 4
+    for name in ("curves.png", "predictions.png"):
+        with Image.open(out / name) as picture:
+            assert picture.format == "PNG"
+            assert min(picture.size) > 300
+    assert "licence of the weights: as the pictures of this folder allow" in result.stderr
+
+
+def test_a_run_is_never_overwritten_and_resumes_when_asked(trained, folder):
+    out, _ = trained
+    arguments = ("--dataset", "folder", "--data", folder, "--out", out, *SMALL)
+    result = invoke(*arguments)
+    assert isinstance(result.exception, UsageError)
+    assert "already holds a run" in result.exception.what
+    assert "--resume" in result.exception.next_step
+    result = invoke(*arguments, "--resume", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["resumed_from"] == 4
+
+
+def test_resuming_where_there_is_no_run_begins_one(folder, tmp_path):
+    out = tmp_path / "new"
+    result = invoke("--dataset", "folder", "--data", folder, "--out", out, *SMALL, "--resume")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[0].startswith("mIoU ")
+    assert str(out / "best.safetensors") in result.stdout
+
+
+def test_trained_weights_begin_another_run(trained, folder, tmp_path):
+    out, _ = trained
+    result = invoke(
+        "--dataset", "folder", "--data", folder, "--out", tmp_path / "second", *SMALL,
+        "--init", out / "last.safetensors", "--json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["init"] == "374 of 374 tensors of last.safetensors" or (
+        "tensors of last.safetensors" in json.loads(result.stdout)["init"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "said"),
+    [
+        (["--dataset", "nope"], UsageError, "no data set called 'nope'"),
+        (["--dataset", "folder"], UsageError, "--data ROOT"),
+        (["--dataset", "folder", "--data", "nowhere"], UsageError, "no folder nowhere"),
+        (["--dataset", "folder", "--size", "huge"], UsageError, "huge"),
+        (["--dataset", "folder", "--set", "crop"], UsageError, "FIELD=VALUE"),
+        (["--dataset", "folder", "--set", "cropp=3"], UsageError, "Did you mean crop"),
+        (["--dataset", "folder", "--recipe", "no.toml"], TopformerError, "no.toml"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is_written(
+    tmp_path, monkeypatch, arguments, kind, said
+):
+    monkeypatch.chdir(tmp_path)
+    result = invoke(*arguments)
+    assert isinstance(result.exception, kind)
+    assert said in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_faulty_data_stop_a_run_before_its_first_step(folder, tmp_path):
+    import shutil
+
+    from PIL import Image
+
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    Image.new("L", (128, 96), 7).save(broken / "annotations" / "train" / "3.png")
+    result = invoke("--dataset", "folder", "--data", broken, "--out", tmp_path / "out", *SMALL)
+    assert isinstance(result.exception, TopformerError)
+    assert "3.png" in str(result.exception)
+    assert "out of range: 7" in str(result.exception)
+    assert not (tmp_path / "out" / "checkpoints").exists()
+
+
+def test_the_recipe_is_shown_with_every_field_and_reads_back(tmp_path):
+    result = invoke("--dataset", "ade20k", "--size", "base", "--show-recipe")
+    assert result.exit_code == 0
+    path = tmp_path / "shown.toml"
+    path.write_text(result.stdout)
+    assert load_recipe("ade20k", "base", path=path) == load_recipe("ade20k", "base")
+    result = invoke("--dataset", "ade20k", "--size", "base", "--show-recipe", "--json")
+    assert json.loads(result.stdout)["iterations"] == 160_000
+
+
+def test_the_published_start_is_fetched_or_says_how_to_get_it(folder, tmp_path, monkeypatch):
+    from topformer.weights import sources
+
+    def no_network(*_arguments, **_named):
+        raise TopformerError("no network", next_step="Get it with a browser.")
+
+    monkeypatch.setattr(sources, "fetch", no_network)
+    arguments = [argument for argument in SMALL if argument not in {"--init", "none"}]
+    result = invoke("--dataset", "folder", "--data", folder, "--out", tmp_path / "o", *arguments)
+    assert isinstance(result.exception, TopformerError)
+    assert "Get it with a browser. To train from scratch: --init none." in str(result.exception)

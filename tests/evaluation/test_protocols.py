@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2.functional import resize
+
+from topformer.data import WholeImageScale
+from topformer.evaluation.protocols import (
+    fixed_protocol,
+    fixed_segmenter,
+    whole_protocol,
+    whole_segmenter,
+    whole_size,
+)
+from topformer.images import bundled_pictures
+from topformer.model import create_model
+from topformer.runtimes import open_model
+
+ADE = WholeImageScale(long_px=2048, short_px=512, multiple_px=32)
+CONTEXT = WholeImageScale(long_px=520, short_px=520)
+CITYSCAPES = WholeImageScale(long_px=1024, short_px=512)
+
+
+@pytest.mark.parametrize(
+    ("size", "scale", "expected"),
+    [
+        # 512 / 683 * 512 = 383.8, so 512 x 683 stays and 683 goes up to 704.
+        ((512, 683), ADE, (512, 704)),
+        # By 512 / 300 to 512 x 853.3, rounded to 853, up to 864.
+        ((300, 500), ADE, (512, 864)),
+        # By 512 / 1600 to 682.67 x 512: 683, up to 704.
+        ((2134, 1600), ADE, (704, 512)),
+        # The long side decides: by 2048 / 8000 to 256 x 2048, both multiples already.
+        ((1000, 8000), ADE, (256, 2048)),
+        # By 2048 / 8000 to 259.8 x 2048: 260, up to 288.
+        ((1015, 8000), ADE, (288, 2048)),
+        ((512, 512), ADE, (512, 512)),
+        # By 520 / 500 to 390 x 520; nothing is rounded up.
+        ((375, 500), CONTEXT, (390, 520)),
+        ((500, 333), CONTEXT, (520, 346)),
+        ((1024, 2048), CITYSCAPES, (512, 1024)),
+        # By 520 / 5000 to 10.4 x 520: the network cannot take less than 64.
+        ((100, 5000), CONTEXT, (64, 520)),
+        ((1, 1), CONTEXT, (520, 520)),
+    ],
+)
+def test_sizes_by_hand(size, scale, expected):
+    assert whole_size(size, scale) == expected
+
+
+def test_descriptions_tell_the_protocols_apart():
+    descriptions = {
+        whole_protocol(ADE): "whole: short side 512, long side at most 2048, "
+        "both rounded up to multiples of 32",
+        whole_protocol(CITYSCAPES): "whole: short side 512, long side at most 1024",
+        whole_protocol(CONTEXT): "whole: long side 520",
+        fixed_protocol((448, 448)): "fixed: 448x448, stretched",
+        fixed_protocol((384, 576)): "fixed: 384x576, stretched",
+    }
+    for protocol, description in descriptions.items():
+        assert protocol.description == description
+        assert description.startswith(f"{protocol.name}: ")
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return create_model("tiny", 7).eval()
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return bundled_pictures()[0][1][:150, :203].copy()
+
+
+def test_whole_is_the_published_chain(network, picture):
+    """150x203 -> 128x173 -> 128x192 -> logits at 1/8 -> 128x192 -> 150x203."""
+    scale = WholeImageScale(long_px=2048, short_px=128, multiple_px=32)
+    tensor = torch.from_numpy(picture).permute(2, 0, 1)
+    for size in ([128, 173], [128, 192]):
+        tensor = resize(tensor, size, InterpolationMode.BILINEAR, antialias=False)
+    mean = torch.tensor([123.675, 116.28, 103.53]).reshape(3, 1, 1)
+    std = torch.tensor([58.395, 57.12, 57.375]).reshape(3, 1, 1)
+    with torch.no_grad():
+        logits = network(((tensor.float() - mean) / std)[None])
+        assert logits.shape == (1, 7, 16, 24)
+        for size in ((128, 192), (150, 203)):
+            logits = functional.interpolate(logits, size, mode="bilinear", align_corners=False)
+    expected = logits.softmax(1).argmax(1)[0].numpy()
+    labels = whole_segmenter(network, scale)(picture)
+    np.testing.assert_array_equal(labels, expected)
+    assert len(np.unique(labels)) > 1
+
+
+def test_whole_takes_the_smallest_and_the_narrowest(network):
+    segment = whole_segmenter(network, WholeImageScale(long_px=64, short_px=64))
+    for size in ((1, 1), (1, 300), (300, 2)):
+        assert segment(np.zeros((*size, 3), np.uint8)).shape == size
+
+
+def test_whole_leaves_the_picture_alone(network, picture):
+    before = picture.copy()
+    whole_segmenter(network, CONTEXT)(picture)
+    np.testing.assert_array_equal(picture, before)
+
+
+def test_fixed_is_what_predict_does(picture):
+    opened = open_model("tiny", image_size=(64, 96))
+    labels = fixed_segmenter(opened)(picture)
+    assert labels.shape == picture.shape[:2]
+    np.testing.assert_array_equal(labels, opened.labels(picture))

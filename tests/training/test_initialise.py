@@ -1,0 +1,98 @@
+"""What a run begins with, and recipes that cannot be followed."""
+
+import pytest
+import torch
+from training_fakes import make_folder, small_recipe
+
+from topformer.data import open_dataset
+from topformer.errors import TopformerError, UsageError
+from topformer.model import TopFormerClassifier, create_model
+from topformer.training import initialise
+from topformer.training.initialise import begin, check_fits, variant_for
+from topformer.training.processes import Place
+from topformer.variants import VARIANTS
+from topformer.weights import save_weights
+
+CPU = Place(rank=0, count=1, device=torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return open_dataset("folder", make_folder(tmp_path_factory.mktemp("folder")))
+
+
+def test_random_weights_depend_on_the_seed_only(dataset):
+    first = begin("tiny", dataset, small_recipe(seed=4))
+    torch.rand(3)
+    same, other = (begin("tiny", dataset, small_recipe(seed=seed)) for seed in (4, 5))
+    name = "backbone.tpm.stem.0.c.weight"
+    assert torch.equal(first.model.state_dict()[name], same.model.state_dict()[name])
+    assert not torch.equal(first.model.state_dict()[name], other.model.state_dict()[name])
+    assert first.description == "random weights, seed 4"
+    assert first.model.num_classes == 3
+
+
+def test_the_published_start_is_the_classifier_of_the_same_size(dataset, monkeypatch, tmp_path):
+    classifier = TopFormerClassifier(VARIANTS["small"])
+    path = tmp_path / "classifier.pth"
+    torch.save({"state_dict": classifier.state_dict()}, path)
+    asked = []
+
+    def find(name, *, task, progress):
+        asked.append((name, task))
+        from topformer.weights.sources import file_source
+
+        return file_source(path)
+
+    monkeypatch.setattr(initialise, "find_source", find)
+    start = begin("small", dataset, small_recipe(init="imagenet"))
+    assert asked == [("topformer-S-224-72.3", "classification")]
+    state = start.model.state_dict()
+    for name in ("tpm.stem.0.c.weight", "trans.transformer_blocks.3.attn.to_q.c.weight"):
+        assert torch.equal(state[f"backbone.{name}"], classifier.state_dict()[name])
+
+
+def test_weights_for_other_classes_give_all_but_the_classifying_layer(dataset, tmp_path):
+    other = create_model("tiny", 7)
+    torch.save({"state_dict": other.state_dict()}, tmp_path / "other.pth")
+    start = begin("tiny", dataset, small_recipe(init=str(tmp_path / "other.pth")))
+    state = start.model.state_dict()
+    assert start.description == f"{len(state) - 2} of {len(state)} tensors of other.pth"
+    name = "backbone.SIM.3.global_act.conv.weight"
+    assert torch.equal(state[name], other.state_dict()[name])
+
+
+def test_all_of_ones_own_weights_are_taken(dataset, tmp_path):
+    own = create_model("tiny", 3)
+    path = tmp_path / "own.safetensors"
+    save_weights(path, own, classes=dataset.classes, name="n", licence="l", source="s")
+    state = begin("tiny", dataset, small_recipe(init=str(path))).model.state_dict()
+    assert all(torch.equal(tensor, own.state_dict()[name]) for name, tensor in state.items())
+
+
+def test_weights_of_another_size_are_refused(dataset, tmp_path):
+    path = tmp_path / "base.pth"
+    torch.save({"state_dict": create_model("base", 3).state_dict()}, path)
+    with pytest.raises(TopformerError, match="does not fit a tiny network"):
+        begin("tiny", dataset, small_recipe(init=str(path)))
+
+
+def test_weights_nobody_knows_are_wrong_usage(dataset):
+    with pytest.raises(UsageError, match="no weights called nowhere"):
+        begin("tiny", dataset, small_recipe(init="nowhere"))
+
+
+def test_cityscapes_gets_its_published_form(tmp_path):
+    variant = variant_for("base", open_dataset("cityscapes", tmp_path))
+    assert (variant.fused_channels, variant.depthwise_head) == (128, False)
+    assert variant_for("base", open_dataset("ade20k", tmp_path)) == VARIANTS["base"]
+
+
+def test_recipes_that_cannot_be_followed_are_refused(dataset):
+    check_fits(small_recipe(class_weights=(1.0, 2.0, 3.0)), dataset, CPU)
+    with pytest.raises(UsageError, match="2 factors for 3 classes"):
+        check_fits(small_recipe(class_weights=(1.0, 2.0)), dataset, CPU)
+    with pytest.raises(UsageError, match="fp16 needs a CUDA device"):
+        check_fits(small_recipe(amp="fp16"), dataset, CPU)
+    with pytest.raises(UsageError, match="teacher tells 7 classes apart"):
+        check_fits(small_recipe(), dataset, CPU, teacher=create_model("small", 7))

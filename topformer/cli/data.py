@@ -1,0 +1,211 @@
+"""`topformer data check`: is a data set what it should be, before anything is trained on it?"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from topformer.cli.console import JsonOption, print_document, print_lines, stage_display, stderr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.table import Table
+
+    from topformer.cli.data_document import SplitCheckDocument
+    from topformer.data import Dataset
+    from topformer.data.check import CheckProgress, SplitReport
+    from topformer.data.layouts import FoundPairs
+    from topformer.evaluation.scoring import SegmentedPicture
+
+data = typer.Typer(
+    help="Look at a data set before anything is trained on it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+SHEET_PICTURES = 8
+
+
+@data.callback()
+def _group() -> None:
+    """Keep `check` a verb of its own: Typer would leave out the name of an only one."""
+
+
+@data.command()
+def check(
+    root: Annotated[Path, typer.Argument(help="Root folder of the data set.")],
+    dataset: Annotated[str, typer.Option(help="Key of the data set: ade20k, camvid, folder, ...")],
+    split: Annotated[
+        list[str] | None,
+        typer.Option(help="train, val or test; repeat for more. Default: train and val."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out"),
+    json: JsonOption = False,
+) -> None:
+    """Open every picture and label file of a data set, and draw samples with their labels.
+
+    Missing files, other sizes, ids out of range and colours in place of ids are
+    listed with what to do; the command then exits with 1. DATASET-SPLIT.png in
+    --out shows samples: look whether the labels lie where they should.
+
+    Examples:
+
+      topformer data check ADEChallengeData2016 --dataset ade20k
+
+      topformer data check my/set --dataset folder --split val --out looked-at
+    """
+    from topformer.cli.data_document import DataCheckDocument  # noqa: PLC0415
+    from topformer.data import open_dataset  # noqa: PLC0415
+
+    opened = open_dataset(dataset, root)
+    names = list(dict.fromkeys(split or ("train", "val")))
+    # All splits are found before the first one is read.
+    found = {name: opened.split(name) for name in names}
+    with stage_display() as show_stage:
+        # Now, not after all files were read, is the time to learn that nothing can be written.
+        out.mkdir(parents=True, exist_ok=True)
+        splits = [
+            _check(opened, name, pairs, out, _progress(show_stage, name))
+            for name, pairs in found.items()
+        ]
+    for one in splits:
+        _report(one)
+    sound = not any(one.problem_count for one in splits)
+    if json:
+        print_document(
+            DataCheckDocument(
+                dataset=opened.key,
+                root=str(root),
+                terms=opened.terms,
+                sound=sound,
+                splits=tuple(splits),
+            )
+        )
+    else:
+        print_lines(one.sheet for one in splits if one.sheet is not None)
+        print_lines(["sound" if sound else "NOT sound"])
+    raise typer.Exit(0 if sound else 1)
+
+
+def _progress(show_stage: Callable[[str], None], split: str) -> CheckProgress:
+    return lambda done, total: show_stage(f"reading {split}: {done:,} of {total:,}")
+
+
+def _check(
+    opened: Dataset, name: str, found: FoundPairs, out: Path, progress: CheckProgress
+) -> SplitCheckDocument:
+    from topformer.data.check import check_split  # noqa: PLC0415
+
+    report = check_split(found, opened.classes, progress=progress)
+    sheet = _draw(opened, name, found, out / f"{opened.key}-{name}.png")
+    return _document(opened, name, report, sheet)
+
+
+def _draw(opened: Dataset, name: str, found: FoundPairs, path: Path) -> Path | None:
+    """Draw pictures spread over the split: neighbours are often frames of one film.
+
+    What cannot be read is left out, for it is among the problems already.
+    """
+    from topformer.errors import TopformerError  # noqa: PLC0415
+    from topformer.evaluation.caption import Caption  # noqa: PLC0415
+    from topformer.evaluation.scoring import show_pair  # noqa: PLC0415
+    from topformer.evaluation.sheet import draw_sheet  # noqa: PLC0415
+    from topformer.files import atomic_write  # noqa: PLC0415
+
+    chosen = found.pairs[:: -(-len(found.pairs) // SHEET_PICTURES)]
+    shown: list[SegmentedPicture] = []
+    for pair in chosen:
+        with suppress(TopformerError):
+            shown.append(show_pair(pair, found, opened.classes))
+    if not shown:
+        return None
+    caption = Caption(
+        title=f"{opened.classes.dataset} {name}",
+        notes=(f"{len(shown)} of {len(found.pairs):,} pictures, evenly chosen",),
+    )
+    atomic_write(path, draw_sheet(shown, opened.classes, caption))
+    return path
+
+
+def _document(
+    opened: Dataset, name: str, report: SplitReport, sheet: Path | None
+) -> SplitCheckDocument:
+    from topformer.cli.data_document import (  # noqa: PLC0415
+        ClassContentDocument,
+        ProblemDocument,
+        SplitCheckDocument,
+    )
+
+    return SplitCheckDocument(
+        split=name,
+        pairs=report.pairs,
+        ignored_pixels=report.ignored_pixels,
+        empty_pictures=len(report.empty),
+        smallest=report.smallest,
+        largest=report.largest,
+        classes=tuple(
+            ClassContentDocument(
+                id=number,
+                name=class_name,
+                pixels=int(report.pixels[number]),
+                pictures=int(report.pictures[number]),
+            )
+            for number, class_name in enumerate(opened.classes.names)
+        ),
+        problem_count=report.problem_count,
+        problems=tuple(
+            ProblemDocument(what=error.what, why=error.why, next_step=error.next_step)
+            for error in report.problems
+        ),
+        sheet=None if sheet is None else str(sheet),
+    )
+
+
+def _report(one: SplitCheckDocument) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
+    console = stderr()
+    console.print(_heading(one), soft_wrap=True)
+    console.print(_table(one))
+    if one.empty_pictures:
+        console.print(
+            f"  {one.empty_pictures:,} pictures have no pixel that counts", style="yellow"
+        )
+    for problem in one.problems:
+        console.print(Text.assemble(("problem: ", "bold red"), problem.what), soft_wrap=True)
+        for label, text in (("    why: ", problem.why), ("   next: ", problem.next_step)):
+            if text:
+                console.print(Text.assemble((label, "dim"), text), soft_wrap=True)
+    if one.problem_count > len(one.problems):
+        console.print(f"and {one.problem_count - len(one.problems):,} problems more")
+
+
+def _heading(one: SplitCheckDocument) -> str:
+    total = sum(entry.pixels for entry in one.classes) + one.ignored_pixels
+    ignored = one.ignored_pixels / total if total else 0.0
+    sizes = ""
+    if one.smallest is not None and one.largest is not None:
+        low, high = (f"{width}x{height}" for height, width in (one.smallest, one.largest))
+        sizes = f", {low}" + (f" to {high}" if high != low else "") + " pixels"
+    return f"{one.split}: {one.pairs:,} pictures{sizes}; {ignored:.1%} of all pixels ignored"
+
+
+def _table(one: SplitCheckDocument) -> Table:
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    labelled = sum(entry.pixels for entry in one.classes)
+    table = Table()
+    table.add_column("id", justify="right")
+    table.add_column("class")
+    table.add_column("of labelled pixels", justify="right")
+    table.add_column("in pictures", justify="right")
+    for entry in one.classes:
+        share = f"{entry.pixels / labelled:.2%}" if labelled else "-"
+        style = "" if entry.pixels else "yellow"
+        table.add_row(str(entry.id), escape(entry.name), share, f"{entry.pictures:,}", style=style)
+    return table

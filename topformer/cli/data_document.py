@@ -1,0 +1,53 @@
+"""What `data check --json` prints, apart from the verb so that its help does not wait for it."""
+
+from typing import Literal
+
+from topformer.manifest import Count, Document, ShortText
+
+
+class ProblemDocument(Document, frozen=True, kw_only=True):
+    """Something that is wrong with a file, and what to do about it."""
+
+    what: str
+    why: str
+    next_step: str
+
+
+class ClassContentDocument(Document, frozen=True, kw_only=True):
+    """How often one class occurs in the labels of a split."""
+
+    id: Count
+    name: ShortText
+    pixels: Count
+    pictures: Count
+
+
+class SplitCheckDocument(Document, frozen=True, kw_only=True):
+    """What was found in one split."""
+
+    split: ShortText
+    pairs: Count
+    ignored_pixels: Count
+    # Pictures all of whose pixels are ignored.
+    empty_pictures: Count
+    # (height, width) of the smallest and the largest picture; null where none could be read.
+    smallest: tuple[Count, Count] | None
+    largest: tuple[Count, Count] | None
+    classes: tuple[ClassContentDocument, ...]
+    problem_count: Count
+    # The first of them.
+    problems: tuple[ProblemDocument, ...]
+    # A picture of samples with their labels; null where none of them could be read.
+    sheet: str | None
+
+
+class DataCheckDocument(Document, frozen=True, kw_only=True):
+    """What `data check --json` prints."""
+
+    schema: Literal["topformer.data-check/1"] = "topformer.data-check/1"
+    dataset: ShortText
+    root: str
+    # Licence terms of the pictures, as far as known.
+    terms: ShortText
+    sound: bool
+    splits: tuple[SplitCheckDocument, ...]

@@ -1,0 +1,142 @@
+"""`topformer eval`: how well a model segments a data set, and where it fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from topformer.cli.console import (
+    JsonOption,
+    announce_random,
+    print_document,
+    print_lines,
+    stage_display,
+    stderr,
+    warn,
+)
+from topformer.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from topformer.cli.eval_report import Evaluation
+    from topformer.data.layouts import FoundPairs
+
+# Progress is told so often where no line can be overwritten.
+PROGRESS_PARTS = 4
+
+
+def eval(  # noqa: A001 - a verb's function is called what the verb is
+    dataset: Annotated[str, typer.Option(help="Key of the data set: ade20k, camvid, folder, ...")],
+    data: Annotated[Path, typer.Option(help="Root folder of the data set.")],
+    model: Annotated[
+        str, typer.Option(help="A .pte, .onnx, .pth or .safetensors file, or a name.")
+    ] = "tiny",
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+    image_size: Annotated[
+        str | None,
+        typer.Option(
+            help="Score a checkpoint as if exported at this size: one side, or HEIGHTxWIDTH."
+        ),
+    ] = None,
+    short_side: Annotated[
+        int | None,
+        typer.Option(
+            min=64,
+            max=4096,
+            help="Short side of whole pictures, where it is not to be the data set's: "
+            "448 for the published 448x448 weights.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out"),
+    json: JsonOption = False,
+) -> None:
+    """Score a model on a data set: mIoU, accuracies, confusion, worst pictures.
+
+    There are two protocols, and their scores must not be compared. Checkpoints
+    are scored on whole pictures as published ("whole"). Exported files, and
+    checkpoints given --image-size, see pictures stretched to one size ("fixed").
+
+    confusion.png and worst.png are written to --out. Pixels of no class never
+    count.
+
+    Examples:
+
+      topformer eval --model model.pth --dataset ade20k --data ADEChallengeData2016
+
+      topformer eval --model model.pte --dataset camvid --data CamVid --split test
+
+      topformer eval --model best.safetensors --image-size 448 --dataset folder --data my/set
+    """
+    from rich.markup import escape  # noqa: PLC0415
+
+    from topformer.cli import eval_report  # noqa: PLC0415
+    from topformer.data import open_dataset  # noqa: PLC0415
+    from topformer.evaluation.scoring import score_split  # noqa: PLC0415
+    from topformer.evaluation.subject import open_subject  # noqa: PLC0415
+    from topformer.preprocess import parse_image_size  # noqa: PLC0415
+
+    size = parse_image_size(image_size) if image_size is not None else None
+    opened = open_dataset(dataset, data)
+    if short_side is not None:
+        opened = replace(opened, scale=replace(opened.scale, short_px=short_side))
+    found = opened.split(split)
+    with stage_display() as show_stage:
+        show_stage(f"opening {model}")
+        subject = open_subject(model, opened, image_size=size)
+        if short_side is not None and subject.protocol.name != "whole":
+            raise UsageError(
+                "--short-side is for whole pictures, and this model is scored at a fixed size.",
+                next_step="Leave --short-side out.",
+            )
+        # Now, not after an hour of scoring, is the time to learn that nothing can be written there.
+        out.mkdir(parents=True, exist_ok=True)
+        progress = _progress(show_stage)
+        scored = score_split(subject.segment, found, opened.classes, progress=progress)
+        done = eval_report.Evaluation(
+            model=model, subject=subject, dataset=opened, split=split, scored=scored
+        )
+        show_stage("drawing")
+        files = _draw(done, found, out)
+    announce_random(subject.opened.manifest.weights)
+    warning = eval_report.names_warning(done)
+    if warning:
+        warn(escape(warning))
+    document = eval_report.document(done, files)
+    stderr().print(eval_report.heading(document), soft_wrap=True)
+    stderr().print(eval_report.table(document))
+    if json:
+        print_document(document)
+    else:
+        print_lines(eval_report.summary(document))
+
+
+def _progress(show_stage: Callable[[str], None]) -> Callable[[int, int], None]:
+    def show(done: int, total: int) -> None:
+        if stderr().is_terminal:
+            show_stage(f"scoring: {done:,} of {total:,} pictures")
+        elif done * PROGRESS_PARTS // total > (done - 1) * PROGRESS_PARTS // total:
+            show_stage(f"scored {done:,} of {total:,} pictures")
+
+    return show
+
+
+def _draw(done: Evaluation, found: FoundPairs, out: Path) -> list[Path]:
+    """Write both pictures; the worst are segmented once more, which keeps no others in memory."""
+    from topformer.cli.eval_report import caption  # noqa: PLC0415
+    from topformer.evaluation.confusion_picture import draw_confusion  # noqa: PLC0415
+    from topformer.evaluation.scoring import show_pair  # noqa: PLC0415
+    from topformer.evaluation.sheet import draw_sheet  # noqa: PLC0415
+    from topformer.files import atomic_write  # noqa: PLC0415
+
+    classes, scored, written = done.dataset.classes, done.scored, caption(done)
+    files = [out / "confusion.png"]
+    atomic_write(files[0], draw_confusion(scored.counts, scored.scores, classes.names, written))
+    shown = [show_pair(one.pair, found, classes, done.subject.segment) for one in done.worst]
+    if shown:
+        files.append(out / "worst.png")
+        atomic_write(files[1], draw_sheet(shown, classes, written))
+    return files

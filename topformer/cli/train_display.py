@@ -1,0 +1,113 @@
+"""What a person sees of a training run: a progress line, scores as they come, notices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from topformer.cli.console import stderr
+from topformer.data.check import check_split, require_sound
+from topformer.training.journal import ScoreRecord, StepRecord
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from topformer.training.loop import Run
+    from topformer.training.processes import Place
+
+
+class Display:
+    """Watches a run in the first process; in the others it is silent."""
+
+    def __init__(self, place: Place, iterations: int) -> None:
+        self.speaks = place.is_first
+        self.miou = ""
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=stderr(),
+            speed_estimate_period=600,  # seconds: scoring makes single steps slow
+            disable=not (self.speaks and stderr().is_terminal),
+        )
+        self.task = self.progress.add_task(
+            "training", total=iterations, numbers="", start=False, visible=False
+        )
+
+    def __enter__(self) -> Display:
+        """Show the progress line."""
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        """Leave the last state of the line standing."""
+        self.progress.stop()
+
+    def check(self, run: Run) -> None:
+        """Open every picture and label file once, before anything is trained on them."""
+        for name, found in (("train", run.train), ("val", run.val)):
+            task = self.progress.add_task(f"checking {name}", total=len(found.pairs), numbers="")
+            report = check_split(
+                found,
+                run.dataset.classes,
+                progress=lambda done, _total, task=task: self.progress.update(task, completed=done),
+            )
+            require_sound(report)
+            self.progress.remove_task(task)
+
+    def on_fetch(self, received: int, total: int | None) -> None:
+        """Show how much of the initial weights is here."""
+        of = f" of {total / 2**20:.0f}" if total else ""
+        self.progress.update(
+            self.task, visible=True, numbers=f"fetching weights: {received / 2**20:.0f}{of} MiB"
+        )
+
+    def on_step(self, step: int) -> None:
+        """Move the bar."""
+        if step == 1 or not self.progress.tasks[0].started:
+            self.progress.start_task(self.task)
+        self.progress.update(self.task, completed=step, visible=True)
+
+    def on_record(self, record: StepRecord | ScoreRecord) -> None:
+        """Show the newest numbers; scores stay on the screen."""
+        if not self.speaks:
+            return
+        if isinstance(record, ScoreRecord):
+            self.miou = f"  mIoU {record.miou:.4f}"
+            self._print(
+                f"step {record.step}: mIoU {record.miou:.4f}, mean accuracy "
+                f"{record.mean_accuracy:.4f}, pixels {record.pixel_accuracy:.4f}"
+            )
+            return
+        numbers = (
+            f"loss {record.loss:.4f}  lr {record.learning_rate:.2e}  "
+            f"{record.images_per_s:.1f} images/s"
+        )
+        self.progress.update(self.task, numbers=numbers + self.miou)
+        if not stderr().is_terminal:
+            self._print(f"step {record.step}: {numbers}")
+
+    def on_notice(self, text: str) -> None:
+        """Print a line that stays."""
+        if self.speaks:
+            self._print(text)
+
+    def _print(self, text: str) -> None:
+        self.progress.console.print(text, markup=False, soft_wrap=True, highlight=False)

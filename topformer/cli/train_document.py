@@ -1,0 +1,28 @@
+"""What `train --json` prints, apart from the verb so that its help does not wait for it."""
+
+from typing import Literal
+
+from topformer.manifest import Count, Document, ShortText
+from topformer.training.checkpoints import Best
+from topformer.training.recipe import Recipe
+
+
+class TrainDocument(Document, frozen=True, kw_only=True):
+    """A finished run."""
+
+    schema: Literal["topformer.train/1"] = "topformer.train/1"
+    dataset: ShortText
+    size: ShortText
+    recipe: Recipe
+    # What the weights were before the first step.
+    init: ShortText
+    licence: ShortText
+    processes: Count
+    steps: Count
+    resumed_from: Count | None
+    # On val, whole pictures; null where no score was taken.
+    best: Best | None
+    # Weights of the best score and of the last step, and what else was written.
+    best_weights: str | None
+    last_weights: str
+    files: tuple[str, ...]
