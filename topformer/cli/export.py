@@ -15,6 +15,7 @@ from topformer.cli.console import (
     show_parity,
     stage_display,
     stderr,
+    tell_licence,
 )
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def export(
         _report(file)
     info = result.files[0].manifest.weights
     announce_random(info)
+    tell_licence(info.licence)
     if json:
         print_document(_document(result, info))
     else:
