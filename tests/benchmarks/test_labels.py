@@ -2,8 +2,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from topformer.benchmarks.labels import compare, inputs
-from topformer.runtimes import open_model
+from topformer.benchmarks.labels import compare, inputs, random_tiny
 
 
 def test_both_ways_agree_on_smooth_logits():
@@ -23,7 +22,6 @@ def test_differences_are_counted(monkeypatch):
 
 
 def test_inputs_are_the_pictures_and_noise():
-    model = open_model("tiny", image_size=(64, 64))
-    named = dict(inputs(model))
+    named = dict(inputs(random_tiny((64, 64))))
     assert list(named) == ["china", "astronaut", "coffee", "chelsea", "white noise"]
     assert {logits.shape for logits in named.values()} == {(1, 150, 8, 8)}

@@ -50,7 +50,11 @@ def open_checkpoint(
     """Load weights and open them at one input size (height, width)."""
     if threads is not None:
         torch.set_num_threads(threads)
-    loaded = load_weights(source)
+    return open_loaded(load_weights(source), image_size=image_size)
+
+
+def open_loaded(loaded: LoadedWeights, *, image_size: tuple[int, int]) -> OpenedModel:
+    """Open weights that are loaded already at one input size (height, width)."""
     return OpenedModel(
         manifest=describe(loaded, image_size),
         runtime="torch",
