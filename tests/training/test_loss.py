@@ -8,7 +8,7 @@ from torch.nn import functional
 from training_fakes import small_recipe
 
 from topformer.model import DropPath, create_model
-from topformer.training.loss import distillation_loss, segmentation_loss
+from topformer.training.loss import distillation_loss, iou_loss, segmentation_loss
 
 
 def test_the_loss_of_the_official_step(golden):
@@ -60,7 +60,7 @@ def test_ignored_pixels_count_in_the_denominator_only(batch):
 
 def test_a_batch_without_any_label_has_no_loss_and_no_gradient(batch):
     logits, labels = batch
-    for recipe in (small_recipe(), small_recipe(ohem_threshold=0.7)):
+    for recipe in (small_recipe(), small_recipe(ohem_threshold=0.7), small_recipe(iou_weight=1.0)):
         loss = segmentation_loss(logits, torch.full_like(labels, 255), recipe)
         (gradient,) = torch.autograd.grad(loss, logits, allow_unused=True, materialize_grads=True)
         assert loss.item() == 0.0
@@ -116,3 +116,33 @@ def test_distillation_is_nothing_between_equals_and_more_between_others(batch):
     assert distillation_loss(logits + 5.0, logits.detach(), 2.0).item() == pytest.approx(
         0.0, abs=1e-5
     )
+
+
+def test_the_iou_loss_is_that_of_a_naive_count(batch):
+    logits, labels = batch
+    big = enlarged(logits, labels)
+    probabilities = big.softmax(1)
+    ious = []
+    for number in range(4):
+        truth, counted = labels == number, labels != 255
+        hits = (probabilities[:, number] * truth).sum().item()
+        predicted = (probabilities[:, number] * counted).sum().item()
+        ious.append(hits / (truth.sum().item() + predicted - hits))
+    assert iou_loss(big, labels).item() == pytest.approx(1 - sum(ious) / 4, rel=1e-4)
+
+
+def test_the_iou_loss_is_nothing_when_all_is_right_and_one_when_all_is_wrong():
+    labels = torch.tensor([[[0, 1], [255, 1]]])
+    right = functional.one_hot(labels.clamp_max(1), 3).permute(0, 3, 1, 2) * 100.0
+    assert iou_loss(right, labels).item() == pytest.approx(0.0, abs=1e-6)
+    assert iou_loss(right.roll(1, 1), labels).item() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_the_iou_loss_is_added_with_its_weight(batch):
+    logits, labels = batch
+    plain, weighted = (
+        segmentation_loss(logits, labels, small_recipe(iou_weight=weight)).item()
+        for weight in (0.0, 2.0)
+    )
+    thinned = iou_loss(enlarged(logits, labels)[:, :, ::2, ::2], labels[:, ::2, ::2])
+    assert weighted == pytest.approx(plain + 2.0 * thinned.item(), rel=1e-5)

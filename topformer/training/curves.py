@@ -8,6 +8,7 @@ from io import BytesIO
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from topformer.training.journal import Record, ScoreRecord, StepRecord
 
@@ -25,6 +26,7 @@ def draw_curves(records: list[Record], *, title: str) -> bytes:
     above, below = figure.subplots(2, 1, sharex=True)
     _draw_loss(above, [record for record in records if isinstance(record, StepRecord)])
     _draw_scores(below, [record for record in records if isinstance(record, ScoreRecord)])
+    below.xaxis.set_major_locator(MaxNLocator(integer=True))
     below.set_xlabel("optimizer steps", color=FAINT)
     above.set_title(title, loc="left", color=INK, weight="bold")
     figure.tight_layout()
@@ -35,17 +37,20 @@ def draw_curves(records: list[Record], *, title: str) -> bytes:
 
 def _draw_loss(axes: Axes, records: list[StepRecord]) -> None:
     steps = [record.step for record in records]
-    axes.plot(steps, [record.loss for record in records], color=LOSS_COLOUR, linewidth=1.3)
+    # A single point has no line.
+    marker = "o" if len(records) == 1 else ""
+    losses = [record.loss for record in records]
+    axes.plot(steps, losses, color=LOSS_COLOUR, linewidth=1.3, marker=marker, markersize=4)
     axes.set_ylabel("training loss", color=LOSS_COLOUR)
     axes.set_ylim(bottom=0)
     rates = axes.twinx()
-    rates.plot(
-        steps, [record.learning_rate for record in records], color=RATE_COLOUR, linewidth=1.0
-    )
+    learning_rates = [record.learning_rate for record in records]
+    rates.plot(steps, learning_rates, color=RATE_COLOUR, linewidth=1.0, marker=marker, markersize=4)
     rates.set_ylabel("learning rate", color=RATE_COLOUR)
     rates.set_ylim(bottom=0)
     rates.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     rates.spines[:].set_visible(False)
+    rates.tick_params(length=0, colors=INK)
     _finish(axes)
 
 
@@ -65,7 +70,10 @@ def _draw_scores(axes: Axes, records: list[ScoreRecord]) -> None:
             color=SCORE_COLOURS["miou"],
             weight="bold",
         )
-        axes.legend(frameon=False, labelcolor=INK, loc="lower right")
+        # Above the curves, which may end anywhere below.
+        axes.legend(
+            frameon=False, labelcolor=INK, ncols=3, loc="lower left", bbox_to_anchor=(0.0, 1.0)
+        )
     axes.set_ylabel("on val, percent", color=INK)
     axes.set_ylim(0, 100)
     _finish(axes)

@@ -17,8 +17,18 @@ def segmentation_loss(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
     size = (labels.shape[1], labels.shape[2])
     logits = _wide(logits)
     enlarged = functional.interpolate(logits, size, mode="bilinear", align_corners=False)
-    weight = logits.new_tensor(recipe.class_weights) if recipe.class_weights else None
+    loss = _cross_entropy(enlarged, labels, recipe)
+    if recipe.iou_weight:
+        # Every second pixel each way tells nearly as much, at a quarter of the cost.
+        thinned = enlarged[:, :, ::2, ::2], labels[:, ::2, ::2]
+        loss = loss + recipe.iou_weight * iou_loss(*thinned)
+    return loss
+
+
+def _cross_entropy(enlarged: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+    """Sum of the pixels' losses over the number of all pixels: [b, c, h, w], [b, h, w] -> []."""
     if recipe.ohem_threshold == 0.0:
+        weight = enlarged.new_tensor(recipe.class_weights) if recipe.class_weights else None
         total = functional.cross_entropy(
             enlarged,
             labels,
@@ -36,6 +46,27 @@ def segmentation_loss(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
         label_smoothing=recipe.label_smoothing,
     )
     return (losses * _hard_pixels(enlarged.detach(), labels, recipe)).sum() / labels.numel()
+
+
+def iou_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """1 - soft IoU, averaged over the classes in the batch: [b, c, h, w], [b, h, w] -> [].
+
+    Probabilities stand for the prediction, and sums over the batch for pixel counts. Every class
+    weighs the same, however few pixels it has; ignored pixels do not count. Source: Rahman and
+    Wang, "Optimizing intersection-over-union in deep neural networks for image segmentation", 2016.
+    """
+    classes = logits.shape[1]
+    valid = labels != IGNORED
+    probabilities = logits.softmax(1) * valid[:, None]
+    own_labels = labels.where(valid, torch.zeros_like(labels))
+    own = probabilities.gather(1, own_labels[:, None])[:, 0]
+    hits = own.new_zeros(classes).index_add(0, own_labels.reshape(-1), own.reshape(-1))
+    truth = torch.bincount(labels[valid], minlength=classes).to(own.dtype)
+    present = truth > 0
+    if not bool(present.any()):
+        return hits.sum()  # zero, and with a gradient of zero
+    union = truth + probabilities.sum((0, 2, 3)) - hits
+    return 1.0 - (hits[present] / union[present]).mean()
 
 
 def _hard_pixels(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:

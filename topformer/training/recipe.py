@@ -95,6 +95,9 @@ class Recipe(Document, frozen=True, kw_only=True):
     label_smoothing: Annotated[float, Meta(ge=0, lt=1, description="Spread over all classes.")] = (
         0.0
     )
+    iou_weight: Annotated[
+        float, Meta(ge=0, description="Of 1 - soft IoU, averaged over classes, beside the loss.")
+    ] = 0.0
     teacher: Annotated[
         str, Meta(description="Weights of a network to learn from as well; none: empty.")
     ] = ""

@@ -1,0 +1,37 @@
+"""The picture of a run, from a single record to many."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from topformer.training.curves import draw_curves
+from topformer.training.journal import ScoreRecord, StepRecord
+
+
+def records(steps: int, scores: int):
+    for number in range(1, steps + 1):
+        yield StepRecord(
+            step=number,
+            loss=2.0 / number,
+            learning_rate=1e-3 * (1 - number / (steps + 1)),
+            images_per_s=8.0,
+            waiting_share=0.0,
+        )
+    for number in range(1, scores + 1):
+        yield ScoreRecord(
+            step=number * 10, miou=0.05 * number, mean_accuracy=0.06 * number, pixel_accuracy=0.8
+        )
+
+
+@pytest.mark.parametrize(("steps", "scores"), [(0, 0), (1, 0), (1, 1), (100, 10)])
+@pytest.mark.filterwarnings("error")
+def test_any_run_gives_a_picture(steps, scores):
+    with Image.open(io.BytesIO(draw_curves(list(records(steps, scores)), title="a run"))) as image:
+        assert image.format == "PNG"
+        assert image.size == (1170, 780)
+
+
+def test_the_curves_are_in_it():
+    without = draw_curves([], title="a run")
+    assert draw_curves(list(records(50, 5)), title="a run") != without
