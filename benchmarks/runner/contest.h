@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
 #include "label_axis.h"
+#include "lanes.h"
 
 namespace topformer {
 
@@ -53,34 +53,36 @@ inline Corners corners_at(const LogitsShape& shape, const float* logits, Label n
   return {upper[left], upper[right], lower[left], lower[right]};
 }
 
-using Run = std::array<float, kRunPixels>;
-// As wide as the logits, so that one comparison's mask selects both.
-using RunLabels = std::array<std::int32_t, kRunPixels>;
+// Logits on a run of pixels, and classes on it, as wide as the logits.
+using Run = std::array<Lanes, kRunPixels / kLanes>;
+using RunLabels = std::array<LaneFlags, kRunPixels / kLanes>;
 
-inline Run mix(float first, float second, const Run& shares) {
+// Each product and each sum is rounded, as in Python.
+inline Run mix(float first, float second, const std::array<float, kRunPixels>& shares) {
   Run mixed;
-  for (std::size_t x = 0; x < mixed.size(); ++x) {
-    mixed[x] = (1.0F - shares[x]) * first + shares[x] * second;
+  for (std::size_t i = 0; i < mixed.size(); ++i) {
+    const Lanes share = load(shares.data() + i * kLanes);
+    mixed[i] = (1.0F - share) * first + share * second;
   }
   return mixed;
 }
 
 inline Run mix(const Run& first, const Run& second, float share) {
   Run mixed;
-  for (std::size_t x = 0; x < mixed.size(); ++x) {
-    mixed[x] = (1.0F - share) * first[x] + share * second[x];
+  for (std::size_t i = 0; i < mixed.size(); ++i) {
+    mixed[i] = (1.0F - share) * first[i] + share * second[i];
   }
   return mixed;
 }
 
 enum class Order { kFinite, kAny };
 
-// Whether a value beats the best so far: the first of equal ones wins and, where values may be NaN,
+// Where a value beats the best so far: the first of equal ones wins and, where values may be NaN,
 // the first NaN, as argmax has it.
 template <Order order>
-bool beats(float challenger, float best) {
+LaneFlags beats(Lanes challenger, Lanes best) {
   if constexpr (order == Order::kFinite) return challenger > best;
-  return !std::isnan(best) && (std::isnan(challenger) || challenger > best);
+  return (best == best) & ((challenger != challenger) | (challenger > best));
 }
 
 class Contest {
@@ -92,7 +94,7 @@ class Contest {
     const Sides sides = sides_of(number);
     for (std::size_t y = 0; y < rows(); ++y) {
       values_[y] = mix(sides.top, sides.bottom, patch_.down.shares[y]);
-      winners_[y].fill(number);
+      winners_[y].fill(LaneFlags{} + number);
     }
   }
 
@@ -101,15 +103,19 @@ class Contest {
     const Sides sides = sides_of(number);
     for (std::size_t y = 0; y < rows(); ++y) {
       const Run challenger = mix(sides.top, sides.bottom, patch_.down.shares[y]);
-      for (std::size_t x = 0; x < challenger.size(); ++x) {
-        const bool wins = beats<order>(challenger[x], values_[y][x]);
-        winners_[y][x] = wins ? number : winners_[y][x];
-        values_[y][x] = wins ? challenger[x] : values_[y][x];
+      for (std::size_t i = 0; i < challenger.size(); ++i) {
+        const LaneFlags wins = beats<order>(challenger[i], values_[y][i]);
+        winners_[y][i] = wins ? LaneFlags{} + number : winners_[y][i];
+        values_[y][i] = wins ? challenger[i] : values_[y][i];
       }
     }
   }
 
-  const RunLabels& winners(int y) const { return winners_[static_cast<std::size_t>(y)]; }
+  Label winner(int y, int x) const {
+    const auto pixel = static_cast<std::size_t>(x);
+    return static_cast<Label>(
+        winners_[static_cast<std::size_t>(y)][pixel / kLanes][pixel % kLanes]);
+  }
 
  private:
   // First along the rows, then between them, as torch does.

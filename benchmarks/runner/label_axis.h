@@ -20,12 +20,27 @@ struct PixelRun {
   std::array<float, kRunPixels> shares{};
 };
 
+// Neighbouring runs.
+struct PixelRuns {
+  const PixelRun* first;
+  const PixelRun* last;
+
+  const PixelRun* begin() const { return first; }
+  const PixelRun* end() const { return last; }
+};
+
 struct LabelAxis {
   LabelAxis(int logits, int pixels);
 
+  // Of one cell, perhaps none.
+  PixelRuns runs_of(int cell) const {
+    const int* starts = cell_starts.data() + cell;
+    return {runs.data() + starts[0], runs.data() + starts[1]};
+  }
+
   // In the order of the pixels.
   std::vector<PixelRun> runs;
-  // Cell `i` has runs[cell_starts[i]] up to runs[cell_starts[i + 1]], perhaps none.
+  // Cell `i` has runs[cell_starts[i]] up to, but not with, runs[cell_starts[i + 1]].
   std::vector<int> cell_starts;
 };
 

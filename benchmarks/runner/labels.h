@@ -4,9 +4,8 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <vector>
 
+#include "candidates.h"
 #include "contest.h"
 #include "label_axis.h"
 
@@ -21,13 +20,7 @@ class Labeller {
   void label(const float* logits, Label* labels);
 
  private:
-  struct Cell {
-    int row, column;
-  };
-
-  void search_row(const float* logits, int row);
-  void drop_beaten(const float* logits, const Cell& cell);
-  void contest(const float* logits, const Cell& cell, Label* labels) const;
+  void label_cell(const float* logits, int row, int column, Label* labels) const;
   void label_everywhere(const float* logits, Label* labels) const;
   void fill(const Patch& patch, Label label, Label* labels) const;
   void write(const Patch& patch, const Contest& contest, Label* labels) const;
@@ -37,15 +30,7 @@ class Labeller {
   LabelAxis rows_;
   LabelAxis columns_;
   std::size_t label_width_;
-  // Of cells, so that whole words of them can be looked at.
-  std::size_t padded_width_;
-
-  // Of the row of cells being worked on.
-  std::vector<float> lower_bounds_;     // [padded w] the largest of all classes' smallest corners
-  std::vector<float> largest_;          // [c, padded w] each class's largest corner
-  std::vector<std::uint8_t> possible_;  // [padded w] whether a class may win in a cell
-  std::vector<Label> candidates_;  // [padded w, c] the classes that may win in each cell, ascending
-  std::vector<int> candidate_counts_;  // [padded w]
+  Candidates candidates_;
 };
 
 }  // namespace topformer
