@@ -86,6 +86,13 @@ class BuiltBundle:
         return self.bundle.command(str(self.folder))
 
 
+def default_cache() -> Path:
+    """Where this user's bundles lie."""
+    import platformdirs  # noqa: PLC0415
+
+    return platformdirs.user_cache_path("topformer") / "runner"
+
+
 def build_bundle(
     target: str, *, cache: Path, on_stage: OnStage, ndk: NdkPaths | None = None
 ) -> BuiltBundle:

@@ -30,14 +30,15 @@ float parse_float(const std::string& text, const std::string& name) {
 Arguments::Arguments(int count, const char* const* values) {
   if (count < 2) throw usage_error("There is no command.", kCommands);
   command_ = values[1];
-  for (int at = 2; at < count; at += 2) {
-    const std::string name = values[at];
-    if (name.rfind("--", 0) != 0 || name.size() == 2) {
-      throw usage_error(name + " is no option.", "Options are written as --name value.");
+  for (int at = 2; at < count; ++at) {
+    const std::string option = values[at];
+    const std::size_t equals = option.find('=');
+    if (option.rfind("--", 0) != 0 || equals == std::string::npos || equals == 2) {
+      throw usage_error(option + " is no option.", "Options are written as --name=value.");
     }
-    if (at + 1 == count) throw usage_error("The option " + name + " has no value.");
-    if (!options_.emplace(name.substr(2), values[at + 1]).second) {
-      throw usage_error("The option " + name + " is given twice.");
+    const std::string name = option.substr(2, equals - 2);
+    if (!options_.emplace(name, option.substr(equals + 1)).second) {
+      throw usage_error("The option --" + name + " is given twice.");
     }
   }
 }

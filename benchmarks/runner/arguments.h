@@ -1,4 +1,4 @@
-// The command line: a command and `--name value` pairs, each wanted by someone and given once.
+// The command line: a command and options, `--name=value`, each wanted by it and given once.
 #pragma once
 
 #include <map>

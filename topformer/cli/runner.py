@@ -47,9 +47,7 @@ def build(
 
       topformer runner build --target host --json
     """
-    import platformdirs  # noqa: PLC0415
-
-    from topformer.benchmarks.bundle import build_bundle  # noqa: PLC0415
+    from topformer.benchmarks.bundle import build_bundle, default_cache  # noqa: PLC0415
     from topformer.benchmarks.bundle_plan import NdkPaths  # noqa: PLC0415
     from topformer.cli.runner_document import RunnerBuildDocument  # noqa: PLC0415
     from topformer.errors import UsageError  # noqa: PLC0415
@@ -60,7 +58,7 @@ def build(
     with stage_display() as show_stage:
         built = build_bundle(
             target,
-            cache=platformdirs.user_cache_path("topformer") / "runner",
+            cache=default_cache(),
             on_stage=show_stage,
             ndk=paths,
         )
