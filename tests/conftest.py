@@ -36,7 +36,8 @@ def exported_tiny(tmp_path_factory, golden_path):
 
 @pytest.fixture(scope="session")
 def runner_cache(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("runner-cache")
+    # As the user's cache has it, so that XDG_CACHE_HOME can point there.
+    return tmp_path_factory.mktemp("cache") / "topformer" / "runner"
 
 
 @pytest.fixture(scope="session")
