@@ -58,7 +58,6 @@ void run(Arguments& arguments) {
   options.model.profile = !profile_path.empty();
 
   Session session(options);
-  // Before the model's file is read for its hash, which is no part of the memory a user needs.
   JsonWriter document =
       write_block(begin_document("topformer.runner/1"), session, samples, /*warmups=*/0);
   session.describe(document);

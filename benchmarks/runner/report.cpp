@@ -69,9 +69,15 @@ void print_error(const RunnerError& error) {
 }
 
 void report_crashes() {
+  // Where the stack has overflowed there is no room on it to say so.
+  alignas(16) static char spare_stack[1 << 16];
+  stack_t stack{};
+  stack.ss_sp = spare_stack;
+  stack.ss_size = sizeof spare_stack;
+  ::sigaltstack(&stack, nullptr);
   struct sigaction action {};
   action.sa_handler = tell_crash;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER | SA_ONSTACK);
   sigemptyset(&action.sa_mask);
   for (const Crash& crash : kCrashes) ::sigaction(crash.signal, &action, nullptr);
 }

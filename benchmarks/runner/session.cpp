@@ -74,10 +74,8 @@ std::vector<RunTimes> Session::run(int count) {
 
 void Session::describe(JsonWriter& document) const {
   const LogitsShape& shape = model_.logits_shape();
-  const std::size_t model_bytes = file_size_bytes(options_.model.path);
-  const auto model = read_exactly(options_.model.path, model_bytes);
   document.field("runtime_version", Model::runtime_version())
-      .field("model_sha256", sha256(model.data(), model.size()))
+      .field("model_sha256", sha256_file(options_.model.path))
       .field("threads", std::int64_t{options_.model.threads})
       .field("profiled", options_.model.profile)
       .field("load_ns", load_ns_)

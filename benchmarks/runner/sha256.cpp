@@ -1,14 +1,12 @@
 #include "sha256.h"
 
-#include <array>
-#include <cstdint>
+#include <algorithm>
 #include <cstring>
 
 namespace topformer {
 namespace {
 
 using Word = std::uint32_t;
-constexpr std::size_t kBlockBytes = 64;
 
 constexpr std::array<Word, 64> kRound = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -22,7 +20,9 @@ constexpr std::array<Word, 64> kRound = {
 
 Word rotate(Word value, int bits) { return (value >> bits) | (value << (32 - bits)); }
 
-void add_block(std::array<Word, 8>& state, const unsigned char* block) {
+}  // namespace
+
+void Sha256::add_block(const unsigned char* block) {
   std::array<Word, 64> w{};
   for (int i = 0; i < 16; ++i) {
     w[i] = Word{block[4 * i]} << 24 | Word{block[4 * i + 1]} << 16 | Word{block[4 * i + 2]} << 8 |
@@ -33,7 +33,7 @@ void add_block(std::array<Word, 8>& state, const unsigned char* block) {
     const Word s1 = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ (w[i - 2] >> 10);
     w[i] = w[i - 16] + s0 + w[i - 7] + s1;
   }
-  auto [a, b, c, d, e, f, g, h] = state;
+  auto [a, b, c, d, e, f, g, h] = state_;
   for (int i = 0; i < 64; ++i) {
     const Word s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
     const Word t1 = h + s1 + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
@@ -42,36 +42,49 @@ void add_block(std::array<Word, 8>& state, const unsigned char* block) {
     h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
   }
   const std::array<Word, 8> added = {a, b, c, d, e, f, g, h};
-  for (int i = 0; i < 8; ++i) state[i] += added[i];
+  for (int i = 0; i < 8; ++i) state_[i] += added[i];
 }
 
-}  // namespace
-
-std::string sha256(const void* data, std::size_t size_bytes) {
-  std::array<Word, 8> state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                               0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+void Sha256::update(const void* data, std::size_t size_bytes) {
   const auto* bytes = static_cast<const unsigned char*>(data);
-  const std::size_t whole = size_bytes / kBlockBytes * kBlockBytes;
-  for (std::size_t at = 0; at < whole; at += kBlockBytes) add_block(state, bytes + at);
-
-  // The rest, a one bit, zeros, and the length in bits: in one block or two.
-  std::array<unsigned char, 2 * kBlockBytes> tail{};
-  const std::size_t rest = size_bytes - whole;
-  if (rest > 0) std::memcpy(tail.data(), bytes + whole, rest);
-  tail[rest] = 0x80;
-  const std::size_t tail_bytes = rest + 9 <= kBlockBytes ? kBlockBytes : 2 * kBlockBytes;
-  const std::uint64_t bits = std::uint64_t{size_bytes} * 8;
-  for (int i = 0; i < 8; ++i) {
-    tail[tail_bytes - 1 - i] = static_cast<unsigned char>(bits >> (8 * i));
+  while (size_bytes > 0) {
+    const std::size_t filled = size_bytes_ % kBlockBytes;
+    const std::size_t taken = std::min(size_bytes, kBlockBytes - filled);
+    if (taken == kBlockBytes) {
+      add_block(bytes);
+    } else {
+      std::memcpy(pending_.data() + filled, bytes, taken);
+      if (filled + taken == kBlockBytes) add_block(pending_.data());
+    }
+    size_bytes_ += taken;
+    bytes += taken;
+    size_bytes -= taken;
   }
-  for (std::size_t at = 0; at < tail_bytes; at += kBlockBytes) add_block(state, tail.data() + at);
+}
+
+std::string Sha256::finish() {
+  // A one bit, zeros until eight bytes are left in a block, and the length in bits.
+  const std::uint64_t bits = size_bytes_ * 8;
+  const std::array<unsigned char, kBlockBytes> zeros{};
+  const unsigned char one = 0x80;
+  update(&one, 1);
+  update(zeros.data(), (2 * kBlockBytes - 8 - size_bytes_ % kBlockBytes) % kBlockBytes);
+  std::array<unsigned char, 8> length;
+  for (int i = 0; i < 8; ++i) length[7 - i] = static_cast<unsigned char>(bits >> (8 * i));
+  update(length.data(), length.size());
 
   constexpr char kHex[] = "0123456789abcdef";
   std::string digest;
-  for (const Word word : state) {
+  for (const Word word : state_) {
     for (int shift = 28; shift >= 0; shift -= 4) digest += kHex[(word >> shift) & 15];
   }
   return digest;
+}
+
+std::string sha256(const void* data, std::size_t size_bytes) {
+  Sha256 hash;
+  hash.update(data, size_bytes);
+  return hash.finish();
 }
 
 }  // namespace topformer

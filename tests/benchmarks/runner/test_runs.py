@@ -91,6 +91,7 @@ def test_two_threads_give_the_same_labels_but_for_rounding(runner, options, logi
     assert (found == expected).mean() > 0.999
 
 
+@pytest.mark.filterwarnings("ignore:Output Buffer not found")
 def test_a_profile_tells_the_time_of_each_operator(runner, options, tmp_path):
     from executorch.devtools import Inspector
 
