@@ -1,16 +1,17 @@
 #include "model.h"
 
-#include <executorch/devtools/etdump/etdump_flatcc.h>
 #include <executorch/extension/module/module.h>
 #include <executorch/extension/tensor/tensor_ptr.h>
 
-#include <cstdlib>
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "errors.h"
 #include "files.h"
 #include "limits.h"
 #include "platform_log.h"
+#include "recorder.h"
 #include "threads.h"
 
 #ifndef TOPFORMER_EXECUTORCH_VERSION
@@ -49,7 +50,7 @@ std::string shape_text(runtime::Span<const std::int32_t> sizes) {
 struct Model::Loaded {
   std::unique_ptr<Module> module;
   // Owned by the module; null unless runs are recorded.
-  executorch::etdump::ETDumpGen* recorder = nullptr;
+  runtime::EventTracer* recorder = nullptr;
   TensorPtr input;
 
   runtime::MethodMeta meta() const {
@@ -64,8 +65,8 @@ Model::Model(const ModelOptions& options) : loaded_(std::make_unique<Loaded>()) 
     throw RunnerError("model-refused", options.path + " is empty.");
   }
   set_threads(options.threads);
-  std::unique_ptr<executorch::etdump::ETDumpGen> recorder;
-  if (options.profile) recorder = std::make_unique<executorch::etdump::ETDumpGen>();
+  std::unique_ptr<runtime::EventTracer> recorder;
+  if (options.profile) recorder = make_recorder();
   loaded_->recorder = recorder.get();
   loaded_->module =
       std::make_unique<Module>(options.path, Module::LoadMode::Mmap, std::move(recorder));
@@ -128,13 +129,8 @@ const float* Model::run() {
 }
 
 std::vector<unsigned char> Model::take_profile() {
-  if (loaded_->recorder == nullptr) return {};
-  const executorch::etdump::ETDumpResult result = loaded_->recorder->get_etdump_data();
-  if (result.buf == nullptr) throw RunnerError("profile-failed", "ExecuTorch recorded no profile.");
-  const auto* data = static_cast<const unsigned char*>(result.buf);
-  std::vector<unsigned char> profile(data, data + result.size);
-  std::free(result.buf);  // NOLINT: flatcc's allocator is malloc
-  return profile;
+  return loaded_->recorder == nullptr ? std::vector<unsigned char>()
+                                      : take_record(*loaded_->recorder);
 }
 
 std::string Model::runtime_version() { return TOPFORMER_EXECUTORCH_VERSION; }
