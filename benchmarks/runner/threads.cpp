@@ -6,7 +6,7 @@
 
 #include "errors.h"
 
-#if __has_include(<executorch/extension/threadpool/threadpool.h>)
+#if __has_include(<executorch/extension/threadpool/threadpool.h>) && __has_include(<pthreadpool.h>)
 #include <executorch/extension/threadpool/threadpool.h>
 #else
 // The wheels export the pool but do not ship its header. This declares the part that is called: no
