@@ -15,7 +15,13 @@ from topformer.variants import get_variant
 
 # Which export feeds which runtime; torch runs the checkpoint itself.
 EXPORT_TARGETS = {"executorch": "xnnpack", "onnxruntime": "onnx"}
-RUNTIMES = (*EXPORT_TARGETS, "torch")
+# Measured unless others are asked for.
+DEFAULT_RUNTIMES = (*EXPORT_TARGETS, "torch")
+# The C++ program around ExecuTorch. It must be built first, which needs a compiler.
+RUNNER = "runner"
+RUNTIMES = (*DEFAULT_RUNTIMES, RUNNER)
+# Runtimes that run the files of another one.
+FILES_OF = {RUNNER: "executorch"}
 # A checkpoint is measured as it is and with its BatchNorm folded, as exports have it.
 FORMS: dict[str, tuple[Form, ...]] = {"torch": ("unfused", "fused")}
 CACHE_KEY_CHARACTERS = 20
@@ -50,7 +56,10 @@ def plan_files(
     sources: list[tuple[str, str]] = []
     for model in models:
         runtime = runtime_of(model)
-        if runtimes and runtime not in runtimes:
+        chosen = [
+            one for one in dict.fromkeys(runtimes or [runtime]) if FILES_OF.get(one, one) == runtime
+        ]
+        if not chosen:
             raise UsageError(
                 f"{model} runs on {runtime}, not on {' or '.join(runtimes)}.",
                 next_step="Leave --runtime out: a file's suffix says what runs it.",
@@ -60,7 +69,7 @@ def plan_files(
             load_weights(model)
         else:
             read_manifest_of(Path(model))
-        sources.append((model, runtime))
+        sources += [(model, one) for one in chosen]
     return name_rows(sources, threads=threads, image_size=image_size)
 
 
@@ -75,12 +84,13 @@ def plan_size(
 ) -> list[RowRequest]:
     """Rows for the default weights of a size, exported to what each runtime needs."""
     get_variant(size)  # refuses an unknown one
-    wanted = list(dict.fromkeys(runtimes or RUNTIMES))
-    exported = [runtime for runtime in wanted if runtime in EXPORT_TARGETS]
+    wanted = list(dict.fromkeys(runtimes or DEFAULT_RUNTIMES))
+    files_of = {runtime: FILES_OF.get(runtime, runtime) for runtime in wanted}
+    exported = [one for one in dict.fromkeys(files_of.values()) if one in EXPORT_TARGETS]
     files = default_exports(
         size, runtimes=exported, image_size=image_size, cache=cache, on_stage=on_stage
     )
-    sources = [(str(files.get(runtime, size)), runtime) for runtime in wanted]
+    sources = [(str(files.get(files_of[runtime], size)), runtime) for runtime in wanted]
     return name_rows(sources, threads=threads, image_size=image_size)
 
 

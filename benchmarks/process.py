@@ -29,6 +29,7 @@ from topformer.errors import TopformerError
 
 # -P keeps the working folder out of the worker's imports.
 WORKER_COMMAND = (sys.executable, "-P", "-m", "topformer.benchmarks.worker")
+RUNNER_WORKER_COMMAND = (sys.executable, "-P", "-m", "topformer.benchmarks.runner_worker")
 # glibc hands large blocks back to the kernel or keeps them, and chance decides which when a process
 # starts: one in five took half as long again for labels all its life, because every run faulted
 # the same pages in anew. Told to keep them, all processes are alike. torch eager gains most (28 ms
@@ -194,10 +195,12 @@ class WorkerProcess:
 def start_worker(
     request: RowRequest,
     *,
-    command: Sequence[str] = WORKER_COMMAND,
+    command: Sequence[str] | None = None,
     patience: Patience = DEFAULT_PATIENCE,
 ) -> Generator[WorkerProcess]:
     """Start a worker for one row; it is dead when the context ends, however it ends."""
+    if command is None:
+        command = RUNNER_WORKER_COMMAND if request.runtime == "runner" else WORKER_COMMAND
     # In a session of its own, so that Ctrl-C reaches the host alone, which then kills it.
     with subprocess.Popen(
         command,

@@ -91,19 +91,20 @@ def open_subject(command: Load) -> Opened:
     )
 
 
-def serve(
-    commands: BinaryIO, replies: BinaryIO, *, opener: Callable[[Load], Opened] = open_subject
-) -> None:
+# Opens a model, and returns what it is and the way to measure it.
+Opener = Callable[[Load], tuple[Loaded, Callable[[Measure], Measured]]]
+
+
+def answer(commands: BinaryIO, replies: BinaryIO, *, opener: Opener) -> None:
     """Answer commands until they end; an error that can be explained is the last answer."""
-    opened: Opened | None = None
+    measure: Callable[[Measure], Measured] | None = None
     for line in iter(lambda: commands.readline(LINE_LIMIT_BYTES), b""):
         try:
             command = decode_command(line)
             if isinstance(command, Load):
-                opened = opener(command)
-                reply = _introduce(command, opened)
-            elif opened is not None:
-                reply = _measure(command, opened)
+                reply, measure = opener(command)
+            elif measure is not None:
+                reply = measure(command)
             else:
                 raise TopformerError("The worker has nothing loaded to measure.")
         except TopformerError as error:
@@ -114,6 +115,18 @@ def serve(
         replies.flush()
         if isinstance(reply, Failed):
             return
+
+
+def serve(
+    commands: BinaryIO, replies: BinaryIO, *, opener: Callable[[Load], Opened] = open_subject
+) -> None:
+    """Answer commands about a subject in this process."""
+
+    def open_here(command: Load) -> tuple[Loaded, Callable[[Measure], Measured]]:
+        opened = opener(command)
+        return _introduce(command, opened), lambda measure: _measure(measure, opened)
+
+    answer(commands, replies, opener=open_here)
 
 
 def _introduce(command: Load, opened: Opened) -> Loaded:
@@ -180,7 +193,7 @@ def peak_memory_bytes() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _private_channels() -> tuple[BinaryIO, BinaryIO]:
+def private_channels() -> tuple[BinaryIO, BinaryIO]:
     """Keep stdin and stdout for the host; a library that prints writes to stderr instead."""
     commands, replies = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -191,4 +204,4 @@ def _private_channels() -> tuple[BinaryIO, BinaryIO]:
 
 
 if __name__ == "__main__":
-    serve(*_private_channels())
+    serve(*private_channels())

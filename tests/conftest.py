@@ -32,3 +32,17 @@ def exported_tiny(tmp_path_factory, golden_path):
         image_size=(448, 448),
         out_dir=tmp_path_factory.mktemp("exported"),
     )
+
+
+@pytest.fixture(scope="session")
+def runner_cache(tmp_path_factory) -> Path:
+    # As the user's cache has it, so that XDG_CACHE_HOME can point there.
+    return tmp_path_factory.mktemp("cache") / "topformer" / "runner"
+
+
+@pytest.fixture(scope="session")
+def host_runner(runner_cache):
+    """Build the C++ runner for this machine, once for the whole run: about ten seconds."""
+    from topformer.benchmarks.bundle import build_bundle
+
+    return build_bundle("host", cache=runner_cache, on_stage=lambda _: None)

@@ -52,6 +52,8 @@ def test_the_wheel_holds_the_data(wheel_names):
     for folder in ("names", "pictures"):
         for path in (ROOT / "topformer" / folder).iterdir():
             assert f"topformer/{folder}/{path.name}" in wheel_names
+    for path in (ROOT / "benchmarks" / "runner").glob("[!.]*"):
+        assert f"topformer/benchmarks/runner/{path.name}" in wheel_names
 
 
 def test_importing_the_package_imports_nothing_heavy():

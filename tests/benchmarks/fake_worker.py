@@ -86,7 +86,7 @@ def misbehave(how: str) -> None:
 
 if __name__ == "__main__":
     misbehave(sys.argv[1])
-    channels = worker._private_channels()
+    channels = worker.private_channels()
     if len(sys.argv) > 2:
         Path(sys.argv[2]).write_text(str(os.getpid()))
     worker.serve(*channels, opener=open_fake)

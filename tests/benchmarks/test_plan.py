@@ -53,6 +53,39 @@ def test_a_file_does_not_run_on_another_runtime(exported_tiny):
         )
 
 
+def test_the_runner_runs_what_executorch_runs_and_only_when_asked(exported_tiny):
+    pte = str(exported_tiny.files[0].path)
+
+    def runtimes(*asked):
+        rows = plan_files([pte], runtimes=asked, threads=[1], image_size=None)
+        return [row.runtime for row in rows]
+
+    assert runtimes() == ["executorch"]
+    assert runtimes("runner") == ["runner"]
+    assert runtimes("runner", "torch", "executorch", "runner") == ["runner", "executorch"]
+
+
+def test_the_runner_shares_the_export_of_executorch(monkeypatch, tmp_path):
+    asked = []
+
+    def exports(_size, *, runtimes, **_):
+        asked.append(runtimes)
+        return {runtime: tmp_path / runtime for runtime in runtimes}
+
+    monkeypatch.setattr(plan, "default_exports", exports)
+    rows = plan_size(
+        "tiny",
+        runtimes=["runner", "executorch"],
+        threads=[1],
+        image_size=HD,
+        cache=tmp_path,
+        on_stage=print,
+    )
+    assert asked == [["executorch"]]
+    assert names(rows) == ["runner, 1 thread", "executorch, 1 thread"]
+    assert {row.source for row in rows} == {str(tmp_path / "executorch")}
+
+
 def test_a_missing_file_is_refused_before_any_worker_starts(tmp_path):
     with pytest.raises(TopformerError):
         plan_files([str(tmp_path / "none.pte")], runtimes=[], threads=[1], image_size=None)

@@ -12,7 +12,10 @@ from topformer import __version__
 from topformer.cli.main import VERBS, build_app, load_verb
 
 # Verbs as typed: those that have verbs of their own are asked for one of them.
-COMMANDS = {verb: [verb] for verb in VERBS} | {"data": ["data", "check"]}
+COMMANDS = {verb: [verb] for verb in VERBS} | {
+    "data": ["data", "check"],
+    "runner": ["runner", "build"],
+}
 # These print a document with --json; `schema` is about those documents.
 REPORTING = set(VERBS) - {"schema"}
 HEAVY = {"torch", "executorch", "onnx", "onnxruntime", "numpy", "PIL", "matplotlib", "msgspec"}

@@ -32,7 +32,10 @@ def bench(
     ] = None,
     runtime: Annotated[
         list[str] | None,
-        typer.Option(help="executorch, onnxruntime or torch; repeat for more. Default: all three."),
+        typer.Option(
+            help="executorch, onnxruntime or torch; repeat for more. Default: all three. "
+            "Also runner: ExecuTorch from C++, as on a device; it is built first."
+        ),
     ] = None,
     threads: Annotated[
         list[int] | None, typer.Option(min=1, max=1024, help="Thread count; repeat for more.")
@@ -72,10 +75,13 @@ def bench(
         raise UsageError(f"A plot is a PNG, and {plot} does not end in .png.")
 
     from topformer.benchmarks.host import bench_host  # noqa: PLC0415
+    from topformer.benchmarks.plan import RUNNER  # noqa: PLC0415
     from topformer.benchmarks.protocol import get_mode  # noqa: PLC0415
 
     chosen_mode = get_mode(mode)
     requests = _plan(model or [], size, runtime or [], threads or [1], image_size)
+    if any(request.runtime == RUNNER for request in requests):
+        _build_runner()
     document = bench_host(requests, mode=chosen_mode, seed=ORDER_SEED, on_stage=_show)
     if plot is not None:
         from topformer.benchmarks.plot import draw  # noqa: PLC0415
@@ -121,6 +127,15 @@ def _plan(
             cache=platformdirs.user_cache_path("topformer") / "bench",
             on_stage=show_stage,
         )
+
+
+def _build_runner() -> None:
+    """Build it now: a worker that compiled would be taken for one that hangs."""
+    from topformer.benchmarks.bundle import build_bundle, default_cache  # noqa: PLC0415
+    from topformer.cli.console import stage_display  # noqa: PLC0415
+
+    with stage_display() as show_stage:
+        build_bundle("host", cache=default_cache(), on_stage=show_stage)
 
 
 def _show(stage: str) -> None:

@@ -22,6 +22,7 @@ VERBS = {
     "export": "Export a model and prove that each file computes what the checkpoint does.",
     "verify": "Prove again that an exported file computes what its checkpoint does.",
     "predict": "Segment pictures, and show what was found where.",
+    "runner": "Build the C++ program that runs a .pte on devices.",
     "bench": "Measure how long a picture in memory takes to become labels, part by part.",
     "inspect": "Show a file's manifest, graph, delegates and memory plan.",
     "doctor": "Check this machine: versions, whether each runtime runs a model, adb and compilers.",

@@ -19,6 +19,8 @@ DOCUMENTS = {
     "export": "topformer.cli.documents:ExportDocument",
     "verify": "topformer.cli.documents:VerifyDocument",
     "predict": "topformer.cli.documents:PredictDocument",
+    "runner-build": "topformer.cli.runner_document:RunnerBuildDocument",
+    "runner-run": "topformer.benchmarks.runner_documents:RunnerRun",
     "bench": "topformer.benchmarks.documents:BenchDocument",
     "inspect": "topformer.cli.inspect_document:InspectDocument",
     "doctor": "topformer.cli.documents:DoctorDocument",

@@ -1,0 +1,36 @@
+// The command line: a command and options, `--name=value`, each wanted by it and given once.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "preprocess.h"
+
+namespace topformer {
+
+inline constexpr const char* kCommands = "Commands: about, run, serve, labels, normalise.";
+
+class Arguments {
+ public:
+  // Raises RunnerError for what is no command line.
+  Arguments(int count, const char* const* values);
+
+  const std::string& command() const { return command_; }
+
+  // Each takes one option off the list. Raises RunnerError when it is missing or does not fit.
+  std::string take_text(const std::string& name);
+  // Empty when it is not there.
+  std::string take_optional_text(const std::string& name);
+  int take_number(const std::string& name, int least, int most);
+  // Three decimal numbers, separated by commas, rounded to float32.
+  ChannelTriple take_triple(const std::string& name);
+
+  // Raises RunnerError when an option is left that nobody took.
+  void refuse_rest() const;
+
+ private:
+  std::string command_;
+  std::map<std::string, std::string> options_;
+};
+
+}  // namespace topformer

@@ -1,0 +1,11 @@
+// The largest numbers that the runner takes; the toolchain's own limits in Python are no larger.
+#pragma once
+
+namespace topformer {
+
+inline constexpr int kMostSidePixels = 4096;
+inline constexpr int kMostClasses = 65535;  // labels have 16 bits
+inline constexpr int kMostThreads = 1024;
+inline constexpr int kMostRuns = 100'000;
+
+}  // namespace topformer

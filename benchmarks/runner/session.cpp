@@ -1,0 +1,109 @@
+#include "session.h"
+
+#include "files.h"
+#include "limits.h"
+#include "machine.h"
+#include "sha256.h"
+
+namespace topformer {
+namespace {
+
+std::size_t picture_bytes(const ModelOptions& model) {
+  return 3 * static_cast<std::size_t>(model.height) * static_cast<std::size_t>(model.width);
+}
+
+void write_run(JsonWriter& document, const RunTimes& run) {
+  document.begin_array()
+      .value(run.preprocess_ns)
+      .value(run.execute_ns)
+      .value(run.labels_ns)
+      .end_array();
+}
+
+}  // namespace
+
+void write_times(JsonWriter& document, const std::string& name, const std::vector<RunTimes>& runs) {
+  document.key(name).begin_array();
+  for (const RunTimes& run : runs) write_run(document, run);
+  document.end_array();
+}
+
+SessionOptions SessionOptions::take(Arguments& arguments) {
+  SessionOptions options;
+  options.model.path = arguments.take_text("model");
+  options.model.threads = arguments.take_number("threads", 1, kMostThreads);
+  options.model.height = arguments.take_number("height", 1, kMostSidePixels);
+  options.model.width = arguments.take_number("width", 1, kMostSidePixels);
+  options.picture_path = arguments.take_text("picture");
+  options.mean = arguments.take_triple("mean");
+  options.std = arguments.take_triple("std");
+  options.warmups = arguments.take_number("warmups", 0, kMostRuns);
+  return options;
+}
+
+// The members are made in the order of their declaration, so the clock runs around the model alone.
+Session::Session(const SessionOptions& options)
+    : options_(options),
+      picture_(read_exactly(options.picture_path, picture_bytes(options.model))),
+      normaliser_(options.mean, options.std),
+      load_start_ns_(monotonic_ns()),
+      model_(options.model),
+      load_ns_(monotonic_ns() - load_start_ns_),
+      labeller_(model_.logits_shape(), options.model.height, options.model.width),
+      labels_(picture_.size() / 3) {
+  first_ = run_once();
+  warmups_ = run(options.warmups);
+}
+
+RunTimes Session::run_once() {
+  const std::int64_t start = monotonic_ns();
+  normaliser_.normalise(picture_.data(), labels_.size(), model_.input());
+  const std::int64_t preprocessed = monotonic_ns();
+  logits_ = model_.run();
+  const std::int64_t executed = monotonic_ns();
+  labeller_.label(logits_, labels_.data());
+  const std::int64_t labelled = monotonic_ns();
+  return {preprocessed - start, executed - preprocessed, labelled - executed};
+}
+
+std::vector<RunTimes> Session::run(int count) {
+  std::vector<RunTimes> runs(static_cast<std::size_t>(count));
+  for (RunTimes& run : runs) run = run_once();
+  return runs;
+}
+
+void Session::describe(JsonWriter& document) const {
+  const LogitsShape& shape = model_.logits_shape();
+  document.field("runtime_version", Model::runtime_version())
+      .field("model_sha256", sha256_file(options_.model.path))
+      .field("threads", std::int64_t{options_.model.threads})
+      .field("profiled", options_.model.profile)
+      .field("load_ns", load_ns_)
+      .key("logits_shape")
+      .begin_array()
+      .value(std::int64_t{1})
+      .value(std::int64_t{shape.classes})
+      .value(std::int64_t{shape.height})
+      .value(std::int64_t{shape.width})
+      .end_array()
+      .field("logits_sha256", sha256(logits_, shape.count() * sizeof(float)))
+      .field("labels_sha256", sha256(labels_.data(), labels_.size() * sizeof(Label)))
+      .key("first");
+  write_run(document, first_);
+  write_times(document, "warmups", warmups_);
+}
+
+void Session::write_logits(const std::string& path) const {
+  write_whole(path, logits_, model_.logits_shape().count() * sizeof(float));
+}
+
+void Session::write_labels(const std::string& path) const {
+  write_whole(path, labels_.data(), labels_.size() * sizeof(Label));
+}
+
+void Session::write_profile(const std::string& path) {
+  const auto profile = model_.take_profile();
+  write_whole(path, profile.data(), profile.size());
+}
+
+}  // namespace topformer

@@ -1,0 +1,64 @@
+// A model, a picture and the way from one to the labels, timed part by part.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "arguments.h"
+#include "json.h"
+#include "labels.h"
+#include "model.h"
+#include "preprocess.h"
+
+namespace topformer {
+
+struct RunTimes {
+  std::int64_t preprocess_ns = 0;
+  std::int64_t execute_ns = 0;
+  std::int64_t labels_ns = 0;
+};
+
+struct SessionOptions {
+  // Takes the options that every session needs.
+  static SessionOptions take(Arguments& arguments);
+
+  ModelOptions model;
+  std::string picture_path;
+  ChannelTriple mean{};
+  ChannelTriple std{};
+  int warmups = 0;
+};
+
+class Session {
+ public:
+  // Opens everything, runs once cold and then warms up. Raises RunnerError.
+  explicit Session(const SessionOptions& options);
+
+  RunTimes run_once();
+  std::vector<RunTimes> run(int count);
+
+  // What it took to open, and what came out of the last run.
+  void describe(JsonWriter& document) const;
+
+  void write_logits(const std::string& path) const;
+  void write_labels(const std::string& path) const;
+  void write_profile(const std::string& path);
+
+ private:
+  SessionOptions options_;
+  std::vector<std::uint8_t> picture_;  // RGB [H, W, 3]
+  Normaliser normaliser_;
+  std::int64_t load_start_ns_;
+  Model model_;
+  std::int64_t load_ns_;
+  Labeller labeller_;
+  std::vector<Label> labels_;      // [H, W]
+  const float* logits_ = nullptr;  // [c, h, w], in the model's memory
+  RunTimes first_;
+  std::vector<RunTimes> warmups_;
+};
+
+void write_times(JsonWriter& document, const std::string& name, const std::vector<RunTimes>& runs);
+
+}  // namespace topformer

@@ -1,0 +1,14 @@
+// The stages around the network by themselves, so that tests can hold them against Python's.
+#pragma once
+
+#include "arguments.h"
+
+namespace topformer {
+
+// A picture to its input tensor.
+void normalise_picture(Arguments& arguments);
+
+// Logits to labels, timed.
+void label_logits(Arguments& arguments);
+
+}  // namespace topformer

@@ -1,0 +1,197 @@
+"""Whatever is wrong is said in one JSON document, with a code."""
+
+import os
+import resource
+
+import pytest
+from runner_calls import Runner
+
+from topformer.benchmarks.runner_documents import RunnerAbout, RunnerRun, decode_document
+from topformer.errors import TopformerError
+
+PICTURE_BYTES = 448 * 448 * 3
+SESSION = {
+    "height": 448,
+    "width": 448,
+    "mean": "1,2,3",
+    "std": "1,2,3",
+    "threads": 1,
+    "warmups": 0,
+    "samples": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def runner(host_runner, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("refusals")
+    (folder / "picture").write_bytes(bytes(PICTURE_BYTES))
+    return Runner(command=host_runner.command, folder=folder)
+
+
+def run_options(runner, **changes):
+    values = {"model": runner.folder / "model", "picture": runner.folder / "picture"} | SESSION
+    values |= changes
+    return [f"--{name}={value}" for name, value in values.items() if value is not None]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "no command"),
+        (["fly"], "no command fly"),
+        (["about", "--so=what"], "no option --so"),
+        (["about", "so"], "so is no option"),
+        (["about", "--so"], "--so is no option"),
+        (["about", "--=x"], "--=x is no option"),
+        (["run", "--threads=1", "--threads=1"], "given twice"),
+        (["run"], "--model is missing"),
+        (["run", "--model="], "--model is missing"),
+        (["labels", "--logits=x", "--classes=65536"], "--classes cannot be 65536"),
+        (["about", '--\xff"\n=1'], "no option"),
+    ],
+)
+def test_wrong_usage(runner, arguments, complaint):
+    failure = runner.refusal(*arguments, status=2)
+    assert failure.code == "usage"
+    assert complaint in failure.what
+
+
+def test_bytes_that_are_no_text_still_give_a_document(runner):
+    done = runner.call(b"about".decode(), os.fsdecode(b"--\xff\xc0\xed\xa0\x80=1"))
+    with pytest.raises(TopformerError, match="has no option"):
+        decode_document(done.stdout, RunnerAbout)
+
+
+NO_COUNTS = ("0", "-1", "1025", "1.5", " 1", "1 ", "0x1", "9" * 30)
+NO_TRIPLES = (
+    "1,2",
+    "1,2,3,4",
+    "a,b,c",
+    "nan,1,1",
+    "inf,1,1",
+    ",,",
+    "0x1,1,1",
+    "1e99,1,1",
+    " 1,1,1",
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"threads": value} for value in NO_COUNTS),
+        *({"mean": value} for value in NO_TRIPLES),
+        {"height": "4097"},
+        {"width": "0"},
+        {"samples": "0"},
+        {"warmups": "-1"},
+        {"picture": None},
+    ],
+)
+def test_options_out_of_range(runner, change):
+    assert runner.refusal("run", *run_options(runner, **change), status=2).code == "usage"
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (None, "file-unreadable"),
+        (b"", "model-refused"),
+        (b"not a program", "model-refused"),
+        (os.urandom(100_000), "model-refused"),
+        (b"\x1c\0\0\0ET12" + bytes(1000), "model-refused"),
+    ],
+)
+def test_files_that_are_no_models(runner, content, code):
+    path = runner.folder / "model"
+    path.unlink(missing_ok=True)
+    if content is not None:
+        path.write_bytes(content)
+    assert runner.refusal("run", *run_options(runner), status=1).code == code
+
+
+def test_a_model_cut_short_or_with_a_changed_head_is_refused(runner, exported_tiny):
+    data = exported_tiny.files[0].path.read_bytes()
+    path = runner.folder / "model"
+    for damaged in (data[: len(data) // 2], data[:-1], data[:8] + bytes(2000) + data[2008:]):
+        path.write_bytes(damaged)
+        assert runner.refusal("run", *run_options(runner), status=1).code == "model-refused"
+
+
+def test_a_picture_of_another_size_than_the_model_takes(runner, exported_tiny):
+    (runner.folder / "small").write_bytes(bytes(64 * 96 * 3))
+    options = run_options(
+        runner,
+        model=exported_tiny.files[0].path,
+        picture=runner.folder / "small",
+        height=64,
+        width=96,
+    )
+    failure = runner.refusal("run", *options, status=1)
+    assert failure.code == "model-shape"
+    assert "[1, 3, 448, 448]" in failure.why
+
+
+@pytest.mark.parametrize("size", [0, PICTURE_BYTES - 1, PICTURE_BYTES + 1])
+def test_a_picture_file_of_the_wrong_size(runner, size):
+    path = runner.folder / "other"
+    path.write_bytes(bytes(size))
+    assert runner.refusal("run", *run_options(runner, picture=path), status=1).code == "file-size"
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
+def test_what_is_no_regular_file_is_refused_without_waiting(runner, kind, tmp_path):
+    path = tmp_path / kind
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path = "/dev/zero"
+    for option in ("picture", "model"):
+        options = run_options(runner, **{option: path})
+        assert runner.refusal("run", *options, status=1).code == "file-unreadable"
+
+
+def test_output_that_cannot_be_written_leaves_nothing(runner, exported_tiny, tmp_path):
+    options = run_options(runner, model=exported_tiny.files[0].path)
+    missing = tmp_path / "missing" / "labels"
+    failure = runner.refusal("run", *options, f"--write-labels={missing}", status=1)
+    assert failure.code == "file-unwritable"
+    assert not missing.parent.exists()
+
+
+def test_too_little_memory_is_said(runner):
+    path = runner.folder / "many"
+    with path.open("wb") as stream:
+        stream.truncate(1000 * 500 * 500 * 4)  # 1 GB that takes no space on the disk
+    failure = runner.refusal(
+        "labels", f"--logits={path}", "--classes=1000", "--logits-height=500",
+        "--logits-width=500", "--height=8", "--width=8", "--samples=1",
+        f"--write-labels={runner.folder / 'out'}", status=1,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29)),
+    )  # fmt: skip
+    assert failure.code == "out-of-memory"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"garbage\n",
+        b"{}\n",
+        b'{"schema":"topformer.runner-about/1","runtime":"executorch"',
+        b'{"schema":"topformer.runner-about/1","runtime":"executorch","runtime_version":"1",'
+        b'"compiler":"x"}\n',
+        b"\xff" * 100,
+        b"[" * 100_000,
+    ],
+)
+def test_answers_without_their_end_are_not_believed(line):
+    with pytest.raises(TopformerError, match="torn off"):
+        decode_document(line, RunnerAbout)
+
+
+def test_an_answer_out_of_turn_is_refused(runner):
+    with pytest.raises(TopformerError, match="out of turn"):
+        decode_document(runner.call("about").stdout, RunnerRun)
