@@ -49,8 +49,10 @@ def test_the_wheel_holds_every_module_of_the_three_folders(wheel_names):
 
 def test_the_wheel_holds_the_data(wheel_names):
     assert "topformer/py.typed" in wheel_names
-    for folder in ("names", "pictures"):
+    for folder in ("names", "pictures", "recipes", "weights"):
         for path in (ROOT / "topformer" / folder).iterdir():
+            if path.name == "__pycache__":
+                continue
             assert f"topformer/{folder}/{path.name}" in wheel_names
     for path in (ROOT / "benchmarks" / "runner").glob("[!.]*"):
         assert f"topformer/benchmarks/runner/{path.name}" in wheel_names

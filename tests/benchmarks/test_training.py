@@ -14,7 +14,7 @@ from topformer.benchmarks import training
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "load_recipe", lambda _dataset, _size: small_recipe())
+    monkeypatch.setattr(training, "load_recipe", lambda _dataset, _size: small_recipe(workers=1))
     return make_folder(tmp_path)
 
 

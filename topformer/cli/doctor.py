@@ -21,7 +21,6 @@ PACKAGES = (
 
 TOOLS = {
     "adb": "to measure on devices: install Android's platform-tools (Debian: `apt install adb`)",
-    "cmake": "to build the C++ runner: `pip install 'cmake>=3.28'`",
     "g++": "to build the C++ runner for this machine: `apt install g++`",
     "aarch64-linux-gnu-g++": "to build the runner for ARM: `apt install g++-aarch64-linux-gnu`",
 }
@@ -52,7 +51,7 @@ def doctor(
     if not skip_runtimes:
         with stderr().status("running a model in each runtime"):
             checks += [_runtime(name) for name in RUNTIMES]
-    checks += [_tool(name, purpose) for name, purpose in TOOLS.items()]
+    checks += [*(_tool(name, purpose) for name, purpose in TOOLS.items()), _cmake()]
     healthy = all(check.state in {"ok", "optional"} for check in checks)
     stderr().print(_table(checks))
     if json:
@@ -129,6 +128,20 @@ def _tool(name: str, purpose: str) -> Check:
     if path is None:
         return Check(name=name, kind="tool", state="optional", detail="not found", remedy=purpose)
     return Check(name=name, kind="tool", state="ok", detail=path)
+
+
+def _cmake() -> Check:
+    """Look for a CMake that is new enough, where `runner build` looks."""
+    from topformer.benchmarks.bundle_tools import Missing, find_cmake  # noqa: PLC0415
+    from topformer.cli.documents import Check  # noqa: PLC0415
+
+    found = find_cmake()
+    if isinstance(found, Missing):
+        remedy = f"to build the C++ runner: {found.remedy}"
+        return Check(
+            name="cmake", kind="tool", state="optional", detail=f"no {found.what}", remedy=remedy
+        )
+    return Check(name="cmake", kind="tool", state="ok", detail=str(found))
 
 
 def _table(checks: list[Check]) -> Table:
