@@ -253,7 +253,8 @@ def recipe_text(recipe: Recipe) -> str:
     lines: list[str] = []
     for name in Recipe.__struct_fields__:
         lines.append(f"# {schema[name].get('description', '')}")
-        # Of the values that occur, JSON's form is TOML's: numbers, texts, booleans, lists.
-        value = msgspec.json.encode(getattr(recipe, name)).decode()
+        # Of the values that occur, JSON's form is TOML's (numbers, texts, booleans, lists), but for
+        # one character that TOML wants escaped and JSON does not.
+        value = msgspec.json.encode(getattr(recipe, name)).decode().replace("\x7f", "\\u007f")
         lines.append(f"{name} = {value}\n")
     return "\n".join(lines)
