@@ -55,7 +55,7 @@ def test_a_step_saved_twice_is_there_once(tmp_path):
     assert names(tmp_path) == ["step-00000005"]
 
 
-@pytest.mark.parametrize("name", ["state.pt", "checkpoint.json"])
+@pytest.mark.parametrize("name", ["state.pt", "model.safetensors", "checkpoint.json"])
 @pytest.mark.parametrize("damage", ["cut", "flip", "missing", "empty"])
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path, name, damage):
     save(tmp_path, 1)

@@ -14,13 +14,13 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 import torch
 
 from topformer.errors import TopformerError
-from topformer.files import atomic_write, read_bytes, sha256_bytes
+from topformer.files import atomic_write, read_bytes, sha256_bytes, sha256_file
 from topformer.manifest import Count, Document, Sha256
 from topformer.weights.safeload import Unreadable, load_pickled
 
@@ -40,7 +40,7 @@ class Best(Document, frozen=True, kw_only=True):
 class CheckpointIndex(Document, frozen=True, kw_only=True):
     """What stands in a checkpoint's `checkpoint.json`."""
 
-    schema: str = "topformer.checkpoint/1"
+    schema: Literal["topformer.checkpoint/1"] = "topformer.checkpoint/1"
     step: Count
     # Of the recipe's fields that must not change on the way.
     recipe_sha256: Sha256
@@ -112,7 +112,7 @@ def restore(out: Path) -> Restored | None:
     for folder in _folders(out):
         try:
             index, state = _read(folder)
-        except (TopformerError, Unreadable, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (TopformerError, Unreadable, msgspec.MsgspecError, ValueError, OSError) as error:
             damaged.append(f"{folder.name}: {str(error).splitlines()[0]}")
             continue
         return Restored(index=index, state=state, passed_over=tuple(damaged))
@@ -140,6 +140,8 @@ def _read(folder: Path) -> tuple[CheckpointIndex, dict[str, Any]]:
     state = read_bytes(folder / "state.pt", limit_bytes=STATE_LIMIT_BYTES, kind="training state")
     if sha256_bytes(state) != index.state_sha256:
         raise TopformerError("state.pt is not the file its index describes.")
+    if sha256_file(folder / "model.safetensors") != index.model_sha256:
+        raise TopformerError("model.safetensors is not the file its index describes.")
     content = load_pickled(state)
     if not isinstance(content, dict):
         raise TopformerError("state.pt holds no training state.")
