@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from topformer.benchmarks.published import PublishedRow
 from topformer.benchmarks.row_documents import (
     ComparisonWord,
     PairedRatio,
@@ -91,6 +92,8 @@ class BenchDocument(Document, frozen=True, kw_only=True):
     comparisons: tuple[Comparison, ...]
     # Of this machine, after each block; empty where it tells nothing.
     states: tuple[StateSample, ...] = ()
+    # What others published of the same networks at the same sizes, for rows measured on devices.
+    published: tuple[PublishedRow, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse rows that are neither measured nor counted, or both."""
