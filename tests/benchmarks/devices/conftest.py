@@ -26,3 +26,19 @@ def fake_adb(tmp_path, monkeypatch):
         return path
 
     return install
+
+
+@pytest.fixture
+def dump():
+    """Read a file of `dumps/`."""
+    return lambda name: (Path(__file__).parent / "dumps" / name).read_text()
+
+
+@pytest.fixture
+def local_link(fake_adb):
+    """Return a link whose device is this machine: adb's place is taken by its shell."""
+    from topformer.benchmarks.devices.adb import AdbLink
+
+    path = fake_adb('command=$1; shift; case $command in shell) exec sh -c "$*";; '
+                    'push) exec cp "$1" "$2";; esac')  # fmt: skip
+    return AdbLink(adb=str(path), serial="local")
