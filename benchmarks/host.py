@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from typing import Protocol as TypingProtocol
 
 from topformer.benchmarks import machine
-from topformer.benchmarks.documents import BenchDocument, Environment, Protocol
+from topformer.benchmarks.documents import BenchDocument, Environment, Protocol, StateSample
 from topformer.benchmarks.machine import Counters, read_counters
 from topformer.benchmarks.messages import Loaded, Measured
 from topformer.benchmarks.process import ALLOCATOR_SETTINGS, RowRequest, start_worker
 from topformer.benchmarks.protocol import Mode, round_orders
-from topformer.benchmarks.rows import Block, Recording, build_row, compare_rows
+from topformer.benchmarks.recording import Block, Recording, gather_evidence
+from topformer.benchmarks.rows import build_row, compare_rows
 from topformer.benchmarks.statistics import RATIO_ALLOWANCE
 
 # How often progress is told: each time costs the machine a little.
@@ -68,9 +69,12 @@ def bench_host(
     rows = [
         build_row(
             recording,
+            evidence=gather_evidence(
+                recording,
+                cpu_count=environment.cpu_count,
+                machine_cpu_count=os.cpu_count() or environment.cpu_count,
+            ),
             seed=seed,
-            cpu_count=environment.cpu_count,
-            machine_cpu_count=os.cpu_count() or environment.cpu_count,
         )
         for recording in run.recordings
     ]
@@ -78,7 +82,8 @@ def bench_host(
         environment=environment,
         protocol=_describe(run, mode, seed),
         rows=tuple(rows),
-        comparisons=compare_rows(rows, blocks=len(run.order), seed=seed),
+        comparisons=compare_rows(rows, seed=seed),
+        states=_states(run.recordings),
     )
 
 
@@ -161,6 +166,15 @@ def _describe(run: Run, mode: Mode, seed: int) -> Protocol:
         picture=run.recordings[0].loaded.picture,
         clock="time.perf_counter_ns",
         allocator=ALLOCATOR_SETTINGS,
+    )
+
+
+def _states(recordings: Sequence[Recording]) -> tuple[StateSample, ...]:
+    blocks = sorted((b for r in recordings for b in r.blocks), key=lambda block: block.start_s)
+    return tuple(
+        StateSample(at_s=b.start_s + b.elapsed_s, frequency_mhz=b.after.frequency_mhz)
+        for b in blocks
+        if b.after.frequency_mhz is not None
     )
 
 

@@ -57,6 +57,7 @@ def _introduce(manifest: Manifest, picture: str, opened: RunnerOpened) -> Loaded
         model=manifest.file.name,
         sha256=opened.model_sha256,
         variant=manifest.model.variant,
+        classes=manifest.model.num_classes,
         weights_name=manifest.weights.name,
         weights_random=manifest.weights.is_random,
         precision=manifest.file.precision,

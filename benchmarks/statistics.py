@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from topformer.benchmarks.documents import ComparisonWord, Latency, PairedRatio
+from topformer.benchmarks.row_documents import ComparisonWord, Latency, PairedRatio
 
 # How sure a comparison is, and the ratio below which it claims nothing. Blocks that alternate in
 # time cancel drift, but not what is fixed for the life of a process (where its memory happened to

@@ -1,0 +1,44 @@
+"""Make the fakes beside this file importable, and let adb be a script for what no daemon does."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture
+def fake_adb(tmp_path, monkeypatch):
+    """Return a function that makes $ADB a shell script; its `$1` is adb's command."""
+
+    def install(body: str, *, version: str = "1.0.41") -> Path:
+        path = tmp_path / "adb"
+        path.write_text(
+            "#!/bin/sh\n"
+            f'if [ "$1" = version ]; then echo "Android Debug Bridge version {version}"; exit; fi\n'
+            '[ "$1" = -s ] && shift 2\n'
+            f"{body}\n"
+        )
+        path.chmod(0o755)
+        monkeypatch.setenv("ADB", str(path))
+        monkeypatch.delenv("ANDROID_SERIAL", raising=False)
+        return path
+
+    return install
+
+
+@pytest.fixture
+def dump():
+    """Read a file of `dumps/`."""
+    return lambda name: (Path(__file__).parent / "dumps" / name).read_text()
+
+
+@pytest.fixture
+def local_link(fake_adb):
+    """Return a link whose device is this machine: adb's place is taken by its shell."""
+    from topformer.benchmarks.devices.adb import AdbLink
+
+    path = fake_adb('command=$1; shift; case $command in shell) exec sh -c "$*";; '
+                    'push) exec cp "$1" "$2";; esac')  # fmt: skip
+    return AdbLink(adb=str(path), serial="local")
