@@ -37,15 +37,14 @@ def test_nothing_is_installed_without_apt(monkeypatch, tmp_path):
     packages.install_packages()
 
 
-@pytest.mark.parametrize(("ci", "outcome"), [("", "1 skipped"), ("true", "1 error")])
-def test_tests_are_skipped_without_the_rig_but_never_under_ci(tmp_path, ci, outcome):
+def test_no_test_is_skipped_for_want_of_the_rig_under_ci(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider",
          Path(__file__).with_name("test_device.py"), "-k", "test_adb_sees_one_device"],
         check=False, capture_output=True, text=True,
-        env={**os.environ, "PATH": str(tmp_path), "CI": ci},
+        env={**os.environ, "PATH": str(tmp_path), "CI": "true"},
     )  # fmt: skip
-    assert outcome in done.stdout
+    assert "1 error" in done.stdout
     assert "Run `sudo apt-get install --no-install-recommends adb" in done.stdout
 
 
