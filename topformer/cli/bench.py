@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from topformer.cli.console import JsonOption, fail, print_document, print_lines, stderr, warn
+from topformer.cli.console import (
+    JsonOption,
+    fail,
+    print_document,
+    print_lines,
+    printable,
+    stderr,
+    warn,
+)
 from topformer.errors import TopformerError, UsageError
 
 if TYPE_CHECKING:
@@ -126,7 +134,8 @@ def _hold_to(baseline: BenchDocument, document: BenchDocument) -> None:
         fail(error, as_json=False)
     for one in comparisons:
         for part in one.parts:
-            stderr().print(f"gate: {one.contender}: {ratio_text(one, part)}", markup=False)
+            line = printable(f"gate: {one.contender}: {ratio_text(one, part)}")
+            stderr().print(line, markup=False, soft_wrap=True)
 
 
 def _plan(
