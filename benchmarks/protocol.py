@@ -71,8 +71,8 @@ MODES = {
     )
 }
 
-# For emulated devices, whatever mode is asked for: counts do not vary, so there is nothing that many
-# samples would tell. Three show that they do not.
+# For emulated devices, whatever mode is asked for: counts do not vary, and many samples would tell
+# no more than the three that show it.
 COUNTING = Mode(
     name="counting",
     rounds=1,

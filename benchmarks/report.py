@@ -6,12 +6,12 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from topformer.benchmarks.devices.device_documents import CheckedOutput
 from topformer.benchmarks.documents import BenchDocument, Comparison
 from topformer.benchmarks.published import PublishedRow
 from topformer.benchmarks.row_documents import (
     CountedRow,
     MeasuredRow,
-    OutputCheck,
     Row,
     counted_rows,
     measured_rows,
@@ -132,7 +132,7 @@ def _instructions_table(rows: Sequence[CountedRow], title: str) -> Table:
     return table
 
 
-def _device_table(rows: Sequence[tuple[Row, OutputCheck]]) -> Table:
+def _device_table(rows: Sequence[tuple[Row, CheckedOutput]]) -> Table:
     table = _table("output against this machine's", ["SQNR dB", "labels equal", "on", "cores"])
     for row, check in rows:
         table.add_row(

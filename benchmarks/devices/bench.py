@@ -10,7 +10,7 @@ from topformer.benchmarks.devices.check import check_output, compute_reference
 from topformer.benchmarks.devices.cores import choose_mask
 from topformer.benchmarks.devices.device_bundle import bundle_target, install_bundle
 from topformer.benchmarks.devices.device_documents import CheckedOutput, DeviceFacts
-from topformer.benchmarks.devices.device_rows import counted_row, measured_row
+from topformer.benchmarks.devices.device_rows import RowSetting, counted_row, measured_row
 from topformer.benchmarks.devices.facts import read_facts, read_state
 from topformer.benchmarks.devices.heat import wait_until_cool
 from topformer.benchmarks.devices.link import Link
@@ -47,6 +47,15 @@ class DevicePlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Site:
+    """Where it is measured, and on which cores."""
+
+    link: Link
+    facts: DeviceFacts
+    mask: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Candidate:
     """A row that may be measured: the device computes what this machine does."""
 
@@ -70,16 +79,17 @@ def bench_device(link: Link, plan: DevicePlan, *, on_stage: OnStage) -> BenchDoc
     environment = EnvironmentWatch()
     facts = read_facts(link)
     mask = choose_mask(plan.cores, facts.cores) if plan.cores is not None else None
+    site = _Site(link=link, facts=facts, mask=mask)
     bundle = _get_bundle(plan, facts, on_stage)
     with open_workspace(link, on_left=on_stage) as workspace:
-        candidates = _prepare(workspace, bundle, plan, mask, on_stage)
+        candidates = _prepare(workspace, bundle, plan.requests, site, on_stage)
         start = wait_until_cool(
             lambda: read_state(link),
             device=link.name,
             on_wait=on_stage,
             max_start_c=plan.max_start_c,
         )
-        result = _measure(link, plan, candidates, facts, mask, on_stage)
+        result = _measure(site, plan, candidates, on_stage)
     return BenchDocument(
         environment=environment.finish(),
         protocol=result.protocol,
@@ -109,18 +119,18 @@ def _get_bundle(plan: DevicePlan, facts: DeviceFacts, on_stage: OnStage) -> Buil
 def _prepare(
     workspace: Workspace,
     bundle: BuiltBundle,
-    plan: DevicePlan,
-    mask: int | None,
+    requests: Sequence[RowRequest],
+    site: _Site,
     on_stage: OnStage,
 ) -> list[_Candidate]:
     """Put everything on the device, and check what it computes."""
-    on_stage(f"sending the runner and what it runs to {workspace.link.name}")
-    runner = install_bundle(workspace.link, bundle.folder, bundle.bundle)
+    on_stage(f"sending the runner and what it runs to {site.link.name}")
+    runner = install_bundle(site.link, bundle.folder, bundle.bundle)
     candidates: list[_Candidate] = []
-    for request in plan.requests:
+    for request in requests:
         subject = place_subject(workspace, Path(request.source), runner)
         on_stage(f"checking {request.name}")
-        check = _check(request, subject, mask)
+        check = _check(request, subject, site.mask)
         candidates.append(_Candidate(request=request, subject=subject, check=check))
     return candidates
 
@@ -145,24 +155,19 @@ def _check(request: RowRequest, subject: DeviceSubject, mask: int | None) -> Che
 
 
 def _measure(
-    link: Link,
-    plan: DevicePlan,
-    candidates: Sequence[_Candidate],
-    facts: DeviceFacts,
-    mask: int | None,
-    on_stage: OnStage,
+    site: _Site, plan: DevicePlan, candidates: Sequence[_Candidate], on_stage: OnStage
 ) -> _Result:
     """Let the rows take turns, and make rows of what they and the device told."""
-    mode = COUNTING if facts.emulated else plan.mode
-    watch = Watch(lambda: read_state(link))
+    mode = COUNTING if site.facts.emulated else plan.mode
+    watch = Watch(lambda: read_state(site.link))
     with ExitStack() as stack:
         workers = [
             stack.enter_context(
                 device_worker(
                     one.request,
                     one.subject,
-                    cores_mask=mask,
-                    counts=facts.emulated,
+                    cores_mask=site.mask,
+                    counts=site.facts.emulated,
                     expected_logits_sha256=one.check.logits_sha256,
                 )
             )
@@ -171,29 +176,20 @@ def _measure(
         run = run_rounds(
             workers, mode=mode, seed=plan.seed, on_stage=on_stage, counters=watch.counters
         )
-        logs = [worker.read_log() if facts.emulated else b"" for worker in workers]
-    rows: list[Row] = []
-    for one, worker, log, recording in zip(candidates, workers, logs, run.recordings, strict=True):
-        if facts.emulated:
-            row = counted_row(
-                recording,
-                check=one.check,
-                facts=facts,
-                requested_mask=mask,
+        rows: list[Row] = []
+        for recording, one, worker in zip(run.recordings, candidates, workers, strict=True):
+            setting = RowSetting(
+                facts=site.facts,
+                requested_mask=site.mask,
                 placements=worker.placements,
-                log=log,
-            )
-        else:
-            row = measured_row(
-                recording,
                 check=one.check,
-                facts=facts,
-                requested_mask=mask,
-                placements=worker.placements,
-                readings=watch.readings,
-                seed=plan.seed,
             )
-        rows.append(row)
+            if site.facts.emulated:
+                rows.append(counted_row(recording, setting, log=worker.read_log()))
+            else:
+                rows.append(
+                    measured_row(recording, setting, readings=watch.readings, seed=plan.seed)
+                )
     return _Result(
         rows=tuple(rows),
         protocol=describe_protocol(

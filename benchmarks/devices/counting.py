@@ -50,9 +50,7 @@ def _runs(marks: list[tuple[int, int]]) -> list[InstructionTriple]:
         stages, counts = zip(*marks[start : start + len(_STAGES)], strict=True)
         if stages != _STAGES:
             raise _refuse("Its marks do not make whole runs.")
-        preprocess, execute, labels = (
-            after - before for before, after in pairwise(counts)
-        )
+        preprocess, execute, labels = (after - before for before, after in pairwise(counts))
         if min(preprocess, execute, labels) < 1:
             raise _refuse("Its counts do not grow.")
         runs.append((preprocess, execute, labels))

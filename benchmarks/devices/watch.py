@@ -67,9 +67,7 @@ def device_evidence(
     statuses = [s.thermal_status for s in states if s.thermal_status is not None]
     percents = [s.battery_percent for s in states if s.battery_percent is not None]
     return replace(
-        gather_evidence(
-            recording, cpu_count=len(allowed) or 1, machine_cpu_count=len(all_cpus)
-        ),
+        gather_evidence(recording, cpu_count=len(allowed) or 1, machine_cpu_count=len(all_cpus)),
         frequency_cap_ratio=_cap_ratio(states, allowed),
         thermal_status_rise=max(statuses) - statuses[0] if statuses else None,
         cluster_moves=_cluster_moves(placements, facts.cores),

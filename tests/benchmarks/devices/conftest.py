@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from topformer.benchmarks.devices.adb import AdbLink
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 
@@ -35,10 +37,10 @@ def dump():
 
 
 @pytest.fixture
-def local_link(fake_adb):
+def local_link(fake_adb, tmp_path):
     """Return a link whose device is this machine: adb's place is taken by its shell."""
-    from topformer.benchmarks.devices.adb import AdbLink
-
     path = fake_adb('command=$1; shift; case $command in shell) exec sh -c "$*";; '
                     'push) exec cp "$1" "$2";; esac')  # fmt: skip
-    return AdbLink(adb=str(path), serial="local")
+    scratch = tmp_path / "device"
+    scratch.mkdir()
+    return AdbLink(adb=str(path), serial="local", scratch_folder=str(scratch))
