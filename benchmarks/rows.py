@@ -156,7 +156,7 @@ def compare_rows(rows: Sequence[Row], *, seed: int) -> tuple[Comparison, ...]:
                         baseline=other.name,
                         part=part,
                         ratio=ratio,
-                        verdict=judge_ratio(ratio),
+                        verdict=judge_ratio(ratio.interval),
                     )
                 )
     return tuple(comparisons)

@@ -24,6 +24,7 @@ VERBS = {
     "predict": "Segment pictures, and show what was found where.",
     "runner": "Build the C++ program that runs a .pte on devices.",
     "bench": "Measure how long a picture in memory takes to become labels, part by part.",
+    "compare": "Compare two benches row by row: ratios with intervals, or instruction counts.",
     "inspect": "Show a file's manifest, graph, delegates and memory plan.",
     "doctor": "Check this machine: versions, whether each runtime runs a model, adb and compilers.",
     "schema": "Print the JSON schema of a manifest, or of the document that a verb prints.",

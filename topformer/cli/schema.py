@@ -22,6 +22,7 @@ DOCUMENTS = {
     "runner-build": "topformer.cli.runner_document:RunnerBuildDocument",
     "runner-run": "topformer.benchmarks.runner_documents:RunnerRun",
     "bench": "topformer.benchmarks.documents:BenchDocument",
+    "compare": "topformer.cli.compare_document:CompareDocument",
     "inspect": "topformer.cli.inspect_document:InspectDocument",
     "doctor": "topformer.cli.documents:DoctorDocument",
     "error": "topformer.cli.documents:ErrorDocument",
