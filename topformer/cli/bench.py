@@ -129,49 +129,6 @@ def _hold_to(baseline: BenchDocument, document: BenchDocument) -> None:
             stderr().print(f"gate: {one.contender}: {ratio_text(one, part)}", markup=False)
 
 
-def _plan(
-    models: list[str],
-    size: str | None,
-    runtimes: list[str],
-    threads: list[int],
-    image_size: str | None,
-) -> list[RowRequest]:
-    from topformer.benchmarks import plan  # noqa: PLC0415
-    from topformer.cli.console import stage_display  # noqa: PLC0415
-    from topformer.preprocess import parse_image_size  # noqa: PLC0415
-    from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_SIZE  # noqa: PLC0415
-
-    plan.check_runtimes(runtimes)
-    side = parse_image_size(image_size) if image_size is not None else None
-    if models and size is not None:
-        raise UsageError(
-            "--size and --model exclude each other.",
-            why="--size chooses what to export and measure when no model is named.",
-        )
-    if models:
-        return plan.plan_files(models, runtimes=runtimes, threads=threads, image_size=side)
-    import platformdirs  # noqa: PLC0415
-
-    with stage_display() as show_stage:
-        return plan.plan_size(
-            size or DEFAULT_SIZE,
-            runtimes=runtimes,
-            threads=threads,
-            image_size=side or DEFAULT_IMAGE_SIZE,
-            cache=platformdirs.user_cache_path("topformer") / "bench",
-            on_stage=show_stage,
-        )
-
-
-def _build_runner() -> None:
-    """Build it now: a worker that compiled would be taken for one that hangs."""
-    from topformer.benchmarks.bundle import build_bundle, default_cache  # noqa: PLC0415
-    from topformer.cli.console import stage_display  # noqa: PLC0415
-
-    with stage_display() as show_stage:
-        build_bundle("host", cache=default_cache(), on_stage=show_stage)
-
-
 def _show(stage: str) -> None:
     # A line, and no spinner: an animation would take CPU time from what is measured.
     stderr().print(f"{stage} ...", style="dim", markup=False)
