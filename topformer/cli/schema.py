@@ -21,6 +21,7 @@ DOCUMENTS = {
     "predict": "topformer.cli.documents:PredictDocument",
     "runner-build": "topformer.cli.runner_document:RunnerBuildDocument",
     "runner-run": "topformer.benchmarks.runner_documents:RunnerRun",
+    "devices": "topformer.cli.devices_document:DevicesDocument",
     "bench": "topformer.benchmarks.documents:BenchDocument",
     "inspect": "topformer.cli.inspect_document:InspectDocument",
     "doctor": "topformer.cli.documents:DoctorDocument",
