@@ -4,88 +4,17 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from topformer.manifest import Count, Document, Sha256, ShortText
-
-Interval = tuple[float, float]
-Samples = Annotated[tuple[float, ...], msgspec.Meta(min_length=1)]
-
-VerdictWord = Literal["trusted", "noisy", "throttled"]
-ComparisonWord = Literal["faster", "slower", "no difference"]
-Part = Literal["preprocess_ms", "execute_ms", "labels_ms", "total_ms"]
-PARTS: tuple[Part, ...] = ("preprocess_ms", "execute_ms", "labels_ms", "total_ms")
-
-
-class Latency(Document, frozen=True, kw_only=True):
-    """One part of the time from a picture in memory to its labels, in milliseconds."""
-
-    p50: float
-    p90: float
-    p99: float
-    min: float
-    # Of the median, from a bootstrap over blocks: it describes this run, not every machine.
-    ci95: Interval
-    # Every timed sample in the order it was taken, block after block; none is dropped.
-    samples: Samples
-
-
-class PairedRatio(Document, frozen=True, kw_only=True):
-    """The median of ratios taken block by block, with a bootstrap interval."""
-
-    median: float
-    interval: Interval
-    # Share of such intervals that would hold the true value.
-    confidence: float
-    # One ratio a block, in the order of time.
-    ratios: Samples
-
-
-class RowWeights(Document, frozen=True, kw_only=True):
-    """The weights behind a row: random ones are good for latency and nothing else."""
-
-    name: ShortText
-    random: bool
-
-
-class Row(Document, frozen=True, kw_only=True):
-    """One model file in one runtime with one thread count on one device."""
-
-    # Unique in its document; comparisons refer to it.
-    name: ShortText
-    model: ShortText
-    # Of the file measured; of the weights where torch runs a checkpoint.
-    sha256: Sha256
-    variant: ShortText
-    weights: RowWeights
-    runtime: ShortText
-    # How the runtime was given the network, where it could be given in several ways.
-    form: ShortText = ""
-    precision: ShortText
-    threads: Annotated[int, msgspec.Meta(ge=1)]
-    # Height and width of the picture, of the network's input and of the labels.
-    image_size: tuple[int, int]
-    device: ShortText
-    emulated: bool
-    verdict: VerdictWord
-    # Each starts with its cause ("load", "drift", "spread", "throttling"); empty when trusted.
-    reasons: tuple[ShortText, ...]
-    preprocess_ms: Latency
-    execute_ms: Latency
-    labels_ms: Latency
-    total_ms: Latency
-    # What a user feels against the network alone, paired within each block.
-    total_over_execute: PairedRatio
-    # Cold: in a fresh process. The runtime's library is imported first, apart.
-    import_ms: float
-    load_ms: float
-    first_execute_ms: float
-    # Totals of the untimed runs before the first block and at the head of each block.
-    warmup_ms: tuple[float, ...]
-    # Of the whole process, the runtime's libraries and Python included.
-    peak_memory_bytes: Count
-    # When each block began, in seconds since the first.
-    block_starts_s: Samples
-    # CPUs that other processes kept busy meanwhile; null where that cannot be read.
-    background_cpus: float | None
+from topformer.benchmarks.devices.device_documents import DeviceFacts, DeviceState, StartGate
+from topformer.benchmarks.published import PublishedRow
+from topformer.benchmarks.row_documents import (
+    ComparisonWord,
+    PairedRatio,
+    Part,
+    Row,
+    counted_rows,
+    measured_rows,
+)
+from topformer.manifest import Count, Document, ShortText
 
 
 class Comparison(Document, frozen=True, kw_only=True):
@@ -142,6 +71,48 @@ class Environment(Document, frozen=True, kw_only=True):
     libraries: dict[str, str]
 
 
+class StateSample(Document, frozen=True, kw_only=True):
+    """The state of what is measured at one moment; null where it does not tell."""
+
+    # Since the first block began.
+    at_s: float
+    # Of the CPU that is fastest now: the idle ones idle slowly.
+    frequency_mhz: float | None = None
+    temperature_c: float | None = None
+    # Android's: 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency, 6 shutdown.
+    thermal_status: Annotated[int, msgspec.Meta(ge=0, le=6)] | None = None
+
+
+class StateReading(Document, frozen=True, kw_only=True):
+    """How a device was before, between or after blocks."""
+
+    # Since the first block began; negative before it.
+    at_s: float
+    state: DeviceState
+
+
+class DeviceRecord(Document, frozen=True, kw_only=True):
+    """A device on which rows were measured, and how that went."""
+
+    facts: DeviceFacts
+    # Of the C++ runner: for what it was built, on which ExecuTorch, by what.
+    runner_target: ShortText
+    runner_runtime_version: ShortText
+    runner_compiler: ShortText
+    protocol: Protocol
+    start: StartGate
+    readings: tuple[StateReading, ...]
+
+
+class DeviceFailure(Document, frozen=True, kw_only=True):
+    """A device that could not be measured while others could."""
+
+    device: ShortText
+    what: str
+    why: str
+    next_step: str
+
+
 class BenchDocument(Document, frozen=True, kw_only=True):
     """The result of `topformer bench`."""
 
@@ -150,3 +121,15 @@ class BenchDocument(Document, frozen=True, kw_only=True):
     protocol: Protocol
     rows: Annotated[tuple[Row, ...], msgspec.Meta(min_length=1)]
     comparisons: tuple[Comparison, ...]
+    # Of this machine, after each block; empty where it tells nothing.
+    states: tuple[StateSample, ...] = ()
+    # What others published of the same networks at the same sizes, for rows measured on devices.
+    published: tuple[PublishedRow, ...] = ()
+    # Empty for a bench of this machine. With several devices, `protocol` is that of the first.
+    devices: tuple[DeviceRecord, ...] = ()
+    failures: tuple[DeviceFailure, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse rows that are neither measured nor counted, or both."""
+        measured_rows(self.rows)
+        counted_rows(self.rows)

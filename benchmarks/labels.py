@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from topformer.benchmarks.documents import PairedRatio
+from topformer.benchmarks.row_documents import PairedRatio
 from topformer.benchmarks.statistics import paired_ratio
 from topformer.images import bundled_pictures
 from topformer.labels import upsample_labels

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from topformer.manifest import Count, Document, Sha256, ShortText, Side
+from topformer.manifest import ClassCount, Count, Document, Sha256, ShortText, Side
 
 # Ten thousand samples fit many times; garbage without a line end does not.
 LINE_LIMIT_BYTES = 4 * 2**20
@@ -56,6 +56,7 @@ class Loaded(Document, frozen=True, kw_only=True, tag="loaded"):
     model: ShortText
     sha256: Sha256
     variant: ShortText
+    classes: ClassCount
     weights_name: ShortText
     weights_random: bool
     precision: ShortText

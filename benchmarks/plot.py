@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from topformer.benchmarks.documents import BenchDocument, Row
-from topformer.benchmarks.report import heading
+from topformer.benchmarks.documents import BenchDocument
+from topformer.benchmarks.report import heading, place
+from topformer.benchmarks.row_documents import MeasuredRow, measured_rows
 
 # Okabe and Ito's palette, told apart by the colour-blind too.
 PART_COLOURS = {"preprocess": "#56B4E9", "network": "#0072B2", "labels": "#E69F00"}
@@ -39,7 +40,7 @@ TEXT_ROOM = 1.5
 
 def draw(document: BenchDocument) -> bytes:
     """Draw the rows from top to bottom, slowest parts to scale; returns a PNG."""
-    rows = document.rows
+    rows = measured_rows(document.rows)
     figure = Figure(figsize=(WIDTH_IN, MARGINS_IN + ROW_HEIGHT_IN * len(rows)), dpi=DPI)
     axes = figure.add_subplot()
     limit_ms = AXIS_HEADROOM * max(row.total_ms.p90 for row in rows)
@@ -55,7 +56,7 @@ def draw(document: BenchDocument) -> bytes:
     return stream.getvalue()
 
 
-def _draw_parts(axes: Axes, position: int, row: Row, limit_ms: float) -> None:
+def _draw_parts(axes: Axes, position: int, row: MeasuredRow, limit_ms: float) -> None:
     """Stack the parts' medians, with the interval of the total's median at their end."""
     left = 0.0
     parts = (row.preprocess_ms, row.execute_ms, row.labels_ms)
@@ -91,7 +92,7 @@ def _draw_parts(axes: Axes, position: int, row: Row, limit_ms: float) -> None:
     )
 
 
-def _draw_samples(axes: Axes, position: int, row: Row, limit_ms: float) -> None:
+def _draw_samples(axes: Axes, position: int, row: MeasuredRow, limit_ms: float) -> None:
     """Show every sample of the total as a dot, and a box from the fastest tenth to the slowest."""
     samples = np.array(row.total_ms.samples)
     jitter = np.random.default_rng(0).uniform(-0.5, 0.5, len(samples)) * STRIP_HEIGHT
@@ -128,7 +129,7 @@ def _draw_samples(axes: Axes, position: int, row: Row, limit_ms: float) -> None:
         axes.scatter(limit_ms, position + STRIP_Y, marker=">", s=28, color=FAINT, linewidths=0)
 
 
-def _write_result(axes: Axes, position: int, row: Row, limit_ms: float) -> None:
+def _write_result(axes: Axes, position: int, row: MeasuredRow, limit_ms: float) -> None:
     """Write the total and the verdict to the right of everything drawn."""
     total = row.total_ms
     x = limit_ms * 1.02
@@ -162,7 +163,7 @@ def _write_result(axes: Axes, position: int, row: Row, limit_ms: float) -> None:
     )
 
 
-def _finish_axes(axes: Axes, rows: tuple[Row, ...], limit_ms: float) -> None:
+def _finish_axes(axes: Axes, rows: list[MeasuredRow], limit_ms: float) -> None:
     axes.set_xlim(0, limit_ms * TEXT_ROOM)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_yticks(range(len(rows)), [fill(row.name, NAME_CHARACTERS) for row in rows])
@@ -184,7 +185,7 @@ def _write_titles(figure: Figure, axes: Axes, document: BenchDocument) -> None:
     protocol = document.protocol
     weights = ", ".join(dict.fromkeys(row.weights.name for row in document.rows))
     details = (
-        f"{document.environment.cpu_model}; weights: {weights}\n"
+        f"{place(document)}; weights: {weights}\n"
         f"{protocol.mode} bench of {document.environment.started_at[:10]}: "
         f"{protocol.rounds} blocks of {protocol.samples_per_block} runs a row, in turns"
     )

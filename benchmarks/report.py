@@ -1,28 +1,58 @@
-"""A bench as text: a table for the eye, and plain lines."""
+"""A bench as text: tables for the eye, and plain lines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from topformer.benchmarks.documents import BenchDocument, Comparison, Row
+from topformer.benchmarks.comparison import PartRatio, RowComparison
+from topformer.benchmarks.devices.device_documents import CheckedOutput
+from topformer.benchmarks.documents import BenchDocument, Comparison
+from topformer.benchmarks.published import PublishedRow
+from topformer.benchmarks.row_documents import (
+    CountedRow,
+    MeasuredRow,
+    Row,
+    counted_rows,
+    measured_rows,
+)
 
 NAME_CHARACTERS = 30
-VERDICT_STYLES = {"trusted": "green", "noisy": "yellow", "throttled": "red"}
+VERDICT_STYLES = {
+    "trusted": "green",
+    "noisy": "yellow",
+    "throttled": "red",
+    "emulated": "magenta",
+}
 
 
 def summary_lines(document: BenchDocument) -> Iterator[str]:
     """One line a row, then one a comparison: for people and pipes alike."""
-    for row in document.rows:
+    for row in measured_rows(document.rows):
         total = row.total_ms
         yield (
             f"{row.name}: {total.p50:.2f} ms ({total.ci95[0]:.2f} to {total.ci95[1]:.2f}), "
             f"{row.total_over_execute.median:.2f} times the network's {row.execute_ms.p50:.2f} ms; "
-            f"{row.verdict}" + (", random weights" if row.weights.random else "")
+            f"{row.verdict}{_random(row)}"
+        )
+    for row in counted_rows(document.rows):
+        counts = row.instructions
+        yield (
+            f"{row.name}: {millions(counts.total)} M instructions, the network "
+            f"{millions(counts.execute)} M, on an emulated {counts.cpu}: no latency{_random(row)}"
         )
     for comparison in document.comparisons:
         yield comparison_line(comparison)
+
+
+def _random(row: Row) -> str:
+    return ", random weights" if row.weights.random else ""
+
+
+def millions(count: int) -> str:
+    """Write a count in millions, as in "199.06"."""
+    return f"{count / 1e6:.2f}"
 
 
 def comparison_line(comparison: Comparison) -> str:
@@ -36,6 +66,20 @@ def comparison_line(comparison: Comparison) -> str:
     )
 
 
+def ratio_text(comparison: RowComparison, part: PartRatio) -> str:
+    """Say how one part compares, as in "network 7.35 to 7.70 ms, 1.048 times ...: slower"."""
+    if part.interval is None:
+        values = f"{part.baseline / 1e6:.3f} to {part.contender / 1e6:.3f} M instructions"
+        return f"{part.part} {values}, {part.ratio:.4f} times: {part.verdict}"
+    values = f"{part.baseline:.2f} to {part.contender:.2f} ms"
+    low, high = part.interval
+    return (
+        f"{part.part} {values}, {part.ratio:.3f} times "
+        f"({comparison.confidence:.0%} interval {low:.3f} to {high:.3f}, "
+        f"{part.allowance:.1%} allowed): {part.verdict}"
+    )
+
+
 def heading(document: BenchDocument) -> str:
     """Say what was measured, as in "TopFormer tiny, 448x448, RANDOM weights"."""
     models = ", ".join(dict.fromkeys(row.variant for row in document.rows))
@@ -44,21 +88,88 @@ def heading(document: BenchDocument) -> str:
     return f"TopFormer {models}, {sizes}" + (", RANDOM weights" if random else "")
 
 
-def tables(document: BenchDocument) -> tuple[Table, Table]:
-    """Where the time goes, and how it spreads; each fits a narrow terminal."""
-    parts = _table("median ms", ["pre", "network", "labels", "total", "95 %", "verdict"])
-    parts.title = escape(f"{heading(document)}, on {document.environment.cpu_model}")
-    spread = _table("total ms", ["min", "p90", "p99", "max", "load", "first", "MiB"])
-    for row in document.rows:
-        parts.add_row(escape(row.name), *_part_cells(row))
-        spread.add_row(escape(row.name), *_spread_cells(row))
+def place(document: BenchDocument) -> str:
+    """Say where it was measured: the host's processor, or the devices."""
+    devices = dict.fromkeys(row.device for row in document.rows)
+    host = document.environment.cpu_model
+    return ", ".join(host if device == "host" else device for device in devices)
+
+
+def tables(document: BenchDocument) -> Iterator[Table]:
+    """Where the time goes and how it spreads, or the instructions; each fits a narrow terminal."""
+    title = escape(f"{heading(document)}, on {place(document)}")
+    if measured := measured_rows(document.rows):
+        yield _parts_table(measured, title)
+        yield _spread_table(measured, document)
+    if counted := counted_rows(document.rows):
+        yield _instructions_table(counted, title)
+    if checked := [(row, row.check) for row in document.rows if row.check is not None]:
+        yield _device_table(checked)
+    if document.published:
+        yield _published_table(document.published)
+
+
+def _parts_table(rows: Sequence[MeasuredRow], title: str) -> Table:
+    table = _table("median ms", ["pre", "network", "labels", "total", "95 %", "verdict"])
+    table.title = title
+    for row in rows:
+        table.add_row(escape(row.name), *_part_cells(row))
+    return table
+
+
+def _spread_table(rows: Sequence[MeasuredRow], document: BenchDocument) -> Table:
+    table = _table("total ms", ["min", "p90", "p99", "max", "load", "first", "MiB"])
+    for row in rows:
+        table.add_row(escape(row.name), *_spread_cells(row))
     protocol = document.protocol
-    spread.caption = (
+    table.caption = (
         f"{protocol.mode}: {protocol.rounds} blocks of {protocol.samples_per_block} samples a row, "
         f"in turns, in random order (seed {protocol.seed}). load: cold, in ms; first: the "
         "network's first run, in ms; MiB: peak memory of the process"
     )
-    return parts, spread
+    return table
+
+
+def _instructions_table(rows: Sequence[CountedRow], title: str) -> Table:
+    table = _table("M instructions", ["pre", "network", "labels", "total", "CPU", "verdict"])
+    table.title = title
+    table.caption = "Medians of one inference each, counted under emulation: no latency."
+    for row in rows:
+        counts = row.instructions
+        parts = (counts.preprocess, counts.execute, counts.labels)
+        table.add_row(
+            escape(row.name),
+            *(millions(part) for part in parts),
+            f"[bold]{millions(counts.total)}[/bold]",
+            escape(counts.cpu),
+            _verdict_cell(row),
+        )
+    return table
+
+
+def _device_table(rows: Sequence[tuple[Row, CheckedOutput]]) -> Table:
+    table = _table("output against this machine's", ["SQNR dB", "labels equal", "on", "cores"])
+    for row, check in rows:
+        table.add_row(
+            escape(row.name),
+            "exact" if check.exact else f"{check.sqnr_db:.1f}",
+            f"{check.label_agreement:.3%}",
+            escape(row.device),
+            escape(row.cores.cluster or row.cores.effective) if row.cores else "any",
+        )
+    return table
+
+
+def _published_table(rows: Sequence[PublishedRow]) -> Table:
+    table = _table("published, median ms", ["pixels", "network"])
+    for row in rows:
+        size = "x".join(map(str, row.image_size))
+        table.add_row(f"{row.variant}, {row.processor}", size, f"{row.execute_ms:.0f}")
+    told = dict.fromkeys(
+        f"{row.runtime}, {row.classes} classes: {row.includes}; {row.source}." for row in rows
+    )
+    table.caption = " ".join([*told, "Not measured here, and not to be ranked with what was."])
+    return table
 
 
 def _table(first: str, others: list[str]) -> Table:
@@ -71,19 +182,23 @@ def _table(first: str, others: list[str]) -> Table:
     return table
 
 
-def _part_cells(row: Row) -> list[str]:
-    low, high = row.total_ms.ci95
+def _verdict_cell(row: Row) -> str:
     style = VERDICT_STYLES[row.verdict]
+    return f"[{style}]{row.verdict}[/{style}]"
+
+
+def _part_cells(row: MeasuredRow) -> list[str]:
+    low, high = row.total_ms.ci95
     medians = [row.preprocess_ms.p50, row.execute_ms.p50, row.labels_ms.p50]
     return [
         *(f"{median:.2f}" for median in medians),
         f"[bold]{row.total_ms.p50:.2f}[/bold]",
         f"{low:.2f}-{high:.2f}",
-        f"[{style}]{row.verdict}[/{style}]",
+        _verdict_cell(row),
     ]
 
 
-def _spread_cells(row: Row) -> list[str]:
+def _spread_cells(row: MeasuredRow) -> list[str]:
     total = row.total_ms
     tail = [total.min, total.p90, total.p99, max(total.samples)]
     return [

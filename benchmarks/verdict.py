@@ -8,13 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from topformer.benchmarks.documents import Latency, VerdictWord
+from topformer.benchmarks.row_documents import Latency, VerdictWord
+from topformer.benchmarks.statistics import first_and_last_third
 
 BACKGROUND_SHARE_LIMIT = 0.10
 STEAL_SHARE_LIMIT = 0.02
 DRIFT_LIMIT = 0.05
 FREQUENCY_LOSS_LIMIT = 0.10
 QUOTA_SHARE_LIMIT = 0.01
+# The highest frequency that the system allows falls in steps of several per cent.
+CAP_LOSS_LIMIT = 0.01
+BATTERY_LOW_PERCENT = 20
 TAIL_LIMIT = 0.15
 INTERVAL_LIMIT = 0.06
 
@@ -37,6 +41,14 @@ class Evidence:
     quota_share: float | None = None
     # How often the processor or the system reported that it slows down because of heat.
     thermal_events: int | None = None
+    # Highest frequency that the system allows, after the last block over before the first.
+    frequency_cap_ratio: float | None = None
+    # By how much Android's thermal status rose above that before the first block, at most.
+    thermal_status_rise: int | None = None
+    # How often the threads were seen on cores of another cluster than before.
+    cluster_moves: int | None = None
+    battery_percent: int | None = None
+    plugged: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +62,27 @@ class Verdict:
 def judge(blocks_ms: NDArray[np.float64], latency: Latency, evidence: Evidence) -> Verdict:
     """Judge samples [blocks, samples] in the order of time, with their summary."""
     throttling = _throttling(evidence)
-    noise = [*_load(evidence), *_drift(blocks_ms, evidence), *_spread(latency)]
+    noise = [
+        *_load(evidence),
+        *_cores(evidence),
+        *_battery(evidence),
+        *_drift(blocks_ms, evidence),
+        *_spread(latency),
+    ]
     if throttling:
         return Verdict(word="throttled", reasons=(*throttling, *noise))
     return Verdict(word="noisy" if noise else "trusted", reasons=tuple(noise))
 
 
-def first_and_last_third(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Medians of the first and the last third of values [n, ...] in the order of time."""
-    third = max(1, len(values) // 3)
-    return float(np.median(values[:third])), float(np.median(values[-third:]))
+def judge_emulated(cpu: str) -> Verdict:
+    """Judge a row of an emulated machine with the CPU named: its counts are exact, but no time."""
+    return Verdict(
+        word="emulated",
+        reasons=(
+            f"emulation: the CPU is an emulated {cpu}; its instruction counts are a cost model and "
+            "no latency. Measure on a real device for milliseconds.",
+        ),
+    )
 
 
 def _throttling(evidence: Evidence) -> list[str]:
@@ -74,6 +97,17 @@ def _throttling(evidence: Evidence) -> list[str]:
         reasons.append(
             f"throttling: heat was reported {evidence.thermal_events} times; "
             "let the machine cool and measure again."
+        )
+    cap = evidence.frequency_cap_ratio
+    if cap is not None and cap < 1.0 - CAP_LOSS_LIMIT:
+        reasons.append(
+            f"throttling: the highest frequency that the system allows fell by {1.0 - cap:.0%}; "
+            "let the device cool, and switch battery savers off."
+        )
+    if evidence.thermal_status_rise:
+        reasons.append(
+            f"throttling: the thermal status rose by {evidence.thermal_status_rise}; "
+            "let the device cool, take it out of its case, or use a shorter --mode."
         )
     if evidence.quota_share is not None and evidence.quota_share > QUOTA_SHARE_LIMIT:
         reasons.append(
@@ -101,6 +135,22 @@ def _load(evidence: Evidence) -> list[str]:
             "measure at a quieter time or on a machine of your own."
         )
     return reasons
+
+
+def _cores(evidence: Evidence) -> list[str]:
+    if not evidence.cluster_moves:
+        return []
+    return [
+        f"cores: the threads moved between clusters {evidence.cluster_moves} times; "
+        "hold them on one with --cores big."
+    ]
+
+
+def _battery(evidence: Evidence) -> list[str]:
+    level = evidence.battery_percent
+    if level is None or level >= BATTERY_LOW_PERCENT or evidence.plugged:
+        return []
+    return [f"battery: at {level} % and not plugged in, where phones save power; charge it."]
 
 
 def _drift(blocks_ms: NDArray[np.float64], evidence: Evidence) -> list[str]:

@@ -136,6 +136,7 @@ def _introduce(command: Load, opened: Opened) -> Loaded:
         model=manifest.file.name if manifest.file else Path(command.source).name,
         sha256=manifest.file.sha256 if manifest.file else manifest.weights.sha256,
         variant=manifest.model.variant,
+        classes=manifest.model.num_classes,
         weights_name=manifest.weights.name,
         weights_random=manifest.weights.is_random,
         precision=manifest.file.precision if manifest.file else "fp32",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from topformer.benchmarks.devices.counting import COUNTER
 from topformer.benchmarks.devices.workspace import Workspace
 from topformer.benchmarks.picture import BenchPicture, bench_picture
 from topformer.benchmarks.runner_documents import session_options
@@ -31,11 +32,11 @@ class DeviceSubject:
         threads: int,
         warmups: int,
         cores_mask: int | None,
-        prefix: Sequence[str] = (),
+        count_log: str | None = None,
     ) -> list[str]:
         """How the runner runs this model, on some cores only where a mask is given.
 
-        `prefix` stands before the runner, as a program that counts its instructions.
+        On an emulated device `count_log` is where its instructions are counted into.
         """
         session = session_options(
             self.manifest,
@@ -45,7 +46,10 @@ class DeviceSubject:
             warmups=warmups,
         )
         taskset = [] if cores_mask is None else ["taskset", f"{cores_mask:x}"]
-        return [*taskset, *prefix, *self.runner, verb, *session, *options]
+        if count_log is None:
+            return [*taskset, *self.runner, verb, *session, *options]
+        counter = [COUNTER, count_log]
+        return [*taskset, *counter, *self.runner, verb, *session, *options, "--mark-stages=1"]
 
 
 def place_subject(workspace: Workspace, model: Path, runner: Sequence[str]) -> DeviceSubject:

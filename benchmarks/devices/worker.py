@@ -1,10 +1,11 @@
 """A row measured on a device: the runner serves there, and is asked through the link."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from topformer.benchmarks.devices.link import printable
+from topformer.benchmarks.devices.counting import LOG_LIMIT_BYTES
+from topformer.benchmarks.devices.link import output_of, printable
 from topformer.benchmarks.devices.subject import DeviceSubject
 from topformer.benchmarks.devices.workspace import DeviceProgram, Placement
 from topformer.benchmarks.messages import LINE_LIMIT_BYTES, Loaded, Measured
@@ -21,7 +22,7 @@ from topformer.errors import TopformerError
 
 
 class DeviceWorker:
-    """One row, as a `topformer.benchmarks.host.Worker`; every error names it and the device."""
+    """One row, as a `topformer.benchmarks.rounds.Worker`; every error names it and the device."""
 
     def __init__(
         self,
@@ -29,7 +30,7 @@ class DeviceWorker:
         subject: DeviceSubject,
         *,
         cores_mask: int | None,
-        prefix: Sequence[str],
+        counts: bool,
         expected_logits_sha256: str | None,
         patience: Patience,
     ) -> None:
@@ -37,10 +38,12 @@ class DeviceWorker:
         self.request = request
         self._subject = subject
         self._cores_mask = cores_mask
-        self._prefix = prefix
+        self._count_log = subject.workspace.new_path("instructions") if counts else None
         self._expected_logits_sha256 = expected_logits_sha256
         self._patience = patience
         self._program: DeviceProgram | None = None
+        # Where the row ran, read after each block.
+        self.placements: list[Placement] = []
 
     def load(self, *, warmups: int) -> Loaded:
         """Open the model on the device, run it once cold, and warm it up."""
@@ -49,7 +52,7 @@ class DeviceWorker:
             threads=self.request.threads,
             warmups=warmups,
             cores_mask=self._cores_mask,
-            prefix=self._prefix,
+            count_log=self._count_log,
         )
         self._program = self._subject.workspace.start(command)
         opened = self._read(RunnerOpened, timeout_s=self._patience.load_s)
@@ -71,12 +74,18 @@ class DeviceWorker:
         block = self._read(RunnerBlock, timeout_s=self._patience.block_s)
         if (len(block.samples), len(block.block_warmups)) != (samples, warmups):
             self._fail("broke off", f"It sent {len(block.samples)} of {samples} samples.")
+        self.placements.append(self._program.placement())
         return measured_reply(block)
 
-    def placement(self) -> Placement:
-        """Read on which CPUs the row runs."""
-        assert self._program is not None
-        return self._program.placement()
+    def read_log(self) -> bytes:
+        """Fetch what an emulator counted."""
+        assert self._count_log is not None
+        return output_of(
+            self._subject.workspace.link,
+            ["cat", self._count_log],
+            what="Reading the instruction counts",
+            limit_bytes=LOG_LIMIT_BYTES,
+        )
 
     def _read(self, expected: type[ExpectedT], *, timeout_s: float) -> ExpectedT:
         assert self._program is not None
@@ -128,19 +137,20 @@ def device_worker(
     subject: DeviceSubject,
     *,
     cores_mask: int | None = None,
-    prefix: Sequence[str] = (),
+    counts: bool = False,
     expected_logits_sha256: str | None = None,
     patience: Patience = DEFAULT_PATIENCE,
 ) -> Generator[DeviceWorker]:
     """Measure a row on a device; its runner is asked to end when the context ends.
 
-    `expected_logits_sha256` is what a checked run computed: `load` refuses anything else.
+    With `counts` an emulated device counts its instructions. `expected_logits_sha256` is what a
+    checked run computed: `load` refuses anything else.
     """
     worker = DeviceWorker(
         request,
         subject,
         cores_mask=cores_mask,
-        prefix=prefix,
+        counts=counts,
         expected_logits_sha256=expected_logits_sha256,
         patience=patience,
     )

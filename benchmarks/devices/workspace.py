@@ -21,7 +21,6 @@ from topformer.files import sha256_file
 _HASHES_LIMIT_BYTES = 2**16
 _HASH_TIMEOUT_S = 120.0
 _KILL_TIMEOUT_S = 20.0
-_PID_FILE = "pid"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +58,16 @@ class Workspace:
     link: Link
     folder: str
     _placed: dict[str, str] = field(default_factory=dict[str, str])
-    _started: int = 0
+    _named: int = 0
 
     def path(self, name: str) -> str:
         """Where a file of this name lies on the device."""
         return f"{self.folder}/{name}"
+
+    def new_path(self, name: str) -> str:
+        """Where a file that nothing else is called after may lie."""
+        self._named += 1
+        return self.path(f"{name}-{self._named}")
 
     def place(self, local: Path, name: str) -> str:
         """Copy a file to the device, once, and return where; raises when it arrives damaged."""
@@ -81,8 +85,7 @@ class Workspace:
         Its command line must hold a path in the folder, by which it is found.
         """
         assert any(self.folder in word for word in argv)
-        self._started += 1
-        pid_file = self.path(f"{_PID_FILE}-{self._started}")
+        pid_file = self.new_path("pid")
         script = f"echo $$ > {shlex.quote(pid_file)}; exec {shlex.join(argv)}"
         conversation = self.link.start(["sh", "-c", script])
         return DeviceProgram(link=self.link, conversation=conversation, pid_file=pid_file)

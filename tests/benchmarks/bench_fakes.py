@@ -2,12 +2,15 @@
 
 from contextlib import contextmanager
 
+import msgspec
 import numpy as np
 
 from topformer.benchmarks.host import bench_host
 from topformer.benchmarks.messages import Loaded, Measured, SampleNs
 from topformer.benchmarks.process import RowRequest
 from topformer.benchmarks.protocol import Mode
+from topformer.benchmarks.rounds import run_rounds
+from topformer.benchmarks.rows import build_emulated_row
 
 SHORT = Mode(
     name="quick", rounds=8, samples_per_block=5, warmups=2, warmups_per_block=1, budget_s=10.0
@@ -33,6 +36,7 @@ class ScriptedWorker:
             model=f"{self.request.source}.pte",
             sha256="a" * 64,
             variant="tiny",
+            classes=150,
             weights_name="random tiny",
             weights_random=True,
             precision="fp32",
@@ -74,3 +78,21 @@ def scripted_bench(requests=REQUESTS, *, execute_ms=EXECUTE_MS, log=None, mode=S
         yield ScriptedWorker(request, execute_ms=execute_ms[request.name], log=log)
 
     return bench_host(requests, mode=mode, seed=3, on_stage=lambda _: None, start=start)
+
+
+def scripted_recording(request, *, execute_ms=12.0, mode=SHORT):
+    """Let one worker take its blocks, and return what was recorded."""
+    worker = ScriptedWorker(request, execute_ms=execute_ms)
+    (recording,) = run_rounds([worker], mode=mode, seed=3, on_stage=lambda _: None).recordings
+    return recording
+
+
+def emulated_bench(requests=REQUESTS[:1], *, execute=199_060_000, cpu="cortex-a76"):
+    """Make the document of a bench on an emulated device that counts three inferences a row."""
+    samples = [(600_000 + n, execute + n, 7_000_000 + n) for n in range(3)]
+    rows = [
+        build_emulated_row(scripted_recording(r), samples=samples, cpu=cpu, device="rig")
+        for r in requests
+    ]
+    document = scripted_bench(requests, execute_ms={one.name: 12.0 for one in requests})
+    return msgspec.structs.replace(document, rows=tuple(rows), comparisons=(), states=())

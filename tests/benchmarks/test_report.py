@@ -2,12 +2,14 @@ from io import BytesIO
 
 import msgspec
 import pytest
-from bench_fakes import scripted_bench
+from bench_fakes import emulated_bench, scripted_bench
 from PIL import Image
 from rich.console import Console
 
 from topformer.benchmarks import report
+from topformer.benchmarks.devices.device_documents import CheckedOutput
 from topformer.benchmarks.plot import draw
+from topformer.benchmarks.row_documents import Cores
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +89,42 @@ def test_bars_are_to_scale(document):
     blue, orange = pixels_of(data, (0x00, 0x72, 0xB2)), pixels_of(data, (0xE6, 0x9F, 0x00))
     # Numbers, the whisker and the legend cover or add a little.
     assert blue / orange == pytest.approx(row.execute_ms.p50 / row.labels_ms.p50, rel=0.25)
+
+
+def text_of(document):
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(*report.tables(document))
+    return capture.get()
+
+
+def test_an_emulated_device_has_instructions_and_no_milliseconds():
+    document = emulated_bench()
+    text = text_of(document)
+    assert "199.06" in text
+    assert "cortex-a76" in text
+    (line,) = report.summary_lines(document)
+    assert line == (
+        "executorch, 1 thread: 206.66 M instructions, the network 199.06 M, "
+        "on an emulated cortex-a76: no latency, random weights"
+    )
+    assert " ms" not in text + line
+
+
+def test_real_and_emulated_rows_stand_in_tables_of_their_own(document):
+    rows = (*document.rows, *emulated_bench().rows)
+    text = text_of(msgspec.structs.replace(document, rows=rows))
+    assert text.index("median ms") < text.index("total ms") < text.index("M instructions")
+    assert "cortex-a76" in text
+
+
+def test_the_check_of_a_device_is_shown(document):
+    check = CheckedOutput(
+        exact=False, max_abs_error=4e-7, sqnr_db=121.04, label_agreement=1.0, passed=True
+    )
+    cores = Cores(requested="f0", effective="f0", cluster="big")
+    text = text_of(with_row(document, device="a phone", check=check, cores=cores))
+    assert "121.0" in text
+    assert "100.000%" in text
+    assert "a phone" in text
+    assert "big" in text

@@ -1,74 +1,83 @@
+from dataclasses import replace
+
+import msgspec
 import pytest
-from bench_fakes import ScriptedWorker, request
+from bench_fakes import emulated_bench, request, scripted_bench, scripted_recording
 
-from topformer.benchmarks.machine import Counters
-from topformer.benchmarks.messages import Measured, SampleNs
-from topformer.benchmarks.rows import Block, Recording, gather_evidence
+from topformer.benchmarks.devices.device_documents import CheckedOutput
+from topformer.benchmarks.documents import BenchDocument
+from topformer.benchmarks.recording import gather_evidence
+from topformer.benchmarks.row_documents import Cores, counted_rows, measured_rows
+from topformer.benchmarks.rows import build_emulated_row, build_row, compare_rows
 
-SAMPLE = SampleNs(preprocess=1, execute=1, labels=1)
+CHECK = CheckedOutput(
+    exact=False, max_abs_error=4e-7, sqnr_db=121.0, label_agreement=1.0, passed=True
+)
+CORES = Cores(requested="f0", effective="f0", cluster="big")
 
 
-def counters(**known):
-    unknown = dict.fromkeys(
-        ("busy_s", "stolen_s", "quota_stopped_s", "thermal_events", "frequency_mhz")
+def row_on(device, name="row", **evidence):
+    recording = scripted_recording(request(name))
+    found = gather_evidence(recording, cpu_count=8, machine_cpu_count=8)
+    quiet = replace(found, background_cpus=None, steal_share=None, **evidence)
+    return build_row(recording, evidence=quiet, seed=0, device=device, cores=CORES, check=CHECK)
+
+
+def test_a_row_of_a_device_carries_what_the_device_told():
+    row = row_on("phone", thermal_status_rise=2)
+    assert (row.device, row.cores, row.check) == ("phone", CORES, CHECK)
+    assert row.verdict == "throttled"
+    assert "thermal status rose by 2" in row.reasons[0]
+
+
+def test_an_emulated_row_has_instructions_and_no_milliseconds():
+    samples = [(10, 100, 30), (11, 101, 29), (10, 105, 31)]
+    row = build_emulated_row(
+        scripted_recording(request("row")), samples=samples, cpu="cortex-a76", device="rig"
     )
-    return Counters(**(unknown | known))
+    counts = row.instructions
+    assert (counts.preprocess, counts.execute, counts.labels, counts.total) == (10, 101, 30, 141)
+    assert counts.samples == tuple(samples)
+    assert (row.emulated, row.verdict) == (True, "emulated")
+    assert row.reasons[0].startswith("emulation: the CPU is an emulated cortex-a76")
+    times = {name for name in row.__struct_fields__ if name.endswith("_ms")}
+    assert len(times) == 8
+    assert all(getattr(row, name) is None for name in times)
 
 
-def recording_of(pairs, *, cpu_s=0.9, elapsed_s=1.0):
-    asked = request("row", threads=2)
-    blocks = [
-        Block(
-            measured=Measured(
-                samples=(SAMPLE,), warmups=(), cpu_ns=int(cpu_s * 1e9), peak_memory_bytes=1
-            ),
-            start_s=float(number),
-            elapsed_s=elapsed_s,
-            before=before,
-            after=after,
-        )
-        for number, (before, after) in enumerate(pairs)
-    ]
-    loaded = ScriptedWorker(asked, execute_ms=1.0).load(warmups=0)
-    return Recording(request=asked, loaded=loaded, blocks=blocks)
+def test_a_document_of_an_emulated_device_survives_json():
+    document = emulated_bench()
+    again = msgspec.json.decode(msgspec.json.encode(document), type=BenchDocument)
+    assert again == document
+    assert measured_rows(again.rows) == []
+    assert counted_rows(again.rows)[0].instructions.execute == 199_060_001
 
 
-def evidence_of(pairs, **keywords):
-    return gather_evidence(recording_of(pairs, **keywords), cpu_count=2, machine_cpu_count=4)
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda row: row.update(emulated=False, verdict="trusted"), "preprocess_ms"),
+        (lambda row: row.update(load_ms=3.0), "load_ms"),
+        (lambda row: row.update(instructions=None), "instructions"),
+        (lambda row: row["instructions"].update(execute=0), "execute"),
+        (lambda row: row.update(verdict="trusted"), "verdict"),
+    ],
+)
+def test_a_row_that_is_neither_measured_nor_counted_is_refused(change, complaint):
+    raw = msgspec.json.decode(msgspec.json.encode(emulated_bench()))
+    change(raw["rows"][0])
+    with pytest.raises(msgspec.ValidationError, match=complaint):
+        msgspec.convert(raw, BenchDocument)
 
 
-def test_background_is_what_was_busy_without_the_worker():
-    pairs = [(counters(busy_s=10.0), counters(busy_s=12.4))] * 3
-    assert evidence_of(pairs).background_cpus == pytest.approx(1.5)
+def test_samples_that_do_not_fall_into_the_blocks_are_refused():
+    raw = msgspec.json.decode(msgspec.json.encode(scripted_bench()))
+    raw["rows"][0]["total_ms"]["samples"].pop()
+    with pytest.raises(msgspec.ValidationError, match="total_ms do not fall into equal blocks"):
+        msgspec.convert(raw, BenchDocument)
 
 
-def test_background_is_never_negative():
-    pairs = [(counters(busy_s=10.0), counters(busy_s=10.5))]
-    assert evidence_of(pairs).background_cpus == 0.0
-
-
-def test_counters_are_summed_over_the_blocks():
-    before = counters(stolen_s=1.0, quota_stopped_s=5.0, thermal_events=7)
-    after = counters(stolen_s=1.2, quota_stopped_s=5.1, thermal_events=8)
-    evidence = evidence_of([(before, after)] * 2)
-    assert evidence.steal_share == pytest.approx(0.4 / 2 / 4)
-    assert evidence.quota_share == pytest.approx(0.1)
-    assert evidence.thermal_events == 2
-
-
-def test_the_frequency_of_the_last_third_is_compared_with_the_first():
-    pairs = [
-        (counters(), counters(frequency_mhz=mhz)) for mhz in (3000, 3000, 2500, 2500, 2000, 1500)
-    ]
-    assert evidence_of(pairs).frequency_ratio == pytest.approx(1750 / 3000)
-
-
-def test_what_cannot_be_read_even_once_is_not_guessed():
-    pairs = [
-        (counters(busy_s=1.0), counters(busy_s=2.0, frequency_mhz=3000)),
-        (counters(), counters()),
-    ]
-    evidence = evidence_of(pairs)
-    assert evidence.background_cpus is None
-    assert evidence.frequency_ratio is None
-    assert evidence.thermal_events is None
+def test_rows_of_other_devices_are_not_compared():
+    rows = [row_on("one", "a"), row_on("two", "b"), row_on("one", "c"), *emulated_bench().rows]
+    found = compare_rows(rows, seed=0)
+    assert {(c.row, c.baseline) for c in found} == {("a", "c")}

@@ -99,3 +99,34 @@ def test_one_slow_sample_alone_is_no_reason():
     blocks = steady()
     blocks[3, 3] = 80.0
     assert verdict_of(blocks).word == "trusted"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "word", "words"),
+    [
+        (
+            {"frequency_cap_ratio": 0.8},
+            "throttled",
+            "highest frequency that the system allows fell",
+        ),
+        ({"thermal_status_rise": 1}, "throttled", "the thermal status rose by 1; let the device"),
+        ({"cluster_moves": 4}, "noisy", "moved between clusters 4 times; hold them on one with"),
+        ({"battery_percent": 12, "plugged": False}, "noisy", "battery: at 12 % and not plugged in"),
+    ],
+)
+def test_what_devices_tell_counts_and_says_its_cure(evidence, word, words):
+    verdict = verdict_of(**evidence)
+    assert verdict.word == word
+    assert words in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {"frequency_cap_ratio": 1.0, "thermal_status_rise": 0, "cluster_moves": 0},
+        {"battery_percent": 12, "plugged": True},
+        {"battery_percent": 90, "plugged": False},
+    ],
+)
+def test_a_cool_device_that_keeps_its_cores_is_trusted(evidence):
+    assert verdict_of(**evidence).word == "trusted"

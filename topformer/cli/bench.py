@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from topformer.cli.console import JsonOption, print_document, print_lines, stderr, warn
-from topformer.errors import UsageError
+from topformer.cli.console import JsonOption, fail, print_document, print_lines, stderr, warn
+from topformer.errors import TopformerError, UsageError
 
 if TYPE_CHECKING:
     from topformer.benchmarks.documents import BenchDocument
@@ -49,6 +49,14 @@ def bench(
         typer.Option(help="Input size in pixels: one side, or HEIGHTxWIDTH. Default: 448."),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the result to this PNG.")] = None,
+    gate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Exit with 1 when a row is slower, or takes more instructions, than in this "
+            "file of an earlier bench --json, or is not in it. A row that is not trusted is "
+            "judged like any other, with a warning."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Measure how long a picture in memory takes to become labels, part by part.
@@ -79,6 +87,7 @@ def bench(
     from topformer.benchmarks.protocol import get_mode  # noqa: PLC0415
 
     chosen_mode = get_mode(mode)
+    baseline = _read_baseline(gate)
     requests = _plan(model or [], size, runtime or [], threads or [1], image_size)
     if any(request.runtime == RUNNER for request in requests):
         _build_runner()
@@ -93,6 +102,31 @@ def bench(
         print_document(document)
     else:
         _print(document)
+    if baseline is not None:
+        _hold_to(baseline, document)
+
+
+def _read_baseline(path: Path | None) -> BenchDocument | None:
+    """Read it before anything is measured: a bad file should not cost a bench."""
+    from topformer.benchmarks.matching import read_bench  # noqa: PLC0415
+
+    return read_bench(path) if path is not None else None
+
+
+def _hold_to(baseline: BenchDocument, document: BenchDocument) -> None:
+    from rich.markup import escape  # noqa: PLC0415
+
+    from topformer.benchmarks.gate import check_gate  # noqa: PLC0415
+    from topformer.benchmarks.report import ratio_text  # noqa: PLC0415
+
+    try:
+        comparisons = check_gate(document, baseline, on_warning=lambda text: warn(escape(text)))
+    except TopformerError as error:
+        # The document has been printed: with --json, an error of its own would be a second one.
+        fail(error, as_json=False)
+    for one in comparisons:
+        for part in one.parts:
+            stderr().print(f"gate: {one.contender}: {ratio_text(one, part)}", markup=False)
 
 
 def _plan(

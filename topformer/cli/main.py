@@ -25,6 +25,7 @@ VERBS = {
     "runner": "Build the C++ program that runs a .pte on devices.",
     "devices": "List the devices that adb sees: model, SoC, cores, Android, temperature.",
     "bench": "Measure how long a picture in memory takes to become labels, part by part.",
+    "compare": "Compare two benches row by row: ratios with intervals, or instruction counts.",
     "inspect": "Show a file's manifest, graph, delegates and memory plan.",
     "doctor": "Check this machine: versions, whether each runtime runs a model, adb and compilers.",
     "schema": "Print the JSON schema of a manifest, or of the document that a verb prints.",

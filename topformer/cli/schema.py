@@ -23,6 +23,7 @@ DOCUMENTS = {
     "runner-run": "topformer.benchmarks.runner_documents:RunnerRun",
     "devices": "topformer.cli.devices_document:DevicesDocument",
     "bench": "topformer.benchmarks.documents:BenchDocument",
+    "compare": "topformer.cli.compare_document:CompareDocument",
     "inspect": "topformer.cli.inspect_document:InspectDocument",
     "doctor": "topformer.cli.documents:DoctorDocument",
     "error": "topformer.cli.documents:ErrorDocument",
