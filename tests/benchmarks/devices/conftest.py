@@ -1,5 +1,6 @@
 """Make the fakes beside this file importable, and let adb be a script for what no daemon does."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -44,3 +45,21 @@ def local_link(fake_adb, tmp_path):
     scratch = tmp_path / "device"
     scratch.mkdir()
     return AdbLink(adb=str(path), serial="local", scratch_folder=str(scratch))
+
+
+@pytest.fixture
+def loopback(tmp_path, monkeypatch):
+    """Start a real sshd that answers to "board", in a home of its own."""
+    from loopback import SSHD, Loopback
+
+    if not Path(SSHD).exists():
+        reason = "no sshd: `apt install openssh-server`"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    folder = tmp_path / "ssh"
+    folder.mkdir()
+    server = Loopback(folder)
+    monkeypatch.setenv("PATH", f"{server.programs}:{os.environ['PATH']}")
+    yield server
+    server.stop()
