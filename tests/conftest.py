@@ -66,3 +66,11 @@ def rig():
                 raise
             pytest.skip(str(error))
         yield running
+
+
+@pytest.fixture(scope="session")
+def arm_runner(rig):
+    """Return the C++ runner for aarch64, kept in the user's cache: its wheel is large to fetch."""
+    from topformer.benchmarks.bundle import build_bundle, default_cache
+
+    return build_bundle("aarch64", cache=default_cache(), on_stage=lambda _: None)

@@ -125,15 +125,25 @@ class Device:
 
     @contextmanager
     def replaced(self, path: str, data: bytes) -> Generator[None]:
-        """Put other bytes into a file for a while, such as a program that prints garbage."""
+        """Put other bytes into a file or program for a while, such as ones that print garbage."""
         file = self.root / path
-        original = file.read_bytes()
-        # A program that runs cannot be written to, only taken away.
-        _swap(file, data)
+        if file.is_symlink():
+            # A name of toybox: all its other names stay.
+            original = file.rename(file.with_name(f".{file.name}.hidden"))
+            file.touch(mode=0o755)
+            file.write_bytes(data)
+            try:
+                yield
+            finally:
+                original.replace(file)
+            return
+        # In place, because /proc/cpuinfo is a mount.
+        text = file.read_bytes()
+        file.write_bytes(data)
         try:
             yield
         finally:
-            _swap(file, original)
+            file.write_bytes(text)
 
     def stop(self) -> None:
         """End all that runs on the device, and remove it."""
@@ -175,13 +185,6 @@ def _emulated(words: list[str]) -> tuple[str, ...]:
     while rest and rest[0] in {"-0", "-plugin"}:
         rest = rest[2:]
     return tuple(rest) or tuple(words)
-
-
-def _swap(file: Path, data: bytes) -> None:
-    new = file.with_name(f".{file.name}.new")
-    new.write_bytes(data)
-    new.chmod(file.stat().st_mode)
-    new.replace(file)
 
 
 def wait_until(what: str, holds: Callable[[], bool], *, timeout_s: float = WAIT_TIMEOUT_S) -> None:
