@@ -20,6 +20,8 @@ OnStage = Callable[[str], None]
 class BenchChoice:
     """The options of `topformer bench` that say what is measured, as they were given."""
 
+    # "host", "adb" or "ssh:HOST".
+    device: str
     models: tuple[str, ...]
     size: str | None
     runtimes: tuple[str, ...]
@@ -27,6 +29,8 @@ class BenchChoice:
     mode: str
     image_size: str | None
     # For devices alone.
+    serial: str | None = None
+    all_devices: bool = False
     cores: str | None = None
     max_start_temp_c: float | None = None
     bundle: Path | None = None
@@ -58,8 +62,10 @@ class BenchChoice:
         )
 
     def arguments(self) -> list[str]:
-        """Return the options as they would be typed again, without those about runtimes."""
+        """Return the options as they would be typed for one device, without those on runtimes."""
         options: list[tuple[str, object]] = [
+            ("--device", self.device),
+            ("--serial", self.serial),
             *(("--model", model) for model in self.models),
             ("--size", self.size),
             *(("--threads", count) for count in self.threads),
