@@ -7,7 +7,7 @@ CODE := topformer export benchmarks tests
 # install finds export/ and benchmarks/ inside topformer.
 TYPES := build/types/topformer
 
-.PHONY: demo test check format clean
+.PHONY: demo test rig check format clean
 
 demo: $(VENV)/installed
 	$(BIN)/topformer export --size tiny --target xnnpack --target onnx --out out/demo
@@ -22,8 +22,15 @@ demo: $(VENV)/installed
 	@echo "Look at:"
 	@ls -1 out/demo/*.pte out/demo/*.onnx out/demo/*.json out/demo/*.png out/demo/*/*.png
 
+# Where the rig cannot be built, the tests that need it say so and are skipped; under CI they fail.
 test: $(VENV)/installed
+	-@tests/rig/run --build
 	$(BIN)/pytest
+
+# A shell beside an emulated ARM device, or one command: make rig RUN='adb shell uname -m | cat'. It is
+# quoted as for any shell. tests/rig/run COMMAND... returns the exact exit status; make makes 2 of any.
+rig: $(VENV)/installed
+	@tests/rig/run $(if $(value RUN),sh -c '$(subst ','\'',$(value RUN))')
 
 check: $(VENV)/installed
 	$(BIN)/ruff format --check $(CODE)
@@ -37,10 +44,12 @@ format: $(VENV)/installed
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
+# Quiet on standard output, which belongs to the command of `make rig`.
 $(VENV)/installed: pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	touch $@
+	@echo "Installing topformer and its tools into $(VENV)" >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) >&2
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]' >&2
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist out *.egg-info .pytest_cache .hypothesis .ruff_cache

@@ -1,11 +1,9 @@
 """A worker process as seen by the host: asked one thing at a time, and killed whatever happens."""
 
 import os
-import selectors
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from topformer.benchmarks.messages import (
     decode_reply,
     encode_line,
 )
+from topformer.benchmarks.pipes import Conversation, EndlessLineError
 from topformer.errors import TopformerError
 
 # -P keeps the working folder out of the worker's imports.
@@ -38,11 +37,6 @@ ALLOCATOR_SETTINGS = {
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_MMAP_THRESHOLD_": str(2**25),  # the most that glibc takes
 }
-STDERR_TAIL_BYTES = 2000
-_READ_BYTES = 2**16
-# No system lets a pipe hold more.
-_PIPE_LIMIT_BYTES = 2**20
-_END_GRACE_S = 2.0
 
 ReplyT = TypeVar("ReplyT", Loaded, Measured)
 
@@ -80,11 +74,8 @@ class WorkerProcess:
     ) -> None:
         """Speak to a process that was started for this row."""
         self.request = request
-        self._process = process
+        self._conversation = Conversation(process)
         self._patience = patience
-        self._unread = bytearray()
-        self._stderr_tail = b""
-        self._stderr_ended = False
 
     def load(self, *, warmups: int) -> Loaded:
         """Open the model in the worker; raises `TopformerError` when it cannot."""
@@ -107,12 +98,15 @@ class WorkerProcess:
         return measured
 
     def _ask(self, command: Command, expected: type[ReplyT], *, timeout_s: float) -> ReplyT:
-        assert self._process.stdin is not None
         try:
-            self._process.stdin.write(encode_line(command))
-        except BrokenPipeError:
+            self._conversation.send(encode_line(command))
+            line = self._conversation.read_line(timeout_s=timeout_s)
+        except TimeoutError:
+            self._fail("hangs", f"It gave no answer within {timeout_s:g} s.")
+        except EndlessLineError:
+            self._fail("sent an endless line", f"The limit is {LINE_LIMIT_BYTES:,} bytes.")
+        except (BrokenPipeError, EOFError):
             self._fail_ended()
-        line = self._read_line(time.monotonic() + timeout_s, timeout_s)
         try:
             reply = decode_reply(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -127,68 +121,26 @@ class WorkerProcess:
             self._fail("answered out of turn", f"It sent {type(reply).__name__}.")
         return reply
 
-    def _read_line(self, deadline: float, timeout_s: float) -> bytes:
-        while (end := self._unread.find(b"\n")) < 0:
-            if len(self._unread) > LINE_LIMIT_BYTES:
-                self._fail("sent an endless line", f"The limit is {LINE_LIMIT_BYTES:,} bytes.")
-            if not self._receive(deadline - time.monotonic()):
-                if time.monotonic() >= deadline:
-                    self._fail("hangs", f"It gave no answer within {timeout_s:g} s.")
-                self._fail_ended()
-        line = bytes(self._unread[:end])
-        del self._unread[: end + 1]
-        return line
-
-    def _receive(self, timeout_s: float) -> bool:
-        """Move what has arrived on either pipe; False when stdout has ended or time is up."""
-        stdout, stderr = self._process.stdout, self._process.stderr
-        assert stdout is not None
-        assert stderr is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(stdout, selectors.EVENT_READ)
-            if not self._stderr_ended:
-                selector.register(stderr, selectors.EVENT_READ)
-            ready = {key.fileobj for key, _ in selector.select(max(0.0, timeout_s))}
-        if stderr in ready:
-            data = os.read(stderr.fileno(), _READ_BYTES)
-            self._stderr_ended = not data
-            self._stderr_tail = (self._stderr_tail + data)[-STDERR_TAIL_BYTES:]
-        if stdout in ready:
-            data = os.read(stdout.fileno(), _READ_BYTES)
-            self._unread += data
-            return bool(data)
-        return bool(ready)
-
     def _fail_ended(self) -> NoReturn:
-        try:
-            status = self._process.wait(timeout=_END_GRACE_S)
-        except subprocess.TimeoutExpired:
+        status = self._conversation.exit_status()
+        if status is None:
             self._fail("closed its output", "It runs on without answering.")
         if status < 0:
             self._fail("crashed", f"It was killed by {signal.Signals(-status).name}.")
         self._fail("ended early", f"Its exit status is {status}.")
 
     def _fail(self, what: str, why: str) -> NoReturn:
-        self.kill()
-        tail = self._stderr_to_its_end().decode(errors="replace").strip()
+        self._conversation.kill()
+        tail = self._conversation.stderr_tail()
         raise TopformerError(
             f"The worker of the row {self.request.name!r} {what}.",
             why=f"{why} The end of its stderr:\n{tail}" if tail else why,
             next_step="Run `topformer doctor` to see whether this runtime works here at all.",
         )
 
-    def _stderr_to_its_end(self) -> bytes:
-        """Add what a dead worker left in the pipe, without waiting for more."""
-        assert self._process.stderr is not None
-        os.set_blocking(self._process.stderr.fileno(), False)
-        rest = self._process.stderr.read(_PIPE_LIMIT_BYTES) or b""
-        return (self._stderr_tail + rest)[-STDERR_TAIL_BYTES:]
-
     def kill(self) -> None:
         """Kill the worker, and its children with it; harmless when it is dead."""
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        self._conversation.kill()
 
 
 @contextmanager

@@ -7,12 +7,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from topformer.benchmarks.comparison import PartRatio, RowComparison
+from topformer.benchmarks.devices.device_documents import CheckedOutput
 from topformer.benchmarks.documents import BenchDocument, Comparison
 from topformer.benchmarks.published import PublishedRow
 from topformer.benchmarks.row_documents import (
     CountedRow,
     MeasuredRow,
-    OutputCheck,
     Row,
     counted_rows,
     measured_rows,
@@ -148,7 +148,7 @@ def _instructions_table(rows: Sequence[CountedRow], title: str) -> Table:
     return table
 
 
-def _device_table(rows: Sequence[tuple[Row, OutputCheck]]) -> Table:
+def _device_table(rows: Sequence[tuple[Row, CheckedOutput]]) -> Table:
     table = _table("output against this machine's", ["SQNR dB", "labels equal", "on", "cores"])
     for row, check in rows:
         table.add_row(

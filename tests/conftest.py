@@ -1,6 +1,8 @@
-"""What several test files share: the golden checkpoint, and exports that take long to make."""
+"""What several test files share: the golden checkpoint, long exports, an ARM device."""
 
+import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import torch
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))
+# So that tests/rig can be imported as `rig`.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +50,27 @@ def host_runner(runner_cache):
     from topformer.benchmarks.bundle import build_bundle
 
     return build_bundle("host", cache=runner_cache, on_stage=lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def rig():
+    """Start an emulated ARM device and the real adb beside it, once for the whole run."""
+    from rig.session import running_rig
+    from topformer.errors import TopformerError
+
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(running_rig())
+        except TopformerError as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(error))
+        yield running
+
+
+@pytest.fixture(scope="session")
+def arm_runner(rig):
+    """Return the C++ runner for aarch64, kept in the user's cache: its wheel is large to fetch."""
+    from topformer.benchmarks.bundle import build_bundle, default_cache
+
+    return build_bundle("aarch64", cache=default_cache(), on_stage=lambda _: None)

@@ -57,6 +57,14 @@ std::string Arguments::take_optional_text(const std::string& name) {
   return text;
 }
 
+bool Arguments::take_switch(const std::string& name) {
+  if (options_.count(name) == 0) return false;
+  const std::string text = take_optional_text(name);
+  if (text != "1")
+    throw usage_error("The option --" + name + " is 1 or left out, not " + text + ".");
+  return true;
+}
+
 int Arguments::take_number(const std::string& name, int least, int most) {
   const std::string text = take_text(name);
   int number = 0;

@@ -21,6 +21,8 @@ class Arguments {
   std::string take_text(const std::string& name);
   // Empty when it is not there.
   std::string take_optional_text(const std::string& name);
+  // True for "1", false when it is not there.
+  bool take_switch(const std::string& name);
   int take_number(const std::string& name, int least, int most);
   // Three decimal numbers, separated by commas, rounded to float32.
   ChannelTriple take_triple(const std::string& name);

@@ -2,7 +2,6 @@
 
 #include "files.h"
 #include "limits.h"
-#include "machine.h"
 #include "sha256.h"
 
 namespace topformer {
@@ -38,6 +37,7 @@ SessionOptions SessionOptions::take(Arguments& arguments) {
   options.mean = arguments.take_triple("mean");
   options.std = arguments.take_triple("std");
   options.warmups = arguments.take_number("warmups", 0, kMostRuns);
+  options.mark_stages = arguments.take_switch("mark-stages");
   return options;
 }
 
@@ -55,14 +55,22 @@ Session::Session(const SessionOptions& options)
   warmups_ = run(options.warmups);
 }
 
+void Session::mark(Stage stage) const {
+  if (options_.mark_stages) mark_stage(stage);
+}
+
 RunTimes Session::run_once() {
+  mark(Stage::kStarted);
   const std::int64_t start = monotonic_ns();
   normaliser_.normalise(picture_.data(), labels_.size(), model_.input());
   const std::int64_t preprocessed = monotonic_ns();
+  mark(Stage::kPreprocessed);
   logits_ = model_.run();
   const std::int64_t executed = monotonic_ns();
+  mark(Stage::kExecuted);
   labeller_.label(logits_, labels_.data());
   const std::int64_t labelled = monotonic_ns();
+  mark(Stage::kLabelled);
   return {preprocessed - start, executed - preprocessed, labelled - executed};
 }
 

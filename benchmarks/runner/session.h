@@ -8,6 +8,7 @@
 #include "arguments.h"
 #include "json.h"
 #include "labels.h"
+#include "machine.h"
 #include "model.h"
 #include "preprocess.h"
 
@@ -28,6 +29,8 @@ struct SessionOptions {
   ChannelTriple mean{};
   ChannelTriple std{};
   int warmups = 0;
+  // For emulators that count instructions; see mark_stage.
+  bool mark_stages = false;
 };
 
 class Session {
@@ -46,6 +49,8 @@ class Session {
   void write_profile(const std::string& path);
 
  private:
+  void mark(Stage stage) const;
+
   SessionOptions options_;
   std::vector<std::uint8_t> picture_;  // RGB [H, W, 3]
   Normaliser normaliser_;

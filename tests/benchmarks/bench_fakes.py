@@ -5,10 +5,11 @@ from contextlib import contextmanager
 import msgspec
 import numpy as np
 
-from topformer.benchmarks.host import bench_host, run_rounds
+from topformer.benchmarks.host import bench_host
 from topformer.benchmarks.messages import Loaded, Measured, SampleNs
 from topformer.benchmarks.process import RowRequest
 from topformer.benchmarks.protocol import Mode
+from topformer.benchmarks.rounds import run_rounds
 from topformer.benchmarks.rows import build_emulated_row
 
 SHORT = Mode(

@@ -67,7 +67,7 @@ def test_a_worker_that_fails_is_named_and_killed(how, complaint, why):
     with start(how, patience=patience) as worker:
         with pytest.raises(TopformerError) as caught:
             worker.load(warmups=0)
-        assert not is_alive(worker._process.pid)
+        assert not is_alive(worker._conversation._process.pid)
     assert "'fake, 1 thread'" in caught.value.what
     assert complaint in caught.value.what
     assert why in caught.value.why
@@ -87,7 +87,7 @@ def test_an_error_that_the_worker_explains_is_passed_on():
 def test_a_flood_on_stderr_neither_blocks_nor_fills_memory():
     with start("stderr") as worker:
         worker.load(warmups=0)
-        assert len(worker._stderr_tail) <= 2000
+        assert len(worker._conversation._stderr_tail) <= 2000
 
 
 def test_measuring_before_loading_is_an_error():
@@ -118,7 +118,7 @@ def test_workers_keep_the_memory_they_have_used():
 def test_a_worker_dies_with_an_error_of_the_host():
     with contextlib.suppress(RuntimeError), start("hang") as worker:
         raise RuntimeError
-    assert not is_alive(worker._process.pid)
+    assert not is_alive(worker._conversation._process.pid)
 
 
 HOST = """

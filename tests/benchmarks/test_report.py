@@ -7,8 +7,9 @@ from PIL import Image
 from rich.console import Console
 
 from topformer.benchmarks import report
+from topformer.benchmarks.devices.device_documents import CheckedOutput
 from topformer.benchmarks.plot import draw
-from topformer.benchmarks.row_documents import Cores, OutputCheck
+from topformer.benchmarks.row_documents import Cores
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +119,14 @@ def test_real_and_emulated_rows_stand_in_tables_of_their_own(document):
 
 
 def test_the_check_of_a_device_is_shown(document):
-    check = OutputCheck(
-        exact=False, max_abs_error=4e-7, sqnr_db=121.04, label_agreement=1.0, passed=True
+    check = CheckedOutput(
+        logits_sha256="a" * 64,
+        exact=False,
+        max_abs_error=4e-7,
+        sqnr_db=121.04,
+        label_agreement=1.0,
+        required=None,
+        passed=True,
     )
     cores = Cores(requested="f0", effective="f0", cluster="big")
     text = text_of(with_row(document, device="a phone", check=check, cores=cores))

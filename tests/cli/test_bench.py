@@ -25,7 +25,15 @@ def run(*arguments: str):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--device", "adb"], "no device called 'adb'"),
+        (["--device", "phone"], "no device called 'phone'"),
+        (["--cores", "big"], "--cores is for devices"),
+        (["--all"], "--all is for devices"),
+        (["--device", "ssh:board", "--all"], "are for --device adb"),
+        (["--device", "adb", "--serial", "a", "--all"], "exclude each other"),
+        (["--device", "adb", "--runtime", "torch"], "one runtime"),
+        (["--device", "adb", "--model", "a.onnx"], "does not run on devices"),
+        (["--device", "adb", "--mode", "fast"], "no bench mode called 'fast'"),
+        (["--device", "ssh:-oProxyCommand=x"], "is no host"),
         (["--mode", "fast"], "no bench mode called 'fast'"),
         (["--runtime", "ncnn"], "no runtime called 'ncnn'"),
         (["--plot", "bench.pdf"], "does not end in .png"),
@@ -50,8 +58,8 @@ def scripted(monkeypatch):
     from bench_fakes import scripted_bench
 
     document = scripted_bench()
-    monkeypatch.setattr("topformer.cli.bench._plan", lambda *_: [])
-    monkeypatch.setattr("topformer.benchmarks.host.bench_host", lambda *_, **__: document)
+    monkeypatch.setattr("topformer.cli.bench_run._plan", lambda *_: [])
+    monkeypatch.setattr("topformer.cli.bench_run.bench_host", lambda *_, **__: document)
     return document
 
 
@@ -128,9 +136,9 @@ def test_a_gate_that_is_missed_exits_with_1_after_the_document(scripted, tmp_pat
 
 def test_a_bad_baseline_is_refused_before_anything_is_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "topformer.benchmarks.host.bench_host", lambda *_, **__: pytest.fail("measured")
+        "topformer.cli.bench_run.bench_host", lambda *_, **__: pytest.fail("measured")
     )
-    monkeypatch.setattr("topformer.cli.bench._plan", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr("topformer.cli.bench_run._plan", lambda *_: pytest.fail("measured"))
     baseline = tmp_path / "baseline.json"
     baseline.write_text('{"schema": "topformer.eval/1"}')
     assert "is not a bench document" in str(run("--gate", str(baseline)).exception)

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from topformer.data import open_dataset
-from topformer.data.loading import place_at, read_pair, training_batches
+from topformer.data.loading import read_pair, slot_at, training_batches
 from topformer.data.transforms import Augmentation
 from topformer.errors import TopformerError
 
@@ -83,7 +83,7 @@ def test_another_seed_gives_other_batches(dataset):
 
 
 def test_every_picture_is_seen_once_a_pass():
-    pairs = [place_at(n // 4, n % 4, pairs=7, batch=4, seed=1).pair for n in range(28)]
+    pairs = [slot_at(n // 4, n % 4, pairs=7, batch=4, seed=1).pair for n in range(28)]
     for start in range(0, 28, 7):
         assert sorted(pairs[start : start + 7]) == list(range(7))
     assert pairs[:7] != pairs[7:14]
@@ -119,7 +119,7 @@ def test_a_file_that_broke_meanwhile_is_named_also_from_a_reading_process(datase
 
 def test_the_order_is_that_of_the_seed_and_pass_and_stays_so():
     """Runs that were begun go on in this order: it must never change."""
-    seen = [place_at(0, position, pairs=5, batch=10, seed=3).pair for position in range(10)]
+    seen = [slot_at(0, position, pairs=5, batch=10, seed=3).pair for position in range(10)]
     again = np.random.default_rng((3, 2**31, 0)).permutation(5).tolist()
     assert seen == again + np.random.default_rng((3, 2**31, 1)).permutation(5).tolist()
 

@@ -23,6 +23,7 @@ VERBS = {
     "verify": "Prove again that an exported file computes what its checkpoint does.",
     "predict": "Segment pictures, and show what was found where.",
     "runner": "Build the C++ program that runs a .pte on devices.",
+    "devices": "List the devices that adb sees: model, SoC, cores, Android, temperature.",
     "bench": "Measure how long a picture in memory takes to become labels, part by part.",
     "compare": "Compare two benches row by row: ratios with intervals, or instruction counts.",
     "inspect": "Show a file's manifest, graph, delegates and memory plan.",

@@ -21,6 +21,7 @@ DOCUMENTS = {
     "predict": "topformer.cli.documents:PredictDocument",
     "runner-build": "topformer.cli.runner_document:RunnerBuildDocument",
     "runner-run": "topformer.benchmarks.runner_documents:RunnerRun",
+    "devices": "topformer.cli.devices_document:DevicesDocument",
     "bench": "topformer.benchmarks.documents:BenchDocument",
     "compare": "topformer.cli.compare_document:CompareDocument",
     "inspect": "topformer.cli.inspect_document:InspectDocument",

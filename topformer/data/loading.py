@@ -28,7 +28,7 @@ _SHUFFLE = 2**31
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Slot:
     """Where a sample stands in training."""
 
     step: int
@@ -71,11 +71,11 @@ def read_pair(pair: Pair, found: FoundPairs, classes: Classes) -> tuple[Tensor, 
     return torch.as_tensor(picture).permute(2, 0, 1), torch.as_tensor(labels)
 
 
-def place_at(step: int, position: int, *, pairs: int, batch: int, seed: int) -> Place:
+def slot_at(step: int, position: int, *, pairs: int, batch: int, seed: int) -> Slot:
     """Find the sample at a position of a step's global batch."""
     number = step * batch + position
     order = _order_of_pass(number // pairs, pairs, seed)
-    return Place(step=step, position=position, pair=int(order[number % pairs]))
+    return Slot(step=step, position=position, pair=int(order[number % pairs]))
 
 
 # A batch may lie in two passes; for each of its samples to draw the order anew takes long.
@@ -86,7 +86,7 @@ def _order_of_pass(
     return np.random.default_rng((seed, _SHUFFLE, number)).permutation(pairs)
 
 
-class _Steps(Sampler[list[Place]]):
+class _Steps(Sampler[list[Slot]]):
     """This process's share of every step's batch, from one step on."""
 
     def __init__(
@@ -95,10 +95,10 @@ class _Steps(Sampler[list[Place]]):
         self.first, self.end, self.positions = first, end, positions
         self.pairs, self.batch, self.seed = pairs, batch, seed
 
-    def __iter__(self) -> Iterator[list[Place]]:
+    def __iter__(self) -> Iterator[list[Slot]]:
         for step in range(self.first, self.end):
             yield [
-                place_at(step, position, pairs=self.pairs, batch=self.batch, seed=self.seed)
+                slot_at(step, position, pairs=self.pairs, batch=self.batch, seed=self.seed)
                 for position in self.positions
             ]
 
@@ -107,7 +107,7 @@ class _Steps(Sampler[list[Place]]):
 
 
 class _Samples(Dataset[tuple[Tensor, Tensor, Path] | TopformerError]):
-    """Samples by place; an error is returned, since raised in a worker it would lose its parts."""
+    """Samples by slot; an error is returned, since raised in a worker it would lose its parts."""
 
     def __init__(
         self, found: FoundPairs, classes: Classes, augmentation: Augmentation, seed: int
@@ -115,13 +115,13 @@ class _Samples(Dataset[tuple[Tensor, Tensor, Path] | TopformerError]):
         self.found, self.classes = found, classes
         self.augmentation, self.seed = augmentation, seed
 
-    def __getitem__(self, place: Place) -> tuple[Tensor, Tensor, Path] | TopformerError:
-        pair = self.found.pairs[place.pair]
+    def __getitem__(self, slot: Slot) -> tuple[Tensor, Tensor, Path] | TopformerError:
+        pair = self.found.pairs[slot.pair]
         try:
             picture, labels = read_pair(pair, self.found, self.classes)
         except TopformerError as error:
             return error
-        rng = np.random.default_rng((self.seed, place.step, place.position))
+        rng = np.random.default_rng((self.seed, slot.step, slot.position))
         picture, labels = augment(picture, labels, self.augmentation, rng)
         return picture, labels, pair.picture
 

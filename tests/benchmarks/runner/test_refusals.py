@@ -85,6 +85,7 @@ NO_TRIPLES = (
         {"width": "0"},
         {"samples": "0"},
         {"warmups": "-1"},
+        *({"mark-stages": value} for value in ("0", "2", "yes")),
         {"picture": None},
     ],
 )

@@ -82,6 +82,12 @@ def test_a_run_gives_pythons_logits_and_labels(runner, pte, options, logits, tmp
     assert labels.read_bytes() == expected
 
 
+def test_marking_stages_changes_nothing_where_nobody_counts(runner, options, logits):
+    done = runner.call("run", *options(), "--samples=1", "--mark-stages=1")
+    run = decode_document(done.stdout, RunnerRun)
+    assert run.logits_sha256 == sha256_bytes(logits.astype("<f4").tobytes())
+
+
 def test_two_threads_give_the_same_labels_but_for_rounding(runner, options, logits, tmp_path):
     labels = tmp_path / "labels"
     done = runner.call("run", *options(threads=2), "--samples=1", f"--write-labels={labels}")

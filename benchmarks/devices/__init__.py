@@ -1,0 +1,1 @@
+"""Everything between the bench and a device: how it is reached, described and kept clean."""

@@ -1,0 +1,212 @@
+"""Devices over adb: which there are, which are meant, and a link to one of them.
+
+The program `adb` is called rather than its protocol spoken: users have it, and all share its
+server. Its environment passes through (`ANDROID_ADB_SERVER_PORT`, `ANDROID_SERIAL`).
+"""
+
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from topformer.benchmarks.devices.adb_errors import ADVICE, explain_adb
+from topformer.benchmarks.devices.client import (
+    explaining_limits,
+    run_client,
+    run_on_device,
+    start_client,
+)
+from topformer.benchmarks.devices.link import (
+    RUN_LIMIT_BYTES,
+    RUN_TIMEOUT_S,
+    TRANSFER_TIMEOUT_S,
+    Finished,
+    LinkKind,
+)
+from topformer.benchmarks.pipes import Conversation
+from topformer.errors import TopformerError, UsageError
+
+# The first that tells exit statuses and keeps stdout and stderr apart: platform-tools 24.
+OLDEST_ADB = (1, 0, 36)
+LISTING_TIMEOUT_S = 20.0
+LISTING_LIMIT_BYTES = 2**16
+# No option of adb's, and nothing that a terminal obeys. Kernels make stranger serials up, but adb
+# takes those only by accident.
+_DEVICE_LINE = re.compile(
+    r"(?P<serial>[\w.:@%\[\]/+][\w.:@%\[\]/+-]{0,199})\s+"
+    r"(?P<state>no permissions|[a-z]{1,20})\b(?P<rest>.*)",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedDevice:
+    """A line of `adb devices -l`."""
+
+    serial: str
+    # "device" when it can be used; "unauthorized", "offline", "no permissions", ...
+    state: str
+    model: str | None
+
+    @property
+    def advice(self) -> str:
+        """What to do so that it can be used; empty when it can."""
+        if self.state == "device":
+            return ""
+        return ADVICE.get(self.state, "Restart the device into Android, then try again.")
+
+
+def find_adb() -> str:
+    """Path of the adb program, `$ADB` first; raises `TopformerError` naming the package."""
+    wanted = os.environ.get("ADB") or "adb"
+    found = shutil.which(wanted)
+    if found is None:
+        raise TopformerError(
+            f"The program {wanted!r} was not found.",
+            why="Devices are reached through Android's adb.",
+            next_step="Install Android's platform-tools (Debian: `apt install adb`).",
+        )
+    return found
+
+
+def list_devices() -> list[ListedDevice]:
+    """Ask adb for its devices; raises `TopformerError` when there is no adb that works."""
+    adb = find_adb()
+    version = parse_version(_ask(adb, "version"))
+    if version is None or version < OLDEST_ADB:
+        shown = ".".join(map(str, version)) if version else "unknown"
+        raise TopformerError(
+            f"{adb} is too old.",
+            why=f"Its version is {shown}; {'.'.join(map(str, OLDEST_ADB))} is needed.",
+            next_step="Install a current version of Android's platform-tools.",
+        )
+    return parse_devices(_ask(adb, "devices", "-l"))
+
+
+def _ask(adb: str, *arguments: str) -> bytes:
+    with explaining_limits(
+        "adb", arguments[0], timeout_s=LISTING_TIMEOUT_S, limit_bytes=LISTING_LIMIT_BYTES
+    ):
+        asked = run_client(
+            [adb, *arguments], timeout_s=LISTING_TIMEOUT_S, limit_bytes=LISTING_LIMIT_BYTES
+        )
+    if asked.exit_status != 0:
+        raise explain_adb(asked.stderr or asked.stdout, "adb")
+    return asked.stdout
+
+
+def parse_version(output: bytes) -> tuple[int, ...] | None:
+    """Version of the protocol in what `adb version` prints, as in (1, 0, 41)."""
+    found = re.search(rb"Android Debug Bridge version (\d{1,6})\.(\d{1,6})\.(\d{1,6})", output)
+    return tuple(map(int, found.groups())) if found else None
+
+
+def parse_devices(output: bytes) -> list[ListedDevice]:
+    """Read what `adb devices -l` prints; lines that describe no device are passed over."""
+    devices: dict[str, ListedDevice] = {}
+    for line in output.decode(errors="replace").splitlines():
+        found = _DEVICE_LINE.fullmatch(line.strip())
+        if found is None or line.startswith(("*", "List of devices", "adb:")):
+            continue
+        model = re.search(r"\bmodel:([\w.+-]{1,100})", found["rest"], re.ASCII)
+        devices[found["serial"]] = ListedDevice(
+            serial=found["serial"], state=found["state"], model=model[1] if model else None
+        )
+    return list(devices.values())
+
+
+def choose_devices(serial: str | None, *, all_devices: bool) -> list[ListedDevice]:
+    """The devices that are meant: by serial, all, by `$ANDROID_SERIAL`, or the only one.
+
+    With `all_devices` those that cannot be used are among them: `connect` says why. Raises
+    `TopformerError` when there is none or it is not clear which, with the serials to choose from.
+    """
+    if serial and all_devices:
+        raise UsageError("--serial and --all exclude each other.")
+    devices = list_devices()
+    if not devices:
+        raise TopformerError(
+            "adb sees no device.",
+            next_step="Connect one by USB, turn on USB debugging in its developer options, and "
+            "look at `topformer devices`.",
+        )
+    serial = serial or (None if all_devices else os.environ.get("ANDROID_SERIAL"))
+    if serial:
+        chosen = [device for device in devices if device.serial == serial]
+        if not chosen:
+            raise TopformerError(
+                f"adb sees no device called {serial!r}.",
+                next_step=f"Choose one of {', '.join(device.serial for device in devices)}.",
+            )
+        return chosen
+    if len(devices) > 1 and not all_devices:
+        raise TopformerError(
+            f"adb sees {len(devices)} devices, and none was chosen.",
+            next_step="Choose with --serial one of "
+            f"{', '.join(device.serial for device in devices)}, or take --all.",
+        )
+    return devices
+
+
+def connect(device: ListedDevice) -> "AdbLink":
+    """Make a link to a listed device; raises `TopformerError` when it cannot be used."""
+    if device.advice:
+        raise TopformerError(f"{device.serial} is {device.state}.", next_step=device.advice)
+    return AdbLink(adb=find_adb(), serial=device.serial)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdbLink:
+    """A device over adb, as a `Link`."""
+
+    adb: str
+    serial: str
+    # The one folder where Android lets adb's user run programs.
+    scratch_folder: str = "/data/local/tmp"
+
+    @property
+    def name(self) -> str:
+        """The serial."""
+        return self.serial
+
+    @property
+    def kind(self) -> LinkKind:
+        """What reaches it."""
+        return "adb"
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float = RUN_TIMEOUT_S,
+        limit_bytes: int = RUN_LIMIT_BYTES,
+    ) -> Finished:
+        """Run a program to its end."""
+        return run_on_device(
+            lambda script: [self.adb, "-s", self.serial, "shell", script],
+            argv,
+            device=self.name,
+            explain=lambda stderr: explain_adb(stderr, self.name),
+            timeout_s=timeout_s,
+            limit_bytes=limit_bytes,
+        )
+
+    def push(self, local: Path, remote: str) -> None:
+        """Copy a file to the device."""
+        with explaining_limits(
+            self.name, "push", timeout_s=TRANSFER_TIMEOUT_S, limit_bytes=RUN_LIMIT_BYTES
+        ):
+            pushed = run_client(
+                [self.adb, "-s", self.serial, "push", str(local), remote],
+                timeout_s=TRANSFER_TIMEOUT_S,
+                limit_bytes=RUN_LIMIT_BYTES,
+            )
+        if pushed.exit_status != 0:
+            raise explain_adb(pushed.stderr or pushed.stdout, self.name)
+
+    def start(self, argv: Sequence[str]) -> Conversation:
+        """Start a program with pipes to it."""
+        return start_client([self.adb, "-s", self.serial, "shell", shlex.join(argv)])

@@ -1,0 +1,40 @@
+"""What is missing on a machine is named with the command that gets it."""
+
+import platform
+import shutil
+
+import pytest
+
+from rig import packages
+from topformer.errors import TopformerError
+
+
+def test_all_missing_packages_are_named_in_one_command(monkeypatch, tmp_path):
+    (tmp_path / "adb").write_text("#!/bin/sh\n")
+    (tmp_path / "adb").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(TopformerError) as raised:
+        packages.check_packages()
+    assert raised.value.next_step == (
+        "Run `sudo apt-get install --no-install-recommends dpkg g++ g++-aarch64-linux-gnu iproute2"
+        " make qemu-user util-linux`."
+    )
+
+
+def test_other_machines_are_refused(monkeypatch):
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    with pytest.raises(TopformerError, match="x86-64 Linux only"):
+        packages.check_packages()
+
+
+def test_nothing_is_installed_without_apt(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert packages.missing_packages()
+    packages.install_packages()
+
+
+def test_libraries_of_a_program_are_found():
+    loader, libraries = packages.libraries_of(shutil.which("sh"))
+    assert loader.name.startswith("ld-linux")
+    assert any(library.name == "libc.so.6" for library in libraries)
+    assert all(library.is_file() for library in libraries)
