@@ -36,11 +36,11 @@ _LEAST_MS = 1e-6
 _SEED = 0
 
 Kind = Literal["paired", "unpaired", "counted"]
-PartName = Literal["network", "labels", "total"]
+PartName = Literal["execute", "labels", "total"]
 RatioWord = Literal[ComparisonWord, "more instructions", "fewer instructions"]
 WORSE: tuple[RatioWord, ...] = ("slower", "more instructions")
 _MS_PARTS: dict[PartName, Part] = {
-    "network": "execute_ms",
+    "execute": "execute_ms",
     "labels": "labels_ms",
     "total": "total_ms",
 }
@@ -159,7 +159,7 @@ def _count_ratios(baseline: CountedRow, contender: CountedRow) -> Iterator[PartR
         "faster": "fewer instructions",
     }
     counts: dict[PartName, tuple[int, int]] = {
-        "network": (theirs.execute, ours.execute),
+        "execute": (theirs.execute, ours.execute),
         "labels": (theirs.labels, ours.labels),
         "total": (theirs.total, ours.total),
     }

@@ -68,13 +68,14 @@ def comparison_line(comparison: Comparison) -> str:
 
 def ratio_text(comparison: RowComparison, part: PartRatio) -> str:
     """Say how one part compares, as in "network 7.35 to 7.70 ms, 1.048 times ...: slower"."""
+    what = "network" if part.part == "execute" else part.part
     if part.interval is None:
         values = f"{part.baseline / 1e6:.3f} to {part.contender / 1e6:.3f} M instructions"
-        return f"{part.part} {values}, {part.ratio:.4f} times: {part.verdict}"
+        return f"{what} {values}, {part.ratio:.4f} times: {part.verdict}"
     values = f"{part.baseline:.2f} to {part.contender:.2f} ms"
     low, high = part.interval
     return (
-        f"{part.part} {values}, {part.ratio:.3f} times "
+        f"{what} {values}, {part.ratio:.3f} times "
         f"({comparison.confidence:.0%} interval {low:.3f} to {high:.3f}, "
         f"{part.allowance:.1%} allowed): {part.verdict}"
     )

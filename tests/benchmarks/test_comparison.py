@@ -31,13 +31,13 @@ def test_two_runs_are_compared_by_their_medians(before):
     found = compare(before, only_row(bench_of(11.0)))
     assert (found.kind, found.confidence, found.unlike, found.doubts) == ("unpaired", 0.99, (), ())
     parts = parts_of(found)
-    assert list(parts) == ["network", "labels", "total"]
-    network = parts["network"]
+    assert list(parts) == ["execute", "labels", "total"]
+    network = parts["execute"]
     assert (network.baseline, network.contender) == pytest.approx((10.0, 11.0), abs=0.02)
     assert network.ratio == pytest.approx(1.1, abs=0.005)
     assert network.interval[0] < network.ratio < network.interval[1]
     assert (network.verdict, parts["labels"].verdict) == ("slower", "no difference")
-    assert parts_of(compare(only_row(bench_of(11.0)), before))["network"].verdict == "faster"
+    assert parts_of(compare(only_row(bench_of(11.0)), before))["execute"].verdict == "faster"
 
 
 def test_what_a_run_drifted_is_allowed_for(before):
@@ -46,9 +46,9 @@ def test_what_a_run_drifted_is_allowed_for(before):
     drifted = msgspec.structs.replace(latency, samples=tuple(blocks.ravel().tolist()))
     found = compare(before, only_row(before.document, execute_ms=drifted))
     # The same document would be paired, so that nothing need be allowed for.
-    assert (found.kind, parts_of(found)["network"].allowance) == ("paired", 0.02)
+    assert (found.kind, parts_of(found)["execute"].allowance) == ("paired", 0.02)
     after = only_row(bench_of(10.0), execute_ms=drifted)
-    network = parts_of(compare(before, after))["network"]
+    network = parts_of(compare(before, after))["execute"]
     # The two first and the two last of eight blocks.
     assert network.allowance == pytest.approx((1.1 - 1 / 140) / (1.0 + 1 / 140) - 1.0, abs=0.005)
     assert (network.ratio > 1.04, network.verdict) == (True, "no difference")
@@ -59,7 +59,7 @@ def test_rows_of_one_run_are_paired_block_by_block():
     first, second = (Subject(row=row, document=document) for row in document.rows)
     found = compare(first, second)
     assert (found.kind, found.baseline, found.contender) == ("paired", "a", "b")
-    assert parts_of(found)["network"].verdict == "slower"
+    assert parts_of(found)["execute"].verdict == "slower"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_instructions_are_compared_exactly(after, ratio, word):
     subjects = [Subject(row=one.rows[0], document=one) for one in (first, second)]
     found = compare(*subjects)
     assert (found.kind, found.confidence, found.doubts) == ("counted", None, ())
-    network = parts_of(found)["network"]
+    network = parts_of(found)["execute"]
     assert network.ratio == pytest.approx(ratio)
     assert (network.interval, network.verdict) == (None, word)
 

@@ -128,3 +128,17 @@ def test_the_check_of_a_device_is_shown(document):
     assert "100.000%" in text
     assert "a phone" in text
     assert "big" in text
+
+
+def test_emulated_rows_alone_are_drawn_as_instructions():
+    blue, orange = (0x00, 0x72, 0xB2), (0xE6, 0x9F, 0x00)
+    data = draw(emulated_bench(execute=30_000_000))
+    # 30 M against 7 M; numbers and the legend cover or add a little.
+    assert pixels_of(data, blue) / pixels_of(data, orange) == pytest.approx(30 / 7, rel=0.25)
+
+
+def test_emulated_rows_beside_real_ones_are_left_to_the_table(document):
+    real = msgspec.structs.replace(document, rows=document.rows[:1])
+    mixed = msgspec.structs.replace(real, rows=(*real.rows, *emulated_bench().rows))
+    with Image.open(BytesIO(draw(mixed))) as both, Image.open(BytesIO(draw(real))) as one:
+        assert both.size == one.size

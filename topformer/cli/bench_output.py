@@ -8,7 +8,7 @@ from topformer.benchmarks import report
 from topformer.benchmarks.documents import BenchDocument
 from topformer.benchmarks.gate import check_gate
 from topformer.benchmarks.plot import draw
-from topformer.cli.console import fail, print_document, print_lines, stderr, warn
+from topformer.cli.console import fail, print_document, print_lines, printable, stderr, warn
 from topformer.errors import TopformerError
 from topformer.files import atomic_write
 
@@ -47,5 +47,5 @@ def hold_to_gate(document: BenchDocument, baseline: BenchDocument) -> None:
         fail(error, as_json=False)
     for one in comparisons:
         for part in one.parts:
-            text = f"gate: {one.contender}: {report.ratio_text(one, part)}"
+            text = printable(f"gate: {one.contender}: {report.ratio_text(one, part)}")
             stderr().print(text, markup=False, soft_wrap=True)

@@ -39,6 +39,8 @@ def compare(
 
       topformer compare bench.json --json
     """
+    from rich.markup import escape  # noqa: PLC0415
+
     from topformer.benchmarks import comparison, matching  # noqa: PLC0415
 
     first = matching.read_bench(baseline)
@@ -56,7 +58,7 @@ def compare(
     rows = [comparison.compare(*pair) for pair in matched.pairs]
     _refuse_or_warn(rows, anyway=anyway)
     for name in (*matched.baseline_only, *matched.contender_only):
-        warn(_printable(f"{name}: nothing to compare it with.", markup=True))
+        warn(escape(f"{name}: nothing to compare it with."))
     if json:
         from topformer.cli.compare_document import CompareDocument  # noqa: PLC0415
 
@@ -74,6 +76,8 @@ def compare(
 
 
 def _refuse_or_warn(rows: Sequence[RowComparison], *, anyway: bool) -> None:
+    from rich.markup import escape  # noqa: PLC0415
+
     found = [
         f"{one.contender}: {', '.join((*one.unlike, *one.doubts))}"
         for one in rows
@@ -82,11 +86,11 @@ def _refuse_or_warn(rows: Sequence[RowComparison], *, anyway: bool) -> None:
     if found and not anyway:
         raise TopformerError(
             "These benches should not be ranked.",
-            why=_printable("; ".join(found) + "."),
+            why="; ".join(found) + ".",
             next_step="Measure both alike until they are trusted, or pass --anyway.",
         )
     for text in found:
-        warn(_printable(f"not to be ranked: {text}.", markup=True))
+        warn(escape(f"not to be ranked: {text}."))
 
 
 def _lines(rows: Sequence[RowComparison]) -> Iterator[str]:
@@ -95,12 +99,4 @@ def _lines(rows: Sequence[RowComparison]) -> Iterator[str]:
     for one in rows:
         against = "" if one.baseline == one.contender else f" against {one.baseline}"
         for part in one.parts:
-            yield _printable(f"{one.contender}{against}: {ratio_text(one, part)}")
-
-
-def _printable(text: str, *, markup: bool = False) -> str:
-    """Replace what could steer a terminal: names in documents are anybody's."""
-    from rich.markup import escape  # noqa: PLC0415
-
-    plain = "".join(one if one.isprintable() else "?" for one in text)
-    return escape(plain) if markup else plain
+            yield f"{one.contender}{against}: {ratio_text(one, part)}"
