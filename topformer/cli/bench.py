@@ -11,15 +11,25 @@ from topformer.cli.console import JsonOption, fail, print_document, print_lines,
 from topformer.errors import TopformerError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from topformer.benchmarks.documents import BenchDocument
-    from topformer.benchmarks.process import RowRequest
+    from topformer.cli.bench_choice import BenchChoice
 
 # Of the random order in which rows take turns: the same in every run, and told in its document.
 ORDER_SEED = 0
 
 
 def bench(
-    device: Annotated[str, typer.Option(help="Where to measure: host is this machine.")] = "host",
+    device: Annotated[
+        str, typer.Option(help="host (this machine), adb (Android devices) or ssh:HOST (Linux).")
+    ] = "host",
+    serial: Annotated[
+        str | None, typer.Option(help="With adb: which device; see `topformer devices`.")
+    ] = None,
+    all_devices: Annotated[
+        bool, typer.Option("--all", help="With adb: all devices, side by side.")
+    ] = False,
     model: Annotated[
         list[str] | None,
         typer.Option(
@@ -34,7 +44,8 @@ def bench(
         list[str] | None,
         typer.Option(
             help="executorch, onnxruntime or torch; repeat for more. Default: all three. "
-            "Also runner: ExecuTorch from C++, as on a device; it is built first."
+            "Also runner: ExecuTorch from C++, as on a device; it is built first. Devices have "
+            "the runner only."
         ),
     ] = None,
     threads: Annotated[
@@ -47,6 +58,18 @@ def bench(
     image_size: Annotated[
         str | None,
         typer.Option(help="Input size in pixels: one side, or HEIGHTxWIDTH. Default: 448."),
+    ] = None,
+    cores: Annotated[
+        str | None,
+        typer.Option(help="On a device: big, mid, little, or a hexadecimal mask of CPUs."),
+    ] = None,
+    max_start_temp: Annotated[
+        float | None,
+        typer.Option(help="On a device: wait until it is this cool, in Celsius. Default: 37."),
+    ] = None,
+    runner: Annotated[
+        Path | None,
+        typer.Option(help="On a device: a bundle of your own from `topformer runner build`."),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the result to this PNG.")] = None,
     gate: Annotated[
@@ -63,7 +86,8 @@ def bench(
 
     Every runtime and thread count has a process of its own. They take turns in
     random order, so that whatever slows the machine slows all alike. Each row
-    carries a verdict.
+    carries a verdict. A device is measured once it is cool and has computed what
+    this machine computes. An emulated one yields instruction counts, no times.
 
     Examples:
 
@@ -72,26 +96,38 @@ def bench(
       topformer bench --model a.pte --model b.pte --threads 2 --plot bench.png
 
       topformer bench --runtime executorch --json > bench.json
+
+      topformer bench --device adb --cores big --mode sustained --plot heat.png
+
+      topformer bench --device adb --all --gate bench.json
     """
-    if device != "host":
-        raise UsageError(
-            f"There is no device called {device!r} to measure on.",
-            why="This version measures on the machine it runs on; adb devices are yet to come.",
-            next_step="Leave --device out, or pass --device host.",
-        )
     if plot is not None and plot.suffix.lower() != ".png":
         raise UsageError(f"A plot is a PNG, and {plot} does not end in .png.")
 
-    from topformer.benchmarks.host import bench_host  # noqa: PLC0415
-    from topformer.benchmarks.plan import RUNNER  # noqa: PLC0415
-    from topformer.benchmarks.protocol import get_mode  # noqa: PLC0415
+    from topformer.cli.bench_choice import BenchChoice  # noqa: PLC0415
 
-    chosen_mode = get_mode(mode)
+    choice = BenchChoice(
+        models=tuple(model or ()),
+        size=size,
+        runtimes=tuple(runtime or ()),
+        threads=tuple(threads or (1,)),
+        mode=mode,
+        image_size=image_size,
+        cores=cores,
+        max_start_temp_c=max_start_temp,
+        bundle=runner,
+    )
     baseline = _read_baseline(gate)
-    requests = _plan(model or [], size, runtime or [], threads or [1], image_size)
-    if any(request.runtime == RUNNER for request in requests):
-        _build_runner()
-    document = bench_host(requests, mode=chosen_mode, seed=ORDER_SEED, on_stage=_show)
+    if device == "host":
+        _refuse_device_options(choice, serial, all_devices=all_devices)
+        document = _bench_host(choice)
+    elif device == "adb" or device.startswith("ssh:"):
+        document = _bench_devices(choice, device, serial, all_devices=all_devices)
+    else:
+        raise UsageError(
+            f"There is no device called {device!r} to measure on.",
+            next_step="Choose host (this machine), adb (Android) or ssh:HOST (ARM Linux).",
+        )
     if plot is not None:
         from topformer.benchmarks.plot import draw  # noqa: PLC0415
         from topformer.files import atomic_write  # noqa: PLC0415
@@ -104,6 +140,60 @@ def bench(
         _print(document)
     if baseline is not None:
         _hold_to(baseline, document)
+    if document.failures:
+        raise typer.Exit(1)
+
+
+def _refuse_device_options(choice: BenchChoice, serial: str | None, *, all_devices: bool) -> None:
+    given = {
+        "--serial": serial is not None,
+        "--all": all_devices,
+        "--cores": choice.cores is not None,
+        "--max-start-temp": choice.max_start_temp_c is not None,
+        "--runner": choice.bundle is not None,
+    }
+    for option, is_given in given.items():
+        if is_given:
+            raise UsageError(
+                f"{option} is for devices.", next_step=f"Add --device adb, or leave {option} out."
+            )
+
+
+def _bench_host(choice: BenchChoice) -> BenchDocument:
+    from topformer.benchmarks.host import bench_host  # noqa: PLC0415
+    from topformer.benchmarks.plan import RUNNER  # noqa: PLC0415
+    from topformer.cli.console import stage_display  # noqa: PLC0415
+
+    mode = choice.get_mode()
+    with stage_display() as show_stage:
+        requests = choice.plan(show_stage)
+        if any(request.runtime == RUNNER for request in requests):
+            _build_runner(show_stage)
+    return bench_host(requests, mode=mode, seed=ORDER_SEED, on_stage=_show)
+
+
+def _build_runner(on_stage: Callable[[str], None]) -> None:
+    """Build it now: a worker that compiled would be taken for one that hangs."""
+    from topformer.benchmarks.bundle import build_bundle, default_cache  # noqa: PLC0415
+
+    build_bundle("host", cache=default_cache(), on_stage=on_stage)
+
+
+def _bench_devices(
+    choice: BenchChoice, device: str, serial: str | None, *, all_devices: bool
+) -> BenchDocument:
+    from topformer.cli.bench_devices import bench_on_devices  # noqa: PLC0415
+    from topformer.cli.console import stdout_for_results  # noqa: PLC0415
+
+    with stdout_for_results():
+        return bench_on_devices(
+            choice,
+            device=device,
+            serial=serial,
+            all_devices=all_devices,
+            seed=ORDER_SEED,
+            on_stage=_show,
+        )
 
 
 def _read_baseline(path: Path | None) -> BenchDocument | None:
@@ -142,6 +232,9 @@ def _report(document: BenchDocument, plot: Path | None) -> None:
     stderr().print(*report.tables(document))
     for reason in report.reasons(document):
         warn(escape(reason))
+    for failure in document.failures:
+        stderr().print(f"[bold red]error:[/bold red] {escape(failure.device)}: ", end="")
+        stderr().print(failure.what, failure.why, failure.next_step, markup=False, soft_wrap=True)
     if any(row.weights.random for row in document.rows):
         warn("the weights are RANDOM: good for latency, not for anything the labels say.")
     if plot is not None:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from topformer.benchmarks.devices.adb import AdbLink, ListedDevice, choose_devices, connect
+from topformer.benchmarks.devices.adb import choose_devices, connect
 from topformer.benchmarks.devices.bench import DevicePlan, bench_device
 from topformer.benchmarks.devices.heat import DEFAULT_MAX_START_TEMPERATURE_C
 from topformer.benchmarks.devices.link import Link
-from topformer.benchmarks.devices.ssh import SSH_PREFIX, connect_ssh
+from topformer.benchmarks.devices.ssh import PREFIX as SSH_PREFIX
+from topformer.benchmarks.devices.ssh import connect_ssh
 from topformer.benchmarks.documents import BenchDocument
 from topformer.benchmarks.plan import RUNNER
 from topformer.cli.bench_choice import BenchChoice
@@ -62,9 +63,7 @@ def _check(choice: BenchChoice) -> None:
             )
 
 
-def _bench_one(
-    link: Link, choice: BenchChoice, seed: int, on_stage: OnStage
-) -> BenchDocument:
+def _bench_one(link: Link, choice: BenchChoice, seed: int, on_stage: OnStage) -> BenchDocument:
     limit_c = choice.max_start_temp_c
     plan = DevicePlan(
         requests=choice.plan(on_stage),

@@ -47,7 +47,9 @@ def bench_fleet(
     if not found:
         raise TopformerError(
             f"None of the {len(failures)} devices could be measured.",
-            why="\n".join(f"{failure.device}: {failure.what} {failure.why}" for failure in failures),
+            why="\n".join(
+                f"{failure.device}: {failure.what} {failure.why}" for failure in failures
+            ),
             next_step=failures[0].next_step,
         )
     return merge(found, failures)
