@@ -7,6 +7,8 @@ wrapper, and also after a client was killed.
 
 import re
 import shlex
+import signal
+import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -152,9 +154,23 @@ def open_workspace(link: Link, *, on_left: Callable[[str], None]) -> Generator[W
         yield workspace
     finally:
         try:
-            workspace.close()
+            with _no_ctrl_c():
+                workspace.close()
         except TopformerError as error:
             on_left(
                 f"{link.name} could not be cleaned up ({error.what.rstrip('.')}): "
                 f"{folder}, and a program that runs from it, may be left there."
             )
+
+
+@contextmanager
+def _no_ctrl_c() -> Generator[None]:
+    """Let a second Ctrl-C wait for the cleaning up, which ends soon whatever the device does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

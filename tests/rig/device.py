@@ -154,8 +154,9 @@ class Device:
         self._namespace.enter(["sh", "-c", REMOVE_DEVICE, "sh", self._inside])
 
     def _resize(self, size_bytes: int) -> None:
-        options = f"remount,size={size_bytes}"
-        self._namespace.enter(["mount", "-o", options, self._inside / STORAGE])
+        # With its name and type, or mount would look it up in /proc, which is the outer one.
+        named = ["mount", "-t", "tmpfs", "-o", f"remount,size={size_bytes}", "storage"]
+        self._namespace.enter([*named, self._inside / STORAGE])
 
     def _signal(self, number: signal.Signals) -> None:
         for pid in self._daemons():

@@ -88,7 +88,8 @@ class Namespace:
     def enter(self, command: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> str:
         """Run a command inside and return its output; raises `TopformerError` when it fails."""
         done = subprocess.run(
-            ["nsenter", f"--target={self._pid}", "--user", "--mount", "--net", "--pid", *command],
+            ["nsenter", "--preserve-credentials", f"--target={self._pid}",
+             "--user", "--mount", "--net", "--pid", *command],
             check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             timeout=ENTER_TIMEOUT_S, env=env, text=True, errors="replace", start_new_session=True,
         )  # fmt: skip

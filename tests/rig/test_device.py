@@ -74,6 +74,7 @@ def test_properties_say_that_it_is_emulated(rig):
 def test_it_claims_eight_cores_in_three_clusters(rig):
     cpuinfo = shell(rig, "cat /proc/cpuinfo")
     assert cpuinfo.count("processor\t: ") == 8
+    assert cpuinfo.count("CPU part\t: 0xd0b\n") == 8
     assert "asimddp" in cpuinfo
     frequencies = shell(rig, "cat /sys/devices/system/cpu/cpu[0-7]/cpufreq/cpuinfo_max_freq")
     assert len(frequencies.split()) == 8

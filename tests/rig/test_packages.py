@@ -1,7 +1,11 @@
 """What is missing on a machine is named with the command that gets it."""
 
+import os
 import platform
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +35,17 @@ def test_nothing_is_installed_without_apt(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert packages.missing_packages()
     packages.install_packages()
+
+
+def test_no_test_is_skipped_for_want_of_the_rig_under_ci(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider",
+         Path(__file__).with_name("test_device.py"), "-k", "test_adb_sees_one_device"],
+        check=False, capture_output=True, text=True,
+        env={**os.environ, "PATH": str(tmp_path), "CI": "true"},
+    )  # fmt: skip
+    assert "1 error" in done.stdout
+    assert "Run `sudo apt-get install --no-install-recommends adb" in done.stdout
 
 
 def test_libraries_of_a_program_are_found():

@@ -47,5 +47,5 @@ def hold_to_gate(document: BenchDocument, baseline: BenchDocument) -> None:
         fail(error, as_json=False)
     for one in comparisons:
         for part in one.parts:
-            text = f"gate: {one.contender}: {report.ratio_text(one, part)}"
-            stderr().print(printable(text), markup=False, soft_wrap=True)
+            text = printable(f"gate: {one.contender}: {report.ratio_text(one, part)}")
+            stderr().print(text, markup=False, soft_wrap=True)

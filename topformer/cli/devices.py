@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from topformer.cli.console import JsonOption, print_document, print_lines, stderr
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.table import Table
 
     from topformer.benchmarks.devices.adb import ListedDevice
@@ -80,28 +82,28 @@ def _table(rows: tuple[DeviceRow, ...]) -> Table:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    from topformer.benchmarks.devices.cores import describe_clusters  # noqa: PLC0415
-
-    table = Table(title="Devices", title_justify="left")
-    for heading in ("serial", "state", "model", "SoC", "cores", "ABI", "Android", "temperature"):
+    table = Table(title="Devices", title_justify="left", show_lines=True)
+    for heading in ("serial", "state", "device"):
         table.add_column(heading, overflow="fold")
     for row in rows:
-        facts, temperature = row.facts, row.temperature
-        state = "emulated" if facts and facts.emulated else row.state
-        cells = [row.serial, state]
-        if facts:
-            warm = (
-                f"{temperature.temperature_c:.1f} C ({temperature.sensor})" if temperature else ""
-            )
-            throttled = f", thermal status {row.thermal_status}" if row.thermal_status else ""
-            cells += [
-                " ".join(part for part in (facts.manufacturer, facts.model) if part),
-                facts.soc or facts.platform or "",
-                describe_clusters(facts.cores),
-                facts.abis[0] if facts.abis else facts.architecture or "",
-                facts.android_version or "",
-                warm + throttled,
-            ]
+        state = "emulated" if row.facts and row.facts.emulated else row.state
         # What a device prints is text, never markup.
-        table.add_row(*(escape(cell) for cell in cells))
+        table.add_row(escape(row.serial), escape(state), escape("\n".join(_lines(row))))
     return table
+
+
+def _lines(row: DeviceRow) -> Iterator[str]:
+    """Say what a device is and how warm it is, in a few lines."""
+    from topformer.benchmarks.devices.cores import describe_clusters  # noqa: PLC0415
+
+    facts, temperature = row.facts, row.temperature
+    if facts is None:
+        return
+    yield " ".join(part for part in (facts.manufacturer, facts.model) if part)
+    android = f"Android {facts.android_version}" if facts.android_version else ""
+    abi = facts.abis[0] if facts.abis else facts.architecture
+    yield ", ".join(part for part in (facts.soc or facts.platform, android, abi) if part)
+    yield describe_clusters(facts.cores)
+    if temperature:
+        throttled = f", thermal status {row.thermal_status}" if row.thermal_status else ""
+        yield f"{temperature.temperature_c:.1f} C ({temperature.sensor}){throttled}"

@@ -64,19 +64,21 @@ def test_a_row_is_checked_then_measured(subject, reference_of, exported_tiny):
         assert (len(measured.samples), len(measured.warmups)) == (3, 1)
         assert min(sample.execute for sample in measured.samples) > 0
         assert measured.peak_memory_bytes > 10**6
-        placement = worker.placement()
+        (placement,) = worker.placements
         assert placement.allowed_mask == mask
         assert placement.last_cpus == (min(os.sched_getaffinity(0)),)
 
 
-def test_a_prefix_stands_before_the_runner(subject, tmp_path):
-    log = tmp_path / "log"
-    wrapper = tmp_path / "wrapper"
-    wrapper.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec "$@"\n')
-    wrapper.chmod(0o755)
-    with device_worker(request(subject), subject, prefix=[str(wrapper)]) as worker:
+def test_an_emulated_device_counts_around_the_runner(subject, tmp_path, monkeypatch):
+    counter = tmp_path / "count-instructions"
+    counter.write_text('#!/bin/sh\nlog=$1; shift; echo "$@" >> "$log"; exec "$@"\n')
+    counter.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with device_worker(request(subject), subject, counts=True) as worker:
         worker.load(warmups=0)
-    assert log.read_text().startswith(f"{subject.runner[0]} serve ")
+        log = worker.read_log().decode()
+    assert log.startswith(f"{subject.runner[0]} serve ")
+    assert "--mark-stages=1" in log
 
 
 def test_a_runner_that_computes_something_else_than_was_checked(subject):

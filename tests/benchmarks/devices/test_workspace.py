@@ -1,5 +1,7 @@
 """What is put on a device is checked, and nothing of it outlives the bench."""
 
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -81,6 +83,15 @@ def test_programs_and_files_end_with_it_however_it_ends(local_link, error):
     with pytest.raises(type(error)):
         run()
     assert programs_with(names[0]) == []
+    assert left(local_link) == []
+
+
+def test_a_second_ctrl_c_waits_for_the_cleaning_up(local_link):
+    adb = Path(local_link.adb)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with open_workspace(local_link, on_left=nothing_left):
+        adb.write_text(adb.read_text().replace("#!/bin/sh", f"#!/bin/sh\nkill -INT {os.getpid()}"))
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
     assert left(local_link) == []
 
 
