@@ -121,6 +121,17 @@ def build_bundle(
     return BuiltBundle(folder=folder, bundle=bundle, is_new=True)
 
 
+def open_bundle(folder: Path) -> BuiltBundle:
+    """Open a bundle that lies somewhere; raises `TopformerError` when it is not a whole one."""
+    bundle = read_bundle(folder)
+    if bundle is None:
+        raise TopformerError(
+            f"{folder} holds no whole bundle of the runner.",
+            next_step="Make one with `topformer runner build`, which prints its folder.",
+        )
+    return BuiltBundle(folder=folder, bundle=bundle, is_new=False)
+
+
 def read_bundle(folder: Path) -> Bundle | None:
     """Read and check a bundle; None when it is not there or not what its description says."""
     with suppress(TopformerError, OSError, msgspec.DecodeError, UnicodeDecodeError):

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from topformer.benchmarks.devices.device_documents import DeviceFacts, DeviceState, StartGate
 from topformer.benchmarks.published import PublishedRow
 from topformer.benchmarks.row_documents import (
     ComparisonWord,
@@ -82,6 +83,36 @@ class StateSample(Document, frozen=True, kw_only=True):
     thermal_status: Annotated[int, msgspec.Meta(ge=0, le=6)] | None = None
 
 
+class StateReading(Document, frozen=True, kw_only=True):
+    """How a device was before, between or after blocks."""
+
+    # Since the first block began; negative before it.
+    at_s: float
+    state: DeviceState
+
+
+class DeviceRecord(Document, frozen=True, kw_only=True):
+    """A device on which rows were measured, and how that went."""
+
+    facts: DeviceFacts
+    # Of the C++ runner: for what it was built, on which ExecuTorch, by what.
+    runner_target: ShortText
+    runner_runtime_version: ShortText
+    runner_compiler: ShortText
+    protocol: Protocol
+    start: StartGate
+    readings: tuple[StateReading, ...]
+
+
+class DeviceFailure(Document, frozen=True, kw_only=True):
+    """A device that could not be measured while others could."""
+
+    device: ShortText
+    what: str
+    why: str
+    next_step: str
+
+
 class BenchDocument(Document, frozen=True, kw_only=True):
     """The result of `topformer bench`."""
 
@@ -94,6 +125,9 @@ class BenchDocument(Document, frozen=True, kw_only=True):
     states: tuple[StateSample, ...] = ()
     # What others published of the same networks at the same sizes, for rows measured on devices.
     published: tuple[PublishedRow, ...] = ()
+    # Empty for a bench of this machine. With several devices, `protocol` is that of the first.
+    devices: tuple[DeviceRecord, ...] = ()
+    failures: tuple[DeviceFailure, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse rows that are neither measured nor counted, or both."""

@@ -3,28 +3,32 @@
 # pyright: standard
 # Not strict: matplotlib types its methods loosely.
 
-from io import BytesIO
 from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from topformer.benchmarks.documents import BenchDocument
+from topformer.benchmarks.plot_instructions import draw_instructions
+from topformer.benchmarks.plot_style import (
+    DPI,
+    FAINT,
+    GRID,
+    INK,
+    PART_COLOURS,
+    WIDTH_IN,
+    to_png,
+    write_titles,
+)
 from topformer.benchmarks.report import heading, place
-from topformer.benchmarks.row_documents import MeasuredRow, measured_rows
+from topformer.benchmarks.row_documents import MeasuredRow, counted_rows, measured_rows
+from topformer.benchmarks.timeline import draw_timeline, timeline_rows
 
-# Okabe and Ito's palette, told apart by the colour-blind too.
-PART_COLOURS = {"preprocess": "#56B4E9", "network": "#0072B2", "labels": "#E69F00"}
 VERDICT_COLOURS = {"trusted": "#00795C", "noisy": "#B45309", "throttled": "#B91C1C"}
-INK = "#1F2937"
-FAINT = "#6B7280"
 
-WIDTH_IN = 11.0
 ROW_HEIGHT_IN = 0.85
 MARGINS_IN = 1.8
-DPI = 130
 
 BAR_Y, BAR_HEIGHT = -0.16, 0.34
 WHISKER_Y = -0.03
@@ -39,8 +43,25 @@ TEXT_ROOM = 1.5
 
 
 def draw(document: BenchDocument) -> bytes:
-    """Draw the rows from top to bottom, slowest parts to scale; returns a PNG."""
+    """Draw latency as bars, over time after a sustained bench, or instructions; returns a PNG.
+
+    Emulated rows are drawn only where there are no others: the two have no axis in common.
+    """
     rows = measured_rows(document.rows)
+    if not rows:
+        return draw_instructions(counted_rows(document.rows), heading(document))
+    if document.protocol.mode == "sustained":
+        return draw_timeline(
+            timeline_rows(rows),
+            document.states,
+            heading=heading(document),
+            details=_details(document),
+        )
+    return _draw_bars(rows, document)
+
+
+def _draw_bars(rows: list[MeasuredRow], document: BenchDocument) -> bytes:
+    """Draw the rows from top to bottom, to scale."""
     figure = Figure(figsize=(WIDTH_IN, MARGINS_IN + ROW_HEIGHT_IN * len(rows)), dpi=DPI)
     axes = figure.add_subplot()
     limit_ms = AXIS_HEADROOM * max(row.total_ms.p90 for row in rows)
@@ -49,11 +70,10 @@ def draw(document: BenchDocument) -> bytes:
         _draw_samples(axes, position, row, limit_ms)
         _write_result(axes, position, row, limit_ms)
     _finish_axes(axes, rows, limit_ms)
-    _write_titles(figure, axes, document)
+    write_titles(axes, heading(document), _details(document))
+    figure.legend(loc="upper right", ncols=3, frameon=False, fontsize=10, labelcolor=INK)
     figure.tight_layout()
-    stream = BytesIO()
-    FigureCanvasAgg(figure).print_png(stream)
-    return stream.getvalue()
+    return to_png(figure)
 
 
 def _draw_parts(axes: Axes, position: int, row: MeasuredRow, limit_ms: float) -> None:
@@ -169,7 +189,7 @@ def _finish_axes(axes: Axes, rows: list[MeasuredRow], limit_ms: float) -> None:
     axes.set_yticks(range(len(rows)), [fill(row.name, NAME_CHARACTERS) for row in rows])
     axes.set_xticks([tick for tick in axes.get_xticks() if tick <= limit_ms])
     axes.tick_params(axis="both", length=0, colors=INK)
-    axes.grid(axis="x", color="#E5E7EB", linewidth=0.8)
+    axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
     axes.set_xlabel(
@@ -181,23 +201,13 @@ def _finish_axes(axes: Axes, rows: list[MeasuredRow], limit_ms: float) -> None:
     )
 
 
-def _write_titles(figure: Figure, axes: Axes, document: BenchDocument) -> None:
+def _details(document: BenchDocument) -> str:
     protocol = document.protocol
     weights = ", ".join(dict.fromkeys(row.weights.name for row in document.rows))
-    details = (
+    left_out = any(row.emulated for row in document.rows)
+    return (
         f"{place(document)}; weights: {weights}\n"
         f"{protocol.mode} bench of {document.environment.started_at[:10]}: "
         f"{protocol.rounds} blocks of {protocol.samples_per_block} runs a row, in turns"
+        + ("; emulated rows are in the table only" if left_out else "")
     )
-    axes.set_title(heading(document), loc="left", fontsize=14, weight="bold", color=INK, pad=42)
-    axes.annotate(
-        details,
-        (0.0, 1.0),
-        (0, 10),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontsize=9,
-        color=FAINT,
-        linespacing=1.5,
-    )
-    figure.legend(loc="upper right", ncols=3, frameon=False, fontsize=10, labelcolor=INK)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from topformer.benchmarks.machine import Counters
 from topformer.benchmarks.messages import Loaded, Measured, SampleNs
 from topformer.benchmarks.process import RowRequest
-from topformer.benchmarks.verdict import Evidence, first_and_last_third
+from topformer.benchmarks.statistics import first_and_last_third
+from topformer.benchmarks.verdict import Evidence
 
 Array = NDArray[np.float64]
 

@@ -6,12 +6,13 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from topformer.benchmarks.comparison import PartRatio, RowComparison
+from topformer.benchmarks.devices.device_documents import CheckedOutput
 from topformer.benchmarks.documents import BenchDocument, Comparison
 from topformer.benchmarks.published import PublishedRow
 from topformer.benchmarks.row_documents import (
     CountedRow,
     MeasuredRow,
-    OutputCheck,
     Row,
     counted_rows,
     measured_rows,
@@ -62,6 +63,21 @@ def comparison_line(comparison: Comparison) -> str:
         f"{what}: {comparison.row} takes {ratio.median:.3f} times as long as "
         f"{comparison.baseline} ({ratio.confidence:.0%} interval {ratio.interval[0]:.3f} to "
         f"{ratio.interval[1]:.3f}): {comparison.verdict}"
+    )
+
+
+def ratio_text(comparison: RowComparison, part: PartRatio) -> str:
+    """Say how one part compares, as in "network 7.35 to 7.70 ms, 1.048 times ...: slower"."""
+    what = "network" if part.part == "execute" else part.part
+    if part.interval is None:
+        values = f"{part.baseline / 1e6:.3f} to {part.contender / 1e6:.3f} M instructions"
+        return f"{what} {values}, {part.ratio:.4f} times: {part.verdict}"
+    values = f"{part.baseline:.2f} to {part.contender:.2f} ms"
+    low, high = part.interval
+    return (
+        f"{what} {values}, {part.ratio:.3f} times "
+        f"({comparison.confidence:.0%} interval {low:.3f} to {high:.3f}, "
+        f"{part.allowance:.1%} allowed): {part.verdict}"
     )
 
 
@@ -132,7 +148,7 @@ def _instructions_table(rows: Sequence[CountedRow], title: str) -> Table:
     return table
 
 
-def _device_table(rows: Sequence[tuple[Row, OutputCheck]]) -> Table:
+def _device_table(rows: Sequence[tuple[Row, CheckedOutput]]) -> Table:
     table = _table("output against this machine's", ["SQNR dB", "labels equal", "on", "cores"])
     for row, check in rows:
         table.add_row(

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from topformer.manifest import ClassCount, Count, Document, Sha256, Share, ShortText
+from topformer.benchmarks.devices.device_documents import CheckedOutput
+from topformer.manifest import ClassCount, Count, Document, Sha256, ShortText
 
 Interval = tuple[float, float]
 # Documents come from anywhere: numbers are bounded so that nothing computed from them overflows.
@@ -88,17 +89,6 @@ class Cores(Document, frozen=True, kw_only=True):
     cluster: ShortText | None
 
 
-class OutputCheck(Document, frozen=True, kw_only=True):
-    """A device's output for the bench's picture against this machine's, made before measuring."""
-
-    # Every bit of the logits is equal.
-    exact: bool
-    max_abs_error: float
-    sqnr_db: float
-    label_agreement: Share
-    passed: bool
-
-
 class Row(Document, frozen=True, kw_only=True):
     """One model file in one runtime with one thread count on one device."""
 
@@ -141,7 +131,7 @@ class Row(Document, frozen=True, kw_only=True):
     instructions: Instructions | None = None
     # Null on the host.
     cores: Cores | None = None
-    check: OutputCheck | None = None
+    check: CheckedOutput | None = None
     # Of the whole process, the runtime's libraries and Python included.
     peak_memory_bytes: Count
     # When each block began, in seconds since the first.

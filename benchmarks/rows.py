@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from topformer.benchmarks.devices.device_documents import CheckedOutput
 from topformer.benchmarks.documents import Comparison
 from topformer.benchmarks.messages import FORM_TEXT
 from topformer.benchmarks.recording import Recording
@@ -15,7 +16,6 @@ from topformer.benchmarks.row_documents import (
     Instructions,
     Latency,
     MeasuredRow,
-    OutputCheck,
     Part,
     Row,
     RowWeights,
@@ -36,7 +36,7 @@ def build_row(
     seed: int,
     device: str = "host",
     cores: Cores | None = None,
-    check: OutputCheck | None = None,
+    check: CheckedOutput | None = None,
 ) -> Row:
     """Summarise and judge one row of a real machine.
 
@@ -74,7 +74,7 @@ def build_emulated_row(
     cpu: str,
     device: str,
     cores: Cores | None = None,
-    check: OutputCheck | None = None,
+    check: CheckedOutput | None = None,
 ) -> Row:
     """Summarise one row of an emulated machine: instructions, and none of its milliseconds.
 
@@ -156,7 +156,7 @@ def compare_rows(rows: Sequence[Row], *, seed: int) -> tuple[Comparison, ...]:
                         baseline=other.name,
                         part=part,
                         ratio=ratio,
-                        verdict=judge_ratio(ratio),
+                        verdict=judge_ratio(ratio.interval),
                     )
                 )
     return tuple(comparisons)

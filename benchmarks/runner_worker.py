@@ -20,9 +20,10 @@ from topformer.benchmarks.runner_documents import (
     decode_document,
     session_options,
 )
+from topformer.benchmarks.runner_replies import loaded_reply, measured_reply
 from topformer.benchmarks.worker import answer, private_channels
 from topformer.errors import TopformerError
-from topformer.manifest import Manifest, read_manifest_of
+from topformer.manifest import read_manifest_of
 
 _END_GRACE_S = 2.0
 
@@ -43,32 +44,7 @@ def open_runner(command: Load, folder: Path) -> tuple[Loaded, Callable[[Measure]
     )
     runner = _Runner([*bundle.command, "serve", *options])
     opened = runner.read(RunnerOpened)
-    return _introduce(manifest, picture.name, opened), runner.measure
-
-
-def _introduce(manifest: Manifest, picture: str, opened: RunnerOpened) -> Loaded:
-    assert manifest.file is not None
-    if opened.model_sha256 != manifest.file.sha256:
-        raise TopformerError(
-            f"{manifest.file.name} changed while it was opened.",
-            why=f"The runner read {opened.model_sha256}, the manifest says {manifest.file.sha256}.",
-        )
-    return Loaded(
-        model=manifest.file.name,
-        sha256=opened.model_sha256,
-        variant=manifest.model.variant,
-        classes=manifest.model.num_classes,
-        weights_name=manifest.weights.name,
-        weights_random=manifest.weights.is_random,
-        precision=manifest.file.precision,
-        image_size=(manifest.input.height, manifest.input.width),
-        picture=picture,
-        # The system loads the runner's libraries before the runner can look at a clock.
-        import_ns=0,
-        load_ns=opened.load_ns,
-        first=opened.first,
-        warmups=opened.warmups,
-    )
+    return loaded_reply(manifest, picture.name, opened), runner.measure
 
 
 class _Runner:
@@ -85,13 +61,7 @@ class _Runner:
             self._process.stdin.flush()
         except BrokenPipeError:
             self._fail_ended()
-        block = self.read(RunnerBlock)
-        return Measured(
-            samples=block.samples,
-            warmups=block.block_warmups,
-            cpu_ns=block.cpu_ns,
-            peak_memory_bytes=block.peak_memory_bytes,
-        )
+        return measured_reply(self.read(RunnerBlock))
 
     def read(self, expected: type[ExpectedT]) -> ExpectedT:
         assert self._process.stdout is not None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topformer.benchmarks.row_documents import Latency, VerdictWord
+from topformer.benchmarks.statistics import first_and_last_third
 
 BACKGROUND_SHARE_LIMIT = 0.10
 STEAL_SHARE_LIMIT = 0.02
@@ -82,12 +83,6 @@ def judge_emulated(cpu: str) -> Verdict:
             "no latency. Measure on a real device for milliseconds.",
         ),
     )
-
-
-def first_and_last_third(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Medians of the first and the last third of values [n, ...] in the order of time."""
-    third = max(1, len(values) // 3)
-    return float(np.median(values[:third])), float(np.median(values[-third:]))
 
 
 def _throttling(evidence: Evidence) -> list[str]:

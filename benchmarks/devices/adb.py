@@ -24,6 +24,7 @@ from topformer.benchmarks.devices.link import (
     RUN_TIMEOUT_S,
     TRANSFER_TIMEOUT_S,
     Finished,
+    LinkKind,
 )
 from topformer.benchmarks.pipes import Conversation
 from topformer.errors import TopformerError, UsageError
@@ -163,11 +164,18 @@ class AdbLink:
 
     adb: str
     serial: str
+    # The one folder where Android lets adb's user run programs.
+    scratch_folder: str = "/data/local/tmp"
 
     @property
     def name(self) -> str:
         """The serial."""
         return self.serial
+
+    @property
+    def kind(self) -> LinkKind:
+        """What reaches it."""
+        return "adb"
 
     def run(
         self,

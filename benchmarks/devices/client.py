@@ -115,10 +115,12 @@ def run_on_device(
             limit_bytes=limit_bytes + _MARKER_ALLOWANCE_BYTES,
             stdin=stdin,
         )
-    answer = read_marked(client.stdout, token)
-    if answer is None:
-        raise explain(client.stderr)
-    stdout, status = answer
+        answer = read_marked(client.stdout, token)
+        if answer is None:
+            raise explain(client.stderr)
+        stdout, status = answer
+        if len(stdout) > limit_bytes:
+            raise EndlessOutputError
     return Finished(exit_status=status, stdout=stdout, stderr=client.stderr)
 
 

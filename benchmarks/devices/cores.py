@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import groupby
 
 from topformer.benchmarks.devices.core_names import core_name
@@ -66,6 +67,15 @@ def choose_mask(wanted: str, cores: Sequence[DeviceCore]) -> int:
             next_step="Leave --cores out, or give a mask of CPUs, as in --cores f0.",
         )
     return mask_of(core.cpu for core in cores if core.cluster in chosen)
+
+
+def cluster_word(mask: int, cores: Sequence[DeviceCore]) -> str | None:
+    """Name of the cluster whose CPUs a mask holds, all of them and no others."""
+    for word in _WORDS:
+        with suppress(TopformerError):
+            if choose_mask(word, cores) == mask:
+                return word
+    return None
 
 
 def _hexadecimal_mask(wanted: str, cores: Sequence[DeviceCore]) -> int:

@@ -4,9 +4,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from topformer.manifest import Count, Document, ShortText
+from topformer.benchmarks.devices.link import LinkKind
+from topformer.manifest import Count, Document, Gates, Sha256, Share, ShortText
 
 CpuId = Annotated[int, msgspec.Meta(ge=0, le=999)]
+# 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency, 6 shutdown.
+ThermalStatus = Annotated[int, msgspec.Meta(ge=0, le=6)]
 Power = Literal["ac", "usb", "wireless", "dock", "none"]
 
 
@@ -28,7 +31,7 @@ class DeviceFacts(Document, frozen=True, kw_only=True):
 
     # As adb calls it, or `ssh:HOST`.
     serial: ShortText
-    link: Literal["adb", "ssh"]
+    link: LinkKind
     manufacturer: ShortText | None
     model: ShortText | None
     soc: ShortText | None
@@ -75,8 +78,7 @@ class DeviceState(Document, frozen=True, kw_only=True):
     """A device at one moment; null where it does not tell."""
 
     cpus: tuple[CpuState, ...]
-    # 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency, 6 shutdown.
-    thermal_status: Annotated[int, msgspec.Meta(ge=0, le=6)] | None
+    thermal_status: ThermalStatus | None
     temperatures: tuple[Temperature, ...]
     battery_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] | None
     battery_temperature_c: float | None
@@ -86,3 +88,29 @@ class DeviceState(Document, frozen=True, kw_only=True):
     busy_s: float | None
     stolen_s: float | None
     load_average: tuple[float, float, float] | None
+
+
+class CheckedOutput(Document, frozen=True, kw_only=True):
+    """A device's result on the bench's picture, held against this machine's."""
+
+    logits_sha256: Sha256
+    # 300 where nothing differs.
+    sqnr_db: float
+    max_abs_error: float
+    # Of the labels at the picture's size.
+    label_agreement: Share
+    # Every bit of the logits, and every label.
+    exact: bool
+    # What it was held to; null where only an exact result passes.
+    required: Gates | None
+    passed: bool
+
+
+class StartGate(Document, frozen=True, kw_only=True):
+    """How a device was when measuring began."""
+
+    # What was waited for; null where the device tells no temperature.
+    temperature: Temperature | None
+    thermal_status: ThermalStatus | None
+    max_start_c: float
+    waited_s: float

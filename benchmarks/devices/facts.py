@@ -1,11 +1,10 @@
 """Ask a device what it is and how it is: one script for each, whatever it lacks."""
 
 import re
-from typing import Literal
 
 from topformer.benchmarks.devices.cores import cluster_cores
 from topformer.benchmarks.devices.device_documents import CpuState, DeviceFacts, DeviceState
-from topformer.benchmarks.devices.link import Link, new_token
+from topformer.benchmarks.devices.link import Link, LinkKind, new_token
 from topformer.benchmarks.devices.parsing import (
     CpuTable,
     clean,
@@ -50,9 +49,9 @@ esac
 """
 
 
-def read_facts(link: Link, kind: Literal["adb", "ssh"]) -> DeviceFacts:
+def read_facts(link: Link) -> DeviceFacts:
     """Read what the device is; raises `TopformerError` when it is lost."""
-    return describe_facts(_ask(link, _FACTS_SCRIPT), serial=link.name, kind=kind)
+    return describe_facts(_ask(link, _FACTS_SCRIPT), serial=link.name, kind=link.kind)
 
 
 def read_state(link: Link) -> DeviceState:
@@ -71,9 +70,7 @@ def _ask(link: Link, script: str) -> dict[str, str]:
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def describe_facts(
-    sections: dict[str, str], *, serial: str, kind: Literal["adb", "ssh"]
-) -> DeviceFacts:
+def describe_facts(sections: dict[str, str], *, serial: str, kind: LinkKind) -> DeviceFacts:
     """Make facts of what the sections of the script printed."""
     properties = parse_properties(sections.get("properties", ""))
     table = parse_cpu_table(sections.get("cpuinfo", ""))

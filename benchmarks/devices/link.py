@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from topformer.benchmarks.pipes import Conversation
 from topformer.errors import TopformerError
@@ -20,6 +20,8 @@ from topformer.files import atomic_write
 RUN_TIMEOUT_S = 30.0
 RUN_LIMIT_BYTES = 2**20
 TRANSFER_TIMEOUT_S = 300.0
+
+LinkKind = Literal["adb", "ssh"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,16 @@ class Link(Protocol):
     @property
     def name(self) -> str:
         """What the user calls the device: its serial, or `ssh:HOST`."""
+        ...
+
+    @property
+    def kind(self) -> LinkKind:
+        """What reaches it."""
+        ...
+
+    @property
+    def scratch_folder(self) -> str:
+        """Where our files may lie and run, for good or for one bench."""
         ...
 
     def run(

@@ -62,7 +62,7 @@ def parse_battery(text: str) -> Battery:
 
 
 def _power(fields: dict[str, str]) -> Power | None:
-    known = [source for source in _SOURCES if f"{source} powered" in fields]
+    known: list[Power] = [source for source in _SOURCES if f"{source} powered" in fields]
     for source in known:
         if fields[f"{source} powered"] == "true":
             return source

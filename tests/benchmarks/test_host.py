@@ -10,9 +10,10 @@ import pytest
 from bench_fakes import EXECUTE_MS, REQUESTS, SHORT, ScriptedWorker, request, scripted_bench
 
 from topformer.benchmarks.documents import BenchDocument
-from topformer.benchmarks.host import bench_host, run_rounds
+from topformer.benchmarks.host import bench_host
 from topformer.benchmarks.machine import Counters
 from topformer.benchmarks.process import start_worker
+from topformer.benchmarks.rounds import run_rounds
 from topformer.benchmarks.row_documents import PARTS
 from topformer.errors import TopformerError
 

@@ -7,8 +7,9 @@ from PIL import Image
 from rich.console import Console
 
 from topformer.benchmarks import report
+from topformer.benchmarks.devices.device_documents import CheckedOutput
 from topformer.benchmarks.plot import draw
-from topformer.benchmarks.row_documents import Cores, OutputCheck
+from topformer.benchmarks.row_documents import Cores
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +119,14 @@ def test_real_and_emulated_rows_stand_in_tables_of_their_own(document):
 
 
 def test_the_check_of_a_device_is_shown(document):
-    check = OutputCheck(
-        exact=False, max_abs_error=4e-7, sqnr_db=121.04, label_agreement=1.0, passed=True
+    check = CheckedOutput(
+        logits_sha256="a" * 64,
+        exact=False,
+        max_abs_error=4e-7,
+        sqnr_db=121.04,
+        label_agreement=1.0,
+        required=None,
+        passed=True,
     )
     cores = Cores(requested="f0", effective="f0", cluster="big")
     text = text_of(with_row(document, device="a phone", check=check, cores=cores))
@@ -127,3 +134,17 @@ def test_the_check_of_a_device_is_shown(document):
     assert "100.000%" in text
     assert "a phone" in text
     assert "big" in text
+
+
+def test_emulated_rows_alone_are_drawn_as_instructions():
+    blue, orange = (0x00, 0x72, 0xB2), (0xE6, 0x9F, 0x00)
+    data = draw(emulated_bench(execute=30_000_000))
+    # 30 M against 7 M; numbers and the legend cover or add a little.
+    assert pixels_of(data, blue) / pixels_of(data, orange) == pytest.approx(30 / 7, rel=0.25)
+
+
+def test_emulated_rows_beside_real_ones_are_left_to_the_table(document):
+    real = msgspec.structs.replace(document, rows=document.rows[:1])
+    mixed = msgspec.structs.replace(real, rows=(*real.rows, *emulated_bench().rows))
+    with Image.open(BytesIO(draw(mixed))) as both, Image.open(BytesIO(draw(real))) as one:
+        assert both.size == one.size

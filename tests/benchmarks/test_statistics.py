@@ -1,3 +1,5 @@
+from itertools import count
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,9 @@ from topformer.benchmarks.statistics import (
     paired_ratio,
     percentiles,
     summarise,
+    unpaired_ratio,
 )
+from topformer.benchmarks.verdict import Evidence, judge
 
 SIMULATED_RUNS = 100
 # Processes of one file differ for as long as they live, because memory lands elsewhere: the spread
@@ -20,14 +24,14 @@ SIMULATED_RUNS = 100
 PROCESS_SPREAD = 0.006
 
 
-def shared_trouble(steps: int, random: np.random.Generator) -> np.ndarray:
+def shared_trouble(steps: int, random: np.random.Generator, *, drift: float = 1.0) -> np.ndarray:
     """How much slower than undisturbed a machine is at each step of its time.
 
     A slow random walk and a linear trend (clock and heat), autocorrelated noise, bursts of other
-    people's work that last for several samples, and single spikes.
+    people's work that last for several samples, and single spikes. `drift` scales the first two.
     """
-    walk = np.cumsum(random.normal(0.0, 0.03 / np.sqrt(steps), steps))
-    trend = random.uniform(-0.08, 0.08) * np.linspace(0.0, 1.0, steps)
+    walk = drift * np.cumsum(random.normal(0.0, 0.03 / np.sqrt(steps), steps))
+    trend = drift * random.uniform(-0.08, 0.08) * np.linspace(0.0, 1.0, steps)
     noise = np.empty(steps)
     noise[0] = random.normal(0.0, 0.02)
     kicks = random.normal(0.0, 0.02 * np.sqrt(1 - 0.8**2), steps)
@@ -58,7 +62,7 @@ def verdicts(slow_down: float) -> list[str]:
     found = []
     for seed in range(SIMULATED_RUNS):
         baseline, row = simulate(slow_down, seed)
-        found.append(judge_ratio(paired_ratio(row, baseline, seed=seed)))
+        found.append(judge_ratio(paired_ratio(row, baseline, seed=seed).interval))
     return found
 
 
@@ -79,8 +83,47 @@ def test_unpaired_medians_would_be_fooled_where_paired_ratios_are_not():
     fooled = 0
     for seed in range(SIMULATED_RUNS):
         trouble = shared_trouble(640, np.random.default_rng(seed)).reshape(2, 40, 8)
-        fooled += judge_ratio(paired_ratio(trouble[1], trouble[0], seed=seed)) != "no difference"
+        fooled += (
+            judge_ratio(paired_ratio(trouble[1], trouble[0], seed=seed).interval) != "no difference"
+        )
     assert fooled > 10
+
+
+def unpaired_verdicts(slow_down: float, *, drift: float) -> list[str]:
+    """What is said of runs at different times, where both were trusted."""
+    quiet = Evidence(threads=1, cpu_count=4, machine_cpu_count=4, frequency_ratio=1.0)
+    found = []
+    for seed in count():
+        random = np.random.default_rng(seed)
+        runs = []
+        for factor in (1.0, slow_down):
+            trouble = shared_trouble(320, random, drift=drift).reshape(40, 8)
+            runs.append(12.8 * factor * np.exp(random.normal(0.0, PROCESS_SPREAD)) * trouble)
+        if any(judge(run, summarise(run, seed=0), quiet).word != "trusted" for run in runs):
+            continue
+        ratio = unpaired_ratio(runs[1], runs[0], seed=seed)
+        found.append(judge_ratio(ratio.interval, allowance=ratio.allowance))
+        if len(found) == SIMULATED_RUNS:
+            return found
+    raise AssertionError
+
+
+def test_runs_of_one_thing_on_a_steady_machine_show_no_difference():
+    assert unpaired_verdicts(1.0, drift=0.0).count("no difference") >= 99
+
+
+def test_a_slow_down_between_runs_on_a_steady_machine_is_found():
+    assert unpaired_verdicts(1.05, drift=0.0).count("slower") >= 95
+
+
+def test_runs_on_a_machine_that_drifts_are_seldom_called_different():
+    assert unpaired_verdicts(1.0, drift=1.0).count("no difference") >= 94
+
+
+def test_a_slow_down_between_runs_on_a_machine_that_drifts_is_found_at_times():
+    words = unpaired_verdicts(1.05, drift=1.0)
+    assert words.count("slower") >= 40
+    assert words.count("faster") == 0
 
 
 def test_percentiles_are_those_of_all_samples():

@@ -25,7 +25,15 @@ def run(*arguments: str):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--device", "adb"], "no device called 'adb'"),
+        (["--device", "phone"], "no device called 'phone'"),
+        (["--cores", "big"], "--cores is for devices"),
+        (["--all"], "--all is for devices"),
+        (["--device", "ssh:board", "--all"], "are for --device adb"),
+        (["--device", "adb", "--serial", "a", "--all"], "exclude each other"),
+        (["--device", "adb", "--runtime", "torch"], "one runtime"),
+        (["--device", "adb", "--model", "a.onnx"], "does not run on devices"),
+        (["--device", "adb", "--mode", "fast"], "no bench mode called 'fast'"),
+        (["--device", "ssh:-oProxyCommand=x"], "is no host"),
         (["--mode", "fast"], "no bench mode called 'fast'"),
         (["--runtime", "ncnn"], "no runtime called 'ncnn'"),
         (["--plot", "bench.pdf"], "does not end in .png"),
@@ -50,8 +58,8 @@ def scripted(monkeypatch):
     from bench_fakes import scripted_bench
 
     document = scripted_bench()
-    monkeypatch.setattr("topformer.cli.bench._plan", lambda *_: [])
-    monkeypatch.setattr("topformer.benchmarks.host.bench_host", lambda *_, **__: document)
+    monkeypatch.setattr("topformer.cli.bench_run._plan", lambda *_: [])
+    monkeypatch.setattr("topformer.cli.bench_run.bench_host", lambda *_, **__: document)
     return document
 
 
@@ -103,3 +111,34 @@ def test_a_worker_that_cannot_open_its_file_fails_the_command(exported_tiny, tmp
     broken.with_suffix(".json").write_bytes(source.manifest_path.read_bytes())
     error = run("--model", str(broken)).exception
     assert "is not the file its manifest describes" in str(error)
+
+
+def test_a_gate_that_is_passed_says_so_on_stderr(scripted, tmp_path):
+    baseline = tmp_path / "baseline.json"
+    baseline.write_bytes(msgspec.json.encode(scripted))
+    result = run("--gate", str(baseline), "--json")
+    assert result.exit_code == 0
+    assert msgspec.json.decode(result.stdout, type=BenchDocument) == scripted
+    assert "gate: executorch, 1 thread: network 12.0" in result.stderr
+
+
+def test_a_gate_that_is_missed_exits_with_1_after_the_document(scripted, tmp_path):
+    from bench_fakes import EXECUTE_MS, scripted_bench
+
+    baseline = tmp_path / "baseline.json"
+    faster = {name: 0.8 * ms for name, ms in EXECUTE_MS.items()}
+    baseline.write_bytes(msgspec.json.encode(scripted_bench(execute_ms=faster)))
+    result = run("--gate", str(baseline), "--json")
+    assert result.exit_code == 1
+    assert msgspec.json.decode(result.stdout, type=BenchDocument) == scripted
+    assert "error: The gate found 6 regressions." in result.stderr
+
+
+def test_a_bad_baseline_is_refused_before_anything_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "topformer.cli.bench_run.bench_host", lambda *_, **__: pytest.fail("measured")
+    )
+    monkeypatch.setattr("topformer.cli.bench_run._plan", lambda *_: pytest.fail("measured"))
+    baseline = tmp_path / "baseline.json"
+    baseline.write_text('{"schema": "topformer.eval/1"}')
+    assert "is not a bench document" in str(run("--gate", str(baseline)).exception)

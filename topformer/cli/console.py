@@ -42,12 +42,17 @@ def print_document(document: Document) -> None:
 def print_lines(lines: Iterable[object]) -> None:
     """Write plain result lines to stdout, for people and pipes alike."""
     for line in lines:
-        sys.stdout.write(f"{line}\n")
+        sys.stdout.write(f"{printable(str(line))}\n")
+
+
+def printable(text: str) -> str:
+    """Replace what could steer a terminal: names in files, and on devices, are anybody's."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
 
 
 def warn(text: str) -> None:
     """Print a warning."""
-    stderr().print(f"[yellow]warning:[/yellow] {text}", soft_wrap=True)
+    stderr().print(f"[yellow]warning:[/yellow] {printable(text)}", soft_wrap=True)
 
 
 def announce_random(weights: WeightsInfo) -> None:
@@ -156,5 +161,5 @@ def fail(error: TopformerError, *, as_json: bool) -> NoReturn:
     ):
         if text:
             stderr().print(label, style=style, end=" ")
-            stderr().print(text, markup=False, soft_wrap=True)
+            stderr().print(printable(text), markup=False, soft_wrap=True)
     sys.exit(error.exit_code)

@@ -1,9 +1,13 @@
 """Make the fakes beside this file importable, and let adb be a script for what no daemon does."""
 
+import os
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
+
+from topformer.benchmarks.devices.adb import AdbLink
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -35,10 +39,48 @@ def dump():
 
 
 @pytest.fixture
-def local_link(fake_adb):
+def local_link(fake_adb, tmp_path):
     """Return a link whose device is this machine: adb's place is taken by its shell."""
-    from topformer.benchmarks.devices.adb import AdbLink
-
     path = fake_adb('command=$1; shift; case $command in shell) exec sh -c "$*";; '
                     'push) exec cp "$1" "$2";; esac')  # fmt: skip
-    return AdbLink(adb=str(path), serial="local")
+    scratch = tmp_path / "device"
+    scratch.mkdir()
+    return AdbLink(adb=str(path), serial="local", scratch_folder=str(scratch))
+
+
+@pytest.fixture
+def loopback(tmp_path, monkeypatch):
+    """Start a real sshd that answers to "board", in a home of its own."""
+    from loopback import SSHD, Loopback
+
+    if not Path(SSHD).exists():
+        reason = "no sshd: `apt install openssh-server`"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    folder = tmp_path / "ssh"
+    folder.mkdir()
+    server = Loopback(folder)
+    monkeypatch.setenv("PATH", f"{server.programs}:{os.environ['PATH']}")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def rig_adb(rig, tmp_path, monkeypatch):
+    """Let $ADB be the real adb, beside the emulated devices."""
+    path = tmp_path / "adb"
+    command = shlex.join(str(word) for word in rig._namespace.beside(["adb"]))
+    path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    path.chmod(0o755)
+    for name in ("HOME", "ANDROID_ADB_SERVER_PORT"):
+        monkeypatch.setenv(name, rig.env[name])
+    monkeypatch.delenv("ANDROID_SERIAL", raising=False)
+    monkeypatch.setenv("ADB", str(path))
+    return path
+
+
+@pytest.fixture
+def rig_link(rig, rig_adb):
+    """Return a link to the emulated device."""
+    return AdbLink(adb=str(rig_adb), serial=rig.serial)

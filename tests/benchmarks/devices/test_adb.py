@@ -1,5 +1,7 @@
 """adb as users meet it: states, wrong choices, and answers that are torn, endless or never come."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -211,3 +213,13 @@ def test_a_server_that_does_not_start(fake_adb):
     fake_adb("echo 'adb: cannot connect to daemon at tcp:5037' >&2; exit 1")
     with pytest.raises(TopformerError, match="server of adb does not start"):
         list_devices()
+
+
+def test_ctrl_c_ends_the_client_too(fake_adb, tmp_path):
+    path = fake_adb(f"echo $$ > {tmp_path}/pid; kill -INT {os.getpid()}; exec sleep 600")
+    # Shells let what they start in the background ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt):
+        AdbLink(adb=str(path), serial="A1").run(["true"])
+    signal.signal(signal.SIGINT, before)
+    assert not alive(int((tmp_path / "pid").read_text()))

@@ -133,7 +133,7 @@ def test_no_text_does_harm(sections):
 
 
 def test_this_machine_answers_both_scripts(local_link):
-    facts = read_facts(local_link, "ssh")
+    facts = read_facts(local_link)
     assert facts.architecture == platform.machine()
     assert facts.memory_bytes is not None
     assert len(facts.cores) >= len(os.sched_getaffinity(0))

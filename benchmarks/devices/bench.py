@@ -1,0 +1,199 @@
+"""Bench one device: the runner goes there, proves itself, and its rows take turns."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from topformer.benchmarks.bundle import BuiltBundle, build_bundle, default_cache, open_bundle
+from topformer.benchmarks.devices.check import check_output, compute_reference
+from topformer.benchmarks.devices.cores import choose_mask
+from topformer.benchmarks.devices.device_bundle import bundle_target, install_bundle
+from topformer.benchmarks.devices.device_documents import CheckedOutput, DeviceFacts
+from topformer.benchmarks.devices.device_rows import RowSetting, counted_row, measured_row
+from topformer.benchmarks.devices.facts import read_facts, read_state
+from topformer.benchmarks.devices.heat import wait_until_cool
+from topformer.benchmarks.devices.link import Link
+from topformer.benchmarks.devices.subject import DeviceSubject, place_subject
+from topformer.benchmarks.devices.watch import Watch
+from topformer.benchmarks.devices.worker import device_worker
+from topformer.benchmarks.devices.workspace import Workspace, open_workspace
+from topformer.benchmarks.documents import BenchDocument, DeviceRecord, Protocol, StateReading
+from topformer.benchmarks.environment import EnvironmentWatch
+from topformer.benchmarks.process import RowRequest
+from topformer.benchmarks.protocol import COUNTING, Mode
+from topformer.benchmarks.published import published_rows
+from topformer.benchmarks.rounds import describe_protocol, run_rounds
+from topformer.benchmarks.row_documents import Row
+from topformer.benchmarks.rows import compare_rows
+from topformer.errors import TopformerError
+
+OnStage = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevicePlan:
+    """What to measure on a device, and how."""
+
+    requests: Sequence[RowRequest]
+    # Emulated devices count instructions in a mode of their own.
+    mode: Mode
+    seed: int
+    # "big", "mid", "little" or a hexadecimal mask; None leaves it to the device.
+    cores: str | None
+    max_start_c: float
+    # Folder of the user's own bundle; None builds the one that the device needs.
+    bundle: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Site:
+    """Where it is measured, and on which cores."""
+
+    link: Link
+    facts: DeviceFacts
+    mask: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidate:
+    """A row that may be measured: the device computes what this machine does."""
+
+    request: RowRequest
+    subject: DeviceSubject
+    check: CheckedOutput
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Result:
+    rows: tuple[Row, ...]
+    protocol: Protocol
+    readings: tuple[StateReading, ...]
+
+
+def bench_device(link: Link, plan: DevicePlan, *, on_stage: OnStage) -> BenchDocument:
+    """Measure rows on a device; raises `TopformerError` when one fails or computes wrongly.
+
+    Nothing of ours runs on the device after this call, however it ends.
+    """
+    environment = EnvironmentWatch()
+    facts = read_facts(link)
+    mask = choose_mask(plan.cores, facts.cores) if plan.cores is not None else None
+    site = _Site(link=link, facts=facts, mask=mask)
+    bundle = _get_bundle(plan, facts, on_stage)
+    with open_workspace(link, on_left=on_stage) as workspace:
+        candidates = _prepare(workspace, bundle, plan.requests, site, on_stage)
+        start = wait_until_cool(
+            lambda: read_state(link),
+            device=link.name,
+            on_wait=on_stage,
+            max_start_c=plan.max_start_c,
+        )
+        result = _measure(site, plan, candidates, on_stage)
+    return BenchDocument(
+        environment=environment.finish(),
+        protocol=result.protocol,
+        rows=result.rows,
+        comparisons=compare_rows(result.rows, seed=plan.seed),
+        published=published_rows(result.rows),
+        devices=(
+            DeviceRecord(
+                facts=facts,
+                runner_target=bundle.bundle.target,
+                runner_runtime_version=bundle.bundle.runtime_version,
+                runner_compiler=bundle.bundle.compiler,
+                protocol=result.protocol,
+                start=start,
+                readings=result.readings,
+            ),
+        ),
+    )
+
+
+def _get_bundle(plan: DevicePlan, facts: DeviceFacts, on_stage: OnStage) -> BuiltBundle:
+    if plan.bundle is not None:
+        return open_bundle(plan.bundle)
+    return build_bundle(bundle_target(facts), cache=default_cache(), on_stage=on_stage)
+
+
+def _prepare(
+    workspace: Workspace,
+    bundle: BuiltBundle,
+    requests: Sequence[RowRequest],
+    site: _Site,
+    on_stage: OnStage,
+) -> list[_Candidate]:
+    """Put everything on the device, and check what it computes."""
+    on_stage(f"sending the runner and what it runs to {site.link.name}")
+    runner = install_bundle(site.link, bundle.folder, bundle.bundle)
+    candidates: list[_Candidate] = []
+    for request in requests:
+        subject = place_subject(workspace, Path(request.source), runner)
+        on_stage(f"checking {request.name}")
+        check = _check(request, subject, site.mask)
+        candidates.append(_Candidate(request=request, subject=subject, check=check))
+    return candidates
+
+
+def _check(request: RowRequest, subject: DeviceSubject, mask: int | None) -> CheckedOutput:
+    reference = compute_reference(Path(request.source), subject)
+    check = check_output(subject, reference, threads=request.threads, cores_mask=mask)
+    if check.passed:
+        return check
+    needed = (
+        f"{check.required.sqnr_db:.1f} dB and {check.required.label_agreement:.3%}"
+        if check.required
+        else "every bit of it"
+    )
+    raise TopformerError(
+        f"{subject.workspace.link.name} computes something else than this machine.",
+        why=f"{request.name}: its output agrees to {check.sqnr_db:.1f} dB, with "
+        f"{check.label_agreement:.3%} equal labels; {needed} must agree. "
+        "A fast wrong answer has no latency.",
+        next_step=f"Run `topformer verify {request.source}` to see whether the file is right here.",
+    )
+
+
+def _measure(
+    site: _Site, plan: DevicePlan, candidates: Sequence[_Candidate], on_stage: OnStage
+) -> _Result:
+    """Let the rows take turns, and make rows of what they and the device told."""
+    mode = COUNTING if site.facts.emulated else plan.mode
+    watch = Watch(lambda: read_state(site.link))
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(
+                device_worker(
+                    one.request,
+                    one.subject,
+                    cores_mask=site.mask,
+                    counts=site.facts.emulated,
+                    expected_logits_sha256=one.check.logits_sha256,
+                )
+            )
+            for one in candidates
+        ]
+        run = run_rounds(
+            workers, mode=mode, seed=plan.seed, on_stage=on_stage, counters=watch.counters
+        )
+        rows: list[Row] = []
+        for recording, one, worker in zip(run.recordings, candidates, workers, strict=True):
+            setting = RowSetting(
+                facts=site.facts,
+                requested_mask=site.mask,
+                placements=worker.placements,
+                check=one.check,
+            )
+            if site.facts.emulated:
+                rows.append(counted_row(recording, setting, log=worker.read_log()))
+            else:
+                rows.append(
+                    measured_row(recording, setting, readings=watch.readings, seed=plan.seed)
+                )
+    return _Result(
+        rows=tuple(rows),
+        protocol=describe_protocol(
+            run, mode=mode, seed=plan.seed, clock="CLOCK_MONOTONIC", allocator={}
+        ),
+        readings=tuple(watch.readings),
+    )

@@ -1,0 +1,114 @@
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import pytest
+from bench_fakes import emulated_bench, request, scripted_bench
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from topformer.benchmarks.documents import BenchDocument
+from topformer.benchmarks.matching import match_documents, match_within, read_bench
+from topformer.errors import TopformerError
+
+PUBLISHED = Path(__file__).parents[2] / "benchmarks" / "results" / "host-448-tiny.json"
+
+
+def bench_of(*requests):
+    return scripted_bench(requests, execute_ms={one.name: 10.0 for one in requests})
+
+
+def names(matching):
+    return [(ours.row.name, theirs.row.name) for ours, theirs in matching.pairs]
+
+
+def test_only_rows_belong_together_whatever_they_are():
+    first, second = bench_of(request("a", source="x")), bench_of(request("b", threads=4))
+    assert names(match_documents(first, second)) == [("a", "b")]
+
+
+def test_rows_are_found_by_model_and_setting_in_any_order():
+    first = bench_of(request("a1"), request("a2", threads=2), request("o", runtime="onnxruntime"))
+    second = bench_of(request("a4", threads=4), request("b2", threads=2), request("b1"))
+    found = match_documents(first, second)
+    assert names(found) == [("a2", "b2"), ("a1", "b1")]
+    assert (found.baseline_only, found.contender_only) == (("o",), ("a4",))
+
+
+def test_the_variant_serves_where_files_have_other_names():
+    first = bench_of(request("a", source="old"), request("a2", source="old", threads=2))
+    second = bench_of(request("b", source="new"), request("b2", source="new", threads=2))
+    assert names(match_documents(first, second)) == [("a", "b"), ("a2", "b2")]
+
+
+def test_one_file_measured_twice_is_matched_in_order():
+    first, second = (bench_of(request(f"{n}1"), request(f"{n}2")) for n in "ab")
+    assert names(match_documents(first, second)) == [("a1", "b1"), ("a2", "b2")]
+
+
+def test_within_a_run_the_first_of_a_kind_is_the_baseline():
+    document = bench_of(
+        request("a"), request("b", threads=2), request("c"), request("d", threads=2), request("e")
+    )
+    assert names(match_within(document)) == [("a", "c"), ("b", "d"), ("a", "e")]
+    alone = match_within(bench_of(request("a"), request("b", threads=2)))
+    assert (alone.pairs, alone.contender_only) == ((), ("a", "b"))
+
+
+def test_the_published_document_can_still_be_read():
+    document = read_bench(PUBLISHED)
+    assert [row.classes for row in document.rows] == [None] * 4
+
+
+def refusal_of(path):
+    with pytest.raises(TopformerError) as caught:
+        read_bench(path)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b'{"schema": "topformer.eval/1"}', "It is 'topformer.eval/1', and 'topformer.bench/1'"),
+        (b'{"schema": "topformer.bench/1"}', "missing required field `environment`"),
+        (b'{"a": 1}', "It is 'no schema'"),
+        (b"\xff\xfe", ""),
+        (b"[" * 100_000, ""),
+        (b"", "Input data was truncated"),
+    ],
+)
+def test_other_files_are_refused_with_a_reason(tmp_path, data, why):
+    path = tmp_path / "other.json"
+    path.write_bytes(data)
+    error = refusal_of(path)
+    assert "is not a bench document" in str(error)
+    assert why in error.why
+    assert len(error.why) < 500
+
+
+def test_a_missing_and_a_huge_file_are_refused(tmp_path):
+    assert "cannot be read" in str(refusal_of(tmp_path / "none.json"))
+    huge = tmp_path / "huge.json"
+    with huge.open("wb") as stream:
+        stream.truncate(2**40)
+    assert "too large to be a bench document" in str(refusal_of(huge))
+
+
+@cache
+def encoded():
+    return msgspec.json.encode(emulated_bench())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_damaged_document_is_read_or_refused_and_nothing_else(tmp_path_factory, data):
+    whole = bytearray(encoded())
+    for _ in range(data.draw(st.integers(1, 4))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("damaged") / "bench.json"
+    path.write_bytes(whole)
+    try:
+        document = read_bench(path)
+    except TopformerError:
+        return
+    assert isinstance(document, BenchDocument)

@@ -1,0 +1,78 @@
+"""What a person asked `topformer bench` for, and the rows that come of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from topformer.benchmarks import plan
+from topformer.benchmarks.process import RowRequest
+from topformer.benchmarks.protocol import Mode, get_mode
+from topformer.errors import UsageError
+from topformer.preprocess import parse_image_size
+from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_SIZE
+
+OnStage = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchChoice:
+    """The options of `topformer bench` that say what is measured, as they were given."""
+
+    # "host", "adb" or "ssh:HOST".
+    device: str
+    models: tuple[str, ...]
+    size: str | None
+    runtimes: tuple[str, ...]
+    threads: tuple[int, ...]
+    mode: str
+    image_size: str | None
+    # For devices alone.
+    serial: str | None = None
+    all_devices: bool = False
+    cores: str | None = None
+    max_start_temp_c: float | None = None
+    bundle: Path | None = None
+
+    def get_mode(self) -> Mode:
+        """Look the mode up; raises `UsageError` for an unknown one."""
+        return get_mode(self.mode)
+
+    def plan(self, on_stage: OnStage) -> list[RowRequest]:
+        """Export what must be, and return the rows; raises `UsageError` for what does not fit."""
+        plan.check_runtimes(self.runtimes)
+        side = parse_image_size(self.image_size) if self.image_size is not None else None
+        if self.models and self.size is not None:
+            raise UsageError(
+                "--size and --model exclude each other.",
+                why="--size chooses what to export and measure when no model is named.",
+            )
+        if self.models:
+            return plan.plan_files(
+                self.models, runtimes=self.runtimes, threads=self.threads, image_size=side
+            )
+        return plan.plan_size(
+            self.size or DEFAULT_SIZE,
+            runtimes=self.runtimes,
+            threads=self.threads,
+            image_size=side or DEFAULT_IMAGE_SIZE,
+            cache=platformdirs.user_cache_path("topformer") / "bench",
+            on_stage=on_stage,
+        )
+
+    def arguments(self) -> list[str]:
+        """Return the options as they would be typed for one device, without those on runtimes."""
+        options: list[tuple[str, object]] = [
+            ("--device", self.device),
+            ("--serial", self.serial),
+            *(("--model", model) for model in self.models),
+            ("--size", self.size),
+            *(("--threads", count) for count in self.threads),
+            ("--mode", self.mode),
+            ("--image-size", self.image_size),
+            ("--cores", self.cores),
+            ("--max-start-temp", self.max_start_temp_c),
+            ("--runner", self.bundle),
+        ]
+        return [f"{name}={value}" for name, value in options if value is not None]

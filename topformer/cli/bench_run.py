@@ -1,0 +1,110 @@
+"""Run what `topformer bench` was asked for: on this machine, on a device, or on several."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from topformer.benchmarks.bundle import build_bundle, default_cache
+from topformer.benchmarks.devices.adb import choose_devices, connect
+from topformer.benchmarks.devices.bench import DevicePlan, bench_device
+from topformer.benchmarks.devices.heat import DEFAULT_MAX_START_TEMPERATURE_C
+from topformer.benchmarks.devices.link import Link
+from topformer.benchmarks.devices.ssh import PREFIX as SSH
+from topformer.benchmarks.devices.ssh import connect_ssh
+from topformer.benchmarks.documents import BenchDocument
+from topformer.benchmarks.host import bench_host
+from topformer.benchmarks.plan import RUNNER
+from topformer.benchmarks.process import RowRequest
+from topformer.cli.bench_choice import BenchChoice
+from topformer.cli.bench_fleet import bench_fleet
+from topformer.cli.bench_output import show_stage_line
+from topformer.cli.console import stage_display, stdout_for_results
+from topformer.errors import UsageError
+
+# Of the random order in which rows take turns: the same in every run, and told in its document.
+ORDER_SEED = 0
+
+
+def run_bench(choice: BenchChoice) -> BenchDocument:
+    """Measure; raises `UsageError` for options that do not fit the device."""
+    if choice.device == "host":
+        _refuse_device_options(choice)
+        return _bench_host(choice)
+    if choice.device != "adb" and not choice.device.startswith(SSH):
+        raise UsageError(
+            f"There is no device called {choice.device!r} to measure on.",
+            next_step="Choose host (this machine), adb (Android) or ssh:HOST (ARM Linux).",
+        )
+    _check_device_choice(choice)
+    choice = replace(choice, runtimes=(RUNNER,))
+    if choice.device.startswith(SSH):
+        return _bench_one(connect_ssh(choice.device), choice)
+    listed = choose_devices(choice.serial, all_devices=choice.all_devices)
+    if len(listed) == 1:
+        return _bench_one(connect(listed[0]), choice)
+    # Exported once, here, and not by every one of them at the same time.
+    _plan(choice)
+    options = {one.serial: replace(choice, serial=one.serial).arguments() for one in listed}
+    return bench_fleet(options, on_line=show_stage_line)
+
+
+def _refuse_device_options(choice: BenchChoice) -> None:
+    given = {
+        "--serial": choice.serial,
+        "--all": choice.all_devices or None,
+        "--cores": choice.cores,
+        "--max-start-temp": choice.max_start_temp_c,
+        "--runner": choice.bundle,
+    }
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(
+                f"{option} is for devices.", next_step=f"Add --device adb, or leave {option} out."
+            )
+
+
+def _check_device_choice(choice: BenchChoice) -> None:
+    choice.get_mode()
+    if choice.device != "adb" and (choice.serial or choice.all_devices):
+        raise UsageError("--serial and --all are for --device adb.")
+    if set(choice.runtimes) - {RUNNER}:
+        raise UsageError(
+            "On devices there is one runtime: ExecuTorch, in the C++ runner.",
+            next_step="Leave --runtime out.",
+        )
+    for model in choice.models:
+        if Path(model).suffix != ".pte":
+            raise UsageError(
+                f"{model} does not run on devices.",
+                why="The runner there runs .pte files.",
+                next_step="Make one with `topformer export --target xnnpack`.",
+            )
+
+
+def _bench_host(choice: BenchChoice) -> BenchDocument:
+    mode = choice.get_mode()
+    requests = _plan(choice)
+    return bench_host(requests, mode=mode, seed=ORDER_SEED, on_stage=show_stage_line)
+
+
+def _plan(choice: BenchChoice) -> list[RowRequest]:
+    """Make all that the rows need, before the first is measured."""
+    with stage_display() as show_stage:
+        requests = choice.plan(show_stage)
+        if choice.device == "host" and any(request.runtime == RUNNER for request in requests):
+            # A worker that compiled would be taken for one that hangs.
+            build_bundle("host", cache=default_cache(), on_stage=show_stage)
+    return requests
+
+
+def _bench_one(link: Link, choice: BenchChoice) -> BenchDocument:
+    limit_c = choice.max_start_temp_c
+    plan = DevicePlan(
+        requests=_plan(choice),
+        mode=choice.get_mode(),
+        seed=ORDER_SEED,
+        cores=choice.cores,
+        max_start_c=DEFAULT_MAX_START_TEMPERATURE_C if limit_c is None else limit_c,
+        bundle=choice.bundle,
+    )
+    with stdout_for_results():
+        return bench_device(link, plan, on_stage=show_stage_line)
