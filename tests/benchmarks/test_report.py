@@ -120,7 +120,13 @@ def test_real_and_emulated_rows_stand_in_tables_of_their_own(document):
 
 def test_the_check_of_a_device_is_shown(document):
     check = CheckedOutput(
-        exact=False, max_abs_error=4e-7, sqnr_db=121.04, label_agreement=1.0, passed=True
+        logits_sha256="a" * 64,
+        exact=False,
+        max_abs_error=4e-7,
+        sqnr_db=121.04,
+        label_agreement=1.0,
+        required=None,
+        passed=True,
     )
     cores = Cores(requested="f0", effective="f0", cluster="big")
     text = text_of(with_row(document, device="a phone", check=check, cores=cores))

@@ -116,7 +116,7 @@ class Device:
     @contextmanager
     def without(self, path: str) -> Generator[None]:
         """Hide a file or folder for a while, such as `sys/devices/system/cpu`."""
-        hidden = self.root / "fixtures/hidden"
+        hidden = self.root / "fixtures" / f"hidden-{path.replace('/', '-')}"
         (self.root / path).rename(hidden)
         try:
             yield
@@ -179,7 +179,7 @@ class Device:
 
 def _emulated(words: list[str]) -> tuple[str, ...]:
     """Return the emulated command of a process; its command line begins with the emulator's own."""
-    if "-cpu" not in words:
+    if words[0] != "/emulator/loader" or "-cpu" not in words:
         return tuple(words)
     rest = words[words.index("-cpu") + 2 :]
     # An option and its value each, until the program; `-0 NAME` is the name it was called by.

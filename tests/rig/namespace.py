@@ -28,6 +28,8 @@ FIRST_PROCESS = f"""\
 set -e
 ip link set lo up
 mount -t tmpfs -o mode=755 rig "$1"
+# A phone on this machine's USB is none of the devices here.
+if [ -d /dev/bus/usb ]; then mount -t tmpfs usb /dev/bus/usb; fi
 mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
 printf %s {shlex.quote(REGISTRATION)} >/proc/sys/fs/binfmt_misc/register
 read -r pid rest </proc/self/stat

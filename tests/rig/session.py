@@ -120,6 +120,6 @@ def _environment(home: Path) -> dict[str, str]:
         # adb keeps its key there. What others keep at home, bundles above all, is found as ever.
         "HOME": str(home),
         "PATH": os.pathsep.join(folders),
-        "XDG_CACHE_HOME": str(platformdirs.user_cache_path().resolve()),
-        "XDG_CONFIG_HOME": str(platformdirs.user_config_path().resolve()),
+        "XDG_CACHE_HOME": str(platformdirs.user_cache_path()),
+        "XDG_CONFIG_HOME": str(platformdirs.user_config_path()),
     }

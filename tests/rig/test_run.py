@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -70,31 +70,40 @@ def test_a_failing_command_leaves_nothing():
     wait_until_unused(done.stdout.strip())
 
 
+@contextmanager
+def running(script):
+    """Start a script beside a rig of its own, in a group of its own, and have it ended whatever."""
+    process = subprocess.Popen(
+        [RUN, "sh", "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGINT, 1)]
 )
 def test_signals_reach_the_command_and_leave_nothing(number, status):
-    # Of Ctrl-C, a terminal tells the whole group of processes.
-    script = f"trap 'exit 1' INT; {NETWORK}; exec 2>&-; adb shell 'sleep 600'"
-    with subprocess.Popen(
-        [RUN, "sh", "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+    script = f"trap 'exit 1' INT; {NETWORK}; adb shell 'echo begun; sleep 600'"
+    with running(script) as process:
         network = process.stdout.readline().strip()
+        assert process.stdout.readline() == "begun\n"
         assert users_of(network)
+        # As a terminal does it: the whole group of processes is told.
         os.killpg(process.pid, number)
         assert process.wait(timeout=60) == status
-    wait_until_unused(network)
+        wait_until_unused(network)
 
 
 def test_a_killed_rig_leaves_no_device():
-    with subprocess.Popen(
-        [RUN, "sh", "-c", f"{NETWORK}; exec sleep 600"], stdout=subprocess.PIPE, text=True
-    ) as process:
+    with running(f"{NETWORK}; exec sleep 600") as process:
         network = process.stdout.readline().strip()
         process.kill()
-    # Nobody is left to end the command, but its device is gone.
-    wait_until(
-        "only the command is left", lambda: [*users_of(network).values()] == [b"sleep\000600\000"]
-    )
-    (command,) = users_of(network)
-    os.kill(command, signal.SIGKILL)
+        # Nobody is left to end the command, but its device is gone.
+        alone = [b"sleep\000600\000"]
+        wait_until("only the command is left", lambda: [*users_of(network).values()] == alone)
+    wait_until_unused(network)
