@@ -1,11 +1,10 @@
 """The real adb and a real ARM adbd: what is read from it, and every way it can let one down."""
 
-import contextlib
-import threading
 import time
 from pathlib import Path
 
 import pytest
+from mishaps import soon
 
 from rig.device import wait_until
 from topformer.benchmarks.bundle import Bundle, BundleFile
@@ -29,17 +28,6 @@ def nothing_left(rig):
     yield
     wait_until("nothing of ours runs on the device", lambda: not rig.processes())
     assert list((rig.root / "data/local/tmp").iterdir()) == []
-
-
-@contextlib.contextmanager
-def soon(action, delay_s=1.0):
-    """Do something while the body waits for the device."""
-    timer = threading.Timer(delay_s, action)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.join()
 
 
 def test_the_only_device_is_chosen_and_described(rig, rig_adb):
