@@ -3,13 +3,14 @@
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import msgspec
 import pytest
 
 from topformer.benchmarks.documents import BenchDocument
-from topformer.benchmarks.row_documents import counted_rows
+from topformer.benchmarks.row_documents import counted_rows, measured_rows
 from topformer.export import export_model
 
 STAGES = ["sending the runner", "checking", "loading", "measuring"]
@@ -187,3 +188,30 @@ def test_a_device_that_is_lost_ends_the_bench_with_one_message(rig, small, stage
     assert rig.serial in stderr
     # What had been started ends by itself, or at the next bench's hands.
     rig.adb("shell", "rm -rf /data/local/tmp/topformer-*")
+
+
+def test_a_linux_machine_over_ssh_has_latencies(
+    loopback, host_runner, runner_cache, small, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(runner_cache.parents[1]))
+    plot = tmp_path / "plot.png"
+    command = ["bench", "--device", "ssh:board", "--model", small, "--cores", "1", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "topformer", *command, "--mode", "quick", "--plot", plot],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    document = document_of(done)
+    (row,) = measured_rows(document.rows)
+    assert (row.emulated, row.instructions, row.runtime) == (False, None, "runner")
+    assert row.check.passed
+    assert row.cores.effective == "1"
+    assert len(row.total_ms.samples) == 12 * document.protocol.samples_per_block
+    assert row.total_ms.p50 > row.execute_ms.p50 > 0.0
+    (device,) = document.devices
+    assert (device.facts.link, device.runner_target) == ("ssh", "host")
+    # Before the first block, and after each; the state after one is that before the next.
+    assert 13 <= len(device.readings) <= 24
+    assert len(document.states) == len(device.readings)
+    assert plot.read_bytes().startswith(b"\x89PNG")
