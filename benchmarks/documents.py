@@ -86,7 +86,7 @@ class StateSample(Document, frozen=True, kw_only=True):
 class StateReading(Document, frozen=True, kw_only=True):
     """How a device was before, between or after blocks."""
 
-    # Since the first block began; negative before it.
+    # Since the first block began.
     at_s: float
     state: DeviceState
 

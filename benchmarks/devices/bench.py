@@ -15,7 +15,7 @@ from topformer.benchmarks.devices.facts import read_facts, read_state
 from topformer.benchmarks.devices.heat import wait_until_cool
 from topformer.benchmarks.devices.link import Link
 from topformer.benchmarks.devices.subject import DeviceSubject, place_subject
-from topformer.benchmarks.devices.watch import Watch
+from topformer.benchmarks.devices.watch import Watch, state_samples
 from topformer.benchmarks.devices.worker import device_worker
 from topformer.benchmarks.devices.workspace import Workspace, open_workspace
 from topformer.benchmarks.documents import BenchDocument, DeviceRecord, Protocol, StateReading
@@ -71,17 +71,20 @@ class _Result:
     readings: tuple[StateReading, ...]
 
 
-def bench_device(link: Link, plan: DevicePlan, *, on_stage: OnStage) -> BenchDocument:
+def bench_device(
+    link: Link, plan: DevicePlan, *, on_stage: OnStage, on_warning: OnStage
+) -> BenchDocument:
     """Measure rows on a device; raises `TopformerError` when one fails or computes wrongly.
 
-    Nothing of ours runs on the device after this call, however it ends.
+    Nothing of ours runs on the device after this call, however it ends; `on_warning` is told of
+    what could not be removed.
     """
     environment = EnvironmentWatch()
     facts = read_facts(link)
     mask = choose_mask(plan.cores, facts.cores) if plan.cores is not None else None
     site = _Site(link=link, facts=facts, mask=mask)
     bundle = _get_bundle(plan, facts, on_stage)
-    with open_workspace(link, on_left=on_stage) as workspace:
+    with open_workspace(link, on_left=on_warning) as workspace:
         candidates = _prepare(workspace, bundle, plan.requests, site, on_stage)
         start = wait_until_cool(
             lambda: read_state(link),
@@ -95,6 +98,7 @@ def bench_device(link: Link, plan: DevicePlan, *, on_stage: OnStage) -> BenchDoc
         protocol=result.protocol,
         rows=result.rows,
         comparisons=compare_rows(result.rows, seed=plan.seed),
+        states=state_samples(result.readings),
         published=published_rows(result.rows),
         devices=(
             DeviceRecord(

@@ -28,16 +28,18 @@ class Watch:
         """`read` asks the device."""
         self._read = read
         self._clock = clock
-        self._start_s = clock()
+        # The first reading is made as the first block begins.
+        self._start_s: float | None = None
         self._last_s = float("-inf")
         self.readings: list[StateReading] = []
 
     def counters(self) -> Counters:
         """Return what changes from block to block, as of now."""
         if self._clock() - self._last_s > FRESH_S:
-            at_s = self._clock() - self._start_s
-            self.readings.append(StateReading(at_s=at_s, state=self._read()))
+            state = self._read()
             self._last_s = self._clock()
+            self._start_s = self._last_s if self._start_s is None else self._start_s
+            self.readings.append(StateReading(at_s=self._last_s - self._start_s, state=state))
         state = self.readings[-1].state
         return Counters(
             busy_s=state.busy_s,

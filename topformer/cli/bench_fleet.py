@@ -129,6 +129,8 @@ def merge(
         found[0][1],
         rows=tuple(_rename(name, row) for name, one in found for row in one.rows),
         comparisons=tuple(_relate(name, pair) for name, one in found for pair in one.comparisons),
+        # One line over time cannot be that of several devices; each record has its own.
+        states=found[0][1].states if len(found) == 1 else (),
         devices=tuple(device for _, one in found for device in one.devices),
         published=tuple(dict.fromkeys(row for _, one in found for row in one.published)),
         failures=tuple(failures),

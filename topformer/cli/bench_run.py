@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+from rich.markup import escape
+
 from topformer.benchmarks.bundle import build_bundle, default_cache
 from topformer.benchmarks.devices.adb import choose_devices, connect
 from topformer.benchmarks.devices.bench import DevicePlan, bench_device
@@ -17,7 +19,7 @@ from topformer.benchmarks.process import RowRequest
 from topformer.cli.bench_choice import BenchChoice
 from topformer.cli.bench_fleet import bench_fleet
 from topformer.cli.bench_output import show_stage_line
-from topformer.cli.console import stage_display, stdout_for_results
+from topformer.cli.console import stage_display, stdout_for_results, warn
 from topformer.errors import UsageError
 
 # Of the random order in which rows take turns: the same in every run, and told in its document.
@@ -107,4 +109,6 @@ def _bench_one(link: Link, choice: BenchChoice) -> BenchDocument:
         bundle=choice.bundle,
     )
     with stdout_for_results():
-        return bench_device(link, plan, on_stage=show_stage_line)
+        return bench_device(
+            link, plan, on_stage=show_stage_line, on_warning=lambda text: warn(escape(text))
+        )
