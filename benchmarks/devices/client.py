@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from topformer.benchmarks.devices.link import Finished, marked_script, new_token, read_marked
+from topformer.benchmarks.interrupts import ctrl_c_held
 from topformer.benchmarks.pipes import Conversation
 from topformer.errors import TopformerError
 
@@ -34,23 +35,26 @@ def run_client(
     It has a session of its own, so that Ctrl-C reaches this process alone, which then kills it.
     """
     deadline = time.monotonic() + timeout_s
-    with (stdin or Path(os.devnull)).open("rb") as source:
-        process = subprocess.Popen(
-            command,
-            stdin=source,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-    with process:
-        try:
-            stdout, stderr = _collect(process, deadline, limit_bytes)
-            status = process.wait(timeout=max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            raise TimeoutError from None
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        # A Ctrl-C while it starts would leave it running, known to nobody.
+        with ctrl_c_held(), (stdin or Path(os.devnull)).open("rb") as source:
+            process = subprocess.Popen(
+                command,
+                stdin=source,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        stdout, stderr = _collect(process, deadline, limit_bytes)
+        status = process.wait(timeout=max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise TimeoutError from None
+    finally:
+        if process is not None:
+            with process:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
     return Finished(exit_status=status, stdout=stdout, stderr=stderr)
 
 

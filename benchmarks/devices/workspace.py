@@ -7,8 +7,6 @@ wrapper, and also after a client was killed.
 
 import re
 import shlex
-import signal
-import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from pathlib import Path
 
 from topformer.benchmarks.devices.cores import parse_allowed, parse_last_cpus
 from topformer.benchmarks.devices.link import Link, new_token, output_of
+from topformer.benchmarks.interrupts import ctrl_c_held
 from topformer.benchmarks.pipes import Conversation
 from topformer.errors import TopformerError
 from topformer.files import sha256_file
@@ -154,23 +153,11 @@ def open_workspace(link: Link, *, on_left: Callable[[str], None]) -> Generator[W
         yield workspace
     finally:
         try:
-            with _no_ctrl_c():
+            # A second one waits: cleaning up ends soon, whatever the device does.
+            with ctrl_c_held():
                 workspace.close()
         except TopformerError as error:
             on_left(
                 f"{link.name} could not be cleaned up ({error.what.rstrip('.')}): "
                 f"{folder}, and a program that runs from it, may be left there."
             )
-
-
-@contextmanager
-def _no_ctrl_c() -> Generator[None]:
-    """Let a second Ctrl-C wait for the cleaning up, which ends soon whatever the device does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -88,10 +88,15 @@ def test_programs_and_files_end_with_it_however_it_ends(local_link, error):
 
 def test_a_second_ctrl_c_waits_for_the_cleaning_up(local_link):
     adb = Path(local_link.adb)
+
+    def run():
+        with open_workspace(local_link, on_left=nothing_left):
+            adb.write_text(adb.read_text().replace("\n", f"\nkill -INT {os.getpid()}\n", 1))
+
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with open_workspace(local_link, on_left=nothing_left):
-        adb.write_text(adb.read_text().replace("#!/bin/sh", f"#!/bin/sh\nkill -INT {os.getpid()}"))
-    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    signal.signal(signal.SIGINT, before)
     assert left(local_link) == []
 
 
