@@ -41,7 +41,8 @@ class DevicePlan:
     seed: int
     # "big", "mid", "little" or a hexadecimal mask; None leaves it to the device.
     cores: str | None
-    max_start_c: float
+    # None leaves it to the sensor that there is.
+    max_start_c: float | None
     # Folder of the user's own bundle; None builds the one that the device needs.
     bundle: Path | None
 

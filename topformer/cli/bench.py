@@ -56,7 +56,10 @@ def bench(
     ] = None,
     max_start_temp: Annotated[
         float | None,
-        typer.Option(help="On a device: wait until it is this cool, in Celsius. Default: 37."),
+        typer.Option(
+            help="On a device: wait until it is this cool, in Celsius. Default: 37, "
+            "or 60 where the chip alone tells its temperature."
+        ),
     ] = None,
     runner: Annotated[
         Path | None,

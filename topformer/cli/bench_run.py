@@ -8,7 +8,6 @@ from rich.markup import escape
 from topformer.benchmarks.bundle import build_bundle, default_cache
 from topformer.benchmarks.devices.adb import choose_devices, connect
 from topformer.benchmarks.devices.bench import DevicePlan, bench_device
-from topformer.benchmarks.devices.heat import DEFAULT_MAX_START_TEMPERATURE_C
 from topformer.benchmarks.devices.link import Link
 from topformer.benchmarks.devices.ssh import PREFIX as SSH
 from topformer.benchmarks.devices.ssh import connect_ssh
@@ -99,13 +98,12 @@ def _plan(choice: BenchChoice) -> list[RowRequest]:
 
 
 def _bench_one(link: Link, choice: BenchChoice) -> BenchDocument:
-    limit_c = choice.max_start_temp_c
     plan = DevicePlan(
         requests=_plan(choice),
         mode=choice.get_mode(),
         seed=ORDER_SEED,
         cores=choice.cores,
-        max_start_c=DEFAULT_MAX_START_TEMPERATURE_C if limit_c is None else limit_c,
+        max_start_c=choice.max_start_temp_c,
         bundle=choice.bundle,
     )
     with stdout_for_results():

@@ -63,6 +63,15 @@ def test_a_device_that_tells_nothing_starts_at_once():
     assert Device(state()).wait().temperature is None
 
 
+def test_a_board_whose_chip_alone_tells_starts_warmer():
+    zones = "/sys/class/thermal/thermal_zone0/type:cpu-thermal\n"
+    zones += "/sys/class/thermal/thermal_zone0/temp:{}\n"
+    warm, hot = (describe_state({"zones": zones.format(temp)}) for temp in (52000, 61000))
+    assert Device(warm).wait().max_start_c == 60.0
+    assert Device(hot, warm).wait().waited_s == 5.0
+    assert Device(warm, skin(36.0)).wait(max_start_c=40.0).waited_s == 5.0
+
+
 def test_a_warm_device_is_waited_for_with_a_countdown():
     device = Device(skin(41.2), skin(38.0), skin(36.9, status=1), skin(36.5))
     gate = device.wait()
