@@ -42,7 +42,9 @@ def good(tmp_path):
 
 
 def test_rows_of_all_devices_stand_in_one_document_under_their_names(fleet, good):
-    document, lines = fleet(a=f"{good}; import sys; print('warming', file=sys.stderr)", b=good)
+    document, lines = fleet(
+        a=f"{good}; import sys; print('warming ...\\n a table ', file=sys.stderr)", b=good
+    )
     assert [row.name.partition(": ")[0] for row in document.rows] == ["a", "a", "b", "b"]
     names = {row.name for row in document.rows}
     assert all({pair.row, pair.baseline} <= names for pair in document.comparisons)
@@ -79,7 +81,7 @@ def test_ctrl_c_lets_all_of_them_clean_up(fleet, tmp_path, monkeypatch):
     marks = [tmp_path / "a", tmp_path / "b"]
     program = (
         "import time, sys\n"
-        "try:\n  print('on', file=sys.stderr, flush=True); time.sleep(60)\n"
+        "try:\n  print('on ...', file=sys.stderr, flush=True); time.sleep(60)\n"
         "except KeyboardInterrupt:\n  open({!r}, 'w').close()\n"
     )
     seen = []

@@ -22,6 +22,9 @@ from topformer.files import read_bytes
 RESULT_LIMIT_BYTES = 2**28
 # In which an interrupted bench leaves its device as it was.
 CLEANING_S = 60.0
+# How lines end that are passed on: stages, and what is left on a device. Tables and verdicts are
+# told of all devices together.
+NEWS = (" ...", "left there.")
 COMMAND = (sys.executable, "-P", "-m", "topformer", "bench", "--json")
 
 
@@ -95,7 +98,8 @@ def _start(command: Sequence[str], output: Path) -> subprocess.Popen[str]:
 def _pass_on(stream: IO[str] | None, name: str, on_line: Callable[[str], None]) -> None:
     assert stream is not None
     for line in stream:
-        on_line(f"{name}: {line.rstrip()}")
+        if line.rstrip().endswith(NEWS):
+            on_line(f"{name}: {line.rstrip().removesuffix(' ...')}")
 
 
 def _end(processes: Sequence[subprocess.Popen[str]]) -> None:
