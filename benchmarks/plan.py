@@ -1,7 +1,7 @@
 """From what a person asked for to the rows that are measured."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -102,6 +102,7 @@ def name_rows(
 ) -> list[RowRequest]:
     """One row for each (source, runtime), form and thread count, under a name of its own."""
     several = len(set(sources)) > len({runtime for _, runtime in sources})
+    names = _short_names({source for source, _ in sources})
     requests: list[RowRequest] = []
     seen = Counter[str]()
     for count in dict.fromkeys(threads):
@@ -110,7 +111,7 @@ def name_rows(
                 name = f"{runtime} ({FORM_TEXT[form]})" if form else runtime
                 name += f", {count} thread{'s' if count > 1 else ''}"
                 if several:
-                    name = f"{Path(source).name}, {name}"
+                    name = f"{names[source]}, {name}"
                 seen[name] += 1
                 requests.append(
                     RowRequest(
@@ -123,6 +124,20 @@ def name_rows(
                     )
                 )
     return requests
+
+
+def _short_names(sources: Collection[str]) -> dict[str, str]:
+    """Return the last part of each path, or as many parts as tell it from every other."""
+    names: dict[str, str] = {}
+    for source in sources:
+        parts = Path(source).parts
+        others = [Path(other).parts for other in sources if other != source]
+        length = next(
+            (n for n in range(1, len(parts)) if all(parts[-n:] != o[-n:] for o in others)),
+            len(parts),
+        )
+        names[source] = str(Path(*parts[-length:]))
+    return names
 
 
 def default_exports(

@@ -35,6 +35,12 @@ def test_several_files_of_one_runtime_are_told_apart():
     assert names(rows) == ["a.pte, executorch, 1 thread", "b.pte, executorch, 1 thread"]
 
 
+def test_files_of_one_name_are_told_apart_by_their_folders():
+    paths = ["a/m.pte", "b/a/m.pte", "n.pte"]
+    rows = name_rows([(path, "executorch") for path in paths], threads=[1], image_size=HD)
+    assert [name.partition(",")[0] for name in names(rows)] == ["a/m.pte", "b/a/m.pte", "n.pte"]
+
+
 def test_a_file_named_twice_is_measured_twice():
     rows = name_rows([("a.pte", "executorch")] * 2, threads=[1], image_size=HD)
     assert names(rows) == ["executorch, 1 thread", "executorch, 1 thread (again, 2)"]
