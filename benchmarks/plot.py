@@ -18,7 +18,7 @@ from topformer.benchmarks.plot_style import (
     INK,
     PART_COLOURS,
     WIDTH_IN,
-    to_png,
+    finish_parts,
     write_titles,
 )
 from topformer.benchmarks.report import heading, place
@@ -71,9 +71,7 @@ def _draw_bars(rows: list[MeasuredRow], document: BenchDocument) -> bytes:
         _write_result(axes, position, row, limit_ms)
     _finish_axes(axes, rows, limit_ms)
     write_titles(axes, heading(document), _details(document))
-    figure.legend(loc="upper right", ncols=3, frameon=False, fontsize=10, labelcolor=INK)
-    figure.tight_layout()
-    return to_png(figure)
+    return finish_parts(figure)
 
 
 def _draw_parts(axes: Axes, position: int, row: MeasuredRow, limit_ms: float) -> None:

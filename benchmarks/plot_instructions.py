@@ -15,7 +15,7 @@ from topformer.benchmarks.plot_style import (
     INK,
     PART_COLOURS,
     WIDTH_IN,
-    to_png,
+    finish_parts,
     write_titles,
 )
 from topformer.benchmarks.row_documents import CountedRow
@@ -65,6 +65,4 @@ def draw_instructions(rows: Sequence[CountedRow], heading: str) -> bytes:
         "medians of one inference each, counted: a cost model and no latency"
     )
     write_titles(axes, heading, details)
-    figure.legend(loc="upper right", ncols=3, frameon=False, fontsize=10, labelcolor=INK)
-    figure.tight_layout()
-    return to_png(figure)
+    return finish_parts(figure)

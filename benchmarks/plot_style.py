@@ -18,6 +18,7 @@ GRID = "#E5E7EB"
 
 WIDTH_IN = 11.0
 DPI = 130
+LEGEND_HEIGHT_IN = 0.3
 
 
 def write_titles(axes: Axes, heading: str, details: str) -> None:
@@ -33,6 +34,16 @@ def write_titles(axes: Axes, heading: str, details: str) -> None:
         color=FAINT,
         linespacing=1.5,
     )
+
+
+def finish_parts(figure: Figure) -> bytes:
+    """Tell the colours of the parts below everything else, where no title is long enough to reach.
+
+    Returns a PNG.
+    """
+    figure.legend(loc="lower right", ncols=3, frameon=False, fontsize=10, labelcolor=INK)
+    figure.tight_layout(rect=(0.0, LEGEND_HEIGHT_IN / figure.get_figheight(), 1.0, 1.0))
+    return to_png(figure)
 
 
 def to_png(figure: Figure) -> bytes:

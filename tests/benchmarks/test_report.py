@@ -9,7 +9,7 @@ from rich.console import Console
 from topformer.benchmarks import report
 from topformer.benchmarks.devices.device_documents import CheckedOutput
 from topformer.benchmarks.plot import draw
-from topformer.benchmarks.row_documents import Cores
+from topformer.benchmarks.row_documents import Cores, RowWeights
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +148,12 @@ def test_emulated_rows_beside_real_ones_are_left_to_the_table(document):
     mixed = msgspec.structs.replace(real, rows=(*real.rows, *emulated_bench().rows))
     with Image.open(BytesIO(draw(mixed))) as both, Image.open(BytesIO(draw(real))) as one:
         assert both.size == one.size
+
+
+def test_a_heading_says_whether_some_or_all_weights_are_random(document):
+    assert report.heading(document).endswith(", RANDOM weights")
+    trained = RowWeights(name="tiny-camvid", random=False)
+    first = msgspec.structs.replace(document.rows[0], weights=trained)
+    mixed = msgspec.structs.replace(document, rows=(first, *document.rows[1:]))
+    assert report.heading(mixed).endswith(", some weights RANDOM")
+    assert "RANDOM" not in report.heading(msgspec.structs.replace(document, rows=(first,)))
