@@ -48,7 +48,6 @@ from numpy.typing import NDArray
 
 from topformer.benchmarks.picture import bench_picture
 from topformer.errors import TopformerError
-from topformer.export.proof import TIE_SHARE
 from topformer.files import sha256_bytes
 from topformer.manifest import Gates, GoldenCase, Manifest
 from topformer.preprocess import MAXIMUM_SIDE_PX, to_tensor
@@ -95,6 +94,8 @@ def make_golden(manifest: Manifest) -> Golden:
 
     Raises `TopformerError` when the proof was made on another picture than this version's.
     """
+    from topformer.export.proof import TIE_SHARE  # noqa: PLC0415 - with torch behind it
+
     assert manifest.file is not None
     info = manifest.input
     pixels = bench_picture(info.height, info.width).pixels
@@ -181,6 +182,9 @@ def decode_golden(data: bytes) -> Golden:
         raise GoldenFormatError("it was damaged: its hash is another")
     ends = list(accumulate(lengths, initial=_HEADER.size))
     credit, pixels, logits, labels, margins = (data[a:b] for a, b in pairwise(ends))
+    found = np.frombuffer(logits, "<f4")
+    if not np.isfinite(found).all() or np.isnan(np.frombuffer(margins, "<f4")).any():
+        raise GoldenFormatError("its answers are no numbers")
     return Golden(
         model_sha256=model_sha256.hex(),
         input_sha256=input_sha256.hex(),
@@ -189,7 +193,7 @@ def decode_golden(data: bytes) -> Golden:
         tie_margin=tie_margin,
         pixels=np.frombuffer(pixels, np.uint8).reshape(height, width, 3),
         logits_shape=(classes, grid_height, grid_width),
-        logits=np.frombuffer(logits, "<f4"),
+        logits=found,
         labels=np.frombuffer(labels, "<u2"),
         margins=np.frombuffer(margins, "<f4"),
     )
