@@ -1,6 +1,7 @@
 """Models in and out of the app's folder."""
 
 import shutil
+import signal
 
 import pytest
 
@@ -71,6 +72,20 @@ def test_a_failed_copy_leaves_the_old_model(embedded, model, app, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         embed_model(model, app)
     assert {path: path.read_bytes() for path in embedded.parent.iterdir()} == before
+
+
+def test_ctrl_c_waits_until_the_model_is_whole(model, app, monkeypatch):
+    copy = shutil.copyfile
+
+    def interrupted_copy(source, to):
+        signal.raise_signal(signal.SIGINT)
+        copy(source, to)
+
+    monkeypatch.setattr(shutil, "copyfile", interrupted_copy)
+    with pytest.raises(KeyboardInterrupt):
+        embed_model(model, app)
+    (found,) = embedded_models(app)
+    assert found.problem is None
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "a b.pte", "-rf.pte", "ä.pte", ".hidden.pte"])

@@ -172,3 +172,17 @@ def test_no_adb_is_an_error(programs, tmp_path):
     error = invoke("run").exception
     assert isinstance(error, TopformerError)
     assert "platform-tools" in error.next_step
+
+
+@pytest.mark.parametrize("verb", ["embed", "list", "remove", "build", "install", "run"])
+def test_every_verb_has_help_with_an_example_and_json(verb):
+    said = invoke(verb, "--help").output
+    assert f"topformer app {verb}" in said
+    assert "--json" in said
+
+
+def test_outside_of_a_checkout_the_app_must_be_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("topformer.android.assets.__file__", str(tmp_path / "a" / "b" / "c.py"))
+    error = invoke("list").exception
+    assert isinstance(error, UsageError)
+    assert "--app" in error.next_step

@@ -1,1 +1,1 @@
-"""The demo app from this side: what is embedded into it, and driving its build."""
+"""The demo app from this side: models into it, Gradle and adb driven for it."""

@@ -85,7 +85,7 @@ def embed_model(model: Path, app: Path) -> EmbeddedModel:
     manifest = read_manifest_of(model)
     golden = encode_golden(make_golden(manifest))
     in_app = app / MODELS_FOLDER / model.name
-    # Renamed one after the other: an interrupt in between would leave two models mixed.
+    # Renamed one after the other, the .pte last: an interrupt in between would mix two models.
     with ctrl_c_held(), ExitStack() as stack:
         pte, json, golden_file = (
             stack.enter_context(atomic_path(in_app.with_suffix(suffix))) for suffix in SUFFIXES
