@@ -1,0 +1,34 @@
+package io.topformer.core
+
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+
+class ClassSharesTest {
+    private val shares = ClassShares(5)
+
+    @Test
+    fun `shares are those of the last picture`() {
+        shares.count(shortArrayOf(4, 4, 4, 4))
+        shares.count(shortArrayOf(1, 3, 3, 3))
+        assertEquals(listOf(0f, 0.25f, 0f, 0.75f, 0f), (0..4).map(shares::shareOf))
+    }
+
+    @Test
+    fun `classes in view come largest first`() {
+        shares.count(shortArrayOf(1, 3, 3, 3, 2, 2, 0, 3))
+        assertEquals(listOf(3, 2), shares.inView(minimumShare = 0.2f))
+        assertEquals(listOf(3, 2, 0, 1), shares.inView(minimumShare = 0f))
+    }
+
+    @Test
+    fun `nothing is in view before the first picture`() {
+        assertEquals(emptyList(), shares.inView(minimumShare = 0f))
+        assertEquals(0f, shares.shareOf(0))
+    }
+
+    @Test
+    fun `a label that is no class is refused`() {
+        assertFailsWith<IndexOutOfBoundsException> { shares.count(shortArrayOf(-1)) }
+    }
+}
