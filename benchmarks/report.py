@@ -85,9 +85,9 @@ def heading(document: BenchDocument) -> str:
     """Say what was measured, as in "TopFormer tiny, 448x448, RANDOM weights"."""
     models = ", ".join(dict.fromkeys(row.variant for row in document.rows))
     sizes = ", ".join(dict.fromkeys("x".join(map(str, r.image_size)) for r in document.rows))
-    random = {row.weights.random for row in document.rows}
-    weights = {(True,): ", RANDOM weights", (False, True): ", some weights RANDOM"}
-    return f"TopFormer {models}, {sizes}" + weights.get(tuple(sorted(random)), "")
+    are_random = [row.weights.random for row in document.rows]
+    weights = ", RANDOM weights" if all(are_random) else ", some weights RANDOM"
+    return f"TopFormer {models}, {sizes}" + (weights if any(are_random) else "")
 
 
 def place(document: BenchDocument) -> str:
