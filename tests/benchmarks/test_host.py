@@ -133,7 +133,7 @@ def test_a_row_that_fails_fails_the_bench_by_name_and_stops_the_others():
     def start(request):
         how = "crash" if request.name == "bad" else "well"
         with start_worker(request, command=[sys.executable, str(FAKE), how]) as worker:
-            processes.append(worker._process)
+            processes.append(worker._conversation._process)
             yield worker
 
     requests = [request("good", source="fake"), request("bad", source="fake")]

@@ -51,7 +51,7 @@ def test_it_loads_and_measures_like_any_worker(cache, exported_tiny):
         assert (len(measured.samples), len(measured.warmups)) == (3, 1)
         assert 0 < measured.peak_memory_bytes < 300e6
         assert measured.cpu_ns > 0
-        (runner,) = children(worker._process.pid)
+        (runner,) = children(worker._conversation._process.pid)
     # Neither the worker nor the runner outlives the context.
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline and runs(runner):
@@ -73,7 +73,7 @@ def test_a_file_that_is_refused_says_so(cache, exported_tiny, tmp_path):
 def test_a_runner_that_dies_is_reported_by_name(cache, exported_tiny):
     with start_worker(request(exported_tiny.files[0].path)) as worker:
         worker.load(warmups=0)
-        (runner,) = children(worker._process.pid)
+        (runner,) = children(worker._conversation._process.pid)
         os.kill(runner, signal.SIGKILL)
         with pytest.raises(TopformerError, match="'runner' could not be measured"):
             worker.measure(samples=1, warmups=0)
