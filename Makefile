@@ -2,12 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := topformer export benchmarks tests
+CODE := topformer export benchmarks tests android_app/verify
 # The installed package as links, because a type checker does not run the hooks by which an editable
 # install finds export/ and benchmarks/ inside topformer.
 TYPES := build/types/topformer
 
-.PHONY: demo test rig check format clean
+.PHONY: demo app test rig check format clean
 
 demo: $(VENV)/installed
 	$(BIN)/topformer export --size tiny --target xnnpack --target onnx --out out/demo
@@ -21,6 +21,10 @@ demo: $(VENV)/installed
 	@echo
 	@echo "Look at:"
 	@ls -1 out/demo/*.pte out/demo/*.onnx out/demo/*.json out/demo/*.png out/demo/*/*.png
+
+# The demo app, built and checked without Gradle and without an Android SDK.
+app: $(VENV)/installed
+	cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
 
 # Where the rig cannot be built, the tests that need it say so and are skipped; under CI they fail.
 test: $(VENV)/installed
