@@ -1,0 +1,60 @@
+package io.topformer.core
+
+// The records of a manifest that the app only checks: a document that breaks its own schema anywhere is not trusted
+// elsewhere.
+
+/** Returns whether the proof passed. */
+internal fun Fields.parity(): Boolean {
+    this["gates"].fields { gates() }
+    this["levels"].items().forEach { level ->
+        level.fields {
+            this["level"].literal("float32", "fused", "file")
+            this["worst"].fields { agreement() }
+            this["inputs"].items().forEach { it.fields { inputAgreement() } }
+        }
+    }
+    optional("first_divergence")?.short()
+    return this["passed"].boolean()
+}
+
+private fun Fields.inputAgreement() {
+    this["input"].short()
+    this["agreement"].fields { agreement() }
+    this["required"].fields { gates() }
+    this["ill_conditioned"].boolean()
+}
+
+private fun Fields.agreement() {
+    this["max_abs_error"].double()
+    this["sqnr_db"].double()
+    this["label_agreement"].double(0.0..1.0)
+    this["label_agreement_untied"].double(0.0..1.0)
+}
+
+private fun Fields.gates() {
+    this["sqnr_db"].double()
+    this["label_agreement"].double(0.0..1.0)
+}
+
+internal fun Fields.delegation() {
+    this["backend"].short()
+    this["delegates"].count()
+    for (side in listOf("inside", "outside")) this[side].items().forEach { it.fields { operatorGroup() } }
+    this["planned_memory_bytes"].let { if (!it.isNull) it.count() }
+    optional("notes")?.items()?.forEach { it.short() }
+}
+
+private fun Fields.operatorGroup() {
+    this["operator"].short()
+    this["count"].count()
+    this["macs"].count()
+    optional("reason")?.short()
+}
+
+internal fun Fields.goldenCase() {
+    this["input"].short()
+    this["input_sha256"].sha256()
+    this["required"].fields { gates() }
+    this["ill_conditioned"].boolean()
+    for (samples in listOf("logits", "labels", "margins")) this[samples].base64(longest = 1 shl 16)
+}

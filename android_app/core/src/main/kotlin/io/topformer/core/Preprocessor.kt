@@ -1,0 +1,97 @@
+package io.topformer.core
+
+import java.nio.FloatBuffer
+
+/**
+ * From pixels to the network's input tensor [1, 3, h, w], as `topformer/preprocess.py` defines it.
+ *
+ * ARGB pixels become Python's tensor to the bit, but for pictures so tall that Pillow 13 resizes their columns first, as
+ * earlier versions do not: those are within one grey level. Camera frames become the tensor of their pixels in JFIF's
+ * colours, each chroma sample standing for four pixels: within one grey level of the formula in floating point.
+ *
+ * Conversion, rotation, both directions of the resize and the normalisation are done row by row, with nothing kept but
+ * the rows that the next output needs, and nothing allocated while frames keep their size. Not for several threads.
+ */
+public class Preprocessor(private val inputHeight: Int, private val inputWidth: Int, mean: FloatArray, std: FloatArray) {
+    private val argb = ArgbRows()
+    private val yuv = YuvRows()
+    private val normalised = Array(3) { channel ->
+        // Two operations in float32, each rounded, as in Python.
+        FloatArray(256) { value -> (value.toFloat() - mean[channel]) / std[channel] }
+    }
+    private val outRow = FloatArray(inputWidth)
+    private var resize = Resize(inputWidth, inputHeight)
+
+    /** Turns a camera frame clockwise, mirrors it if asked, and writes its tensor from [out]'s start. */
+    public fun fromYuv(frame: YuvFrame, rotationDegrees: Int, mirror: Boolean, out: FloatBuffer) {
+        yuv.load(frame, rotationDegrees, mirror)
+        write(yuv, out)
+    }
+
+    /** Writes the tensor of 0xAARRGGBB pixels, row by row, from [out]'s start; alpha is ignored. */
+    public fun fromArgb(pixels: IntArray, width: Int, height: Int, out: FloatBuffer) {
+        argb.load(pixels, width, height)
+        write(argb, out)
+    }
+
+    private fun write(rows: PixelRows, out: FloatBuffer) {
+        val plane = inputHeight * inputWidth
+        require(out.capacity() >= 3 * plane) { "The tensor takes ${3 * plane} values, not ${out.capacity()}." }
+        if (resize.width != rows.width || resize.height != rows.height) resize = Resize(rows.width, rows.height)
+        resize.start()
+        out.clear()
+        for (y in 0 until inputHeight) {
+            for (channel in 0 until 3) {
+                resize.row(rows, y, channel, normalised[channel], outRow)
+                out.position(channel * plane + y * inputWidth)
+                out.put(outRow)
+            }
+        }
+        out.rewind()
+    }
+
+    /** From one size to the input's: first along the rows, rounded to whole values, then between them, as Pillow before 13. */
+    private inner class Resize(val width: Int, val height: Int) {
+        private val across = ResizeAxis(width, inputWidth)
+        private val down = ResizeAxis(height, inputHeight)
+        private val unresized = Array(3) { IntArray(width) }
+
+        // The last rows that were resized along; row `y` is in place `y % down.most`.
+        private val recent = Array(3) { Array(down.most) { IntArray(inputWidth) } }
+        private var rowsDone = 0
+        private val sums = IntArray(inputWidth)
+
+        fun start() {
+            rowsDone = 0
+        }
+
+        fun row(rows: PixelRows, y: Int, channel: Int, table: FloatArray, out: FloatArray) {
+            val first = down.first[y]
+            val count = down.count[y]
+            while (rowsDone < first + count) {
+                rows.read(rowsDone, unresized)
+                for (each in 0 until 3) alongRow(unresized[each], recent[each][rowsDone % down.most])
+                rowsDone++
+            }
+            sums.fill(ResizeAxis.HALF)
+            for (i in 0 until count) {
+                val share = down.shares[y * down.most + i]
+                val values = recent[channel][(first + i) % down.most]
+                for (x in sums.indices) sums[x] += values[x] * share
+            }
+            // Shares are never negative and sum to 1 but for rounding, which a clamp takes care of.
+            for (x in out.indices) out[x] = table[minOf(sums[x] ushr ResizeAxis.PRECISION_BITS, 255)]
+        }
+
+        private fun alongRow(from: IntArray, to: IntArray) {
+            val shares = across.shares
+            for (x in to.indices) {
+                var sum = ResizeAxis.HALF
+                val first = across.first[x]
+                val start = x * across.most
+                for (i in 0 until across.count[x]) sum += from[first + i] * shares[start + i]
+                to[x] = minOf(sum ushr ResizeAxis.PRECISION_BITS, 255)
+            }
+        }
+    }
+}

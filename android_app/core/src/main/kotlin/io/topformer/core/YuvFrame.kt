@@ -1,0 +1,45 @@
+package io.topformer.core
+
+import java.nio.ByteBuffer
+
+/** One plane of a camera frame; [pixelStride] is 2 where the samples of two planes take turns. */
+public class YuvPlane(internal val buffer: ByteBuffer, internal val rowStride: Int, internal val pixelStride: Int)
+
+/**
+ * A frame as Android's YUV_420_888 has it: any strides, half as many chroma samples along each side, rounded up.
+ *
+ * Only wraps the planes; they are read while the frame is preprocessed and left as they are.
+ */
+public class YuvFrame(
+    public val width: Int,
+    public val height: Int,
+    internal val y: YuvPlane,
+    internal val u: YuvPlane,
+    internal val v: YuvPlane,
+) {
+    init {
+        require(width in 1..LARGEST_SIDE_PX && height in 1..LARGEST_SIDE_PX) { "A frame can't be $width x $height." }
+    }
+
+    internal companion object {
+        const val LARGEST_SIDE_PX = 16384
+    }
+}
+
+/** The bytes of a plane on the heap, where reading single ones is fast; kept from frame to frame. */
+internal class PlaneBytes {
+    var bytes = ByteArray(0)
+        private set
+
+    fun load(plane: YuvPlane, width: Int, height: Int) {
+        require(plane.rowStride > 0 && plane.pixelStride > 0) { "Strides must be positive." }
+        // The last row need not be padded.
+        val size = (height - 1L) * plane.rowStride + (width - 1L) * plane.pixelStride + 1
+        val buffer = plane.buffer
+        require(size <= buffer.remaining()) { "A plane of $size bytes has only ${buffer.remaining()}." }
+        if (bytes.size < size) bytes = ByteArray(size.toInt())
+        val start = buffer.position()
+        buffer.get(bytes, 0, size.toInt())
+        buffer.position(start)
+    }
+}

@@ -1,0 +1,125 @@
+package io.topformer.core
+
+import kotlin.random.Random
+import kotlin.test.Test
+import kotlin.test.assertContentEquals
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertTrue
+
+class ManifestReaderTest {
+    private val sample = Vectors.bytes("manifest.json").decodeToString()
+
+    private fun read(text: String) = ManifestReader.read(text.toByteArray())
+
+    private fun reasonFor(text: String): String {
+        val error = assertFailsWith<ManifestException> { read(text) }
+        assertEquals("The manifest is not one this app understands.", error.what)
+        return error.why
+    }
+
+    private fun edited(from: String, to: String): String {
+        assertTrue(from in sample, "the sample has no $from")
+        return sample.replaceFirst(from, to)
+    }
+
+    @Test
+    fun `everything the app needs is read`() {
+        val manifest = read(sample)
+        assertEquals("tiny", manifest.variant)
+        assertEquals("topformer-tiny-example", manifest.weightsName)
+        assertEquals(true, manifest.weightsAreRandom)
+        assertEquals("none: an example", manifest.licence)
+        assertEquals(448 to 576, manifest.inputHeight to manifest.inputWidth)
+        assertContentEquals(floatArrayOf(123.675f, 116.28f, 103.53f), manifest.mean)
+        assertContentEquals(floatArrayOf(58.395f, 57.12f, 57.375f), manifest.std)
+        assertEquals(56 to 72, manifest.outputHeight to manifest.outputWidth)
+        assertEquals(8, manifest.outputStride)
+        assertEquals(2, manifest.classCount)
+        assertEquals("example", manifest.dataset)
+        assertEquals(listOf("sky", "b\u00e4ume"), manifest.classNames)
+        assertContentEquals(intArrayOf(0xFF4682B4.toInt(), 0xFF00FF07.toInt()), manifest.palette)
+        assertEquals("example.pte", manifest.fileName)
+        assertEquals(5_000_000_000, manifest.fileSizeBytes)
+        assertEquals("fedcba9876543210".repeat(4), manifest.fileSha256)
+        assertEquals("xnnpack", manifest.target)
+        assertEquals("fp32", manifest.precision)
+        assertEquals(mapOf("executorch" to "1.5.1"), manifest.runtimeVersions)
+        assertEquals(true, manifest.proofPassed)
+    }
+
+    @Test
+    fun `what Python refuses is refused, and what it takes is taken`() {
+        var taken = 0
+        val edits = Vectors.json("manifest-edits.json").items()
+        for (edit in edits) {
+            val (at, remove, insert, usable) = edit.items()
+            val start = at.int(0..sample.length)
+            val text = sample.replaceRange(start, start + remove.int(0..sample.length), insert.string())
+            val problem = runCatching { read(text) }.exceptionOrNull()
+            assertTrue(problem == null || problem is ManifestException, "$problem for ${insert.string()} at $start")
+            val stricter = problem?.why == ZERO_DEVIATION
+            assertEquals(usable.boolean(), problem == null || stricter, "${insert.string()} at $start: $problem")
+            if (problem == null) taken++
+        }
+        assertTrue(taken in 100..edits.size - 500, "$taken of ${edits.size} taken")
+    }
+
+    @Test
+    fun `reasons name the place`() {
+        val reasons = mapOf(
+            edited("\"height\": 448", "\"height\": 5000") to "In it, input.height is 5000, not 1 to 4096.",
+            edited("\"height\": 448,", "") to "In it, input.height is missing.",
+            edited("\"variant\"", "\"colour\": 1, \"variant\"") to "In it, 'model.colour' is unknown.",
+            edited("topformer.manifest/1", "topformer.manifest/2") to
+                "In it, schema is 'topformer.manifest/2', not topformer.manifest/1.",
+            edited("130", "256") to "In it, classes.palette[0][1] is 256, not 0 to 255.",
+            edited("\"num_classes\": 2", "\"num_classes\": 3") to
+                "In it, classes, model.num_classes and output.shape disagree.",
+            "[]" to "In it, the document must be an object.",
+            "{" to "In it, it ends too early, at character 1.",
+        )
+        for ((text, reason) in reasons) assertEquals(reason, reasonFor(text))
+    }
+
+    // What Python takes and no phone can use.
+
+    @Test
+    fun `a deviation of zero is refused`() {
+        for (zero in listOf("0", "-0.0", "1e-60")) {
+            assertEquals(ZERO_DEVIATION, reasonFor(edited("57.12", zero)))
+        }
+        assertEquals("In it, input.mean has a number too large for float32.", reasonFor(edited("123.675", "1e60")))
+    }
+
+    @Test
+    fun `an output that no phone holds is refused`() {
+        val text = edited("\"num_classes\": 2", "\"num_classes\": 65535")
+            .replace(Regex("2,\\s+56,\\s+72"), "65535, 4096, 4096")
+        assertEquals("In it, output.shape is too large for a phone.", reasonFor(text))
+    }
+
+    @Test
+    fun `a manifest above the limit is refused unread`() {
+        val error = assertFailsWith<ManifestException> { ManifestReader.read(ByteArray(ManifestReader.LIMIT_BYTES + 1)) }
+        assertEquals("It is larger than 16 MB.", error.why)
+    }
+
+    @Test
+    fun `damaged bytes never end in anything but a message`() {
+        val random = Random(1)
+        val bytes = sample.toByteArray()
+        repeat(3000) {
+            val damaged = bytes.copyOf(if (random.nextInt(4) == 0) random.nextInt(bytes.size) else bytes.size)
+            if (damaged.isNotEmpty()) {
+                repeat(random.nextInt(1, 4)) { damaged[random.nextInt(damaged.size)] = random.nextInt().toByte() }
+            }
+            val problem = runCatching { ManifestReader.read(damaged) }.exceptionOrNull()
+            assertTrue(problem == null || problem is ManifestException, "$problem for ${damaged.decodeToString()}")
+        }
+    }
+
+    private companion object {
+        const val ZERO_DEVIATION = "In it, input.std must not be 0."
+    }
+}
