@@ -31,6 +31,8 @@ android {
     testOptions {
         unitTests {
             isIncludeAndroidResources = true
+            // Robolectric makes Android's file descriptors of Java's.
+            all { it.jvmArgs("--add-opens=java.base/java.io=ALL-UNNAMED") }
         }
     }
 }

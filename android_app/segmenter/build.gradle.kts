@@ -26,4 +26,6 @@ kotlin {
 dependencies {
     implementation(project(":core"))
     implementation(libs.executorch)
+    testImplementation(libs.junit)
+    testImplementation(libs.kotlin.test.junit)
 }
