@@ -31,6 +31,17 @@ test: $(VENV)/installed
 	-@tests/rig/run --build
 	$(BIN)/pytest
 
+# The model that the demo app comes with: made here, because git would keep 6 MB of every version.
+APP_MODEL := topformer-tiny-448x448-xnnpack.pte
+EMBEDDED := android_app/app/src/main/assets/models/$(APP_MODEL)
+.PHONY: app-model
+app-model: $(EMBEDDED)
+
+$(EMBEDDED): $(VENV)/installed topformer/weights/tiny.safetensors \
+  $(wildcard topformer/*.py topformer/android/*.py export/*.py export/targets/*.py)
+	$(BIN)/topformer export --size tiny --target xnnpack --out out/app
+	$(BIN)/topformer app embed out/app/$(APP_MODEL)
+
 # A shell beside an emulated ARM device, or one command: make rig RUN='adb shell uname -m | cat'. It is
 # quoted as for any shell. tests/rig/run COMMAND... returns the exact exit status; make makes 2 of any.
 rig: $(VENV)/installed

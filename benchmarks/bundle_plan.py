@@ -85,7 +85,7 @@ def _plan_host() -> Plan:
     installed = bundle_wheel.find_installed()
     cmake, compiler = bundle_tools.find_cmake(), bundle_tools.find_program("g++", package="g++")
     missing = _missing(installed, cmake, compiler, bundle_tools.find_make())
-    bundle_tools.refuse_missing(missing, target="host")
+    bundle_tools.refuse_missing(missing, what="The runner for host")
     assert isinstance(installed, Installed)
     return Plan(
         target="host",
@@ -108,7 +108,7 @@ def _plan_aarch64() -> Plan:
     )
     make, pip = bundle_tools.find_make(), bundle_wheel.find_pip()
     missing = _missing(installed, cmake, compiler, readelf, make, pip)
-    bundle_tools.refuse_missing(missing, target="aarch64")
+    bundle_tools.refuse_missing(missing, what="The runner for aarch64")
     assert isinstance(installed, Installed)
     return Plan(
         target="aarch64",
@@ -138,7 +138,7 @@ def _plan_ndk(paths: NdkPaths) -> Plan:
     ):
         if not path.is_file():
             missing.append(Missing(what=f"{name} (no {path})", remedy=remedy))
-    bundle_tools.refuse_missing(missing, target="ndk")
+    bundle_tools.refuse_missing(missing, what="The runner for ndk")
     return Plan(
         target="ndk",
         toolchain=_toolchain(cmake, toolchain_file, None),

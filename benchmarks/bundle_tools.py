@@ -40,12 +40,12 @@ class Toolchain:
     readelf: Path | None
 
 
-def refuse_missing(missing: Iterable[Missing], *, target: str) -> None:
+def refuse_missing(missing: Iterable[Missing], *, what: str) -> None:
     """Raise `TopformerError` that names everything missing at once, and how to get it."""
     entries = list(missing)
     if entries:
         raise TopformerError(
-            f"The runner for {target} cannot be built on this machine.",
+            f"{what} cannot be built on this machine.",
             why=f"Missing: {'; '.join(entry.what for entry in entries)}.",
             next_step=f"Install: {', '.join(entry.remedy for entry in entries)}.",
         )

@@ -22,6 +22,7 @@ LAYERS = [
     ["topformer.training"],
     ["topformer.export"],
     ["topformer.benchmarks"],
+    ["topformer.android"],
     ["topformer.cli", "topformer.__main__"],
 ]
 # The package root names what others import and is itself imported for nothing but its version.

@@ -6,17 +6,19 @@ i * 2654435761.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-from manifest_sample import SAMPLE
+from manifest_edits import GATES, SAMPLE, edits
 
+from topformer import metrics
+from topformer.android.golden import Golden, encode_golden
+from topformer.export.proof import margins_at
 from topformer.labels import upsample_labels
-from topformer.manifest import Manifest, encode_manifest
+from topformer.manifest import encode_manifest
 from topformer.preprocess import input_info, to_tensor
 
 RESOURCES = Path(__file__).parents[2] / "android_app" / "core" / "src" / "test" / "resources"
@@ -83,32 +85,37 @@ def rgb_of_frame(height: int, width: int) -> np.ndarray:
     return np.clip(np.rint(np.stack(rgb, axis=2)), 0, 255).astype(np.uint8)
 
 
+def spread(random: np.random.Generator, *shape: int) -> np.ndarray:
+    """Draw float32 from -4 to 4, the same on any machine."""
+    return (random.integers(-(2**20), 2**20, shape) / 2.0**18).astype(np.float32)
+
+
 def label_pictures() -> Iterator[dict[str, Any]]:
     random = np.random.default_rng(6)
 
-    def normal(*shape: int) -> np.ndarray:
-        return random.standard_normal(shape).astype(np.float32)
+    def noise(*shape: int) -> np.ndarray:
+        return spread(random, *shape)
 
     def spoilt(logits: np.ndarray, *values: float) -> np.ndarray:
         for value in values:
             logits[random.random(logits.shape) < 0.1] = value
         return logits
 
-    smooth = normal(19, 3, 4).repeat(3, 1).repeat(3, 2)
+    smooth = noise(19, 3, 4).repeat(3, 1).repeat(3, 2)
     cases: dict[str, tuple[np.ndarray, tuple[int, int]]] = {
-        "smooth": (smooth + 0.1 * normal(*smooth.shape), (72, 96)),
-        "noise": (normal(12, 6, 6), (50, 41)),
+        "smooth": (smooth + 0.1 * noise(*smooth.shape), (72, 96)),
+        "noise": (noise(12, 6, 6), (50, 41)),
         "ties": (random.integers(0, 3, (8, 4, 4)).astype(np.float32), (32, 32)),
-        "rounded ties": ((normal(8, 5, 5) * 2).round() / 10, (33, 31)),
+        "rounded ties": ((noise(8, 5, 5) * 2).round() / 10, (33, 31)),
         "constant": (np.full((4, 3, 3), 0.1, np.float32), (10, 10)),
-        "one cell": (normal(3, 1, 1), (40, 5)),
-        "one class": (normal(1, 3, 2), (7, 9)),
-        "shrunk": (normal(5, 12, 10), (7, 4)),
-        "same size": (spoilt(normal(6, 9, 8), np.inf), (9, 8)),
-        "infinite": (spoilt(normal(5, 5, 5), np.inf, -np.inf), (20, 24)),
-        "nan": (spoilt(normal(5, 5, 5), np.nan, np.inf), (21, 19)),
-        "huge": (normal(6, 4, 4) * np.float32(3e37), (30, 30)),
-        "300 classes": (normal(300, 2, 3), (16, 24)),
+        "one cell": (noise(3, 1, 1), (40, 5)),
+        "one class": (noise(1, 3, 2), (7, 9)),
+        "shrunk": (noise(5, 12, 10), (7, 4)),
+        "same size": (spoilt(noise(6, 9, 8), np.inf), (9, 8)),
+        "infinite": (spoilt(noise(5, 5, 5), np.inf, -np.inf), (20, 24)),
+        "nan": (spoilt(noise(5, 5, 5), np.nan, np.inf), (21, 19)),
+        "huge": (noise(6, 4, 4) * np.float32(3e37), (30, 30)),
+        "300 classes": (noise(300, 2, 3), (16, 24)),
     }
     for name, (logits, size) in cases.items():
         labels = upsample_labels(logits[None], size)[0]
@@ -122,50 +129,50 @@ def label_pictures() -> Iterator[dict[str, Any]]:
         }
 
 
-# One of each kind of JSON, and numbers at the edges of what fields may hold.
-STRANGERS = [None, True, "x", "AAA", [], {}, -1, 0, 1, 1.0, 0.5, 4096, 4097, 65535, 65536]
+def golden() -> Golden:
+    """Make the golden file of the sample's model, from logits and a picture that mean nothing."""
+    info, shape = SAMPLE.input, SAMPLE.output.shape
+    pixels = scattered(info.height, info.width, 3)
+    logits = spread(np.random.default_rng(7), *shape)
+    labels = upsample_labels(logits, (info.height, info.width))
+    positions = sample_positions(labels.size)
+    return Golden(
+        model_sha256=SAMPLE.file.sha256,
+        input_sha256=hashlib.sha256(to_tensor(pixels, info).astype("<f4").tobytes()).hexdigest(),
+        credit="scattered bytes, by nobody \u2713",
+        required=GATES,
+        tie_margin=0.02,
+        pixels=pixels,
+        logits_shape=shape[1:],
+        logits=logits.reshape(-1)[sample_positions(logits.size)],
+        labels=labels.reshape(-1)[positions].astype(np.uint16),
+        margins=margins_at(logits, (info.height, info.width), positions).astype(np.float32),
+    )
 
 
-def edits() -> Iterator[tuple[int, int, str, bool]]:
-    """Change every value, leave out every member, add one everywhere; and ask Python what it takes.
-
-    An edit is where in the sample, how many characters go, what comes, and whether the app can use
-    the result.
-    """
-    sample = encode_manifest(SAMPLE).decode()
-    for edited in _edited(json.loads(sample)):
-        text = json.dumps(edited, indent=2, ensure_ascii=False) + "\n"
-        before = _common(sample, text)
-        after = _common(sample[before:][::-1], text[before:][::-1])
-        yield before, len(sample) - before - after, text[before : len(text) - after], _usable(text)
+def sample_positions(size: int) -> np.ndarray:
+    return np.arange(512) * 2654435761 % size
 
 
-def _common(one: str, other: str) -> int:
-    """Count the characters by which both begin."""
-    pairs = zip(one, other, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
-
-
-def _edited(value: Any) -> Iterator[Any]:
-    yield from STRANGERS
-    if isinstance(value, str):
-        yield from ("y" * 1000, "y" * 1001)
-    if isinstance(value, dict):
-        yield value | {"unknown": 1}
-        for key in value:
-            yield {k: v for k, v in value.items() if k != key}
-            yield from (value | {key: other} for other in _edited(value[key]))
-    if isinstance(value, list):
-        yield [*value, *value[-1:]]
-        if value:
-            yield from ([other, *value[1:]] for other in _edited(value[0]))
-
-
-def _usable(text: str) -> bool:
-    try:
-        return msgspec.json.decode(text.encode(), type=Manifest).file is not None
-    except msgspec.DecodeError:
-        return False
+def answers(expected: Golden) -> Iterator[dict[str, Any]]:
+    """Logits that a runtime might give for the golden picture, and how well they agree."""
+    random = np.random.default_rng(7)
+    logits = spread(random, *SAMPLE.output.shape)
+    for noise in (0.0, 1e-7, 1e-5, 1e-3, 0.1, np.inf):
+        found = logits
+        if noise:
+            found = logits + np.float32(noise) * spread(random, *logits.shape)
+        at_samples = found.reshape(-1)[sample_positions(found.size)]
+        sqnr_db = metrics.sqnr_db(expected.logits.astype(np.float64), at_samples)
+        labels = upsample_labels(found, expected.pixels.shape[:2]).reshape(-1)
+        differ = labels[sample_positions(labels.size)] != expected.labels
+        agreement = 1.0 - float((differ & (expected.margins > expected.tie_margin)).mean())
+        yield {
+            "logits": found.astype("<f4").tobytes(),
+            "sqnr_db": round(sqnr_db, 6),
+            "label_agreement": agreement,
+            "passed": sqnr_db >= GATES.sqnr_db and agreement >= GATES.label_agreement,
+        }
 
 
 def vectors() -> dict[str, bytes]:
@@ -180,6 +187,7 @@ def vectors() -> dict[str, bytes]:
             "frames": list(frames()),
         },
         "labels.json": list(label_pictures()),
+        "answers.json": list(answers(golden())),
     }
     written = {
         name: msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
@@ -188,6 +196,7 @@ def vectors() -> dict[str, bytes]:
     lines = b",\n".join(map(msgspec.json.encode, edits()))
     return written | {
         "manifest.json": encode_manifest(SAMPLE),
+        "example.golden": encode_golden(golden()),
         "manifest-edits.json": b"[\n" + lines + b"\n]\n",
     }
 

@@ -15,6 +15,7 @@ from topformer.cli.main import VERBS, build_app, load_verb
 COMMANDS = {verb: [verb] for verb in VERBS} | {
     "data": ["data", "check"],
     "runner": ["runner", "build"],
+    "app": ["app", "embed"],
 }
 # These print a document with --json; `schema` is about those documents.
 REPORTING = set(VERBS) - {"schema"}

@@ -27,6 +27,7 @@ VERBS = {
     "bench": "Measure how long a picture in memory takes to become labels, part by part.",
     "compare": "Compare two benches row by row: ratios with intervals, or instruction counts.",
     "inspect": "Show a file's manifest, graph, delegates and memory plan.",
+    "app": "Embed models in the demo app, build it, and bring it onto a device.",
     "doctor": "Check this machine: versions, whether each runtime runs a model, adb and compilers.",
     "schema": "Print the JSON schema of a manifest, or of the document that a verb prints.",
 }

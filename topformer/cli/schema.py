@@ -25,6 +25,9 @@ DOCUMENTS = {
     "bench": "topformer.benchmarks.documents:BenchDocument",
     "compare": "topformer.cli.compare_document:CompareDocument",
     "inspect": "topformer.cli.inspect_document:InspectDocument",
+    "app-models": "topformer.cli.app_document:AppModelsDocument",
+    "app-build": "topformer.cli.app_document:AppBuildDocument",
+    "app-device": "topformer.cli.app_document:AppDeviceDocument",
     "doctor": "topformer.cli.documents:DoctorDocument",
     "error": "topformer.cli.documents:ErrorDocument",
 }

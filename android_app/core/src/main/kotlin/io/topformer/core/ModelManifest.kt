@@ -31,6 +31,3 @@ public class ModelManifest internal constructor(
 ) {
     public val classCount: Int get() = classNames.size
 }
-
-/** A manifest that can't be used: [what] for the headline, [why] for the line below it. */
-public class ManifestException(public val what: String, public val why: String) : Exception("$what $why")

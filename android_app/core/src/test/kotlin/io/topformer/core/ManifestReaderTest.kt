@@ -30,10 +30,10 @@ class ManifestReaderTest {
         assertEquals("topformer-tiny-example", manifest.weightsName)
         assertEquals(true, manifest.weightsAreRandom)
         assertEquals("none: an example", manifest.licence)
-        assertEquals(448 to 576, manifest.inputHeight to manifest.inputWidth)
+        assertEquals(64 to 96, manifest.inputHeight to manifest.inputWidth)
         assertContentEquals(floatArrayOf(123.675f, 116.28f, 103.53f), manifest.mean)
         assertContentEquals(floatArrayOf(58.395f, 57.12f, 57.375f), manifest.std)
-        assertEquals(56 to 72, manifest.outputHeight to manifest.outputWidth)
+        assertEquals(8 to 12, manifest.outputHeight to manifest.outputWidth)
         assertEquals(8, manifest.outputStride)
         assertEquals(2, manifest.classCount)
         assertEquals("example", manifest.dataset)
@@ -68,8 +68,8 @@ class ManifestReaderTest {
     @Test
     fun `reasons name the place`() {
         val reasons = mapOf(
-            edited("\"height\": 448", "\"height\": 5000") to "In it, input.height is 5000, not 1 to 4096.",
-            edited("\"height\": 448,", "") to "In it, input.height is missing.",
+            edited("\"height\": 64", "\"height\": 5000") to "In it, input.height is 5000, not 1 to 4096.",
+            edited("\"height\": 64,", "") to "In it, input.height is missing.",
             edited("\"variant\"", "\"colour\": 1, \"variant\"") to "In it, 'model.colour' is unknown.",
             edited("topformer.manifest/1", "topformer.manifest/2") to
                 "In it, schema is 'topformer.manifest/2', not topformer.manifest/1.",
@@ -95,7 +95,7 @@ class ManifestReaderTest {
     @Test
     fun `an output that no phone holds is refused`() {
         val text = edited("\"num_classes\": 2", "\"num_classes\": 65535")
-            .replace(Regex("2,\\s+56,\\s+72"), "65535, 4096, 4096")
+            .replace(Regex("2,\\s+8,\\s+12"), "65535, 4096, 4096")
         assertEquals("In it, output.shape is too large for a phone.", reasonFor(text))
     }
 

@@ -1,0 +1,128 @@
+"""A manifest with something in every field, all that could be changed in it, and verdicts."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from topformer.manifest import (
+    Agreement,
+    Classes,
+    Delegation,
+    FileInfo,
+    Gates,
+    GoldenCase,
+    InputAgreement,
+    LevelParity,
+    Manifest,
+    ModelInfo,
+    OperatorGroup,
+    OutputInfo,
+    Parity,
+    WeightsInfo,
+    encode_manifest,
+)
+from topformer.preprocess import input_info
+
+GATES = Gates(sqnr_db=90.0, label_agreement=0.9999)
+AGREEMENT = Agreement(
+    max_abs_error=0.25, sqnr_db=134.5, label_agreement=1.0, label_agreement_untied=1.0
+)
+INPUT_AGREEMENT = InputAgreement(
+    input="picture:china", agreement=AGREEMENT, required=GATES, ill_conditioned=False
+)
+OPERATORS = OperatorGroup(operator="conv2d", count=3, macs=1_000_000_000_000, reason="none")
+
+SAMPLE = Manifest(
+    model=ModelInfo(variant="tiny", num_classes=2, fused_channels=128, depthwise_head=True),
+    weights=WeightsInfo(
+        name="topformer-tiny-example",
+        sha256="0123456789abcdef" * 4,
+        licence="none: an example",
+        source="tests",
+        random_seed=3,
+    ),
+    input=input_info(64, 96),
+    output=OutputInfo(shape=(1, 2, 8, 12)),
+    classes=Classes(
+        dataset="example", names=("sky", "b\u00e4ume"), palette=((70, 130, 180), (0, 255, 7))
+    ),
+    file=FileInfo(
+        name="example.pte",
+        sha256="fedcba9876543210" * 4,
+        size_bytes=5_000_000_000,
+        target="xnnpack",
+        precision="fp32",
+        libraries={"executorch": "1.5.1"},
+    ),
+    parity=Parity(
+        passed=True,
+        gates=GATES,
+        levels=(LevelParity(level="file", worst=AGREEMENT, inputs=(INPUT_AGREEMENT,)),),
+    ),
+    delegation=Delegation(
+        backend="xnnpack",
+        delegates=1,
+        inside=(OPERATORS,),
+        outside=(),
+        planned_memory_bytes=4096,
+        notes=("note",),
+    ),
+    golden=(
+        GoldenCase(
+            input="zeros",
+            input_sha256="00" * 32,
+            required=GATES,
+            ill_conditioned=False,
+            logits=b"\x00\x00\x80\x3f",
+            labels=b"\x01\x00",
+            margins=b"\x00\x00\x80\x3f",
+        ),
+    ),
+)
+
+# One of each kind of JSON, and numbers at the edges of what fields may hold.
+STRANGERS = [None, True, "x", "AAA", [], {}, -1, 0, 1, 1.0, 0.5, 4096, 4097, 65535, 65536]
+
+
+def edits() -> Iterator[tuple[int, int, str, bool]]:
+    """Change every value, leave out every member, add one everywhere; and ask Python what it takes.
+
+    An edit is where in the sample, how many characters go, what comes, and whether the app can use
+    the result.
+    """
+    sample = encode_manifest(SAMPLE).decode()
+    for edited in _edited(json.loads(sample)):
+        text = json.dumps(edited, indent=2, ensure_ascii=False) + "\n"
+        before = _common(sample, text)
+        after = _common(sample[before:][::-1], text[before:][::-1])
+        yield before, len(sample) - before - after, text[before : len(text) - after], _usable(text)
+
+
+def _common(one: str, other: str) -> int:
+    """Count the characters by which both begin."""
+    pairs = zip(one, other, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def _edited(value: Any) -> Iterator[Any]:
+    yield from STRANGERS
+    if isinstance(value, str):
+        yield from ("y" * 1000, "y" * 1001)
+    if isinstance(value, dict):
+        yield value | {"unknown": 1}
+        for key in value:
+            yield {k: v for k, v in value.items() if k != key}
+            yield from (value | {key: other} for other in _edited(value[key]))
+    if isinstance(value, list):
+        yield [*value, *value[-1:]]
+        if value:
+            yield from ([other, *value[1:]] for other in _edited(value[0]))
+
+
+def _usable(text: str) -> bool:
+    try:
+        return msgspec.json.decode(text.encode(), type=Manifest).file is not None
+    except msgspec.DecodeError:
+        return False

@@ -1,0 +1,1 @@
+"""The demo app from this side: models into it, Gradle and adb driven for it."""

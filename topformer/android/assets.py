@@ -1,0 +1,148 @@
+"""The models inside the app: NAME.pte, NAME.json and NAME.golden in its assets, put in whole.
+
+An embedded model is what these files say and nothing else: no list is kept beside them.
+"""
+
+import re
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+from topformer.android.golden import GoldenFormatError, decode_golden, encode_golden, make_golden
+from topformer.benchmarks.interrupts import ctrl_c_held
+from topformer.errors import TopformerError, UsageError
+from topformer.files import atomic_path, read_bytes
+from topformer.manifest import (
+    Document,
+    FileInfo,
+    Manifest,
+    ShortText,
+    WeightsInfo,
+    check_file,
+    encode_manifest,
+    read_manifest_of,
+)
+
+MODELS_FOLDER = Path("app", "src", "main", "assets", "models")
+SUFFIXES = (".pte", ".json", ".golden")
+# The largest that its header allows, and a bit.
+GOLDEN_LIMIT_BYTES = 64 * 2**20
+# Android's packager leaves out hidden files and those of editors.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+
+
+class EmbeddedModel(Document, frozen=True, kw_only=True):
+    """A model in the app, and whether its three files belong together."""
+
+    name: ShortText
+    # Null when it is whole; then what follows is not.
+    problem: str | None
+    file: FileInfo | None
+    weights: WeightsInfo | None
+    # Height and width of the network's input.
+    image_size: tuple[int, int] | None
+
+
+def find_app(folder: Path | None) -> Path:
+    """Find the app's sources: the given folder, or the checkout that this module is in.
+
+    Raises `UsageError` when they are not there, as in an installed wheel.
+    """
+    checkout = Path(__file__).parents[2] / "android_app"
+    app = folder or checkout
+    if (app / "settings.gradle.kts").is_file():
+        return app
+    if folder:
+        raise UsageError(
+            f"{folder} is not the app's folder.",
+            why="There is no settings.gradle.kts in it.",
+            next_step="Pass the folder android_app of a checkout.",
+        )
+    raise UsageError(
+        "The app's sources are not here.",
+        why="They are in the project's repository, not in the installed package.",
+        next_step="Clone the repository, and pass its folder android_app with --app.",
+    )
+
+
+def embed_model(model: Path, app: Path) -> EmbeddedModel:
+    """Put a .pte with its manifest and golden input into the app, replacing one of its name.
+
+    Raises `UsageError` for other files, and `TopformerError` when the file is not the one its
+    manifest describes.
+    """
+    if model.suffix != ".pte":
+        raise UsageError(
+            f"{model} is not a .pte.",
+            why="The app runs ExecuTorch.",
+            next_step="Export with --target xnnpack.",
+        )
+    if not _NAME.fullmatch(model.stem):
+        raise UsageError(
+            f"{model.name!r} cannot be a name in the app.",
+            next_step="Name it, and its .json, with letters, digits, '.', '_' and '-'.",
+        )
+    manifest = read_manifest_of(model)
+    golden = encode_golden(make_golden(manifest))
+    in_app = app / MODELS_FOLDER / model.name
+    # Renamed one after the other, the .pte last: an interrupt in between would mix two models.
+    with ctrl_c_held(), ExitStack() as stack:
+        pte, json, golden_file = (
+            stack.enter_context(atomic_path(in_app.with_suffix(suffix))) for suffix in SUFFIXES
+        )
+        shutil.copyfile(model, pte)
+        check_file(pte, manifest)
+        json.write_bytes(encode_manifest(manifest))
+        golden_file.write_bytes(golden)
+    return look_at(in_app)
+
+
+def embedded_models(app: Path) -> tuple[EmbeddedModel, ...]:
+    """Look at every model in the app, whole or not."""
+    folder = app / MODELS_FOLDER
+    found = folder.iterdir() if folder.is_dir() else ()
+    names = {path.stem for path in found if path.suffix in SUFFIXES and path.name[0] != "."}
+    return tuple(look_at(folder / f"{name}.pte") for name in sorted(names))
+
+
+def remove_model(name: str, app: Path) -> None:
+    """Take a model out of the app; raises `UsageError` when there is none of that name."""
+    present = [model.name for model in embedded_models(app)]
+    if name not in present:
+        raise UsageError(
+            f"No model called {name!r} is in the app.",
+            next_step=f"Choose one of {', '.join(present)}." if present else "There is none.",
+        )
+    with ctrl_c_held():
+        for suffix in SUFFIXES:
+            (app / MODELS_FOLDER / f"{name}{suffix}").unlink(missing_ok=True)
+
+
+def look_at(in_app: Path) -> EmbeddedModel:
+    """Say what an embedded .pte is, or what is wrong with it."""
+    try:
+        manifest = read_manifest_of(in_app)
+        _check_golden_file(in_app.with_suffix(".golden"), manifest)
+    except TopformerError as error:
+        problem = " ".join(part for part in (error.what, error.why) if part)
+        return EmbeddedModel(
+            name=in_app.stem, problem=problem, file=None, weights=None, image_size=None
+        )
+    return EmbeddedModel(
+        name=in_app.stem,
+        problem=None,
+        file=manifest.file,
+        weights=manifest.weights,
+        image_size=(manifest.input.height, manifest.input.width),
+    )
+
+
+def _check_golden_file(path: Path, manifest: Manifest) -> None:
+    data = read_bytes(path, limit_bytes=GOLDEN_LIMIT_BYTES, kind="golden file")
+    try:
+        golden = decode_golden(data)
+    except GoldenFormatError as error:
+        raise TopformerError(f"{path.name} is not a golden file.", why=f"{error}.") from error
+    assert manifest.file is not None
+    if golden.model_sha256 != manifest.file.sha256:
+        raise TopformerError(f"{path.name} belongs to another model.")

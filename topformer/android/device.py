@@ -1,0 +1,68 @@
+"""The app on a device: installed and started through adb."""
+
+from pathlib import Path
+
+from topformer.benchmarks.devices.adb import AdbLink
+from topformer.benchmarks.devices.adb_errors import explain_adb
+from topformer.benchmarks.devices.client import explaining_limits, run_client
+from topformer.benchmarks.devices.link import RUN_LIMIT_BYTES, TRANSFER_TIMEOUT_S, printable
+from topformer.errors import TopformerError, UsageError
+
+PACKAGE = "io.topformer.demo"
+ACTIVITY = f"{PACKAGE}/.MainActivity"
+
+# What Android's package manager answers, and what helps.
+_REFUSALS = {
+    "INSTALL_FAILED_UPDATE_INCOMPATIBLE": "It is installed with another signature: remove it with "
+    f"`adb uninstall {PACKAGE}`, then try again.",
+    "INSTALL_FAILED_VERSION_DOWNGRADE": "A newer one is installed: remove it with "
+    f"`adb uninstall {PACKAGE}`, then try again.",
+    "INSTALL_FAILED_NO_MATCHING_ABIS": "The device is neither arm64-v8a nor x86_64: it cannot run "
+    "the app.",
+    "INSTALL_FAILED_OLDER_SDK": "Its Android is too old for the app.",
+    "INSTALL_FAILED_INSUFFICIENT_STORAGE": "Make room on it.",
+    "INSTALL_FAILED_USER_RESTRICTED": "Allow installing over USB in its developer options, and "
+    "agree on its screen.",
+    "INSTALL_PARSE_FAILED": "The file is no APK, or not a whole one: build it again.",
+}
+
+
+def install_app(link: AdbLink, apk: Path) -> None:
+    """Install an APK, over an older one; raises `TopformerError` with what to do when refused."""
+    if not apk.is_file():
+        raise UsageError(
+            f"There is no APK {apk}.", next_step="Build it with `topformer app build`."
+        )
+    with explaining_limits(
+        link.name, "install", timeout_s=TRANSFER_TIMEOUT_S, limit_bytes=RUN_LIMIT_BYTES
+    ):
+        done = run_client(
+            [link.adb, "-s", link.serial, "install", "-r", str(apk.resolve())],
+            timeout_s=TRANSFER_TIMEOUT_S,
+            limit_bytes=RUN_LIMIT_BYTES,
+        )
+    said = printable(done.stdout + done.stderr)
+    # Some versions of adb end with 0 when the device refuses.
+    if done.exit_status == 0 and "Failure" not in said:
+        return
+    for refusal, next_step in _REFUSALS.items():
+        if refusal in said:
+            raise TopformerError(f"{link.name} refuses the app.", why=refusal, next_step=next_step)
+    if "INSTALL_" in said:
+        raise TopformerError(f"{link.name} refuses the app.", why=said)
+    raise explain_adb(done.stderr or done.stdout, link.name)
+
+
+def start_app(link: AdbLink) -> None:
+    """Bring the app to the front; raises `TopformerError` when it does not start."""
+    started = link.run(["am", "start", "-W", "-n", ACTIVITY])
+    said = printable(started.stdout + b"\n" + started.stderr)
+    # `am` ends with 0 on some versions of Android whatever happens.
+    if started.exit_status != 0 or "Status: ok" not in said:
+        raise TopformerError(
+            f"The app does not start on {link.name}.",
+            why=said,
+            next_step="Install it with `topformer app install`."
+            if "does not exist" in said
+            else "",
+        )

@@ -1,0 +1,34 @@
+"""What `topformer app ... --json` prints."""
+
+from typing import Literal
+
+from topformer.android.assets import EmbeddedModel
+from topformer.manifest import Count, Document, Sha256, ShortText
+
+
+class AppModelsDocument(Document, frozen=True, kw_only=True):
+    """What is embedded in the app, after `embed`, `list` or `remove`."""
+
+    schema: Literal["topformer.app-models/1"] = "topformer.app-models/1"
+    app: str
+    models: tuple[EmbeddedModel, ...]
+
+
+class AppBuildDocument(Document, frozen=True, kw_only=True):
+    """An APK that was built."""
+
+    schema: Literal["topformer.app-build/1"] = "topformer.app-build/1"
+    apk: str
+    size_bytes: Count
+    sha256: Sha256
+    # Names of the models in it.
+    models: tuple[ShortText, ...]
+
+
+class AppDeviceDocument(Document, frozen=True, kw_only=True):
+    """The app was installed or started on a device."""
+
+    schema: Literal["topformer.app-device/1"] = "topformer.app-device/1"
+    done: Literal["installed", "started"]
+    serial: ShortText
+    package: ShortText
