@@ -22,10 +22,6 @@ demo: $(VENV)/installed
 	@echo "Look at:"
 	@ls -1 out/demo/*.pte out/demo/*.onnx out/demo/*.json out/demo/*.png out/demo/*/*.png
 
-# The demo app, built and checked without Gradle and without an Android SDK.
-app: $(VENV)/installed
-	cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
-
 # Where the rig cannot be built, the tests that need it say so and are skipped; under CI they fail.
 test: $(VENV)/installed
 	-@tests/rig/run --build
@@ -41,6 +37,10 @@ $(EMBEDDED): $(VENV)/installed topformer/weights/tiny.safetensors \
   $(wildcard topformer/*.py topformer/android/*.py export/*.py export/targets/*.py)
 	$(BIN)/topformer export --size tiny --target xnnpack --out out/app
 	$(BIN)/topformer app embed out/app/$(APP_MODEL)
+
+# The demo app, built and checked without Gradle and without an Android SDK.
+app: $(VENV)/installed $(EMBEDDED)
+	cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
 
 # A shell beside an emulated ARM device, or one command: make rig RUN='adb shell uname -m | cat'. It is
 # quoted as for any shell. tests/rig/run COMMAND... returns the exact exit status; make makes 2 of any.

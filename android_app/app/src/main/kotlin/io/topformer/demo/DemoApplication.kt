@@ -5,6 +5,8 @@ import io.topformer.segmenter.ExecuTorchSegmenter
 
 /** Holds what tests replace. */
 open class DemoApplication : Application() {
+    /** Where the app's own models lie among its assets. */
+    open val modelAssets: String = "models"
     open val segmenters: SegmenterFactory = SegmenterFactory { file, manifest, threads ->
         ExecuTorchSegmenter.open(
             file,

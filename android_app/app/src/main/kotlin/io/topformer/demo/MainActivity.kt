@@ -32,6 +32,7 @@ class MainActivity : Activity(), Engine.Listener, CameraSource.Listener {
     private var still: StillFrame? = null
     private var shown: Result? = null
     private var model: Pair<ModelManifest, SelfCheck>? = null
+    private var opening = false
     private var notice: Notice? = null
     private var permissionRefused = false
 
@@ -44,8 +45,9 @@ class MainActivity : Activity(), Engine.Listener, CameraSource.Listener {
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         choices = Choices(savedInstanceState)
-        store = ModelStore(this)
-        engine = Engine((application as DemoApplication).segmenters, this)
+        val application = application as DemoApplication
+        store = ModelStore(this, application.modelAssets)
+        engine = Engine(application.segmenters, this)
         window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
         buildScreen()
         openModel()
@@ -58,7 +60,7 @@ class MainActivity : Activity(), Engine.Listener, CameraSource.Listener {
             screen.showHeat(it.currentThermalStatus)
             it.addThermalStatusListener(onHeat)
         }
-        if (model == null && notice == null) openModel()
+        if (model == null && !opening && notice == null) openModel()
         startCamera()
     }
 
@@ -89,7 +91,7 @@ class MainActivity : Activity(), Engine.Listener, CameraSource.Listener {
 
     override fun onTrimMemory(level: Int) {
         super.onTrimMemory(level)
-        if (level < ComponentCallbacks2.TRIM_MEMORY_BACKGROUND) return
+        if (level < ComponentCallbacks2.TRIM_MEMORY_BACKGROUND || opening) return
         engine.release()
         model = null
     }
@@ -125,16 +127,19 @@ class MainActivity : Activity(), Engine.Listener, CameraSource.Listener {
         }
         choices.modelName = chosen.name
         tell(null)
+        opening = true
         engine.open(chosen, choices.threads)
     }
 
     override fun onModel(manifest: ModelManifest, selfCheck: SelfCheck) {
+        opening = false
         model = manifest to selfCheck
         screen.showModel(manifest, selfCheck)
         still?.let(engine::submit)
     }
 
     override fun onRefusal(what: String, why: String) {
+        opening = false
         model = null
         tell(Notice(what, why, R.string.choose_model) { showModelMenu() })
     }
@@ -227,8 +232,7 @@ class MainActivity : Activity(), Engine.Listener, CameraSource.Listener {
     }
 
     private fun retryCamera() {
-        tell(null)
-        if (model == null) openModel()
+        forgetTrouble()
         startCamera()
     }
 
@@ -327,7 +331,7 @@ class MainActivity : Activity(), Engine.Listener, CameraSource.Listener {
         choices.still = uri
         still = frame
         freeze(false)
-        tell(null)
+        forgetTrouble()
         screen.showStill(true)
         engine.submit(frame)
     }
@@ -337,6 +341,12 @@ class MainActivity : Activity(), Engine.Listener, CameraSource.Listener {
         still = null
         screen.showStill(false)
         retryCamera()
+    }
+
+    /** Takes a notice away; if it was the model's, the model gets another chance. */
+    private fun forgetTrouble() {
+        tell(null)
+        if (model == null && !opening) openModel()
     }
 
     private fun tell(what: Int, why: Int, actionText: Int, action: () -> Unit) =

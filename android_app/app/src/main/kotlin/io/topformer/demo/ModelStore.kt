@@ -1,6 +1,7 @@
 package io.topformer.demo
 
 import android.content.Context
+import io.topformer.core.GoldenReader
 import io.topformer.core.ManifestException
 import io.topformer.core.ManifestReader
 import io.topformer.core.ModelManifest
@@ -18,7 +19,7 @@ class StoredModel(val name: String, private val store: ModelStore, private val o
     fun prepare(): ReadyModel = store.explaining(name) {
         val manifest = ManifestReader.read(readBytes("$name.json", ManifestReader.LIMIT_BYTES))
         val golden = try {
-            readBytes("$name.golden", GOLDEN_LIMIT_BYTES)
+            readBytes("$name.golden", GoldenReader.LIMIT_BYTES)
         } catch (_: FileNotFoundException) {
             null
         }
@@ -26,23 +27,18 @@ class StoredModel(val name: String, private val store: ModelStore, private val o
     }
 
     private fun readBytes(fileName: String, limitBytes: Int): ByteArray = open(fileName).use { it.readAtMost(limitBytes) }
-
-    private companion object {
-        // A picture of 4096 x 4096 with its samples.
-        const val GOLDEN_LIMIT_BYTES = 64 shl 20
-    }
 }
 
 /** The models within the app, and those that its user added. */
-class ModelStore(private val context: Context) {
+class ModelStore(private val context: Context, private val assetFolder: String) {
     private val added = File(context.filesDir, "models")
     private val checked = File(context.noBackupFilesDir, "checked")
 
     /** All models by name, the user's first. */
     fun list(): List<StoredModel> {
         val ofUser = names(added.list()).map { name -> StoredModel(name, this) { File(added, it).inputStream() } }
-        val ofApp = names(context.assets.list(ASSETS))
-            .map { name -> StoredModel(name, this) { context.assets.open("$ASSETS/$it") } }
+        val ofApp = names(context.assets.list(assetFolder))
+            .map { name -> StoredModel(name, this) { context.assets.open("$assetFolder/$it") } }
         return ofUser + ofApp.filter { model -> ofUser.none { it.name == model.name } }
     }
 
@@ -90,7 +86,6 @@ class ModelStore(private val context: Context) {
         files.orEmpty().filter { it.endsWith(".pte") }.map { it.removeSuffix(".pte") }.sorted()
 
     private companion object {
-        const val ASSETS = "models"
         const val LARGEST_BYTES = 1L shl 30
     }
 }

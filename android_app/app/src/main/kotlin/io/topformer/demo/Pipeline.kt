@@ -1,6 +1,8 @@
 package io.topformer.demo
 
 import io.topformer.core.ClassShares
+import io.topformer.core.GoldenException
+import io.topformer.core.GoldenVector
 import io.topformer.core.Labeller
 import io.topformer.core.ModelManifest
 import io.topformer.core.Preprocessor
@@ -8,7 +10,7 @@ import io.topformer.core.UprightPixels
 import io.topformer.segmenter.Segmenter
 
 /** From a frame to a [Result], on one thread. Buffers are made anew only when sizes change. */
-class Pipeline(val manifest: ModelManifest, val segmenter: Segmenter) : AutoCloseable {
+class Pipeline(val manifest: ModelManifest, private val segmenter: Segmenter) : AutoCloseable {
     private val preprocessor =
         Preprocessor(manifest.inputHeight, manifest.inputWidth, manifest.mean, manifest.std)
     private val upright = UprightPixels()
@@ -31,6 +33,13 @@ class Pipeline(val manifest: ModelManifest, val segmenter: Segmenter) : AutoClos
         result.timings.executeNs = executed - preprocessed
         result.timings.labelsNs = System.nanoTime() - executed
         draw(frame, result)
+    }
+
+    /** Runs the model on a golden picture; throws [GoldenException] when it is not this model's. */
+    fun check(golden: GoldenVector): GoldenVector.Result {
+        golden.checkBelongsTo(manifest)
+        golden.writeInput(preprocessor, segmenter.input)
+        return golden.compare(segmenter.run())
     }
 
     override fun close() = segmenter.close()

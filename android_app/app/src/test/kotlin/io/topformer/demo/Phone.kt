@@ -13,6 +13,7 @@ import android.graphics.Shader
 import android.hardware.camera2.CameraCharacteristics
 import android.hardware.camera2.CameraManager
 import android.net.Uri
+import android.os.Bundle
 import android.os.Looper
 import android.view.View
 import org.robolectric.Robolectric
@@ -48,6 +49,11 @@ class Phone {
     fun start(intent: Intent? = null): MainActivity {
         controller = Robolectric.buildActivity(MainActivity::class.java, intent).setup()
         return activity
+    }
+
+    /** Starts the app as Android does after its process had died. */
+    fun restore(saved: Bundle) {
+        controller = Robolectric.buildActivity(MainActivity::class.java).setup(saved)
     }
 
     /** Lets the app's threads work until something is so. */

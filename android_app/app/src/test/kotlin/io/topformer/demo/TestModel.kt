@@ -39,6 +39,8 @@ class TestApplication : DemoApplication() {
     val opened = ArrayList<FakeSegmenter>()
     var refusal: Exception? = null
 
+    // None, whatever is embedded where the tests are run.
+    override val modelAssets = "no-models"
     override val segmenters = SegmenterFactory { _, manifest, _ ->
         refusal?.let { throw it }
         FakeSegmenter(manifest).also { opened += it }

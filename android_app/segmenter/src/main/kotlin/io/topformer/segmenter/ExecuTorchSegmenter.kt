@@ -35,6 +35,9 @@ public class ExecuTorchSegmenter private constructor(
     }
 
     public companion object {
+        /** Of the library this app is built with, which can't tell it itself; a test holds it to the catalogue. */
+        public const val RUNTIME_VERSION: String = "1.5.1"
+
         /** Loads a file; throws [SegmenterException] when this runtime can't. */
         public fun open(file: File, threads: Int, inputShape: LongArray, outputShape: LongArray): ExecuTorchSegmenter {
             val module = refusing("This file can't be loaded by ExecuTorch.") {
