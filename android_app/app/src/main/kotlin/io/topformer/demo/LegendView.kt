@@ -18,8 +18,9 @@ class LegendView(context: Context, attributes: AttributeSet?) : GridLayout(conte
         entries.forEach { (text, _) -> addView(text) }
     }
 
-    /** Shows the shares of all classes, from 0 to 1. */
-    fun show(shares: FloatArray, name: (Int) -> String, colour: (Int) -> Int) {
+    fun show(result: Result) {
+        val shares = result.shares
+        val manifest = result.manifest
         order.clear()
         for (classId in shares.indices) if (shares[classId] >= LEAST_SHARE) order += classId
         order.sortByDescending { shares[it] }
@@ -27,9 +28,9 @@ class LegendView(context: Context, attributes: AttributeSet?) : GridLayout(conte
             val classId = order.getOrNull(place)
             text.visibility = if (classId == null) INVISIBLE else VISIBLE
             if (classId != null) {
-                swatch.setColor(colour(classId))
+                swatch.setColor(manifest.palette[classId])
                 val share = percent.format(shares[classId].toDouble())
-                text.text = resources.getString(R.string.class_share, name(classId), share)
+                text.text = resources.getString(R.string.class_share, manifest.classNames[classId], share)
             }
         }
     }

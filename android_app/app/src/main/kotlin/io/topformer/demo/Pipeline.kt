@@ -22,7 +22,7 @@ class Pipeline(val manifest: ModelManifest, private val segmenter: Segmenter) : 
 
     /** Fills [result], with labels of the given size; throws what [Segmenter.run] does. */
     fun run(frame: Frame, labelWidth: Int, labelHeight: Int, result: Result) {
-        result.resize(frame.width, frame.height, labelWidth, labelHeight, manifest.classCount)
+        result.resize(frame.width, frame.height, labelWidth, labelHeight, manifest)
         val started = System.nanoTime()
         frame.writeTensor(preprocessor, segmenter.input)
         val preprocessed = System.nanoTime()

@@ -1,6 +1,7 @@
 package io.topformer.demo
 
 import android.graphics.Bitmap
+import io.topformer.core.ModelManifest
 
 /** Where one run's time went. */
 class Timings {
@@ -11,6 +12,9 @@ class Timings {
 
 /** A picture with what the model says of it. Its buffers are kept and filled again. */
 class Result {
+    /** Of the model that said it, which may no longer be the one that is open. */
+    lateinit var manifest: ModelManifest
+        private set
     lateinit var picture: Bitmap
         private set
 
@@ -25,8 +29,9 @@ class Result {
         private set
     val timings = Timings()
 
-    /** Makes room for a picture and labels of these sizes; their contents are left over. */
-    fun resize(pictureWidth: Int, pictureHeight: Int, labelWidth: Int, labelHeight: Int, classes: Int) {
+    /** Makes room for a picture and labels of these sizes by this model; their contents are left over. */
+    fun resize(pictureWidth: Int, pictureHeight: Int, labelWidth: Int, labelHeight: Int, manifest: ModelManifest) {
+        this.manifest = manifest
         if (!::picture.isInitialized || picture.width != pictureWidth || picture.height != pictureHeight) {
             picture = Bitmap.createBitmap(pictureWidth, pictureHeight, Bitmap.Config.ARGB_8888)
         }
@@ -34,7 +39,7 @@ class Result {
             overlay = Bitmap.createBitmap(labelWidth, labelHeight, Bitmap.Config.ARGB_8888)
             labels = ShortArray(labelWidth * labelHeight)
         }
-        if (shares.size != classes) shares = FloatArray(classes)
+        if (shares.size != manifest.classCount) shares = FloatArray(manifest.classCount)
     }
 
     /** The class at a place of the picture, from 0 to 1 along each side. */

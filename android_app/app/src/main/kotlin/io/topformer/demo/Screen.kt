@@ -29,7 +29,6 @@ class Screen(private val activity: Activity) {
     private val noticeWhy: TextView = activity.requireViewById(R.id.notice_why)
     private val noticeAction: Button = activity.requireViewById(R.id.notice_action)
 
-    private var manifest: ModelManifest? = null
     private val preprocess = LatencyStats(WINDOW)
     private val execute = LatencyStats(WINDOW)
     private val labels = LatencyStats(WINDOW)
@@ -49,8 +48,6 @@ class Screen(private val activity: Activity) {
     }
 
     fun showModel(manifest: ModelManifest, selfCheck: SelfCheck) {
-        this.manifest = manifest
-        picture.describeClasses(manifest.classNames::get, manifest.palette::get)
         listOf(preprocess, execute, labels).forEach(LatencyStats::clear)
         rate.clear()
         val quality = if (manifest.weightsAreRandom) text(R.string.random_weights) else manifest.precision
@@ -68,7 +65,6 @@ class Screen(private val activity: Activity) {
 
     /** Shows a result; texts follow a few times a second, so that they can be read. */
     fun showResult(result: Result, threads: Int, nowMs: Long) {
-        val manifest = manifest ?: return
         picture.show(result)
         preprocess.add(result.timings.preprocessNs)
         execute.add(result.timings.executeNs)
@@ -76,7 +72,7 @@ class Screen(private val activity: Activity) {
         rate.add(nowMs * 1_000_000)
         if (nowMs - textsAtMs < TEXTS_EVERY_MS) return
         textsAtMs = nowMs
-        legend.show(result.shares, manifest.classNames::get, manifest.palette::get)
+        legend.show(result)
         val stages = text(R.string.stages_line, preprocess.p50Ms, execute.p50Ms, labels.p50Ms)
         val threadsText = activity.resources.getQuantityString(R.plurals.threads, threads, threads)
         val first = if (rate.perSecond > 0) text(R.string.timing_line, rate.perSecond, threadsText) else threadsText

@@ -21,12 +21,14 @@ class SegmentationView(context: Context, attributes: AttributeSet?) : View(conte
     var onResized: (width: Int, height: Int) -> Unit = { _, _ -> }
     var onTapped: () -> Unit = {}
 
-    /** The class at the tapped place; null where none was tapped or nothing is shown. */
-    val tappedClass: Int? get() = tapped?.let { result?.classAt(it.x, it.y) }
+    /** The name of the class at the tapped place; null where none was tapped or nothing is shown. */
+    val tappedName: String?
+        get() {
+            val place = tapped ?: return null
+            return result?.run { manifest.classNames[classAt(place.x, place.y)] }
+        }
 
     private var result: Result? = null
-    private var className: (Int) -> String = { "" }
-    private var classColour: (Int) -> Int = { 0 }
 
     // From 0 to 1 along each side of the picture, so that it stays where it is when the view is turned.
     private var tapped: PointF? = null
@@ -36,12 +38,6 @@ class SegmentationView(context: Context, attributes: AttributeSet?) : View(conte
     private val overlayPaint = Paint()
     private val markPaint = Paint(Paint.ANTI_ALIAS_FLAG)
     private val textPaint = Paint(Paint.ANTI_ALIAS_FLAG)
-
-    /** Names and colours of the classes, by id. */
-    fun describeClasses(name: (Int) -> String, colour: (Int) -> Int) {
-        className = name
-        classColour = colour
-    }
 
     fun show(next: Result?) {
         result = next
@@ -92,10 +88,10 @@ class SegmentationView(context: Context, attributes: AttributeSet?) : View(conte
         val y = place.top + at.y * place.height()
         markPaint.color = WHITE
         canvas.drawCircle(x, y, 9 * density, markPaint)
-        markPaint.color = classColour(classId)
+        markPaint.color = result.manifest.palette[classId]
         canvas.drawCircle(x, y, 6 * density, markPaint)
 
-        val name = className(classId)
+        val name = result.manifest.classNames[classId]
         // In scaled pixels, as the user's font size asks.
         textPaint.textSize = resources.getDimension(R.dimen.tapped_name)
         textPaint.color = WHITE

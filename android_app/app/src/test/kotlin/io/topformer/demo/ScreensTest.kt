@@ -64,7 +64,7 @@ class ScreensTest {
         showPicture()
         val view = phone.activity.requireViewById<SegmentationView>(R.id.picture)
         view.performClick()
-        assertEquals("person", TestModel.CLASS_NAMES[view.tappedClass!!])
+        assertEquals("person", view.tappedName)
         phone.screenshot("tapped")
     }
 
