@@ -29,7 +29,7 @@ public object GoldenReader {
         val modelSha256 = buffer.sha256()
         val inputSha256 = buffer.sha256()
         val bodyBytes = creditBytes + 3L * height * width + samples * SAMPLE_BYTES
-        if (bytes.size.toLong() != HEADER_BYTES + bodyBytes + SHA256_BYTES) refuse("its length is not what its header says")
+        if (bytes.size - bodyBytes != HEADER_BYTES + SHA256_BYTES) refuse("its length is not what its header says")
         val contentBytes = bytes.size - SHA256_BYTES
         buffer.duplicate().position(contentBytes).let {
             if (it.sha256() != sha256(bytes, contentBytes)) refuse("it was damaged: its hash is another")
@@ -85,7 +85,7 @@ public object GoldenReader {
     // "TOPFGOLD" in the file's order of bytes.
     private const val MAGIC = 0x444C4F4746504F54L
     private const val VERSION = 1
-    private const val HEADER_BYTES = 128
+    private const val HEADER_BYTES = 128L
     private const val SHA256_BYTES = 32
     private const val SAMPLE_BYTES = 10L
     private const val LARGEST_SIDE = 4096

@@ -3,10 +3,12 @@ package io.topformer.core
 /**
  * Logits [classes, h, w] to labels at any size, exactly, by the method of `topformer/labels.py`.
  *
- * The labels are those of bilinear enlargement (pixel centres aligned) and argmax, ties going to the lower class and NaN
- * winning; they can differ only where the two best classes are equal but for rounding. Where one class is left by a look
- * at a cell's corners it has won the whole cell; the few others are interpolated there. Nothing is allocated after
- * construction. Not for several threads. Throws [IllegalArgumentException] for sizes below 1 and more than 65535 classes.
+ * The labels are those of bilinear enlargement (pixel centres aligned) and argmax, ties going to the lower class and
+ * NaN winning; they can differ only where the two best classes are equal but for rounding. Where a look at a cell's
+ * corners leaves one class, that class has won the whole cell; elsewhere the few that are left are interpolated.
+ *
+ * Nothing is allocated after construction. Not for several threads. Throws [IllegalArgumentException] for sizes below 1
+ * and for more than 65535 classes.
  */
 public class Labeller(
     private val classes: Int,
@@ -33,7 +35,9 @@ public class Labeller(
     public fun label(logits: FloatArray, out: ShortArray) {
         val expected = classes.toLong() * logitsHeight * logitsWidth
         require(logits.size.toLong() == expected) { "There are ${logits.size} logits instead of $expected." }
-        require(out.size.toLong() == outHeight.toLong() * outWidth) { "${out.size} labels are not $outHeight x $outWidth." }
+        require(out.size.toLong() == outHeight.toLong() * outWidth) {
+            "${out.size} labels are not $outHeight x $outWidth."
+        }
         val finite = allFinite(logits)
         if (!finite) candidates.takeAll()
         for (row in 0 until logitsHeight) {

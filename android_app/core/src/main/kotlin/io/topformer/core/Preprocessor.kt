@@ -5,14 +5,19 @@ import java.nio.FloatBuffer
 /**
  * From pixels to the network's input tensor [1, 3, h, w], as `topformer/preprocess.py` defines it.
  *
- * ARGB pixels become Python's tensor to the bit, but for pictures so tall that Pillow 13 resizes their columns first, as
- * earlier versions do not: those are within one grey level. Camera frames become the tensor of their pixels in JFIF's
- * colours, each chroma sample standing for four pixels: within one grey level of the formula in floating point.
+ * ARGB pixels become Python's tensor to the bit, but for pictures so tall that Pillow 13 resizes their columns first,
+ * as earlier versions do not: those are within one grey level. Camera frames become the tensor of their pixels in
+ * JFIF's colours, each chroma sample standing for four pixels: within one grey level of the formula in floating point.
  *
  * Conversion, rotation, both directions of the resize and the normalisation are done row by row, with nothing kept but
  * the rows that the next output needs, and nothing allocated while frames keep their size. Not for several threads.
  */
-public class Preprocessor(private val inputHeight: Int, private val inputWidth: Int, mean: FloatArray, std: FloatArray) {
+public class Preprocessor(
+    private val inputHeight: Int,
+    private val inputWidth: Int,
+    mean: FloatArray,
+    std: FloatArray,
+) {
     private val argb = ArgbRows()
     private val yuv = YuvRows()
     private val normalised = Array(3) { channel ->
@@ -50,7 +55,7 @@ public class Preprocessor(private val inputHeight: Int, private val inputWidth: 
         out.rewind()
     }
 
-    /** From one size to the input's: first along the rows, rounded to whole values, then between them, as Pillow before 13. */
+    /** From one size to the input's: along the rows, rounded to whole levels, then between them, as Pillow 12 does. */
     private inner class Resize(val width: Int, val height: Int) {
         private val across = ResizeAxis(width, inputWidth)
         private val down = ResizeAxis(height, inputHeight)
@@ -68,30 +73,39 @@ public class Preprocessor(private val inputHeight: Int, private val inputWidth: 
         fun row(rows: PixelRows, y: Int, channel: Int, table: FloatArray, out: FloatArray) {
             val first = down.first[y]
             val count = down.count[y]
-            while (rowsDone < first + count) {
-                rows.read(rowsDone, unresized)
-                for (each in 0 until 3) alongRow(unresized[each], recent[each][rowsDone % down.most])
-                rowsDone++
-            }
+            while (rowsDone < first + count) alongRow(rows, rowsDone++)
             sums.fill(ResizeAxis.HALF)
             for (i in 0 until count) {
                 val share = down.shares[y * down.most + i]
                 val values = recent[channel][(first + i) % down.most]
                 for (x in sums.indices) sums[x] += values[x] * share
             }
-            // Shares are never negative and sum to 1 but for rounding, which a clamp takes care of.
-            for (x in out.indices) out[x] = table[minOf(sums[x] ushr ResizeAxis.PRECISION_BITS, 255)]
+            for (x in out.indices) out[x] = table[level(sums[x])]
         }
 
-        private fun alongRow(from: IntArray, to: IntArray) {
-            val shares = across.shares
-            for (x in to.indices) {
-                var sum = ResizeAxis.HALF
-                val first = across.first[x]
+        private fun alongRow(rows: PixelRows, row: Int) {
+            rows.read(row, unresized)
+            val (red, green, blue) = unresized
+            val place = row % down.most
+            for (x in 0 until inputWidth) {
+                var redSum = ResizeAxis.HALF
+                var greenSum = ResizeAxis.HALF
+                var blueSum = ResizeAxis.HALF
+                var from = across.first[x]
                 val start = x * across.most
-                for (i in 0 until across.count[x]) sum += from[first + i] * shares[start + i]
-                to[x] = minOf(sum ushr ResizeAxis.PRECISION_BITS, 255)
+                for (i in start until start + across.count[x]) {
+                    val share = across.shares[i]
+                    redSum += red[from] * share
+                    greenSum += green[from] * share
+                    blueSum += blue[from++] * share
+                }
+                recent[0][place][x] = level(redSum)
+                recent[1][place][x] = level(greenSum)
+                recent[2][place][x] = level(blueSum)
             }
         }
+
+        // Shares are never negative and sum to 1 but for rounding, which the limit takes care of.
+        private fun level(sum: Int) = minOf(sum ushr ResizeAxis.PRECISION_BITS, 255)
     }
 }

@@ -58,7 +58,9 @@ class LabellerTest {
         val slopes = FloatArray(classes * 3) { random.nextFloat() - 0.5f }
         val logits = FloatArray(classes * side * side) {
             val (number, place) = it / (side * side) to it % (side * side)
-            slopes[number] + slopes[classes + number] * (place / side) / side + slopes[2 * classes + number] * (place % side) / side
+            val down = slopes[classes + number] * (place / side) / side
+            val across = slopes[2 * classes + number] * (place % side) / side
+            slopes[number] + down + across
         }
         val candidates = Candidates(classes, side, side)
         var left = 0

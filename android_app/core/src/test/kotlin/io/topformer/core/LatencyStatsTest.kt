@@ -5,7 +5,8 @@ import kotlin.test.assertEquals
 import kotlin.test.assertTrue
 
 class LatencyStatsTest {
-    private fun stats(window: Int, vararg ms: Int) = LatencyStats(window).apply { for (each in ms) add(each * 1_000_000L) }
+    private fun stats(window: Int, vararg ms: Int) =
+        LatencyStats(window).apply { for (each in ms) add(each * 1_000_000L) }
 
     @Test
     fun `percentiles are interpolated as numpy does`() {

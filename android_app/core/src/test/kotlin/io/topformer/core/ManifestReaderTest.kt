@@ -101,7 +101,8 @@ class ManifestReaderTest {
 
     @Test
     fun `a manifest above the limit is refused unread`() {
-        val error = assertFailsWith<ManifestException> { ManifestReader.read(ByteArray(ManifestReader.LIMIT_BYTES + 1)) }
+        val bytes = ByteArray(ManifestReader.LIMIT_BYTES + 1)
+        val error = assertFailsWith<ManifestException> { ManifestReader.read(bytes) }
         assertEquals("It is larger than 16 MB.", error.why)
     }
 

@@ -54,7 +54,7 @@ internal class NaiveLabels(
                 val best = argmax(values)
                 val found = labels[y * outWidth + x].toInt() and 0xFFFF
                 val tied = values[best] - values[found] <= rounding
-                assertTrue(found == best || tied, "$what: at $y, $x $found of ${values[found]}, not $best of ${values[best]}")
+                assertTrue(found == best || tied, "$what: at $y, $x: ${values[found]} instead of ${values[best]}")
             }
         }
     }

@@ -38,7 +38,9 @@ internal class Planes(val width: Int, val height: Int, val y: ByteArray, val u: 
     private fun stored(samples: ByteArray, width: Int, height: Int, rowStride: Int, pixelStride: Int): YuvPlane {
         val buffer = ByteBuffer.allocateDirect((height - 1) * rowStride + (width - 1) * pixelStride + 1)
         for (row in 0 until height) {
-            for (column in 0 until width) buffer.put(row * rowStride + column * pixelStride, samples[row * width + column])
+            for (column in 0 until width) {
+                buffer.put(row * rowStride + column * pixelStride, samples[row * width + column])
+            }
         }
         return YuvPlane(buffer, rowStride, pixelStride)
     }
