@@ -2,12 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := topformer export benchmarks tests
+CODE := topformer export benchmarks tests android_app/verify
 # The installed package as links, because a type checker does not run the hooks by which an editable
 # install finds export/ and benchmarks/ inside topformer.
 TYPES := build/types/topformer
 
-.PHONY: demo test rig check format clean
+.PHONY: demo app test rig check format clean
 
 demo: $(VENV)/installed
 	$(BIN)/topformer export --size tiny --target xnnpack --target onnx --out out/demo
@@ -37,6 +37,10 @@ $(EMBEDDED): $(VENV)/installed topformer/weights/tiny.safetensors \
   $(wildcard topformer/*.py topformer/android/*.py export/*.py export/targets/*.py)
 	$(BIN)/topformer export --size tiny --target xnnpack --out out/app
 	$(BIN)/topformer app embed out/app/$(APP_MODEL)
+
+# The demo app, built and checked without Gradle and without an Android SDK.
+app: $(VENV)/installed $(EMBEDDED)
+	cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
 
 # A shell beside an emulated ARM device, or one command: make rig RUN='adb shell uname -m | cat'. It is
 # quoted as for any shell. tests/rig/run COMMAND... returns the exact exit status; make makes 2 of any.

@@ -16,4 +16,4 @@ dependencyResolutionManagement {
 
 rootProject.name = "topformer"
 
-include(":core")
+include(":core", ":segmenter", ":app")

@@ -1,0 +1,52 @@
+plugins {
+    alias(libs.plugins.android.application)
+}
+
+android {
+    namespace = "io.topformer.demo"
+    compileSdk = 35
+
+    defaultConfig {
+        applicationId = "io.topformer.demo"
+        minSdk = 29
+        targetSdk = 35
+        versionCode = 1
+        versionName = "0.1.0"
+
+        ndk {
+            abiFilters += listOf("arm64-v8a", "x86_64")
+        }
+    }
+
+    // A stored model is read where it lies, without being unpacked first.
+    androidResources {
+        noCompress += "pte"
+    }
+
+    compileOptions {
+        sourceCompatibility = JavaVersion.VERSION_17
+        targetCompatibility = JavaVersion.VERSION_17
+    }
+
+    testOptions {
+        unitTests {
+            isIncludeAndroidResources = true
+            // Robolectric makes Android's file descriptors of Java's.
+            all { it.jvmArgs("--add-opens=java.base/java.io=ALL-UNNAMED") }
+        }
+    }
+}
+
+kotlin {
+    compilerOptions {
+        allWarningsAsErrors = true
+    }
+}
+
+dependencies {
+    implementation(project(":core"))
+    implementation(project(":segmenter"))
+    testImplementation(libs.junit)
+    testImplementation(libs.kotlin.test.junit)
+    testImplementation(libs.robolectric)
+}

@@ -1,0 +1,123 @@
+package io.topformer.demo
+
+import android.Manifest
+import android.app.Activity
+import android.content.Intent
+import android.content.pm.PackageManager
+import android.hardware.display.DisplayManager
+import android.net.Uri
+import android.provider.Settings
+import android.view.Display
+import android.view.Surface
+
+/** The camera of the one screen: permission, troubles, and what its user can do about them. */
+class CameraControl(private val activity: Activity, private val choices: Choices, private val host: Host) {
+    /** What the camera needs of the screen. */
+    interface Host {
+        /** On the camera's thread; the host closes the frame. */
+        fun onFrame(frame: CameraFrame)
+
+        fun tell(next: Notice?)
+
+        fun forgetTrouble()
+
+        fun pickPicture()
+    }
+
+    private var camera: CameraSource? = null
+    private var permissionRefused = false
+
+    /** Opens the camera, asking for the permission first; told again, it does nothing. */
+    fun start() {
+        if (camera != null) return
+        if (activity.checkSelfPermission(Manifest.permission.CAMERA) != PackageManager.PERMISSION_GRANTED) {
+            if (permissionRefused) tellRefused() else ask()
+            return
+        }
+        camera = CameraSource(activity, listener).also { it.start(choices.facing, displayDegrees()) }
+    }
+
+    fun stop() {
+        camera?.close()
+        camera = null
+    }
+
+    /** Starts after a trouble. */
+    fun retry() {
+        host.forgetTrouble()
+        start()
+    }
+
+    fun flip() {
+        choices.facing = if (choices.facing == Facing.BACK) Facing.FRONT else Facing.BACK
+        if (camera == null) return
+        stop()
+        start()
+    }
+
+    /** The screen was rotated. */
+    fun turn() {
+        camera?.turnTo(displayDegrees())
+    }
+
+    /** The answer to the question for the permission. */
+    fun onAnswer(grantResults: IntArray) {
+        // Without results the question was interrupted, and is asked again when the screen is back.
+        if (grantResults.isEmpty()) return
+        permissionRefused = grantResults[0] != PackageManager.PERMISSION_GRANTED
+        if (permissionRefused) tellRefused() else retry()
+    }
+
+    private val listener = object : CameraSource.Listener {
+        override fun onFrame(frame: CameraFrame) = host.onFrame(frame)
+
+        override fun onTrouble(trouble: CameraTrouble) = activity.runOnUiThread {
+            stop()
+            tell(trouble)
+        }
+    }
+
+    private fun ask() = activity.requestPermissions(arrayOf(Manifest.permission.CAMERA), PERMISSION_REQUEST)
+
+    private fun tellRefused() {
+        if (activity.shouldShowRequestPermissionRationale(Manifest.permission.CAMERA)) {
+            tell(R.string.no_permission, R.string.no_permission_why, R.string.allow, ::ask)
+        } else {
+            tell(R.string.no_permission, R.string.no_permission_why, R.string.settings, ::openSettings)
+        }
+    }
+
+    private fun openSettings() {
+        // What is allowed there is seen when the screen is back.
+        permissionRefused = false
+        val app = Uri.fromParts("package", activity.packageName, null)
+        activity.startActivity(Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, app))
+    }
+
+    private fun tell(trouble: CameraTrouble) = when (trouble) {
+        CameraTrouble.NONE_THERE ->
+            tell(R.string.no_camera, R.string.no_camera_why, R.string.open_picture, host::pickPicture)
+        CameraTrouble.IN_USE -> tell(R.string.camera_in_use, R.string.camera_in_use_why, R.string.try_again, ::retry)
+        CameraTrouble.NOT_ALLOWED ->
+            tell(R.string.camera_blocked, R.string.camera_blocked_why, R.string.try_again, ::retry)
+        CameraTrouble.LOST -> tell(R.string.camera_lost, R.string.camera_lost_why, R.string.try_again, ::retry)
+    }
+
+    private fun tell(what: Int, why: Int, actionText: Int, action: () -> Unit) =
+        host.tell(Notice(activity.getString(what), activity.getString(why), actionText, action))
+
+    private fun displayDegrees(): Int = when (displayRotation()) {
+        Surface.ROTATION_90 -> 90
+        Surface.ROTATION_180 -> 180
+        Surface.ROTATION_270 -> 270
+        else -> 0
+    }
+
+    // Not Context.getDisplay, which is of API 30.
+    private fun displayRotation(): Int? =
+        activity.getSystemService(DisplayManager::class.java)?.getDisplay(Display.DEFAULT_DISPLAY)?.rotation
+
+    companion object {
+        const val PERMISSION_REQUEST = 1
+    }
+}

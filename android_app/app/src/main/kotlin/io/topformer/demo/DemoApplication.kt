@@ -1,0 +1,23 @@
+package io.topformer.demo
+
+import android.app.Application
+import io.topformer.segmenter.ExecuTorchSegmenter
+
+/** Holds what tests replace. */
+open class DemoApplication : Application() {
+    /** Where the app's own models lie among its assets. */
+    open val modelAssets: String = "models"
+    open val segmenters: SegmenterFactory = SegmenterFactory { file, manifest, threads ->
+        ExecuTorchSegmenter.open(
+            file,
+            threads,
+            inputShape = longArrayOf(1, 3, manifest.inputHeight.toLong(), manifest.inputWidth.toLong()),
+            outputShape = longArrayOf(
+                1,
+                manifest.classCount.toLong(),
+                manifest.outputHeight.toLong(),
+                manifest.outputWidth.toLong(),
+            ),
+        )
+    }
+}

@@ -1,0 +1,40 @@
+package io.topformer.demo
+
+import android.view.Menu
+import android.view.View
+import android.widget.PopupMenu
+
+/** What the menu of models was asked for. */
+sealed interface ModelChoice {
+    class Model(val name: String) : ModelChoice
+
+    class Threads(val count: Int) : ModelChoice
+
+    object Add : ModelChoice
+}
+
+/** Offers models and thread counts beside a view. */
+fun showModelMenu(anchor: View, models: List<String>, choices: Choices, onChoice: (ModelChoice) -> Unit) {
+    val menu = PopupMenu(anchor.context, anchor)
+    val resources = anchor.resources
+
+    fun Menu.add(group: Int, text: String, chosen: Boolean, choice: ModelChoice) {
+        add(group, Menu.NONE, Menu.NONE, text).setCheckable(true).setChecked(chosen).setOnMenuItemClickListener {
+            onChoice(choice)
+            true
+        }
+    }
+    for (name in models) menu.menu.add(1, name, name == choices.modelName, ModelChoice.Model(name))
+    menu.menu.setGroupCheckable(1, true, true)
+    val threads = menu.menu.addSubMenu(resources.getText(R.string.threads_title))
+    for (count in 1..Runtime.getRuntime().availableProcessors()) {
+        val text = resources.getQuantityString(R.plurals.threads, count, count)
+        threads.add(2, text, count == choices.threads, ModelChoice.Threads(count))
+    }
+    threads.setGroupCheckable(2, true, true)
+    menu.menu.add(R.string.add_model).setOnMenuItemClickListener {
+        onChoice(ModelChoice.Add)
+        true
+    }
+    menu.show()
+}

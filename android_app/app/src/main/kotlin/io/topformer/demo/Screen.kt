@@ -1,0 +1,122 @@
+package io.topformer.demo
+
+import android.app.Activity
+import android.view.View
+import android.widget.Button
+import android.widget.ImageButton
+import android.widget.SeekBar
+import android.widget.TextView
+import io.topformer.core.FrameRate
+import io.topformer.core.LatencyStats
+import io.topformer.core.ModelManifest
+
+/** The views of the activity: what they show. What their buttons do is the activity's. */
+class Screen(private val activity: Activity) {
+    val picture: SegmentationView = activity.requireViewById(R.id.picture)
+    val freeze: ImageButton = activity.requireViewById(R.id.freeze)
+    val share: ImageButton = activity.requireViewById(R.id.share)
+    val openPicture: ImageButton = activity.requireViewById(R.id.open_picture)
+    val flip: ImageButton = activity.requireViewById(R.id.flip)
+    val models: ImageButton = activity.requireViewById(R.id.models)
+    val opacity: SeekBar = activity.requireViewById(R.id.opacity)
+    private val legend: LegendView = activity.requireViewById(R.id.legend)
+    private val modelLine: TextView = activity.requireViewById(R.id.model_line)
+    private val checkLine: TextView = activity.requireViewById(R.id.check_line)
+    private val timingLine: TextView = activity.requireViewById(R.id.timing_line)
+    private val heatLine: TextView = activity.requireViewById(R.id.heat_line)
+    private val noticeBox: View = activity.requireViewById(R.id.notice)
+    private val noticeWhat: TextView = activity.requireViewById(R.id.notice_what)
+    private val noticeWhy: TextView = activity.requireViewById(R.id.notice_why)
+    private val noticeAction: Button = activity.requireViewById(R.id.notice_action)
+
+    private val preprocess = LatencyStats(WINDOW)
+    private val execute = LatencyStats(WINDOW)
+    private val labels = LatencyStats(WINDOW)
+    private val rate = FrameRate(WINDOW)
+    private var textsAtMs = -TEXTS_EVERY_MS
+
+    init {
+        opacity.setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
+            override fun onProgressChanged(bar: SeekBar, progress: Int, fromUser: Boolean) {
+                picture.opacity = progress / 100f
+            }
+
+            override fun onStartTrackingTouch(bar: SeekBar) = Unit
+
+            override fun onStopTrackingTouch(bar: SeekBar) = Unit
+        })
+    }
+
+    fun showModel(manifest: ModelManifest, selfCheck: SelfCheck) {
+        listOf(preprocess, execute, labels).forEach(LatencyStats::clear)
+        rate.clear()
+        val quality = if (manifest.weightsAreRandom) text(R.string.random_weights) else manifest.precision
+        modelLine.text =
+            text(R.string.model_line, manifest.variant, manifest.inputHeight, manifest.inputWidth, quality)
+        checkLine.text = when (selfCheck) {
+            is SelfCheck.Passed -> text(R.string.check_passed)
+            is SelfCheck.Differs -> text(R.string.check_differs, selfCheck.how)
+            is SelfCheck.Absent -> text(R.string.check_absent)
+        }
+        checkLine.setTextColor(
+            activity.getColor(if (selfCheck is SelfCheck.Differs) R.color.warning else R.color.quiet),
+        )
+    }
+
+    /** Shows a result; texts follow a few times a second, so that they can be read. */
+    fun showResult(result: Result, threads: Int, nowMs: Long) {
+        picture.show(result)
+        preprocess.add(result.timings.preprocessNs)
+        execute.add(result.timings.executeNs)
+        labels.add(result.timings.labelsNs)
+        rate.add(nowMs * 1_000_000)
+        if (nowMs - textsAtMs < TEXTS_EVERY_MS) return
+        textsAtMs = nowMs
+        legend.show(result)
+        val stages = text(R.string.stages_line, preprocess.p50Ms, execute.p50Ms, labels.p50Ms)
+        val threadsText = activity.resources.getQuantityString(R.plurals.threads, threads, threads)
+        val first = if (rate.perSecond > 0) text(R.string.timing_line, rate.perSecond, threadsText) else threadsText
+        timingLine.text = activity.getString(R.string.two_lines, first, stages)
+    }
+
+    fun showHeat(status: Int) {
+        val names = activity.resources.getStringArray(R.array.heat)
+        heatLine.text = text(R.string.heat_line, names[status.coerceIn(names.indices)])
+        heatLine.setTextColor(activity.getColor(if (status >= WARM) R.color.warning else R.color.quiet))
+    }
+
+    /** Puts a notice in the picture's place, or takes it away. */
+    fun showNotice(notice: Notice?) {
+        noticeBox.visibility = if (notice == null) View.GONE else View.VISIBLE
+        if (notice == null) return
+        picture.show(null)
+        noticeWhat.text = notice.what
+        noticeWhy.text = notice.why
+        noticeAction.visibility = if (notice.actionText == null) View.GONE else View.VISIBLE
+        notice.actionText?.let(noticeAction::setText)
+        noticeAction.setOnClickListener { notice.action() }
+    }
+
+    fun showFrozen(frozen: Boolean) {
+        freeze.setImageResource(if (frozen) R.drawable.resume else R.drawable.freeze)
+        freeze.contentDescription = text(if (frozen) R.string.resume else R.string.freeze)
+    }
+
+    fun showStill(still: Boolean) {
+        openPicture.setImageResource(if (still) R.drawable.camera else R.drawable.picture)
+        openPicture.contentDescription = text(if (still) R.string.live else R.string.open_picture)
+        freeze.isEnabled = !still
+        freeze.alpha = if (still) DISABLED_ALPHA else 1f
+    }
+
+    private fun text(id: Int, vararg values: Any): String = activity.getString(id, *values)
+
+    private companion object {
+        const val WINDOW = 30
+        const val TEXTS_EVERY_MS = 250L
+        const val DISABLED_ALPHA = 0.38f
+
+        // PowerManager.THERMAL_STATUS_MODERATE, from which phones slow down.
+        const val WARM = 2
+    }
+}

@@ -1,0 +1,34 @@
+package io.topformer.demo
+
+import io.topformer.core.ModelManifest
+import io.topformer.segmenter.Segmenter
+import io.topformer.segmenter.SegmenterException
+import java.nio.FloatBuffer
+import kotlin.math.hypot
+
+/** Gives each class a region of its own, so that a picture of labels can be told from any other. */
+class FakeSegmenter(private val manifest: ModelManifest) : Segmenter {
+    override val input: FloatBuffer = FloatBuffer.allocate(3 * manifest.inputHeight * manifest.inputWidth)
+    var failure: SegmenterException? = null
+    var closed = false
+        private set
+
+    override fun run(): FloatArray {
+        check(!closed) { "A closed segmenter was run." }
+        failure?.let { throw it }
+        val height = manifest.outputHeight
+        val width = manifest.outputWidth
+        return FloatArray(manifest.classCount * height * width) { i ->
+            val (x, y) = CENTRES[i / (height * width) % CENTRES.size]
+            -hypot(i % width / width.toFloat() - x, i / width % height / height.toFloat() - y)
+        }
+    }
+
+    override fun close() {
+        closed = true
+    }
+
+    private companion object {
+        val CENTRES = listOf(0.5f to 0.1f, 0.2f to 0.45f, 0.85f to 0.4f, 0.3f to 0.9f, 0.8f to 0.85f, 0.55f to 0.55f)
+    }
+}

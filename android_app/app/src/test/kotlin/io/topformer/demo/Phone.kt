@@ -1,0 +1,129 @@
+package io.topformer.demo
+
+import android.Manifest
+import android.app.Activity
+import android.content.Intent
+import android.graphics.Bitmap
+import android.graphics.Canvas
+import android.graphics.Color
+import android.graphics.ImageFormat
+import android.graphics.LinearGradient
+import android.graphics.Paint
+import android.graphics.Shader
+import android.hardware.camera2.CameraCharacteristics
+import android.hardware.camera2.CameraManager
+import android.net.Uri
+import android.os.Bundle
+import android.os.Looper
+import android.view.View
+import org.robolectric.Robolectric
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.android.controller.ActivityController
+import org.robolectric.shadow.api.Shadow
+import org.robolectric.shadows.ShadowCameraCharacteristics
+import org.robolectric.shadows.StreamConfigurationMapBuilder
+import java.io.File
+
+/** A phone with the app on it: what a user does and sees. */
+class Phone {
+    val application: TestApplication = RuntimeEnvironment.getApplication() as TestApplication
+    lateinit var controller: ActivityController<MainActivity>
+        private set
+    val activity: MainActivity get() = controller.get()
+
+    fun allowCamera() = shadowOf(application).grantPermissions(Manifest.permission.CAMERA)
+
+    fun addCamera(id: String, facing: Int, sensorDegrees: Int = 90) {
+        val characteristics = ShadowCameraCharacteristics.newCameraCharacteristics()
+        val shadow = Shadow.extract<ShadowCameraCharacteristics>(characteristics)
+        shadow.set(CameraCharacteristics.LENS_FACING, facing)
+        shadow.set(CameraCharacteristics.SENSOR_ORIENTATION, sensorDegrees)
+        val sizes = StreamConfigurationMapBuilder.newBuilder()
+            .addOutputSize(ImageFormat.YUV_420_888, android.util.Size(640, 480))
+            .build()
+        shadow.set(CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP, sizes)
+        shadowOf(application.getSystemService(CameraManager::class.java)).addCamera(id, characteristics)
+    }
+
+    fun start(intent: Intent? = null): MainActivity {
+        controller = Robolectric.buildActivity(MainActivity::class.java, intent).setup()
+        return activity
+    }
+
+    /** Starts the app as Android does after its process had died. */
+    fun restore(saved: Bundle) {
+        controller = Robolectric.buildActivity(MainActivity::class.java).setup(saved)
+    }
+
+    /** Lets the app's threads work until something is so. */
+    fun until(what: String, isSo: () -> Boolean) {
+        val deadline = System.nanoTime() + LONGEST_WAIT_NS
+        do {
+            shadowOf(Looper.getMainLooper()).idle()
+            if (isSo()) return
+            Thread.sleep(POLL_MS)
+        } while (System.nanoTime() < deadline)
+        val notice = if (isShown(R.id.notice)) "${text(R.id.notice_what)} ${text(R.id.notice_why)}" else "no notice"
+        throw AssertionError("It never came to this: $what. There is: ${text(R.id.model_line)}; $notice.")
+    }
+
+    fun untilNotice(what: String) = until("the notice '$what'") { isShown(R.id.notice) && text(R.id.notice_what) == what }
+
+    fun untilLabels() = until("a picture with labels") { text(R.id.timing_line).isNotEmpty() && !isShown(R.id.notice) }
+
+    /** Chooses a picture in answer to the system's question for one. */
+    fun openPicture(file: File) {
+        click(R.id.open_picture)
+        val question = shadowOf(activity).nextStartedActivityForResult
+        shadowOf(activity).receiveResult(question.intent, Activity.RESULT_OK, Intent().setData(Uri.fromFile(file)))
+    }
+
+    fun click(id: Int) {
+        activity.requireViewById<View>(id).performClick()
+        shadowOf(Looper.getMainLooper()).idle()
+    }
+
+    fun text(id: Int): String = activity.requireViewById<android.widget.TextView>(id).text.toString()
+
+    fun isShown(id: Int): Boolean = activity.requireViewById<View>(id).isShown
+
+    /** What the screen shows, kept as a PNG for people to look at. */
+    fun screenshot(name: String): Bitmap {
+        shadowOf(Looper.getMainLooper()).idle()
+        val window = activity.window.decorView
+        val picture = Bitmap.createBitmap(window.width, window.height, Bitmap.Config.ARGB_8888)
+        window.draw(Canvas(picture))
+        val file = File(System.getProperty("screens") ?: "build/screens", "$name.png")
+        file.parentFile?.mkdirs()
+        file.outputStream().use { picture.compress(Bitmap.CompressFormat.PNG, 100, it) }
+        return picture
+    }
+
+    private companion object {
+        const val POLL_MS = 10L
+
+        // Long enough for a busy machine; nothing waits longer than it must.
+        const val LONGEST_WAIT_NS = 10_000_000_000L
+    }
+}
+
+/** A picture like a photo of a street, drawn. */
+fun streetPicture(width: Int, height: Int): File {
+    val bitmap = Bitmap.createBitmap(width, height, Bitmap.Config.ARGB_8888)
+    val canvas = Canvas(bitmap)
+    val paint = Paint(Paint.ANTI_ALIAS_FLAG)
+    val ends = intArrayOf(Color.rgb(120, 170, 220), Color.rgb(235, 225, 205), Color.rgb(90, 90, 95))
+    paint.shader = LinearGradient(0f, 0f, 0f, height.toFloat(), ends, null, Shader.TileMode.CLAMP)
+    canvas.drawRect(0f, 0f, width.toFloat(), height.toFloat(), paint)
+    paint.shader = null
+    paint.color = Color.rgb(150, 110, 90)
+    canvas.drawRect(width * 0.05f, height * 0.2f, width * 0.35f, height * 0.7f, paint)
+    paint.color = Color.rgb(60, 120, 60)
+    canvas.drawCircle(width * 0.8f, height * 0.4f, width * 0.18f, paint)
+    paint.color = Color.rgb(30, 60, 140)
+    canvas.drawRoundRect(width * 0.4f, height * 0.65f, width * 0.75f, height * 0.82f, 20f, 20f, paint)
+    val file = File.createTempFile("street", ".png")
+    file.outputStream().use { bitmap.compress(Bitmap.CompressFormat.PNG, 100, it) }
+    return file
+}

@@ -1,0 +1,48 @@
+package io.topformer.demo
+
+import android.content.Context
+import java.io.File
+import java.security.MessageDigest
+
+/** A model of six classes, among those that the user added. Its file is read by no runtime. */
+object TestModel {
+    const val NAME = "test-tiny-64x64"
+    val CLASS_NAMES = listOf("sky", "building", "tree", "road", "car", "person")
+    private val content = "not a program".toByteArray()
+
+    fun install(context: Context, content: ByteArray = this.content, manifest: String = manifest(this.content)) {
+        val folder = File(context.filesDir, "models").apply { mkdirs() }
+        File(folder, "$NAME.pte").writeBytes(content)
+        File(folder, "$NAME.json").writeText(manifest)
+    }
+
+    fun manifest(content: ByteArray = this.content): String {
+        val names = CLASS_NAMES.joinToString { "\"$it\"" }
+        val sha256 = MessageDigest.getInstance("SHA-256").digest(content).joinToString("") { "%02x".format(it) }
+        return """
+            {"schema": "topformer.manifest/1",
+             "model": {"variant": "tiny", "num_classes": 6, "fused_channels": 128, "depthwise_head": false},
+             "weights": {"name": "test", "sha256": "$sha256", "licence": "Apache-2.0", "source": "a test"},
+             "file": {"name": "$NAME.pte", "sha256": "$sha256", "size_bytes": ${content.size}, "target": "xnnpack",
+                      "precision": "fp32", "libraries": {}},
+             "input": {"height": 64, "width": 64, "mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]},
+             "output": {"shape": [1, 6, 8, 8]},
+             "classes": {"dataset": "test", "names": [$names],
+                         "palette": [[6, 230, 230], [180, 120, 120], [4, 200, 3], [140, 140, 140], [0, 102, 200],
+                                     [150, 5, 61]]}}
+        """
+    }
+}
+
+/** The app with a fake in the runtime's place. */
+class TestApplication : DemoApplication() {
+    val opened = ArrayList<FakeSegmenter>()
+    var refusal: Exception? = null
+
+    // None, whatever is embedded where the tests are run.
+    override val modelAssets = "no-models"
+    override val segmenters = SegmenterFactory { _, manifest, _ ->
+        refusal?.let { throw it }
+        FakeSegmenter(manifest).also { opened += it }
+    }
+}

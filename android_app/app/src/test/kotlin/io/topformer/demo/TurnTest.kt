@@ -1,0 +1,30 @@
+package io.topformer.demo
+
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertNull
+
+class TurnTest {
+    // Source: CameraX, CameraOrientationUtil.getRelativeImageRotation: the two directions of a sensor at 90 and 270.
+    @Test
+    fun `frames are turned upright whichever way phone and camera look`() {
+        assertEquals(listOf(90, 0, 270, 180), listOf(0, 90, 180, 270).map { turnOf(90, it, Facing.BACK) })
+        assertEquals(listOf(270, 0, 90, 180), listOf(0, 90, 180, 270).map { turnOf(270, it, Facing.FRONT) })
+    }
+
+    @Test
+    fun `frames are about as large as models want them`() {
+        val sizes = listOf(Size(4000, 3000), Size(640, 480), Size(320, 240))
+        assertEquals(Size(640, 480), frameSize(sizes))
+        assertEquals(Size(320, 240), frameSize(sizes.takeLast(1)))
+        assertNull(frameSize(emptyList()))
+    }
+
+    @Test
+    fun `labels fill the view as the picture does, up to a million`() {
+        assertEquals(Size(1080, 810), fit(640, 480, 1080, 1400))
+        assertEquals(Size(640, 480), fit(640, 480, 0, 0))
+        val large = fit(640, 480, 4000, 3000)
+        assert(large.width * large.height in 990_000..1_000_000) { "$large" }
+    }
+}

@@ -1,0 +1,1 @@
+"""A signed APK from the app's own sources, without Gradle and without an Android SDK."""

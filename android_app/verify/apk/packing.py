@@ -1,0 +1,74 @@
+"""From classes and resources to a signed APK."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+from apk.layout import ASSETS, FETCHED, MODULES, RUNTIME, TARGET, VERIFY, AppFacts
+from apk.resources import LINKED_APK
+from apk.tools import run
+
+# Android maps native libraries and models from the APK where they lie on a page's border; newer
+# phones have pages of 16 KB. Source: developer.android.com, "Support 16 KB page sizes".
+PAGE_BYTES = 16384
+STORED_SUFFIXES = (".so", ".pte", ".arsc")
+DEBUG_KEY = TARGET / "debug.keystore"
+# The password that Android's own tools give to debug keys.
+DEBUG_PASSWORD = "android"  # noqa: S105
+
+
+def make_apk(facts: AppFacts, apk: Path) -> None:
+    """Dex, pack, align and sign. Raises `TopformerError` when a tool fails."""
+    dex = _dex(facts)
+    unaligned, aligned = TARGET / "unaligned.apk", TARGET / "aligned.apk"
+    shutil.copyfile(LINKED_APK, unaligned)
+    with zipfile.ZipFile(unaligned, "a", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(dex.glob("*.dex")):
+            _add(archive, path, path.name)
+        for path in sorted((RUNTIME / "jni").glob("*/*.so")):
+            _add(archive, path, f"lib/{path.parent.name}/{path.name}")
+        for path in sorted(path for path in ASSETS.rglob("*") if path.is_file()):
+            _add(archive, path, f"assets/{path.relative_to(ASSETS).as_posix()}")
+    run("zipalign", "-f", str(PAGE_BYTES), unaligned, aligned)
+    _sign(facts, aligned, apk)
+
+
+def _dex(facts: AppFacts) -> Path:
+    folder, jars = TARGET / "dex", TARGET / "jars"
+    for path in (folder, jars):
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+    # D8 takes archives, not folders.
+    for module in MODULES:
+        classes = VERIFY / module / "target/classes"
+        run("jar", "--create", "--file", jars / f"{module}.jar", "-C", classes, ".")
+    listed = [Path(entry) for entry in (TARGET / "runtime-classpath").read_text().split(":")]
+    libraries = [entry for entry in listed if entry.is_file() and VERIFY not in entry.parents]
+    own = [*sorted(jars.glob("*.jar")), TARGET / "resources/resources.jar"]
+    runtime = [RUNTIME / "executorch.jar", RUNTIME / "fbjni.jar"]
+    # The framework's archive has no java.* of its own.
+    java_home = Path(shutil.which("javac") or "javac").resolve().parents[1]
+    d8 = ["java", "-cp", FETCHED / "r8.jar", "com.android.tools.r8.D8", "--release"]
+    d8 += ["--min-api", str(facts.min_sdk), "--output", folder]
+    d8 += ["--lib", FETCHED / "android-all.jar", "--lib", java_home]
+    run(*d8, *own, *runtime, *libraries)
+    return folder
+
+
+def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
+    # A fixed date, so that equal contents make equal archives.
+    entry = zipfile.ZipInfo(name, (1981, 1, 1, 1, 1, 2))
+    stored = path.suffix in STORED_SUFFIXES
+    entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+    archive.writestr(entry, path.read_bytes())
+
+
+def _sign(facts: AppFacts, aligned: Path, apk: Path) -> None:
+    password = f"pass:{DEBUG_PASSWORD}"
+    if not DEBUG_KEY.is_file():
+        key = ["keytool", "-genkeypair", "-keystore", DEBUG_KEY, "-storepass", DEBUG_PASSWORD]
+        key += ["-alias", "debug", "-keyalg", "RSA", "-keysize", "2048", "-validity", "10000"]
+        run(*key, "-dname", "CN=Android Debug, O=Android, C=US")
+    sign = ["apksigner", "sign", "--ks", DEBUG_KEY, "--ks-pass", password]
+    sign += ["--min-sdk-version", str(facts.min_sdk), "--v4-signing-enabled", "false"]
+    run(*sign, "--in", aligned, "--out", apk)

@@ -1,0 +1,122 @@
+"""The build without Gradle builds what Gradle would: folders, versions and dependencies."""
+
+import re
+import tomllib
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+ANDROID_APP = Path(__file__).parents[2] / "android_app"
+VERIFY = ANDROID_APP / "verify"
+POM = {"": "http://maven.apache.org/POM/4.0.0"}
+MODULES = ("core", "segmenter", "app")
+CATALOGUE = tomllib.loads((ANDROID_APP / "gradle/libs.versions.toml").read_text())
+# Gradle gets these with others or from plugins; Maven names them, or has them as plain files.
+IMPLIED = {
+    "org.jetbrains.kotlin:kotlin-stdlib",
+    "com.facebook.fbjni:fbjni",
+    "com.facebook.soloader:nativeloader",
+    "org.robolectric:android-all",
+    "io.topformer:resources",
+}
+
+
+def gradle(module):
+    return (ANDROID_APP / module / "build.gradle.kts").read_text()
+
+
+def pom(module):
+    return ET.parse(VERIFY / module / "pom.xml").getroot()
+
+
+def gradle_dependencies(module):
+    found = set()
+    for scope, what in re.findall(r"^    (\w*[iI]mplementation)\((.*)\)$", gradle(module), re.M):
+        if (project := re.fullmatch(r'project\(":(\w+)"\)', what)) is not None:
+            found.add((f"io.topformer:{project[1]}", scope == "testImplementation"))
+        else:
+            alias = what.removeprefix("libs.").replace(".", "-")
+            found.add((CATALOGUE["libraries"][alias]["module"], scope == "testImplementation"))
+    return found
+
+
+def managed_scopes():
+    root = ET.parse(VERIFY / "pom.xml").getroot()
+    return {
+        f"{d.findtext('groupId', '', POM)}:{d.findtext('artifactId', '', POM)}": d.findtext(
+            "scope", "compile", POM
+        )
+        for d in root.iterfind("dependencyManagement/dependencies/dependency", POM)
+    }
+
+
+def maven_dependencies(module):
+    managed = managed_scopes()
+    found = set()
+    for dependency in pom(module).iterfind("dependencies/dependency", POM):
+        group = dependency.findtext("groupId", "", POM)
+        name = f"{group}:{dependency.findtext('artifactId', '', POM)}"
+        scope = dependency.findtext("scope", managed.get(name, "compile"), POM)
+        if name not in IMPLIED:
+            found.add((name, scope == "test"))
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_both_builds_have_the_same_dependencies(module):
+    assert maven_dependencies(module) == gradle_dependencies(module)
+    assert len(gradle_dependencies(module)) >= 2
+
+
+def test_both_builds_have_the_same_modules():
+    included = re.findall(r'":(\w+)"', (ANDROID_APP / "settings.gradle.kts").read_text())
+    built = [module.text for module in pom("").iterfind("modules/module", POM)]
+    assert set(included) == set(MODULES)
+    assert set(built) >= set(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_both_builds_take_gradles_own_folders(module):
+    # No source set is moved, so Gradle takes src/main/kotlin and src/test/kotlin.
+    assert not re.search(r"sourceSets|srcDir|buildTypes|productFlavors", gradle(module))
+    build = pom(module).find("build", POM)
+    source = build.findtext("sourceDirectory", "", POM)
+    tests = build.findtext("testSourceDirectory", "", POM)
+    assert (source, tests) == (
+        f"../../{module}/src/main/kotlin",
+        f"../../{module}/src/test/kotlin",
+    )
+    assert not (ANDROID_APP / module / "src/main/java").exists()
+    others = {path.name for path in (ANDROID_APP / module / "src").iterdir()} - {"main", "test"}
+    assert not others
+
+
+def test_app_and_segmenter_are_for_the_same_androids():
+    for name in ("minSdk", "compileSdk"):
+        found = [re.findall(rf"^\s*{name} = (\d+)$", gradle(m), re.M) for m in MODULES[1:]]
+        assert found[0] == found[1]
+        assert len(found[0]) == 1
+
+
+def test_versions_stand_in_the_catalogue_only():
+    for module in ("", *MODULES):
+        if module:
+            assert not re.search(r':\d+\.\d+"|version "', gradle(module))
+        for version in pom(module).iterfind(".//version", POM):
+            # 1 is the version of our own modules.
+            assert version.text == "1" or version.text.startswith("${versions.")
+    named = set(
+        re.findall(
+            r"\$\{versions\.([\w-]+)\}", "".join(p.read_text() for p in VERIFY.glob("**/pom.xml"))
+        )
+    )
+    assert named <= set(CATALOGUE["versions"])
+
+
+def test_the_runtimes_version_is_the_catalogues():
+    segmenter = ANDROID_APP / "segmenter/src/main/kotlin/io/topformer/segmenter"
+    source = (segmenter / "ExecuTorchSegmenter.kt").read_text()
+    assert re.findall(r'RUNTIME_VERSION: String = "(.*)"', source) == [
+        CATALOGUE["versions"]["executorch"]
+    ]
