@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from topformer.benchmarks.bundle import BuiltBundle, build_bundle, default_cache, open_bundle
-from topformer.benchmarks.devices.check import check_output, compute_reference
+from topformer.benchmarks.devices.check import Reference, check_output, compute_reference
 from topformer.benchmarks.devices.cores import choose_mask
 from topformer.benchmarks.devices.device_bundle import bundle_target, install_bundle
 from topformer.benchmarks.devices.device_documents import CheckedOutput, DeviceFacts
@@ -132,16 +132,23 @@ def _prepare(
     on_stage(f"sending the runner and what it runs to {site.link.name}")
     runner = install_bundle(site.link, bundle.folder, bundle.bundle)
     candidates: list[_Candidate] = []
+    # Rows of one model share it, and what this machine computes with it.
+    models: dict[str, tuple[DeviceSubject, Reference]] = {}
     for request in requests:
-        subject = place_subject(workspace, Path(request.source), runner)
+        path = Path(request.source)
+        if request.source not in models:
+            placed = place_subject(workspace, path, runner)
+            models[request.source] = placed, compute_reference(path, placed)
+        subject, reference = models[request.source]
         on_stage(f"checking {request.name}")
-        check = _check(request, subject, site.mask)
+        check = _check(request, subject, reference, site.mask)
         candidates.append(_Candidate(request=request, subject=subject, check=check))
     return candidates
 
 
-def _check(request: RowRequest, subject: DeviceSubject, mask: int | None) -> CheckedOutput:
-    reference = compute_reference(Path(request.source), subject)
+def _check(
+    request: RowRequest, subject: DeviceSubject, reference: Reference, mask: int | None
+) -> CheckedOutput:
     check = check_output(subject, reference, threads=request.threads, cores_mask=mask)
     if check.passed:
         return check

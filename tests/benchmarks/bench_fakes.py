@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import msgspec
 import numpy as np
 
+from topformer.benchmarks.devices.device_documents import CheckedOutput
 from topformer.benchmarks.host import bench_host
 from topformer.benchmarks.messages import Loaded, Measured, SampleNs
 from topformer.benchmarks.process import RowRequest
@@ -12,6 +13,15 @@ from topformer.benchmarks.protocol import Mode
 from topformer.benchmarks.rounds import run_rounds
 from topformer.benchmarks.rows import build_emulated_row
 
+CHECK = CheckedOutput(
+    logits_sha256="a" * 64,
+    exact=False,
+    max_abs_error=4e-7,
+    sqnr_db=121.04,
+    label_agreement=1.0,
+    required=None,
+    passed=True,
+)
 SHORT = Mode(
     name="quick", rounds=8, samples_per_block=5, warmups=2, warmups_per_block=1, budget_s=10.0
 )

@@ -2,12 +2,11 @@ from io import BytesIO
 
 import msgspec
 import pytest
-from bench_fakes import emulated_bench, scripted_bench
+from bench_fakes import CHECK, emulated_bench, scripted_bench
 from PIL import Image
 from rich.console import Console
 
 from topformer.benchmarks import report
-from topformer.benchmarks.devices.device_documents import CheckedOutput
 from topformer.benchmarks.plot import draw
 from topformer.benchmarks.row_documents import Cores, RowWeights
 
@@ -119,17 +118,8 @@ def test_real_and_emulated_rows_stand_in_tables_of_their_own(document):
 
 
 def test_the_check_of_a_device_is_shown(document):
-    check = CheckedOutput(
-        logits_sha256="a" * 64,
-        exact=False,
-        max_abs_error=4e-7,
-        sqnr_db=121.04,
-        label_agreement=1.0,
-        required=None,
-        passed=True,
-    )
     cores = Cores(requested="f0", effective="f0", cluster="big")
-    text = text_of(with_row(document, device="a phone", check=check, cores=cores))
+    text = text_of(with_row(document, device="a phone", check=CHECK, cores=cores))
     assert "121.0" in text
     assert "100.000%" in text
     assert "a phone" in text

@@ -2,23 +2,13 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from bench_fakes import emulated_bench, request, scripted_bench, scripted_recording
+from bench_fakes import CHECK, emulated_bench, request, scripted_bench, scripted_recording
 
-from topformer.benchmarks.devices.device_documents import CheckedOutput
 from topformer.benchmarks.documents import BenchDocument
 from topformer.benchmarks.recording import gather_evidence
 from topformer.benchmarks.row_documents import Cores, counted_rows, measured_rows
 from topformer.benchmarks.rows import build_emulated_row, build_row, compare_rows
 
-CHECK = CheckedOutput(
-    logits_sha256="a" * 64,
-    exact=False,
-    max_abs_error=4e-7,
-    sqnr_db=121.0,
-    label_agreement=1.0,
-    required=None,
-    passed=True,
-)
 CORES = Cores(requested="f0", effective="f0", cluster="big")
 
 

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from topformer.benchmarks.devices.device_documents import (
-    CheckedOutput,
     CpuState,
     DeviceCore,
     DeviceState,
@@ -23,17 +22,7 @@ from topformer.errors import TopformerError
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench_fakes import request, scripted_recording
-
-CHECK = CheckedOutput(
-    logits_sha256="a" * 64,
-    sqnr_db=120.0,
-    max_abs_error=1e-6,
-    label_agreement=1.0,
-    exact=False,
-    required=None,
-    passed=True,
-)
+from bench_fakes import CHECK, request, scripted_recording
 
 
 def state(*, allowed_khz=2_000_000, status=0, percent=80, power="usb", skin_c=30.0):
