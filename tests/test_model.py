@@ -3,8 +3,8 @@ import hashlib
 import numpy as np
 import pytest
 import torch
-from golden_inputs import golden_input, golden_labels, sample_positions
-from torch import nn
+from golden_inputs import golden_input, sample_positions
+from golden_step import golden_step
 from torch.nn import functional
 
 from topformer.errors import UsageError
@@ -81,17 +81,7 @@ def test_every_part_equals_the_official_one(official, case):
 
 def test_training_step_equals_the_official_one(golden):
     step = golden["fixture"]["train_step"]
-    spec = step["input"]
-    model = create_model("tiny").double().train()
-    model.load_state_dict(golden["state_dict"])
-    for module in model.modules():
-        if isinstance(module, nn.Dropout2d):
-            module.p = 0.0
-        if isinstance(module, DropPath):
-            module.probability = 0.0
-    size = spec["n"], spec["h"], spec["w"]
-    x = torch.from_numpy(golden_input(*size, spec["seed"])).double()
-    target = torch.from_numpy(golden_labels(*size, spec["seed"]))
+    model, x, target = golden_step(golden)
     logits = functional.interpolate(
         model(x), size=target.shape[1:], mode="bilinear", align_corners=False
     )

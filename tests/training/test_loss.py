@@ -2,30 +2,17 @@
 
 import pytest
 import torch
-from golden_inputs import golden_input, golden_labels
-from torch import nn
+from golden_step import golden_step
 from torch.nn import functional
 from training_fakes import small_recipe
 
-from topformer.model import DropPath, create_model
 from topformer.training.loss import distillation_loss, iou_loss, segmentation_loss
 
 
 def test_the_loss_of_the_official_step(golden):
-    step = golden["fixture"]["train_step"]
-    spec = step["input"]
-    model = create_model("tiny").double().train()
-    model.load_state_dict(golden["state_dict"])
-    for module in model.modules():
-        if isinstance(module, nn.Dropout2d):
-            module.p = 0.0
-        if isinstance(module, DropPath):
-            module.probability = 0.0
-    size = spec["n"], spec["h"], spec["w"]
-    logits = model(torch.from_numpy(golden_input(*size, spec["seed"])).double())
-    labels = torch.from_numpy(golden_labels(*size, spec["seed"]))
-    loss = segmentation_loss(logits, labels, small_recipe())
-    assert loss.item() == pytest.approx(step["loss"], rel=1e-9)
+    model, x, labels = golden_step(golden)
+    loss = segmentation_loss(model(x), labels, small_recipe())
+    assert loss.item() == pytest.approx(golden["fixture"]["train_step"]["loss"], rel=1e-9)
 
 
 @pytest.fixture
