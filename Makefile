@@ -38,8 +38,16 @@ $(EMBEDDED): $(VENV)/installed topformer/weights/tiny.safetensors \
 	$(BIN)/topformer export --size tiny --target xnnpack --out out/app
 	$(BIN)/topformer app embed out/app/$(APP_MODEL)
 
+# The same model as a JVM can run it, with what Python says of a picture: the app's tests show it.
+JVM_MODEL := android_app/verify/target/model/topformer-tiny-448x448-onnx
+$(JVM_MODEL).golden: $(VENV)/installed topformer/weights/tiny.safetensors \
+  $(wildcard topformer/*.py topformer/android/*.py export/*.py export/targets/*.py)
+	$(BIN)/topformer export --size tiny --target onnx --out $(@D)
+	$(BIN)/topformer predict topformer/pictures/china.png --model $(JVM_MODEL).onnx --out $(@D)
+	cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk.golden $(CURDIR)/$(JVM_MODEL).onnx
+
 # The demo app, built and checked without Gradle and without an Android SDK.
-app: $(VENV)/installed $(EMBEDDED)
+app: $(VENV)/installed $(EMBEDDED) $(JVM_MODEL).golden
 	cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
 
 # A shell beside an emulated ARM device, or one command: make rig RUN='adb shell uname -m | cat'. It is

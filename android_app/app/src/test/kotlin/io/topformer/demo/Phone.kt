@@ -15,19 +15,31 @@ import android.hardware.camera2.CameraManager
 import android.net.Uri
 import android.os.Bundle
 import android.os.Looper
+import android.view.MotionEvent
 import android.view.View
+import android.widget.TextView
+import org.junit.rules.ExternalResource
 import org.robolectric.Robolectric
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 import org.robolectric.shadow.api.Shadow
 import org.robolectric.shadows.ShadowCameraCharacteristics
+import org.robolectric.shadows.ShadowLooper
 import org.robolectric.shadows.StreamConfigurationMapBuilder
 import java.io.File
 
-/** A phone with the app on it: what a user does and sees. */
-class Phone {
-    val application: TestApplication = RuntimeEnvironment.getApplication() as TestApplication
+// Coarser than real ones, so that the kept pictures are small; photos are kept coarser still.
+const val PHONE = "w411dp-h891dp-hdpi"
+const val COARSE_PHONE = "w411dp-h891dp-mdpi"
+const val PHONE_ON_ITS_SIDE = "w891dp-h411dp-land-hdpi"
+const val COARSE_PHONE_ON_ITS_SIDE = "w891dp-h411dp-land-mdpi"
+const val TABLET = "w960dp-h600dp-land-mdpi"
+
+/** A phone with the app on it: what a user does and sees. As a rule it also ends the app, which must leave no thread. */
+class Phone : ExternalResource() {
+    val application: TestApplication by lazy { RuntimeEnvironment.getApplication() as TestApplication }
+    private val threadsBefore = ownThreads()
     lateinit var controller: ActivityController<MainActivity>
         private set
     val activity: MainActivity get() = controller.get()
@@ -56,6 +68,14 @@ class Phone {
         controller = Robolectric.buildActivity(MainActivity::class.java).setup(saved)
     }
 
+    override fun after() {
+        if (::controller.isInitialized) controller.close()
+        until("the end of all threads") { (ownThreads() - threadsBefore).isEmpty() }
+    }
+
+    private fun ownThreads(): Set<Thread> =
+        Thread.getAllStackTraces().keys.filterTo(HashSet()) { it.name == "inference" || it.name == "camera" }
+
     /** Lets the app's threads work until something is so. */
     fun until(what: String, isSo: () -> Boolean) {
         val deadline = System.nanoTime() + LONGEST_WAIT_NS
@@ -80,24 +100,54 @@ class Phone {
     }
 
     fun click(id: Int) {
-        activity.requireViewById<View>(id).performClick()
+        view<View>(id).performClick()
         shadowOf(Looper.getMainLooper()).idle()
     }
 
-    fun text(id: Int): String = activity.requireViewById<android.widget.TextView>(id).text.toString()
-
-    fun isShown(id: Int): Boolean = activity.requireViewById<View>(id).isShown
-
-    /** What the screen shows, kept as a PNG for people to look at. */
-    fun screenshot(name: String): Bitmap {
+    /** Taps a place of the shown picture, from 0 to 1 along each side of the view. */
+    fun tapPicture(x: Float, y: Float) {
+        // What a tap hits is known since it was drawn.
+        draw()
+        val picture = view<View>(R.id.picture)
+        for (action in listOf(MotionEvent.ACTION_DOWN, MotionEvent.ACTION_UP)) {
+            val event = MotionEvent.obtain(0, 0, action, x * picture.width, y * picture.height, 0)
+            picture.dispatchTouchEvent(event)
+            event.recycle()
+        }
         shadowOf(Looper.getMainLooper()).idle()
+    }
+
+    fun <T : View> view(id: Int): T = activity.requireViewById(id)
+
+    fun text(id: Int): String = view<TextView>(id).text.toString()
+
+    fun isShown(id: Int): Boolean = view<View>(id).isShown
+
+    /** Holds what the screen shows to the picture that is kept of it. */
+    fun screenshot(name: String) {
+        // Measured times differ each time; as zeros they can't be taken for a phone's either.
+        view<TextView>(R.id.timing_line).run { text = text.replace(Regex("[0-9]+"), "0") }
+        settle()
+        val accept = System.getProperty("screens.accept").toBoolean()
+        KeptScreens(folder("screens.kept"), folder("screens"), accept).check(name, draw())
+    }
+
+    fun draw(): Bitmap {
         val window = activity.window.decorView
-        val picture = Bitmap.createBitmap(window.width, window.height, Bitmap.Config.ARGB_8888)
-        window.draw(Canvas(picture))
-        val file = File(System.getProperty("screens") ?: "build/screens", "$name.png")
-        file.parentFile?.mkdirs()
-        file.outputStream().use { picture.compress(Bitmap.CompressFormat.PNG, 100, it) }
-        return picture
+        return Bitmap.createBitmap(window.width, window.height, Bitmap.Config.ARGB_8888).also { window.draw(Canvas(it)) }
+    }
+
+    /** Lets the model finish what it was given, and the screen show it. */
+    fun settle() {
+        val threads = ownThreads() - threadsBefore
+        val inference = ShadowLooper.getAllLoopers().filter { it.thread in threads && it.thread.name == "inference" }
+        check(inference.isNotEmpty()) { "The model's thread has another name." }
+        // A text of another length may change the picture's size, for which there are new labels.
+        repeat(3) {
+            shadowOf(Looper.getMainLooper()).idle()
+            inference.forEach { shadowOf(it).idle() }
+        }
+        shadowOf(Looper.getMainLooper()).idle()
     }
 
     private companion object {

@@ -35,13 +35,13 @@ object TestModel {
 }
 
 /** The app with a fake in the runtime's place. */
-class TestApplication : DemoApplication() {
+open class TestApplication : DemoApplication() {
     val opened = ArrayList<FakeSegmenter>()
     var refusal: Exception? = null
 
     // None, whatever is embedded where the tests are run.
     override val modelAssets = "no-models"
-    override val segmenters = SegmenterFactory { _, manifest, _ ->
+    override val segmenters: SegmenterFactory = SegmenterFactory { _, manifest, _ ->
         refusal?.let { throw it }
         FakeSegmenter(manifest).also { opened += it }
     }
