@@ -58,6 +58,19 @@ class Phone : ExternalResource() {
         shadowOf(application.getSystemService(CameraManager::class.java)).addCamera(id, characteristics)
     }
 
+    /** Starts with the camera, which waits for frames when this returns. */
+    fun startLive(): FrameReader {
+        allowCamera()
+        start()
+        until("a model") { text(R.id.model_line).isNotEmpty() }
+        return untilLive()
+    }
+
+    fun untilLive(): FrameReader {
+        until("a camera") { LiveCamera.running.size == 1 }
+        return LiveCamera.running.single()
+    }
+
     fun start(intent: Intent? = null): MainActivity {
         controller = Robolectric.buildActivity(MainActivity::class.java, intent).setup()
         return activity
@@ -130,6 +143,13 @@ class Phone : ExternalResource() {
         settle()
         val accept = System.getProperty("screens.accept").toBoolean()
         KeptScreens(folder("screens.kept"), folder("screens"), accept).check(name, draw())
+    }
+
+    /** The colour at a place of the view of the picture, from 0 to 1 along each side. */
+    fun colourAt(x: Float, y: Float): Int {
+        val stage = view<View>(R.id.picture)
+        val corner = IntArray(2).also(stage::getLocationInWindow)
+        return draw().getPixel(corner[0] + (x * stage.width).toInt(), corner[1] + (y * stage.height).toInt())
     }
 
     fun draw(): Bitmap {
