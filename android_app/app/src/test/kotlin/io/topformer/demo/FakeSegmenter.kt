@@ -8,7 +8,7 @@ import java.util.concurrent.Semaphore
 import kotlin.math.hypot
 
 /** Gives each class a region of its own, so that a picture of labels can be told from any other. */
-class FakeSegmenter(private val manifest: ModelManifest) : Segmenter {
+class FakeSegmenter(val manifest: ModelManifest, val threads: Int = 1) : Segmenter {
     override val input: FloatBuffer = FloatBuffer.allocate(3 * manifest.inputHeight * manifest.inputWidth)
     var failure: SegmenterException? = null
 

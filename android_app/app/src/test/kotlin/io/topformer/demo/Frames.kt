@@ -1,12 +1,8 @@
 package io.topformer.demo
 
 import android.graphics.Bitmap
-import android.graphics.Canvas
 import android.graphics.Color
 import android.graphics.ImageFormat
-import android.graphics.Matrix
-import android.graphics.Paint
-import android.graphics.Rect
 import android.media.Image
 import java.nio.ByteBuffer
 
@@ -21,19 +17,26 @@ class FakeImage(picture: Bitmap, private val onClose: () -> Unit = {}) : Image()
     var closed = false
         private set
 
+    // Source: JPEG File Interchange Format 1.02, full range, as Android's YUV_420_888 has it.
     init {
-        for (y in 0 until height) for (x in 0 until width) write(x, y, picture.getPixel(x, y))
+        for (y in 0 until height) {
+            for (x in 0 until width) {
+                val (red, green, blue) = channels(picture.getPixel(x, y))
+                luma.put(y * (width + LUMA_MARGIN) + x, byte(0.299f * red + 0.587f * green + 0.114f * blue))
+            }
+        }
+        for (y in 0 until height step 2) {
+            for (x in 0 until width step 2) {
+                val four = List(4) { channels(picture.getPixel(x + it % 2, y + it / 2)) }
+                val (red, green, blue) = List(3) { channel -> four.sumOf { it[channel].toDouble() }.toFloat() / 4 }
+                val place = y / 2 * (width + COLOUR_MARGIN) + x
+                colours.put(place, byte(128 + 0.5f * red - 0.418688f * green - 0.081312f * blue))
+                colours.put(place + 1, byte(128 - 0.168736f * red - 0.331264f * green + 0.5f * blue))
+            }
+        }
     }
 
-    // Source: JPEG File Interchange Format 1.02, full range, as Android's YUV_420_888 has it.
-    private fun write(x: Int, y: Int, colour: Int) {
-        val (red, green, blue) = listOf(Color.red(colour), Color.green(colour), Color.blue(colour)).map(Int::toFloat)
-        luma.put(y * (width + LUMA_MARGIN) + x, byte(0.299f * red + 0.587f * green + 0.114f * blue))
-        if (x % 2 + y % 2 > 0) return
-        val place = y / 2 * (width + COLOUR_MARGIN) + x
-        colours.put(place, byte(128 + 0.5f * red - 0.418688f * green - 0.081312f * blue))
-        colours.put(place + 1, byte(128 - 0.168736f * red - 0.331264f * green + 0.5f * blue))
-    }
+    private fun channels(colour: Int) = listOf(Color.red(colour), Color.green(colour), Color.blue(colour)).map(Int::toFloat)
 
     private fun byte(value: Float): Byte = Math.round(value).coerceIn(0, 255).toByte()
 
@@ -79,21 +82,4 @@ class FakeImage(picture: Bitmap, private val onClose: () -> Unit = {}) : Image()
         const val LUMA_MARGIN = 16
         const val COLOUR_MARGIN = 32
     }
-}
-
-/** What a sensor of 640 x 480 sees: one colour above, another below. */
-fun halves(above: Int, below: Int = above): Bitmap {
-    val bitmap = Bitmap.createBitmap(640, 480, Bitmap.Config.ARGB_8888)
-    val canvas = Canvas(bitmap)
-    canvas.drawColor(above)
-    canvas.drawRect(0f, 240f, 640f, 480f, Paint().apply { color = below })
-    return bitmap
-}
-
-/** The left of a picture as a sensor of 640 x 480 sees it that must be turned by 90 degrees. */
-fun seenLying(picture: Bitmap): Bitmap {
-    val upright = Bitmap.createBitmap(480, 640, Bitmap.Config.ARGB_8888)
-    val part = Rect(0, 0, picture.height * 3 / 4, picture.height)
-    Canvas(upright).drawBitmap(picture, part, Rect(0, 0, 480, 640), Paint(Paint.FILTER_BITMAP_FLAG))
-    return Bitmap.createBitmap(upright, 0, 0, 480, 640, Matrix().apply { postRotate(-90f) }, false)
 }

@@ -6,10 +6,6 @@ import android.graphics.Color
 import android.graphics.Paint
 import org.junit.Rule
 import org.junit.rules.TemporaryFolder
-import org.junit.runner.RunWith
-import org.robolectric.RobolectricTestRunner
-import org.robolectric.annotation.Config
-import org.robolectric.annotation.GraphicsMode
 import kotlin.test.Test
 import kotlin.test.assertContains
 import kotlin.test.assertEquals
@@ -18,10 +14,7 @@ import kotlin.test.assertFalse
 import kotlin.test.assertTrue
 
 /** The comparison with kept pictures sees what people would see, and nothing less. */
-@RunWith(RobolectricTestRunner::class)
-@GraphicsMode(GraphicsMode.Mode.NATIVE)
-@Config(sdk = [35])
-class KeptScreensTest {
+class KeptScreensTest : AppTest() {
     @get:Rule
     val folder = TemporaryFolder()
     private val kept by lazy { folder.newFolder("kept") }

@@ -2,18 +2,9 @@ package io.topformer.demo
 
 import android.graphics.Color
 import android.hardware.camera2.CameraCharacteristics
-import android.hardware.display.DisplayManager
-import android.view.Display
-import android.view.Surface
 import android.view.View
 import android.widget.SeekBar
-import org.junit.Rule
-import org.junit.runner.RunWith
-import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
-import org.robolectric.Shadows.shadowOf
-import org.robolectric.annotation.Config
-import org.robolectric.annotation.GraphicsMode
 import java.util.concurrent.Semaphore
 import kotlin.test.BeforeTest
 import kotlin.test.Test
@@ -22,21 +13,9 @@ import kotlin.test.assertFalse
 import kotlin.test.assertTrue
 
 /** Frames on their way from the camera to the screen. */
-@RunWith(RobolectricTestRunner::class)
-@GraphicsMode(GraphicsMode.Mode.NATIVE)
-@Config(
-    sdk = [35],
-    application = TestApplication::class,
-    qualifiers = COARSE_PHONE,
-    shadows = [CamerasShadow::class, FrameReader::class],
-)
-class LiveTest {
-    @get:Rule
-    val phone = Phone()
-
+class LiveTest : AppTest() {
     @BeforeTest
     fun install() {
-        LiveCamera.reset()
         TestModel.install(phone.application)
         phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK, sensorDegrees = 90)
         phone.addCamera("1", CameraCharacteristics.LENS_FACING_FRONT, sensorDegrees = 270)
@@ -127,8 +106,7 @@ class LiveTest {
         val camera = phone.startLive()
         hideLabels()
         show(camera, 60)
-        val display = phone.application.getSystemService(DisplayManager::class.java)!!.getDisplay(Display.DEFAULT_DISPLAY)
-        shadowOf(display).setRotation(Surface.ROTATION_90)
+        phone.layOnSide()
         RuntimeEnvironment.setQualifiers(COARSE_PHONE_ON_ITS_SIDE)
         phone.controller.configurationChange()
         camera.deliver(halves(above = Color.BLACK, below = Color.WHITE))

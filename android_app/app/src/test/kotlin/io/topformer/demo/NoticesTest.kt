@@ -1,22 +1,13 @@
 package io.topformer.demo
 
 import android.hardware.camera2.CameraCharacteristics
-import org.junit.Rule
-import org.junit.runner.RunWith
-import org.robolectric.RobolectricTestRunner
 import org.robolectric.annotation.Config
-import org.robolectric.annotation.GraphicsMode
 import kotlin.test.Test
 import kotlin.test.assertContains
 
 /** What stands in the picture's place when there is no model or no camera. */
-@RunWith(RobolectricTestRunner::class)
-@GraphicsMode(GraphicsMode.Mode.NATIVE)
-@Config(sdk = [35], application = TestApplication::class, qualifiers = PHONE)
-class NoticesTest {
-    @get:Rule
-    val phone = Phone()
-
+@Config(qualifiers = PHONE)
+class NoticesTest : AppTest() {
     @Test
     fun `no model`() {
         phone.allowCamera()

@@ -5,19 +5,21 @@ import android.app.Activity
 import android.content.Intent
 import android.graphics.Bitmap
 import android.graphics.Canvas
-import android.graphics.Color
 import android.graphics.ImageFormat
-import android.graphics.LinearGradient
-import android.graphics.Paint
-import android.graphics.Shader
 import android.hardware.camera2.CameraCharacteristics
 import android.hardware.camera2.CameraManager
+import android.hardware.display.DisplayManager
 import android.net.Uri
 import android.os.Bundle
 import android.os.Looper
+import android.view.Display
+import android.view.Menu
+import android.view.MenuItem
 import android.view.MotionEvent
+import android.view.Surface
 import android.view.View
 import android.widget.TextView
+import com.android.internal.view.menu.MenuItemImpl
 import org.junit.rules.ExternalResource
 import org.robolectric.Robolectric
 import org.robolectric.RuntimeEnvironment
@@ -26,6 +28,7 @@ import org.robolectric.android.controller.ActivityController
 import org.robolectric.shadow.api.Shadow
 import org.robolectric.shadows.ShadowCameraCharacteristics
 import org.robolectric.shadows.ShadowLooper
+import org.robolectric.shadows.ShadowPopupMenu
 import org.robolectric.shadows.StreamConfigurationMapBuilder
 import java.io.File
 
@@ -56,6 +59,12 @@ class Phone : ExternalResource() {
             .build()
         shadow.set(CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP, sizes)
         shadowOf(application.getSystemService(CameraManager::class.java)).addCamera(id, characteristics)
+    }
+
+    /** Lays the phone on its side, as far as the camera can tell. */
+    fun layOnSide() {
+        val display = application.getSystemService(DisplayManager::class.java)!!.getDisplay(Display.DEFAULT_DISPLAY)
+        shadowOf(display).setRotation(Surface.ROTATION_90)
     }
 
     /** Starts with the camera, which waits for frames when this returns. */
@@ -117,6 +126,22 @@ class Phone : ExternalResource() {
         shadowOf(Looper.getMainLooper()).idle()
     }
 
+    /** What the menu of models offers, those in the menus within it as well. */
+    fun menuTitles(): List<String> = openMenu().map { it.title.toString() }
+
+    fun chooseInMenu(title: String) {
+        val item = openMenu().single { it.title == title }
+        check(item.isEnabled && (item as MenuItemImpl).invoke()) { "'$title' does nothing." }
+        shadowOf(Looper.getMainLooper()).idle()
+    }
+
+    fun openMenu(): List<MenuItem> {
+        click(R.id.models)
+        fun all(menu: Menu): List<MenuItem> =
+            List(menu.size()) { menu.getItem(it) }.flatMap { listOf(it) + it.subMenu?.let(::all).orEmpty() }
+        return all(ShadowPopupMenu.getLatestPopupMenu().menu)
+    }
+
     /** Taps a place of the shown picture, from 0 to 1 along each side of the view. */
     fun tapPicture(x: Float, y: Float) {
         // What a tap hits is known since it was drawn.
@@ -176,24 +201,4 @@ class Phone : ExternalResource() {
         // Long enough for a busy machine; nothing waits longer than it must.
         const val LONGEST_WAIT_NS = 10_000_000_000L
     }
-}
-
-/** A picture like a photo of a street, drawn. */
-fun streetPicture(width: Int, height: Int): File {
-    val bitmap = Bitmap.createBitmap(width, height, Bitmap.Config.ARGB_8888)
-    val canvas = Canvas(bitmap)
-    val paint = Paint(Paint.ANTI_ALIAS_FLAG)
-    val ends = intArrayOf(Color.rgb(120, 170, 220), Color.rgb(235, 225, 205), Color.rgb(90, 90, 95))
-    paint.shader = LinearGradient(0f, 0f, 0f, height.toFloat(), ends, null, Shader.TileMode.CLAMP)
-    canvas.drawRect(0f, 0f, width.toFloat(), height.toFloat(), paint)
-    paint.shader = null
-    paint.color = Color.rgb(150, 110, 90)
-    canvas.drawRect(width * 0.05f, height * 0.2f, width * 0.35f, height * 0.7f, paint)
-    paint.color = Color.rgb(60, 120, 60)
-    canvas.drawCircle(width * 0.8f, height * 0.4f, width * 0.18f, paint)
-    paint.color = Color.rgb(30, 60, 140)
-    canvas.drawRoundRect(width * 0.4f, height * 0.65f, width * 0.75f, height * 0.82f, 20f, 20f, paint)
-    val file = File.createTempFile("street", ".png")
-    file.outputStream().use { bitmap.compress(Bitmap.CompressFormat.PNG, 100, it) }
-    return file
 }

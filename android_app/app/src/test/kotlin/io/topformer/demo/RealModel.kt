@@ -24,7 +24,7 @@ object RealModel {
     fun install(application: DemoApplication) {
         val models = application.filesDir.resolve("models").apply { mkdirs() }
         for ((from, to) in listOf("onnx" to "pte", "json" to "json", "golden" to "golden")) {
-            made("$NAME.$from").copyTo(models.resolve("$NAME.$to"))
+            made("$NAME.$from").copyTo(models.resolve("$NAME.$to"), overwrite = true)
         }
     }
 

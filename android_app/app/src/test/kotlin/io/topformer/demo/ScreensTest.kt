@@ -1,27 +1,23 @@
 package io.topformer.demo
 
+import android.graphics.BitmapFactory
+import android.hardware.camera2.CameraCharacteristics
+import android.os.Looper
 import android.view.View
 import android.view.ViewGroup
 import android.widget.TextView
-import org.junit.Rule
-import org.junit.runner.RunWith
-import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
-import org.robolectric.annotation.GraphicsMode
+import java.time.Duration
 import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertContains
 import kotlin.test.assertEquals
 
 /** The app as its users see it: the real model's labels on a real picture, on the screens there are. */
-@RunWith(RobolectricTestRunner::class)
-@GraphicsMode(GraphicsMode.Mode.NATIVE)
-@Config(sdk = [35], application = OnnxApplication::class, qualifiers = COARSE_PHONE)
-class ScreensTest {
-    @get:Rule
-    val phone = Phone()
-
+@Config(application = OnnxApplication::class)
+class ScreensTest : AppTest() {
     @BeforeTest
     fun install() = RealModel.install(phone.application)
 
@@ -70,6 +66,25 @@ class ScreensTest {
         phone.tapPicture(0.33f, 0.5f)
         assertEquals("building", phone.view<SegmentationView>(R.id.picture).tappedName)
         phone.screenshot("tapped")
+    }
+
+    @Test
+    @Config(qualifiers = COARSE_PHONE_ON_ITS_SIDE)
+    fun `the live picture`() {
+        phone.layOnSide()
+        phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK, sensorDegrees = 90)
+        val camera = phone.startLive()
+        assertEquals("self-check passed", phone.text(R.id.check_line))
+        val seen = leftOf(BitmapFactory.decodeFile(RealModel.picture.path), 640, 480)
+        repeat(2) {
+            val image = camera.deliver(seen)
+            phone.until("a result") { image.closed }
+            phone.settle()
+            shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(300))
+        }
+        assertContains(phone.text(R.id.timing_line), "frames/s")
+        assertEquals(listOf("sky", "tree", "building"), legend().take(3).map { it.substringBefore(' ') })
+        phone.screenshot("live")
     }
 
     private fun showPicture() {

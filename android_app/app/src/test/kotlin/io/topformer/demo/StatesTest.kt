@@ -7,14 +7,10 @@ import android.hardware.camera2.CameraCharacteristics
 import android.hardware.camera2.CameraManager
 import android.os.Bundle
 import io.topformer.segmenter.SegmenterException
-import org.junit.Rule
-import org.junit.runner.RunWith
 import org.robolectric.Robolectric
-import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
-import org.robolectric.annotation.GraphicsMode
 import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertEquals
@@ -22,13 +18,8 @@ import kotlin.test.assertFalse
 import kotlin.test.assertTrue
 
 /** What goes wrong, and what comes and goes, while the app is on the screen. */
-@RunWith(RobolectricTestRunner::class)
-@GraphicsMode(GraphicsMode.Mode.NATIVE)
-@Config(sdk = [35], application = TestApplication::class, qualifiers = PHONE)
-class StatesTest {
-    @get:Rule
-    val phone = Phone()
-
+@Config(qualifiers = PHONE)
+class StatesTest : AppTest() {
     @BeforeTest
     fun install() = TestModel.install(phone.application)
 
