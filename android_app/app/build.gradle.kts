@@ -38,6 +38,7 @@ android {
                 it.systemProperty("screens", rootProject.file("verify/target/screens").path)
                 it.systemProperty("screens.kept", file("src/test/screens").path)
                 it.systemProperty("model", rootProject.file("verify/target/model").path)
+                it.systemProperty("bench", rootProject.file("verify/target/bench").path)
                 it.systemProperty("pictures", rootProject.file("../topformer/pictures").path)
             }
         }

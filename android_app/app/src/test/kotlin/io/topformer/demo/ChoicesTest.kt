@@ -33,7 +33,8 @@ class ChoicesTest : AppTest() {
         startWithPicture()
         val items = phone.openMenu()
         val counts = List(threads) { if (it == 0) "1 thread" else "${it + 1} threads" }
-        assertEquals(listOf(TestModel.NAME, "zz-small", "Threads") + counts + "Add a model…", items.map { it.title.toString() })
+        val titles = listOf(TestModel.NAME, "zz-small", "Threads") + counts + listOf("Add a model…", "About this model")
+        assertEquals(titles, items.map { it.title.toString() })
         val chosen = items.filter { it.isChecked }.map { it.title.toString() }
         assertEquals(listOf(TestModel.NAME, counts[minOf(4, threads) - 1]), chosen)
     }
