@@ -57,6 +57,8 @@ class CameraTroublesTest : AppTest() {
         val camera = phone.startLive()
         showFrame(camera)
         shadowOf(phone.application.getSystemService(CameraManager::class.java)).triggerDisconnect()
+        phone.untilNotice("The camera was lost")
+        phone.screenshot("camera-lost")
         noticed("The camera was lost", camera)
     }
 
