@@ -11,8 +11,9 @@ import torch
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))
-# So that tests/rig can be imported as `rig`.
+# So that tests/rig can be imported as `rig`, and the app's own build as `apk`.
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "android_app" / "verify"))
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from apk.api_check import check_api
 from apk.inspection import inspect_apk
-from apk.layout import APK, VERIFY, read_app_facts
+from apk.layout import APK, MODULES, VERIFY, read_app_facts
 from apk.packing import make_apk
 from apk.resources import link_resources
 from apk.runtime import unpack_runtime
@@ -25,7 +26,13 @@ def build(aar: Path | None, out: Path, *, tested: bool) -> None:
     _say("Resources and manifest")
     link_resources(facts)
     _say("Kotlin, and its tests" if tested else "Kotlin")
+    # Maven leaves classes there whose source is gone.
+    for module in MODULES:
+        shutil.rmtree(VERIFY / module / "target/classes", ignore_errors=True)
     run(*maven, "verify" if tested else "process-classes")
+    _say("The framework of the oldest phone")
+    for line in check_api(facts):
+        _say(f"  {line}")
     _say("Dex, package, alignment, signature")
     make_apk(facts, APK)
     _say("The finished APK, opened again")
