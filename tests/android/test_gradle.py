@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from topformer.android.gradle import APK, build_apk, find_gradle, find_jdk, find_sdk
+from topformer.android.gradle import APK, build_apk, find_gradle, find_sdk
+from topformer.android.jdk import find_jdk
 from topformer.benchmarks.bundle_tools import Missing
 from topformer.errors import TopformerError
 

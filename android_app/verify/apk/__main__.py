@@ -1,25 +1,26 @@
-"""`python -m apk [--aar FILE] [--out APK]`: every step, from what is fetched to the checked APK."""
+"""`python -m apk [--aar FILE]`: every step, from what is fetched to the checked APK."""
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
 
 from apk.inspection import inspect_apk
-from apk.layout import APK, VERIFY, read_app_facts
+from apk.layout import ANDROID_APP, APK, VERIFY, read_app_facts
 from apk.packing import make_apk
 from apk.resources import link_resources
 from apk.runtime import unpack_runtime
-from apk.tools import PACKAGES, require, run
+from apk.tools import require, run
+from topformer.android.catalogue import read_versions
+from topformer.android.sdk_free import PACKAGES
 from topformer.errors import TopformerError
 
 
-def build(aar: Path | None, out: Path, *, tested: bool) -> None:
-    """Make, check and place the APK. Raises `TopformerError` at the first step that fails."""
+def build(aar: Path | None, *, tested: bool) -> None:
+    """Make and check the APK. Raises `TopformerError` at the first step that fails."""
     facts = read_app_facts()
     maven = (VERIFY / "mvn", "--quiet", "--batch-mode")
     _say("Tools and Android archives")
-    require(PACKAGES)
+    require({**PACKAGES, "javac": f"openjdk-{read_versions(ANDROID_APP)['jdk']}-jdk-headless"})
     run(*maven, "-pl", "fetched", "process-resources")
     unpack_runtime(aar, facts.abis)
     _say("Resources and manifest")
@@ -31,10 +32,7 @@ def build(aar: Path | None, out: Path, *, tested: bool) -> None:
     _say("The finished APK, opened again")
     for line in inspect_apk(facts, APK):
         _say(f"  {line}")
-    if out != APK:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(APK, out)
-    sys.stdout.write(f"{out}\n")
+    sys.stdout.write(f"{APK}\n")
 
 
 def _say(line: str) -> None:
@@ -45,11 +43,10 @@ def main() -> int:
     """The command line. Its exit status is 0, or 1 when a step fails."""
     parser = argparse.ArgumentParser(prog="python -m apk", description=__doc__)
     parser.add_argument("--aar", type=Path, help="ExecuTorch's own Android archive")
-    parser.add_argument("--out", type=Path, default=APK, help="where the APK goes")
     parser.add_argument("--without-tests", action="store_true", help="compile, but run no test")
     arguments = parser.parse_args()
     try:
-        build(arguments.aar, arguments.out, tested=not arguments.without_tests)
+        build(arguments.aar, tested=not arguments.without_tests)
     except TopformerError as error:
         _say(str(error))
         return error.exit_code

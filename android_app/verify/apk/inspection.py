@@ -7,6 +7,7 @@ import struct
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from apk.elf import least_alignment
 from apk.layout import AppFacts
 from apk.packing import PAGE_BYTES, STORED_SUFFIXES
 from apk.tools import run
@@ -36,7 +37,7 @@ def inspect_apk(facts: AppFacts, apk: Path) -> list[str]:
         wrong.append("it is not signed with scheme v3")
     with zipfile.ZipFile(apk) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
-        found += _native(facts, entries, wrong)
+        found += _native(facts, archive, entries, wrong)
         _storage(apk, entries, wrong)
         found += _dex(archive, entries, wrong)
         found += _models(archive, entries, wrong)
@@ -65,11 +66,25 @@ def _manifest(facts: AppFacts, apk: Path, wrong: list[str]) -> list[str]:
     return [f"{name}: {', '.join(sorted(value))}" for name, (_, value) in expected.items()]
 
 
-def _native(facts: AppFacts, entries: dict[str, zipfile.ZipInfo], wrong: list[str]) -> list[str]:
+def _native(
+    facts: AppFacts,
+    archive: zipfile.ZipFile,
+    entries: dict[str, zipfile.ZipInfo],
+    wrong: list[str],
+) -> list[str]:
     expected = {f"lib/{abi}/{name}" for abi in facts.abis for name in LIBRARIES}
     if (found := {name for name in entries if name.startswith("lib/")}) != expected:
         wrong.append(f"native libraries differ by {sorted(found ^ expected)}")
-    return [f"ABIs: {', '.join(facts.abis)}"]
+    # How they were linked is their makers' choice, so it is told and not refused.
+    small = {name: least_alignment(archive.read(name)) for name in sorted(found)}
+    small = {name: align for name, align in small.items() if align < PAGE_BYTES}
+    said = ", ".join(f"{name} for pages of {align} bytes" for name, align in small.items())
+    return [
+        f"ABIs: {', '.join(facts.abis)}",
+        f"native code: {said}: not for phones with larger pages"
+        if small
+        else f"native code: all of it for pages of {PAGE_BYTES} bytes",
+    ]
 
 
 def _storage(apk: Path, entries: dict[str, zipfile.ZipInfo], wrong: list[str]) -> None:

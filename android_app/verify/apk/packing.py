@@ -28,7 +28,10 @@ def make_apk(facts: AppFacts, apk: Path) -> None:
         for path in sorted((RUNTIME / "jni").glob("*/*.so")):
             _add(archive, path, f"lib/{path.parent.name}/{path.name}")
         for path in sorted(path for path in ASSETS.rglob("*") if path.is_file()):
-            _add(archive, path, f"assets/{path.relative_to(ASSETS).as_posix()}")
+            name = path.relative_to(ASSETS)
+            # Gradle leaves hidden ones out too: half-written models are such.
+            if not any(part.startswith(".") for part in name.parts):
+                _add(archive, path, f"assets/{name.as_posix()}")
     run("zipalign", "-f", str(PAGE_BYTES), unaligned, aligned)
     _sign(facts, aligned, apk)
 

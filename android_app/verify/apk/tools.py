@@ -3,22 +3,13 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from topformer.errors import TopformerError
 
-# Program to the Debian package that has it.
-PACKAGES = {
-    "aapt2": "aapt",
-    "zipalign": "zipalign",
-    "apksigner": "apksigner",
-    "mvn": "maven",
-    "javac": "openjdk-17-jdk-headless",
-}
 
-
-def require(packages: dict[str, str]) -> None:
+def require(packages: Mapping[str, str]) -> None:
     """Make sure that programs are there: installed as root on Debian, else named.
 
     Raises `TopformerError` naming the packages that are missing.
