@@ -16,6 +16,8 @@ object TestModel {
         File(folder, "$NAME.json").writeText(manifest)
     }
 
+    fun goldenFile(context: Context) = File(context.filesDir, "models/$NAME.golden")
+
     fun manifest(content: ByteArray = this.content): String {
         val names = CLASS_NAMES.joinToString { "\"$it\"" }
         val sha256 = MessageDigest.getInstance("SHA-256").digest(content).joinToString("") { "%02x".format(it) }
@@ -37,11 +39,13 @@ object TestModel {
 /** The app with a fake in the runtime's place. */
 class TestApplication : DemoApplication() {
     val opened = ArrayList<FakeSegmenter>()
-    var refusal: Exception? = null
+    var refusal: Throwable? = null
+    var onOpen: () -> Unit = {}
 
     // None, whatever is embedded where the tests are run.
     override val modelAssets = "no-models"
     override val segmenters = SegmenterFactory { _, manifest, _ ->
+        onOpen()
         refusal?.let { throw it }
         FakeSegmenter(manifest).also { opened += it }
     }
