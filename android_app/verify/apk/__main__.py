@@ -1,10 +1,12 @@
 """`python -m apk [--aar FILE]`: every step, from what is fetched to the checked APK."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from apk.inspection import inspect_apk
+from apk.jvm_tests import TestCount, count_tests, forget_reports
 from apk.layout import ANDROID_APP, APK, VERIFY, read_app_facts
 from apk.packing import make_apk
 from apk.resources import link_resources
@@ -26,13 +28,24 @@ def build(aar: Path | None, *, tested: bool) -> None:
     _say("Resources and manifest")
     link_resources(facts)
     _say("Kotlin, and its tests" if tested else "Kotlin")
+    forget_reports()
     run(*maven, "verify" if tested else "process-classes")
     _say("Dex, package, alignment, signature")
     make_apk(facts, APK)
     _say("The finished APK, opened again")
     for line in inspect_apk(facts, APK):
         _say(f"  {line}")
+    if tested:
+        _tell_tests(count_tests())
     sys.stdout.write(f"{APK}\n")
+
+
+def _tell_tests(count: TestCount) -> None:
+    _say(f"{count.ran} JVM tests passed, {len(count.skipped)} were skipped")
+    if count.skipped and os.environ.get("CI"):
+        raise TopformerError("No test may be skipped here.", why=", ".join(count.skipped))
+    for name in count.skipped:
+        _say(f"  skipped: {name}")
 
 
 def _say(line: str) -> None:
@@ -40,7 +53,7 @@ def _say(line: str) -> None:
 
 
 def main() -> int:
-    """The command line. Its exit status is 0, or 1 when a step fails."""
+    """The command line. Its exit status is 0, 1 when a step fails, or 3 without the programs."""
     parser = argparse.ArgumentParser(prog="python -m apk", description=__doc__)
     parser.add_argument("--aar", type=Path, help="ExecuTorch's own Android archive")
     parser.add_argument("--without-tests", action="store_true", help="compile, but run no test")
