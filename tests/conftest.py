@@ -1,6 +1,7 @@
 """What several test files share: the golden checkpoint, exports, the app, an ARM device."""
 
 import os
+import shlex
 import shutil
 import sys
 from contextlib import ExitStack
@@ -103,6 +104,28 @@ def rig():
                 raise
             pytest.skip(str(error))
         yield running
+
+
+@pytest.fixture
+def rig_adb(rig, tmp_path, monkeypatch):
+    """Let $ADB be the real adb, beside the emulated devices."""
+    path = tmp_path / "adb"
+    command = shlex.join(str(word) for word in rig._namespace.beside(["adb"]))
+    path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    path.chmod(0o755)
+    for name in ("HOME", "ANDROID_ADB_SERVER_PORT"):
+        monkeypatch.setenv(name, rig.env[name])
+    monkeypatch.delenv("ANDROID_SERIAL", raising=False)
+    monkeypatch.setenv("ADB", str(path))
+    return path
+
+
+@pytest.fixture
+def rig_link(rig, rig_adb):
+    """Return a link to the emulated device."""
+    from topformer.benchmarks.devices.adb import AdbLink
+
+    return AdbLink(adb=str(rig_adb), serial=rig.serial)
 
 
 @pytest.fixture(scope="session")
