@@ -27,6 +27,8 @@ public class ExecuTorchSegmenter private constructor(
                     "its manifest says ${outputShape.contentToString()}.",
             )
         }
+        // A new array each time, the one large allocation of a frame: the buffer behind it is not public, and every
+        // accessor that is copies (ExecuTorch 1.5.1, Tensor.java: getRawDataBuffer has no modifier).
         return refusing("The model's logits are not float32.") { output.dataAsFloatArray }
     }
 
