@@ -13,7 +13,8 @@ import pytest
 
 from apk.api_check import NEWER_API, Framework, find_problems, read_newer
 from apk.classfile import parse_class
-from apk.layout import read_app_facts, read_versions
+from apk.layout import ANDROID_APP, read_app_facts
+from topformer.android.catalogue import read_versions
 
 pytestmark = pytest.mark.skipif(shutil.which("javac") is None, reason="there is no JDK")
 
@@ -127,4 +128,7 @@ def test_the_list_is_in_order_and_fits_the_oldest_phone():
     facts = read_app_facts()
     assert max(listed.values()) <= facts.min_sdk
     # Android 10 is API 29.
-    assert (facts.min_sdk, read_versions()["android-all-oldest"].split("-")[0]) == (29, "10")
+    assert (facts.min_sdk, read_versions(ANDROID_APP)["android-all-oldest"].split("-")[0]) == (
+        29,
+        "10",
+    )

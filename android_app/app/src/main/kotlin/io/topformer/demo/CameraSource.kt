@@ -144,7 +144,7 @@ class CameraSource(context: Context, private val listener: Listener) : AutoClose
         try {
             action()
         } catch (error: CameraAccessException) {
-            report(if (error.reason == CameraAccessException.CAMERA_IN_USE) CameraTrouble.IN_USE else CameraTrouble.LOST)
+            report(troubleOf(error))
         } catch (_: SecurityException) {
             report(CameraTrouble.NOT_ALLOWED)
         } catch (_: IllegalStateException) {
@@ -164,6 +164,12 @@ class CameraSource(context: Context, private val listener: Listener) : AutoClose
 
     private companion object {
         const val HIGHEST_RATE = 30
+
+        fun troubleOf(error: CameraAccessException) = when (error.reason) {
+            CameraAccessException.CAMERA_IN_USE, CameraAccessException.MAX_CAMERAS_IN_USE -> CameraTrouble.IN_USE
+            CameraAccessException.CAMERA_DISABLED -> CameraTrouble.NOT_ALLOWED
+            else -> CameraTrouble.LOST
+        }
 
         fun troubleOf(error: Int) = when (error) {
             CameraDevice.StateCallback.ERROR_CAMERA_IN_USE,

@@ -1,9 +1,6 @@
 package io.topformer.demo
 
-import org.junit.runner.RunWith
-import org.robolectric.RobolectricTestRunner
 import org.robolectric.Shadows.shadowOf
-import org.robolectric.annotation.Config
 import org.robolectric.shadows.ShadowAlertDialog
 import org.robolectric.shadows.ShadowPopupMenu
 import kotlin.test.Test
@@ -12,11 +9,7 @@ import kotlin.test.assertFalse
 import kotlin.test.assertTrue
 
 /** What the app tells of its model, in the words of the model's own manifest. */
-@RunWith(RobolectricTestRunner::class)
-@Config(sdk = [35], application = TestApplication::class)
-class AboutTest {
-    private val phone = Phone()
-
+class AboutTest : AppTest() {
     @Test
     fun `a model's origin and licence can be read in full`() {
         val licence = "CamVid's pictures: for research and other non-commercial use only, as their authors ask."

@@ -8,10 +8,6 @@ import io.topformer.core.UprightPixels
 import io.topformer.core.YuvFrame
 import io.topformer.core.YuvPlane
 import io.topformer.segmenter.Segmenter
-import org.junit.runner.RunWith
-import org.robolectric.RobolectricTestRunner
-import org.robolectric.annotation.Config
-import org.robolectric.annotation.GraphicsMode
 import java.lang.management.ManagementFactory
 import java.nio.ByteBuffer
 import java.nio.FloatBuffer
@@ -19,10 +15,7 @@ import kotlin.test.Test
 import kotlin.test.assertEquals
 
 /** From a frame to the labels on the screen, nothing is left for the garbage collector. */
-@RunWith(RobolectricTestRunner::class)
-@GraphicsMode(GraphicsMode.Mode.NATIVE)
-@Config(sdk = [35], application = TestApplication::class)
-class AllocationTest {
+class AllocationTest : AppTest() {
     private val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
     private val manifest = ManifestReader.read(TestModel.manifest().toByteArray())
 

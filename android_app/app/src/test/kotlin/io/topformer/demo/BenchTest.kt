@@ -6,12 +6,9 @@ import android.widget.TextView
 import io.topformer.core.ManifestReader
 import io.topformer.segmenter.SegmenterException
 import org.json.JSONObject
-import org.junit.runner.RunWith
 import org.robolectric.Robolectric
-import org.robolectric.RobolectricTestRunner
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
-import org.robolectric.annotation.Config
 import java.io.File
 import java.time.Duration
 import java.util.concurrent.CountDownLatch
@@ -24,10 +21,7 @@ import kotlin.test.assertFalse
 import kotlin.test.assertTrue
 
 /** Whoever starts a bench gets a whole document, or the screen says why not. */
-@RunWith(RobolectricTestRunner::class)
-@Config(sdk = [35], application = TestApplication::class)
-class BenchTest {
-    private val phone = Phone()
+class BenchTest : AppTest() {
     private lateinit var bench: ActivityController<BenchActivity>
     private val line get() = bench.get().requireViewById<TextView>(R.id.bench_line).text.toString()
     private val folder get() = File(phone.application.getExternalFilesDir(null), "bench")

@@ -3,11 +3,8 @@ package io.topformer.demo
 import android.content.ComponentCallbacks2
 import android.view.View
 import android.widget.Button
-import org.junit.runner.RunWith
-import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.annotation.Config
-import org.robolectric.annotation.GraphicsMode
 import org.robolectric.shadows.ShadowPopupMenu
 import kotlin.test.BeforeTest
 import kotlin.test.Test
@@ -17,12 +14,8 @@ import kotlin.test.assertFalse
 import kotlin.test.assertTrue
 
 /** What the check at start says is seen and heard, and nobody is stopped by it for good. */
-@RunWith(RobolectricTestRunner::class)
-@GraphicsMode(GraphicsMode.Mode.NATIVE)
-@Config(sdk = [35], application = TestApplication::class, qualifiers = "w411dp-h891dp-420dpi")
-class SelfCheckTest {
-    private val phone = Phone()
-
+@Config(qualifiers = PHONE)
+class SelfCheckTest : AppTest() {
     @BeforeTest
     fun installModel() = TestModel.install(phone.application)
 
@@ -41,7 +34,7 @@ class SelfCheckTest {
         assertContains(why, Regex("""picture.*: \d+\.\d\d % of the labels are equal, where 99\.99 % .* to -?\d+ dB, where 60 dB"""))
         assertEquals("This device computes other labels", phone.text(R.id.check_line))
         phone.screenshot("check-differs")
-        RuntimeEnvironment.setQualifiers("w891dp-h411dp-land-420dpi")
+        RuntimeEnvironment.setQualifiers(PHONE_ON_ITS_SIDE)
         phone.controller.configurationChange()
         assertEquals(why, phone.text(R.id.notice_why))
 

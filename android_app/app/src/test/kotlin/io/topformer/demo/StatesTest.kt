@@ -7,24 +7,21 @@ import android.hardware.camera2.CameraCharacteristics
 import android.hardware.camera2.CameraManager
 import android.os.Bundle
 import io.topformer.segmenter.SegmenterException
-import org.junit.runner.RunWith
 import org.robolectric.Robolectric
-import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
-import org.robolectric.annotation.GraphicsMode
+import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFalse
 import kotlin.test.assertTrue
 
 /** What goes wrong, and what comes and goes, while the app is on the screen. */
-@RunWith(RobolectricTestRunner::class)
-@GraphicsMode(GraphicsMode.Mode.NATIVE)
-@Config(sdk = [35], application = TestApplication::class, qualifiers = "w411dp-h891dp-420dpi")
-class StatesTest {
-    private val phone by lazy { Phone().also { TestModel.install(it.application) } }
+@Config(qualifiers = PHONE)
+class StatesTest : AppTest() {
+    @BeforeTest
+    fun install() = TestModel.install(phone.application)
 
     @Test
     fun `a refused permission is explained, and leads to the settings`() {
@@ -81,7 +78,7 @@ class StatesTest {
     fun `what is on the screen survives its rotation`() {
         startWithPicture()
         val before = phone.text(R.id.model_line)
-        RuntimeEnvironment.setQualifiers("w891dp-h411dp-land-420dpi")
+        RuntimeEnvironment.setQualifiers(PHONE_ON_ITS_SIDE)
         phone.controller.configurationChange()
         phone.untilLabels()
         assertEquals(before, phone.text(R.id.model_line))
