@@ -72,7 +72,7 @@ class StatesTest : AppTest() {
     fun `what is on the screen survives a change of the theme`() {
         startWithPicture()
         RuntimeEnvironment.setQualifiers("+night")
-        phone.controller.configurationChange()
+        phone.controller.configurationChange().visible()
         phone.untilLabels()
         assertShownAgain()
         // The screen was built anew, from what was saved of it.
