@@ -9,6 +9,7 @@ import android.media.Image
 import android.media.ImageReader
 import android.os.Handler
 import android.view.Surface
+import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Implementation
 import org.robolectric.annotation.Implements
 import org.robolectric.annotation.RealObject
@@ -91,7 +92,6 @@ class FrameReader {
 
     /** Images that the app has taken and not closed. */
     val outstanding: Int @Synchronized get() = acquired.count { !it.closed }
-    val waiting: Int @Synchronized get() = ready.size
 
     /** A frame is there; a camera without room for it drops it. */
     fun deliver(picture: Bitmap): FakeImage {
@@ -105,6 +105,9 @@ class FrameReader {
         checkNotNull(handler).post { if (!closed) onImage.onImageAvailable(reader) }
         return image
     }
+
+    /** Returns when the app has done all that it does of itself with the frames there are. */
+    fun untilTaken() = shadowOf(checkNotNull(listener?.second).looper).idle()
 
     @Implementation
     @Suppress("UNUSED_PARAMETER")

@@ -41,7 +41,7 @@ class LiveTest : AppTest() {
         val first = camera.deliver(halves(grey(40)))
         phone.until("a run") { gate.hasQueuedThreads() }
         val later = List(6) { number ->
-            camera.deliver(halves(grey(100 + 20 * number))).also { phone.until("a taken frame") { camera.waiting == 0 } }
+            camera.deliver(halves(grey(100 + 20 * number))).also { camera.untilTaken() }
         }
         assertEquals(List(5) { true } + false, later.map { it.closed })
         assertFalse(first.closed)
@@ -135,7 +135,7 @@ class LiveTest : AppTest() {
         val camera = phone.startLive()
         val model = phone.application.opened.last()
         val gate = Semaphore(0).also { model.gate = it }
-        val images = List(2) { camera.deliver(halves(grey(60))).also { phone.until("a taken frame") { camera.waiting == 0 } } }
+        val images = List(2) { camera.deliver(halves(grey(60))).also { camera.untilTaken() } }
         phone.until("a run") { gate.hasQueuedThreads() }
         phone.controller.close()
         gate.release(10)

@@ -38,7 +38,7 @@ const val PHONE = "w411dp-h891dp-hdpi"
 const val COARSE_PHONE = "w411dp-h891dp-mdpi"
 const val PHONE_ON_ITS_SIDE = "w891dp-h411dp-land-hdpi"
 const val COARSE_PHONE_ON_ITS_SIDE = "w891dp-h411dp-land-mdpi"
-const val TABLET = "w960dp-h600dp-land-mdpi"
+const val TABLET = "w960dp-h600dp-land-ldpi"
 
 /** A phone with the app on it: what a user does and sees. As a rule it also ends the app, which must leave no thread. */
 class Phone : ExternalResource() {
@@ -205,6 +205,6 @@ class Phone : ExternalResource() {
         const val POLL_MS = 10L
 
         // Long enough for a busy machine; nothing waits longer than it must.
-        const val LONGEST_WAIT_NS = 10_000_000_000L
+        const val LONGEST_WAIT_NS = 30_000_000_000L
     }
 }
