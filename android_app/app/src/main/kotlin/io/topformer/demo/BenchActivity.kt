@@ -95,8 +95,8 @@ class BenchActivity : Activity() {
             val file = File(File(storage, "bench").apply { mkdirs() }, "$name.json")
             writeWhole(file) { it.write(document.toByteArray()) }
             getString(R.string.bench_done, file.path)
-        } catch (error: IOException) {
-            getString(R.string.bench_not_written, error.message.orEmpty())
+        } catch (error: Exception) {
+            getString(R.string.bench_not_written, error.message ?: error.toString())
         }
         runOnUiThread { line.text = said }
     }
