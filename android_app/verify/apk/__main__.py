@@ -2,12 +2,15 @@
 
 import argparse
 import os
+import shutil
 import sys
+from itertools import product
 from pathlib import Path
 
+from apk.api_check import check_api
 from apk.inspection import inspect_apk
 from apk.jvm_tests import TestCount, count_tests, forget_reports
-from apk.layout import ANDROID_APP, APK, VERIFY, read_app_facts
+from apk.layout import ANDROID_APP, APK, MODULES, VERIFY, read_app_facts
 from apk.packing import make_apk
 from apk.resources import link_resources
 from apk.runtime import unpack_runtime
@@ -29,7 +32,13 @@ def build(aar: Path | None, *, tested: bool) -> None:
     link_resources(facts)
     _say("Kotlin, and its tests" if tested else "Kotlin")
     forget_reports()
+    # Maven leaves classes there whose source is gone.
+    for module, kind in product(MODULES, ("classes", "test-classes")):
+        shutil.rmtree(VERIFY / module / "target" / kind, ignore_errors=True)
     run(*maven, "verify" if tested else "process-classes")
+    _say("The framework of the oldest phone")
+    for line in check_api(facts):
+        _say(f"  {line}")
     _say("Dex, package, alignment, signature")
     make_apk(facts, APK)
     _say("The finished APK, opened again")

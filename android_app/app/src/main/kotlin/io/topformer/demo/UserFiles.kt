@@ -1,6 +1,7 @@
 package io.topformer.demo
 
 import android.app.Activity
+import android.content.ClipData
 import android.content.Intent
 import android.graphics.Bitmap
 import android.net.Uri
@@ -46,6 +47,8 @@ class UserFiles(private val activity: Activity) : AutoCloseable {
             val send = Intent(Intent.ACTION_SEND).setType("image/png").putExtra(Intent.EXTRA_STREAM, uri)
                 .putExtra(Intent.EXTRA_TEXT, text)
                 .addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
+            // The system's chooser shows the picture too, and is allowed to by this alone.
+            send.clipData = ClipData.newRawUri(null, uri)
             tell { activity.startActivity(Intent.createChooser(send, null)) }
         } catch (error: IOException) {
             tell { onFailure(error) }

@@ -25,6 +25,7 @@ class AboutTest : AppTest() {
         assertContains(text, Regex("SHA-256 begins with\n[0-9a-f]{12}\n"))
         assertContains(text, "Runs in\nExecuTorch 1.5.1")
         assertContains(text, "Made with\nexecutorch 1.5.1")
+        phone.screenshot("about")
         assertContains(text, "Proof of its export\nnone in its manifest")
     }
 

@@ -9,6 +9,7 @@ import android.hardware.camera2.CameraCharacteristics
 import android.hardware.camera2.CameraDevice.StateCallback
 import android.hardware.camera2.CameraManager
 import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
 import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertEquals
@@ -52,11 +53,14 @@ class CameraTroublesTest : AppTest() {
     fun `the cameras' service dies`() = failing(StateCallback.ERROR_CAMERA_SERVICE, "The camera was lost")
 
     @Test
+    @Config(qualifiers = PHONE)
     fun `the camera is unplugged`() {
         addCamera()
         val camera = phone.startLive()
         showFrame(camera)
         shadowOf(phone.application.getSystemService(CameraManager::class.java)).triggerDisconnect()
+        phone.untilNotice("The camera was lost")
+        phone.screenshot("camera-lost")
         noticed("The camera was lost", camera)
     }
 

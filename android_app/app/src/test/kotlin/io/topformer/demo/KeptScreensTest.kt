@@ -62,6 +62,7 @@ class KeptScreensTest : AppTest() {
     fun `a screen without a kept picture fails until it is accepted`() {
         val new = screen("heat: none")
         assertContains(assertFailsWith<AssertionError> { screens.check("a", new) }.message.orEmpty(), "No picture")
+        assertEquals(emptyList(), kept.list()?.toList())
         KeptScreens(kept, made, accept = true).check("a", new)
         screens.check("a", new)
         assertEquals(listOf("a.png"), kept.list()?.toList())

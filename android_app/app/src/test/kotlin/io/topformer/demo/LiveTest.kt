@@ -102,6 +102,19 @@ class LiveTest : AppTest() {
     }
 
     @Test
+    fun `an opened picture takes the camera's place until it is wanted back`() {
+        val before = phone.startLive()
+        hideLabels()
+        show(before, 60)
+        phone.openPicture(streetPicture(300, 400))
+        phone.until("the picture") { before.closed && Color.red(phone.colourAt(0.5f, 0.5f)) > 200 }
+        assertFalse(phone.view<View>(R.id.freeze).isEnabled)
+        phone.click(R.id.open_picture)
+        show(phone.untilLive(), 120)
+        assertTrue(phone.view<View>(R.id.freeze).isEnabled)
+    }
+
+    @Test
     fun `frames stay upright when the screen is turned, without another start of the camera`() {
         val camera = phone.startLive()
         hideLabels()

@@ -27,6 +27,7 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 import org.robolectric.shadow.api.Shadow
 import org.robolectric.shadows.ShadowCameraCharacteristics
+import org.robolectric.shadows.ShadowDialog
 import org.robolectric.shadows.ShadowLooper
 import org.robolectric.shadows.ShadowPopupMenu
 import org.robolectric.shadows.StreamConfigurationMapBuilder
@@ -179,7 +180,12 @@ class Phone : ExternalResource() {
 
     fun draw(): Bitmap {
         val window = activity.window.decorView
-        return Bitmap.createBitmap(window.width, window.height, Bitmap.Config.ARGB_8888).also { window.draw(Canvas(it)) }
+        val picture = Bitmap.createBitmap(window.width, window.height, Bitmap.Config.ARGB_8888)
+        val canvas = Canvas(picture).also(window::draw)
+        val dialog = ShadowDialog.getLatestDialog()?.takeIf { it.isShowing }?.window?.decorView ?: return picture
+        canvas.translate((window.width - dialog.width) / 2f, (window.height - dialog.height) / 2f)
+        dialog.draw(canvas)
+        return picture
     }
 
     /** Lets the model finish what it was given, and the screen show it. */

@@ -4,6 +4,7 @@ import android.content.Intent
 import android.graphics.Bitmap
 import android.graphics.BitmapFactory
 import android.graphics.Color
+import android.hardware.camera2.CameraCharacteristics
 import android.net.Uri
 import android.provider.MediaStore.MediaColumns
 import android.widget.SeekBar
@@ -38,7 +39,9 @@ class ShareTest : AppTest() {
         assertEquals("image/png", send.type)
         assertEquals(Uri.parse("content://media/external/images/media/1"), send.getParcelableExtra(Intent.EXTRA_STREAM, Uri::class.java))
         assertContains(send.getStringExtra(Intent.EXTRA_TEXT).orEmpty(), "tiny")
+        // The chooser shows the picture as well.
         for (intent in listOf(offer, send)) {
+            assertEquals(Uri.parse("content://media/external/images/media/1"), intent.clipData?.getItemAt(0)?.uri)
             assertNotEquals(0, intent.flags and Intent.FLAG_GRANT_READ_URI_PERMISSION)
         }
         val values = gallery.entries.values.single().values
@@ -56,6 +59,23 @@ class ShareTest : AppTest() {
         assertTrue(alike(saved) > 0.97, "Only ${alike(saved)} of the pixels are alike.")
         phone.view<SeekBar>(R.id.opacity).progress = 20
         assertTrue(alike(saved) < 0.5, "Any picture would do.")
+    }
+
+    @Test
+    fun `of a frozen screen the frozen frame is saved`() {
+        phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK)
+        val camera = phone.startLive()
+        phone.view<SeekBar>(R.id.opacity).progress = 0
+        camera.deliver(halves(Color.RED))
+        phone.untilLabels()
+        phone.click(R.id.freeze)
+        val later = camera.deliver(halves(Color.BLUE))
+        phone.until("a dropped frame") { later.closed }
+        phone.settle()
+        share()
+        val saved = BitmapFactory.decodeFile(gallery.entries.values.single().file.path)
+        val colour = saved.getPixel(saved.width / 2, saved.height / 2)
+        assertTrue(Color.red(colour) > 250 && Color.blue(colour) < 5, Integer.toHexString(colour))
     }
 
     @Test
