@@ -50,20 +50,45 @@ def compiled(folder, sources, *, against=()):
     return folder / "classes"
 
 
+FADES = "void go(View it) { it.fade(); }"
+GOOD = [
+    "void go() { show(); }",
+    "void go() { draw(); size = 3; }",
+    "void go(View other) { other.draw(); other.size++; }",
+    "protected void onDraw() { super.onDraw(); }",
+    "void mine() {} void go() { mine(); hashCode(); }",
+    "int[] copy(int[] all) { return all.clone(); }",
+    "Runnable later(View other) { return () -> other.show(); }",
+]
+BAD = {
+    "void go(View it) { it.blur(); }": r"View\.blur\(\)V.*not in the framework of API 29",
+    "void go() { blur(); }": r"App\d+\.blur\(\)V.*not in the framework of API 29",
+    "int go() { return Extra.LEVEL; }": r"Extra\.LEVEL#I.*not in the framework",
+    "Class<?> go() { return Extra.class; }": r"demo/Extra, .*not in the framework",
+    "void go(View it) { it.stop(); }": r"View\.stop\(\)V.*not public",
+    "void go() { hidden(); }": r"hidden\(\)V.*is hidden",
+    FADES: r"View\.fade\(\)V.*not listed",
+    "Runnable go(View it) { return it::blur; }": r"View\.blur\(\)V.*not in the framework",
+    'String go() { return "a".strip(); }': r"String\.strip.*not in the framework",
+}
+NOTHING = ""
+
+
 @pytest.fixture(scope="module")
 def problems_of(tmp_path_factory):
-    """Return a function that says what is wrong with an app's methods."""
+    """Return a function that says what is wrong with an app of this body."""
     root = tmp_path_factory.mktemp("framework")
     new, old = compiled(root / "new", NEW), compiled(root / "old", OLD)
     with zipfile.ZipFile(root / "old.jar", "w") as jar:
         for path in old.rglob("*.class"):
             jar.write(path, path.relative_to(old).as_posix())
+    bodies = [*GOOD, *BAD, NOTHING]
+    source = "import android.demo.*; public class App{} extends View {{ {} }}"
+    sources = {f"App{at}": source.format(at, body) for at, body in enumerate(bodies)}
+    apps = compiled(root / "apps", sources, against=[new])
 
-    def problems(body, newer=None, *, parent="View"):
-        source = f"import android.demo.*; public class App extends {parent} {{ {body} }}"
-        folder = tmp_path_factory.mktemp("app") / "own"
-        classes = compiled(folder, {"App": source}, against=[new])
-        own = [parse_class(path.read_bytes()) for path in classes.rglob("*.class")]
+    def problems(body, newer=None):
+        own = parse_class((apps / f"App{bodies.index(body)}.class").read_bytes())
         with zipfile.ZipFile(root / "old.jar") as archive:
             framework = Framework(
                 archive=archive,
@@ -71,54 +96,30 @@ def problems_of(tmp_path_factory):
                 parents={"java/lang/Object": ()},
                 newer=newer or {},
             )
-            return find_problems(own, framework, 29)
+            return find_problems([own], framework, 29)
 
     return problems
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "void go() { show(); }",
-        "void go() { draw(); size = 3; }",
-        "void go(View other) { other.draw(); other.size++; }",
-        "protected void onDraw() { super.onDraw(); }",
-        "void mine() {} void go() { mine(); hashCode(); }",
-        "int[] copy(int[] all) { return all.clone(); }",
-        "Runnable later(View other) { return () -> other.show(); }",
-    ],
-)
+@pytest.mark.parametrize("body", GOOD)
 def test_what_the_oldest_phone_has_and_is_public_passes(problems_of, body):
     assert problems_of(body) == []
 
 
-@pytest.mark.parametrize(
-    ("body", "problem"),
-    [
-        ("void go(View it) { it.blur(); }", r"View\.blur\(\)V.*not in the framework of API 29"),
-        ("void go() { blur(); }", r"App\.blur\(\)V.*not in the framework of API 29"),
-        ("int go() { return Extra.LEVEL; }", r"Extra\.LEVEL#I.*not in the framework"),
-        ("Class<?> go() { return Extra.class; }", r"demo/Extra, .*not in the framework"),
-        ("void go(View it) { it.stop(); }", r"View\.stop\(\)V.*not public"),
-        ("void go() { hidden(); }", r"hidden\(\)V.*is hidden"),
-        ("void go(View it) { it.fade(); }", r"View\.fade\(\)V.*not listed"),
-        ("Runnable go(View it) { return it::blur; }", r"View\.blur\(\)V.*not in the framework"),
-        ('String go() { return "a".strip(); }', r"String\.strip.*not in the framework"),
-    ],
-)
-def test_whatever_it_lacks_or_hides_is_named(problems_of, body, problem):
-    assert any(re.search(problem, found) and "of App:" in found for found in problems_of(body))
+@pytest.mark.parametrize("body", BAD)
+def test_whatever_it_lacks_or_hides_is_named(problems_of, body):
+    found = problems_of(body)
+    assert any(re.search(BAD[body], line) and ", of App" in line for line in found), found
 
 
 def test_what_is_newer_than_the_public_list_must_be_reviewed_and_old_enough(problems_of):
-    body = "void go(View it) { it.fade(); }"
-    assert problems_of(body, {FADE: 29}) == []
-    (late,) = problems_of(body, {FADE: 30})
+    assert problems_of(FADES, {FADE: 29}) == []
+    (late,) = problems_of(FADES, {FADE: 30})
     assert "it came with API 30" in late
 
 
 def test_nothing_stays_listed_that_is_not_used(problems_of):
-    assert problems_of("", {FADE: 28}) == [f"{FADE}: listed, but not used"]
+    assert problems_of(NOTHING, {FADE: 28}) == [f"{FADE}: listed, but not used"]
 
 
 def test_the_list_is_in_order_and_fits_the_oldest_phone():

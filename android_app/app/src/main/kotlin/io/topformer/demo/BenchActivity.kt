@@ -91,7 +91,7 @@ class BenchActivity : Activity() {
 
     private fun write(name: String, document: String) {
         val said = try {
-            val storage = getExternalFilesDir(null) ?: throw IOException("There is no shared storage.")
+            val storage = application.getExternalFilesDir(null) ?: throw IOException("There is no shared storage.")
             val file = File(File(storage, "bench").apply { mkdirs() }, "$name.json")
             writeWhole(file) { it.write(document.toByteArray()) }
             getString(R.string.bench_done, file.path)

@@ -25,6 +25,7 @@ class CameraControl(
         fun pickPicture()
     }
 
+    private val displays = activity.getSystemService(DisplayManager::class.java)
     private var camera: CameraSource? = null
     private var permissionRefused = false
 
@@ -41,9 +42,11 @@ class CameraControl(
             listener.source = it
             it.start(choices.facing, displayDegrees())
         }
+        displays?.registerDisplayListener(onDisplay, null)
     }
 
     fun stop() {
+        displays?.unregisterDisplayListener(onDisplay)
         camera?.close()
         camera = null
     }
@@ -66,6 +69,15 @@ class CameraControl(
         if (grantResults.isEmpty()) return
         permissionRefused = grantResults[0] != PackageManager.PERMISSION_GRANTED
         if (permissionRefused) tellRefused() else start()
+    }
+
+    // Upside down, a screen keeps its configuration: the activity does not hear of it.
+    private val onDisplay = object : DisplayManager.DisplayListener {
+        override fun onDisplayChanged(id: Int) = turn()
+
+        override fun onDisplayAdded(id: Int) = Unit
+
+        override fun onDisplayRemoved(id: Int) = Unit
     }
 
     private inner class Listener : CameraSource.Listener {
@@ -120,8 +132,7 @@ class CameraControl(
     }
 
     // Not Context.getDisplay, which is of API 30.
-    private fun displayRotation(): Int? =
-        activity.getSystemService(DisplayManager::class.java)?.getDisplay(Display.DEFAULT_DISPLAY)?.rotation
+    private fun displayRotation(): Int? = displays?.getDisplay(Display.DEFAULT_DISPLAY)?.rotation
 
     companion object {
         const val PERMISSION_REQUEST = 1

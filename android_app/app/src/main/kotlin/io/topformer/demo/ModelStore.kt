@@ -138,4 +138,6 @@ private inline fun <T> explaining(name: String, action: () -> T): T =
         throw ManifestException("A file of $name is missing.", error.message.orEmpty())
     } catch (error: IOException) {
         throw ManifestException("$name can't be read.", error.message.orEmpty())
+    } catch (_: OutOfMemoryError) {
+        throw ManifestException("$name can't be read.", "Its documents do not fit into memory.")
     }

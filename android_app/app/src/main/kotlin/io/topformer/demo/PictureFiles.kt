@@ -16,7 +16,13 @@ private const val LONGEST_SIDE_PX = 2048
 private const val LARGEST_BYTES = 64 shl 20
 
 /** Reads a picture upright, made smaller where it is very large; throws [IOException]. */
-fun readPicture(resolver: ContentResolver, uri: Uri): StillFrame {
+fun readPicture(resolver: ContentResolver, uri: Uri): StillFrame = try {
+    decodePicture(resolver, uri)
+} catch (error: OutOfMemoryError) {
+    throw IOException("It does not fit into memory.", error)
+}
+
+private fun decodePicture(resolver: ContentResolver, uri: Uri): StillFrame {
     val bytes = ByteBuffer.wrap(openStream(resolver, uri).use { it.readAtMost(LARGEST_BYTES) })
     val bitmap = ImageDecoder.decodeBitmap(ImageDecoder.createSource(bytes)) { decoder, info, _ ->
         decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE

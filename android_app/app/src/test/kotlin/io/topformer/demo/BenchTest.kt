@@ -9,6 +9,7 @@ import org.json.JSONObject
 import org.robolectric.Robolectric
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
+import org.robolectric.annotation.Config
 import java.io.File
 import java.time.Duration
 import java.util.concurrent.CountDownLatch
@@ -114,6 +115,13 @@ class BenchTest : AppTest() {
         until("an answer") { line.contains("can't be written. $folder") }
     }
 
+    @Test
+    @Config(application = StoragelessApplication::class)
+    fun `without storage the screen says so`() {
+        start(Intent().putExtra("bench", "run").putExtra("samples", 1))
+        until("an answer") { line.contains("can't be written. There is no shared storage.") }
+    }
+
     private fun start(intent: Intent) {
         bench = Robolectric.buildActivity(BenchActivity::class.java, intent).setup()
     }
@@ -145,4 +153,9 @@ class BenchTest : AppTest() {
         assertEquals("topformer.runner.end", document["end"])
         assertContains(document.getString("why"), why)
     }
+}
+
+/** A phone whose shared storage is taken out. */
+class StoragelessApplication : TestApplication() {
+    override fun getExternalFilesDir(type: String?): File? = null
 }

@@ -51,7 +51,7 @@ public class ExecuTorchSegmenter private constructor(
                     if (status != 0) throw SegmenterException("ExecuTorch refuses the model with error $status.")
                 }
                 ExecuTorchSegmenter(module, inputShape, outputShape)
-            } catch (error: SegmenterException) {
+            } catch (error: Throwable) {
                 module.destroy()
                 throw error
             }
