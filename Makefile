@@ -39,16 +39,17 @@ test: $(VENV)/installed $(APP_MODELS)
 
 app-model: $(EMBEDDED)
 
-$(APP_EXPORT)-xnnpack.pte: $(VENV)/installed topformer/weights/tiny.safetensors \
+# One export makes both files; the second stands for them.
+$(APP_EXPORT)-onnx.onnx: $(VENV)/installed topformer/weights/tiny.safetensors \
   $(wildcard topformer/*.py export/*.py export/targets/*.py)
 	$(BIN)/topformer export --size tiny --target xnnpack --target onnx --out $(@D)
 
-$(EMBEDDED): $(APP_EXPORT)-xnnpack.pte topformer/android/assets.py topformer/android/golden.py
-	$(BIN)/topformer app embed $<
+$(EMBEDDED): $(APP_EXPORT)-onnx.onnx topformer/android/assets.py topformer/android/golden.py
+	$(BIN)/topformer app embed $(APP_EXPORT)-xnnpack.pte
 
-$(JVM_MODEL).golden: $(APP_EXPORT)-xnnpack.pte topformer/android/golden.py
+$(JVM_MODEL).golden: $(APP_EXPORT)-onnx.onnx topformer/android/golden.py
 	mkdir -p $(@D)
-	cp $(APP_EXPORT)-onnx.onnx $(APP_EXPORT)-onnx.json $(@D)
+	cp $< $(APP_EXPORT)-onnx.json $(@D)
 	$(BIN)/topformer predict topformer/pictures/china.png --model $(JVM_MODEL).onnx --out $(@D)
 	cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk.golden $(CURDIR)/$(JVM_MODEL).onnx
 

@@ -55,6 +55,7 @@ def bench_app(
     environment = EnvironmentWatch()
     facts = read_facts(link)
     _refuse_emulated(facts)
+    version = installed_version(link)
 
     def make_row(recording: Recording, worker: AppWorker, readings: Sequence[StateReading]) -> Row:
         evidence = device_evidence(recording, readings, (), facts)
@@ -92,7 +93,7 @@ def bench_app(
             runner_compiler=None,
             app=AppRecord(
                 package=PACKAGE,
-                version=installed_version(link),
+                version=version,
                 runtime_version=workers[0].first.runtime_version,
             ),
             protocol=outcome.protocol,

@@ -156,7 +156,7 @@ class AppWorker:
     def remove_pending(self) -> None:
         """Remove the document of a start that was not waited for to its end."""
         if self._pending is not None:
-            self._link.run(["rm", "-f", self._pending])
+            self._link.run(["rm", "-f", self._pending, f"{self._pending}.part"])
 
 
 @contextmanager
