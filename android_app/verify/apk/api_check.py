@@ -3,7 +3,7 @@
 A compiler sees the newest framework, hidden parts included, and would take what ends the app on an
 older phone. So each reference is looked up where it leads at run time: it must be in the framework
 of minSdk, and it must be public API. Public is what Android 6's own list says, the newest that can
-be had as a file; what came later stands in newer_api.txt, looked at by a person.
+be had as a file; what came later stands in newer_api.txt, a list kept by hand.
 """
 
 import zipfile
