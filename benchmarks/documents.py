@@ -91,14 +91,27 @@ class StateReading(Document, frozen=True, kw_only=True):
     state: DeviceState
 
 
+class AppRecord(Document, frozen=True, kw_only=True):
+    """The demo app that measured."""
+
+    package: ShortText
+    # Null where the device does not tell.
+    version: ShortText | None
+    # Of ExecuTorch.
+    runtime_version: ShortText
+
+
 class DeviceRecord(Document, frozen=True, kw_only=True):
     """A device on which rows were measured, and how that went."""
 
     facts: DeviceFacts
-    # Of the C++ runner: for what it was built, on which ExecuTorch, by what.
-    runner_target: ShortText
-    runner_runtime_version: ShortText
-    runner_compiler: ShortText
+    # Of the C++ runner: for what it was built, on which ExecuTorch, by what. Null where the app
+    # measured.
+    runner_target: ShortText | None
+    runner_runtime_version: ShortText | None
+    runner_compiler: ShortText | None
+    # Null where the runner measured.
+    app: AppRecord | None = None
     protocol: Protocol
     start: StartGate
     readings: tuple[StateReading, ...]

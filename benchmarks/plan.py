@@ -20,6 +20,8 @@ DEFAULT_RUNTIMES = (*EXPORT_TARGETS, "torch")
 # The C++ program around ExecuTorch. It must be built first, which needs a compiler.
 RUNNER = "runner"
 RUNTIMES = (*DEFAULT_RUNTIMES, RUNNER)
+# ExecuTorch in the demo app. It is asked for by --via.
+APP = "app"
 # Runtimes that run the files of another one.
 FILES_OF = {RUNNER: "executorch"}
 # A checkpoint is measured as it is and with its BatchNorm folded, as exports have it.

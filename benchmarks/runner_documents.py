@@ -109,6 +109,15 @@ class RunnerRun(Document, frozen=True, kw_only=True, tag_field="schema", tag="to
     end: End
 
 
+class RunnerFailureError(TopformerError):
+    """The runner said that it could not do what it was asked, with a code for programs."""
+
+    def __init__(self, failure: RunnerFailure) -> None:
+        """Say what the runner said."""
+        super().__init__(failure.what, why=f"{failure.why} (code {failure.code})".lstrip())
+        self.code = failure.code
+
+
 RunnerDocument = (
     RunnerFailure
     | RunnerAbout
@@ -126,8 +135,8 @@ ExpectedT = TypeVar(
 def decode_document(line: bytes, expected: type[ExpectedT]) -> ExpectedT:
     """Read one line of the runner's output.
 
-    Raises `TopformerError` for a failure that the runner reports, and for anything that is not a
-    whole document of the expected kind.
+    Raises `RunnerFailureError` for a failure that the runner reports, and `TopformerError` for
+    anything that is not a whole document of the expected kind.
     """
     try:
         if len(line) > LINE_LIMIT_BYTES:
@@ -138,7 +147,7 @@ def decode_document(line: bytes, expected: type[ExpectedT]) -> ExpectedT:
             "The runner's answer is torn off or not one of its documents.", why=str(error)
         ) from error
     if isinstance(document, RunnerFailure):
-        raise TopformerError(document.what, why=f"{document.why} (code {document.code})".lstrip())
+        raise RunnerFailureError(document)
     if not isinstance(document, expected):
         raise TopformerError(
             "The runner answered out of turn.",

@@ -1,12 +1,12 @@
 """The runner's documents as a worker's replies: for workers here and on devices."""
 
 from topformer.benchmarks.messages import Loaded, Measured
-from topformer.benchmarks.runner_documents import RunnerBlock, RunnerOpened
+from topformer.benchmarks.runner_documents import RunnerBlock, RunnerOpened, RunnerRun
 from topformer.errors import TopformerError
 from topformer.manifest import Manifest
 
 
-def loaded_reply(manifest: Manifest, picture: str, opened: RunnerOpened) -> Loaded:
+def loaded_reply(manifest: Manifest, picture: str, opened: RunnerOpened | RunnerRun) -> Loaded:
     """Say what the runner opened; raises `TopformerError` when it is not the manifest's file."""
     assert manifest.file is not None
     if opened.model_sha256 != manifest.file.sha256:

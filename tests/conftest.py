@@ -1,6 +1,8 @@
-"""What several test files share: the golden checkpoint, long exports, an ARM device."""
+"""What several test files share: the golden checkpoint, exports, the app, an ARM device."""
 
 import os
+import shlex
+import shutil
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,8 +13,9 @@ import torch
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))
-# So that tests/rig can be imported as `rig`.
+# So that tests/rig can be imported as `rig`, and the app's own build as `apk`.
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "android_app" / "verify"))
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +39,41 @@ def exported_tiny(tmp_path_factory, golden_path):
         image_size=(448, 448),
         out_dir=tmp_path_factory.mktemp("exported"),
     )
+
+
+@pytest.fixture(scope="session")
+def small_pte(tmp_path_factory) -> Path:
+    """Export a small Tiny with random weights, 64x96, once for the whole run."""
+    from topformer.export import export_model
+
+    result = export_model(
+        weights="random",
+        size="tiny",
+        targets=["xnnpack"],
+        image_size=(64, 96),
+        out_dir=tmp_path_factory.mktemp("small"),
+    )
+    return result.files[0].path
+
+
+@pytest.fixture
+def model(small_pte, tmp_path) -> Path:
+    """Return a copy of the small model that a test may spoil."""
+    for path in (small_pte, small_pte.with_suffix(".json")):
+        shutil.copy(path, tmp_path / path.name)
+    return tmp_path / small_pte.name
+
+
+@pytest.fixture
+def app(tmp_path) -> Path:
+    """Return a folder with what makes it the app's: settings and a catalogue of versions."""
+    folder = tmp_path / "android_app"
+    (folder / "gradle").mkdir(parents=True)
+    (folder / "settings.gradle.kts").touch()
+    (folder / "gradle" / "libs.versions.toml").write_text(
+        '[versions]\njdk = "17"\nexecutorch = "1.5.1"\n'
+    )
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +104,28 @@ def rig():
                 raise
             pytest.skip(str(error))
         yield running
+
+
+@pytest.fixture
+def rig_adb(rig, tmp_path, monkeypatch):
+    """Let $ADB be the real adb, beside the emulated devices."""
+    path = tmp_path / "adb"
+    command = shlex.join(str(word) for word in rig._namespace.beside(["adb"]))
+    path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    path.chmod(0o755)
+    for name in ("HOME", "ANDROID_ADB_SERVER_PORT"):
+        monkeypatch.setenv(name, rig.env[name])
+    monkeypatch.delenv("ANDROID_SERIAL", raising=False)
+    monkeypatch.setenv("ADB", str(path))
+    return path
+
+
+@pytest.fixture
+def rig_link(rig, rig_adb):
+    """Return a link to the emulated device."""
+    from topformer.benchmarks.devices.adb import AdbLink
+
+    return AdbLink(adb=str(rig_adb), serial=rig.serial)
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,14 @@ android {
             isIncludeAndroidResources = true
             // Robolectric makes Android's file descriptors of Java's.
             all { it.jvmArgs("--add-opens=java.base/java.io=ALL-UNNAMED") }
+            // What the tests read and write, as in verify/app/pom.xml; `make app` makes the model.
+            all {
+                it.systemProperty("screens", rootProject.file("verify/target/screens").path)
+                it.systemProperty("screens.kept", file("src/test/screens").path)
+                it.systemProperty("model", rootProject.file("verify/target/model").path)
+                it.systemProperty("bench", rootProject.file("verify/target/bench").path)
+                it.systemProperty("pictures", rootProject.file("../topformer/pictures").path)
+            }
         }
     }
 }
@@ -48,5 +56,6 @@ dependencies {
     implementation(project(":segmenter"))
     testImplementation(libs.junit)
     testImplementation(libs.kotlin.test.junit)
+    testImplementation(libs.onnxruntime)
     testImplementation(libs.robolectric)
 }

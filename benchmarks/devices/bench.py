@@ -15,17 +15,15 @@ from topformer.benchmarks.devices.facts import read_facts, read_state
 from topformer.benchmarks.devices.heat import wait_until_cool
 from topformer.benchmarks.devices.link import Link
 from topformer.benchmarks.devices.subject import DeviceSubject, place_subject
-from topformer.benchmarks.devices.watch import Watch, state_samples
-from topformer.benchmarks.devices.worker import device_worker
+from topformer.benchmarks.devices.turns import Outcome, take_turns
+from topformer.benchmarks.devices.worker import DeviceWorker, device_worker
 from topformer.benchmarks.devices.workspace import Workspace, open_workspace
-from topformer.benchmarks.documents import BenchDocument, DeviceRecord, Protocol, StateReading
+from topformer.benchmarks.documents import BenchDocument, DeviceRecord, StateReading
 from topformer.benchmarks.environment import EnvironmentWatch
 from topformer.benchmarks.process import RowRequest
 from topformer.benchmarks.protocol import COUNTING, Mode
-from topformer.benchmarks.published import published_rows
-from topformer.benchmarks.rounds import describe_protocol, run_rounds
+from topformer.benchmarks.recording import Recording
 from topformer.benchmarks.row_documents import Row
-from topformer.benchmarks.rows import compare_rows
 from topformer.errors import TopformerError
 
 OnStage = Callable[[str], None]
@@ -65,13 +63,6 @@ class _Candidate:
     check: CheckedOutput
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Result:
-    rows: tuple[Row, ...]
-    protocol: Protocol
-    readings: tuple[StateReading, ...]
-
-
 def bench_device(
     link: Link, plan: DevicePlan, *, on_stage: OnStage, on_warning: OnStage
 ) -> BenchDocument:
@@ -93,24 +84,17 @@ def bench_device(
             on_wait=on_stage,
             max_start_c=plan.max_start_c,
         )
-        result = _measure(site, plan, candidates, on_stage)
-    return BenchDocument(
-        environment=environment.finish(),
-        protocol=result.protocol,
-        rows=result.rows,
-        comparisons=compare_rows(result.rows, seed=plan.seed),
-        states=state_samples(result.readings),
-        published=published_rows(result.rows),
-        devices=(
-            DeviceRecord(
-                facts=facts,
-                runner_target=bundle.bundle.target,
-                runner_runtime_version=bundle.bundle.runtime_version,
-                runner_compiler=bundle.bundle.compiler,
-                protocol=result.protocol,
-                start=start,
-                readings=result.readings,
-            ),
+        outcome = _measure(site, plan, candidates, on_stage)
+    return outcome.document(
+        environment,
+        DeviceRecord(
+            facts=facts,
+            runner_target=bundle.bundle.target,
+            runner_runtime_version=bundle.bundle.runtime_version,
+            runner_compiler=bundle.bundle.compiler,
+            protocol=outcome.protocol,
+            start=start,
+            readings=outcome.readings,
         ),
     )
 
@@ -138,7 +122,7 @@ def _prepare(
         path = Path(request.source)
         if request.source not in models:
             placed = place_subject(workspace, path, runner)
-            models[request.source] = placed, compute_reference(path, placed)
+            models[request.source] = placed, compute_reference(path, placed.picture)
         subject, reference = models[request.source]
         on_stage(f"checking {request.name}")
         check = _check(request, subject, reference, site.mask)
@@ -168,10 +152,23 @@ def _check(
 
 def _measure(
     site: _Site, plan: DevicePlan, candidates: Sequence[_Candidate], on_stage: OnStage
-) -> _Result:
+) -> Outcome:
     """Let the rows take turns, and make rows of what they and the device told."""
-    mode = COUNTING if site.facts.emulated else plan.mode
-    watch = Watch(lambda: read_state(site.link))
+    checks = {one.request.name: one.check for one in candidates}
+
+    def make_row(
+        recording: Recording, worker: DeviceWorker, readings: Sequence[StateReading]
+    ) -> Row:
+        setting = RowSetting(
+            facts=site.facts,
+            requested_mask=site.mask,
+            placements=worker.placements,
+            check=checks[worker.request.name],
+        )
+        if site.facts.emulated:
+            return counted_row(recording, setting, log=worker.read_log())
+        return measured_row(recording, setting, readings=readings, seed=plan.seed)
+
     with ExitStack() as stack:
         workers = [
             stack.enter_context(
@@ -185,27 +182,11 @@ def _measure(
             )
             for one in candidates
         ]
-        run = run_rounds(
-            workers, mode=mode, seed=plan.seed, on_stage=on_stage, counters=watch.counters
+        return take_turns(
+            site.link,
+            workers,
+            mode=COUNTING if site.facts.emulated else plan.mode,
+            seed=plan.seed,
+            make_row=make_row,
+            on_stage=on_stage,
         )
-        rows: list[Row] = []
-        for recording, one, worker in zip(run.recordings, candidates, workers, strict=True):
-            setting = RowSetting(
-                facts=site.facts,
-                requested_mask=site.mask,
-                placements=worker.placements,
-                check=one.check,
-            )
-            if site.facts.emulated:
-                rows.append(counted_row(recording, setting, log=worker.read_log()))
-            else:
-                rows.append(
-                    measured_row(recording, setting, readings=watch.readings, seed=plan.seed)
-                )
-    return _Result(
-        rows=tuple(rows),
-        protocol=describe_protocol(
-            run, mode=mode, seed=plan.seed, clock="CLOCK_MONOTONIC", allocator={}
-        ),
-        readings=tuple(watch.readings),
-    )

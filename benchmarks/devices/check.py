@@ -13,6 +13,7 @@ from topformer import metrics
 from topformer.benchmarks.devices.device_documents import CheckedOutput
 from topformer.benchmarks.devices.link import Finished, Link, printable, pull
 from topformer.benchmarks.devices.subject import DeviceSubject
+from topformer.benchmarks.picture import BenchPicture
 from topformer.benchmarks.runner_documents import RunnerRun, decode_document
 from topformer.errors import TopformerError
 from topformer.export.proof import FP32_GATES
@@ -42,21 +43,22 @@ class Reference:
     required: Gates | None
 
 
-def compute_reference(model: Path, subject: DeviceSubject) -> Reference:
+def compute_reference(model: Path, picture: BenchPicture) -> Reference:
     """Run the model on this machine, with its Python runtime."""
     from topformer.runtimes import open_model  # noqa: PLC0415
 
     opened = open_model(model)
-    tensor = opened.preprocess(subject.picture.pixels)
+    manifest = opened.manifest
+    tensor = opened.preprocess(picture.pixels)
     logits = opened.run(tensor)
-    size = subject.manifest.input.height, subject.manifest.input.width
+    size = manifest.input.height, manifest.input.width
     sha256 = sha256_bytes(tensor.astype("<f4").tobytes())
-    golden = (case for case in subject.manifest.golden if case.input_sha256 == sha256)
+    golden = (case for case in manifest.golden if case.input_sha256 == sha256)
     required = next((case.required for case in golden), FP32_GATES)
-    assert subject.manifest.file is not None
+    assert manifest.file is not None
     return Reference(
         output=Output(logits=logits, labels=upsample_labels(logits, size)[0]),
-        required=required if subject.manifest.file.precision == "fp32" else None,
+        required=required if manifest.file.precision == "fp32" else None,
     )
 
 

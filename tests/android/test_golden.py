@@ -104,13 +104,13 @@ def samples(array):
     return array.reshape(-1)[[i * 2654435761 % array.size for i in range(512)]]
 
 
-def test_the_exported_file_gives_the_golden_answers(exported):
+def test_the_exported_file_gives_the_golden_answers(small_pte):
     """The check as the module describes it, step by step."""
-    model = open_model(exported)
+    model = open_model(small_pte)
     golden = decode_golden(encode_golden(make_golden(model.manifest)))
     tensor = to_tensor(golden.pixels, model.manifest.input)
     assert hashlib.sha256(tensor.tobytes()).hexdigest() == golden.input_sha256
-    assert hashlib.sha256(exported.read_bytes()).hexdigest() == golden.model_sha256
+    assert hashlib.sha256(small_pte.read_bytes()).hexdigest() == golden.model_sha256
     logits = model.run(tensor)
     assert logits.shape[1:] == golden.logits_shape
     expected = golden.logits.astype(np.float64)
@@ -121,8 +121,8 @@ def test_the_exported_file_gives_the_golden_answers(exported):
     assert equal.mean() >= golden.required.label_agreement
 
 
-def test_another_input_gives_other_answers(exported):
-    model = open_model(exported)
+def test_another_input_gives_other_answers(small_pte):
+    model = open_model(small_pte)
     golden = make_golden(model.manifest)
     other = dict(bundled_pictures())["coffee"]
     found = samples(model.run(to_tensor(other, model.manifest.input)))
@@ -130,7 +130,7 @@ def test_another_input_gives_other_answers(exported):
     assert np.square(expected).sum() < 100 * np.square(expected - found).sum()
 
 
-def test_a_proof_on_other_pictures_is_refused(exported):
-    manifest = msgspec.structs.replace(read_manifest_of(exported), golden=())
+def test_a_proof_on_other_pictures_is_refused(small_pte):
+    manifest = msgspec.structs.replace(read_manifest_of(small_pte), golden=())
     with pytest.raises(TopformerError, match="no answer for the picture"):
         make_golden(manifest)

@@ -1,12 +1,16 @@
 """Driving Gradle, with scripts in the place of programs that cannot be had here."""
 
+import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from topformer.android.gradle import APK, build_apk, find_gradle, find_jdk, find_sdk
+from topformer.android.catalogue import read_versions
+from topformer.android.gradle import APK, build_apk, find_gradle, find_sdk
+from topformer.android.jdk import find_jdk
 from topformer.benchmarks.bundle_tools import Missing
 from topformer.errors import TopformerError
 
@@ -149,3 +153,13 @@ def test_ctrl_c_leaves_no_gradle_behind(complete, app):
         # The pipe ends when the last that holds it is dead.
         _, said = process.communicate(timeout=60)
     assert "KeyboardInterrupt" in said
+
+
+def test_the_wrapper_is_pinned_to_what_the_plugin_takes():
+    wrapper = Path(__file__).parents[2] / "android_app/gradle/wrapper/gradle-wrapper.properties"
+    text = wrapper.read_text()
+    (version,) = re.findall(r"/distributions/gradle-(\d+)\.(\d+)\.\d+-bin\.zip$", text, re.M)
+    # developer.android.com/build/releases/agp-9-1-0-release-notes: 9.3.1 at the least.
+    assert read_versions(wrapper.parents[2])["agp"].startswith("9.1.")
+    assert tuple(map(int, version)) >= (9, 3)
+    assert re.search(r"^distributionSha256Sum=[0-9a-f]{64}$", text, re.M)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 
 import jsonschema
 import msgspec
@@ -12,31 +13,9 @@ from topformer.android.gradle import APK
 from topformer.cli.app_document import AppBuildDocument, AppDeviceDocument, AppModelsDocument
 from topformer.cli.main import build_app
 from topformer.errors import TopformerError, UsageError
-from topformer.export import export_model
+from topformer.files import sha256_file
 
 runner = CliRunner()
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    exported = export_model(
-        weights="random",
-        size="tiny",
-        targets=["xnnpack"],
-        image_size=(64, 64),
-        out_dir=tmp_path_factory.mktemp("exported"),
-    )
-    return exported.files[0].path
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Return the app's folder."""
-    path = tmp_path / "android_app"
-    (path / "gradle").mkdir(parents=True)
-    (path / "settings.gradle.kts").touch()
-    (path / "gradle" / "libs.versions.toml").write_text('[versions]\njdk = "17"\n')
-    return path
 
 
 @pytest.fixture
@@ -68,10 +47,10 @@ def document(result, kind, name):
     return msgspec.json.decode(result.stdout, type=kind)
 
 
-def test_embed_tells_the_licence_and_announces_random_weights(model, folder):
-    result = invoke("embed", model, "--app", folder)
+def test_embed_tells_the_licence_and_announces_random_weights(model, app):
+    result = invoke("embed", model, "--app", app)
     assert result.exit_code == 0, result.output
-    in_app = folder / "app/src/main/assets/models" / model.name
+    in_app = app / "app/src/main/assets/models" / model.name
     assert result.stdout == f"{in_app}\n"
     assert in_app.read_bytes() == model.read_bytes()
     (licence, announced) = result.stderr.splitlines()
@@ -79,56 +58,111 @@ def test_embed_tells_the_licence_and_announces_random_weights(model, folder):
     assert announced.startswith("warning: these are RANDOM weights")
 
 
-def test_list_and_remove(model, folder):
-    assert "topformer app embed FILE" in invoke("list", "--app", folder).stderr
-    invoke("embed", model, "--app", folder)
-    result = invoke("list", "--app", folder)
+def test_list_and_remove(model, app):
+    assert "topformer app embed FILE" in invoke("list", "--app", app).stderr
+    invoke("embed", model, "--app", app)
+    result = invoke("list", "--app", app)
     assert result.stdout == f"{model.stem}\n"
-    assert "64x64" in result.stderr
+    assert "64x96" in result.stderr
     assert "RANDOM" in result.stderr
     assert "licence" in result.stderr
-    assert invoke("remove", model.stem, "--app", folder).stdout == f"{model.stem}\n"
-    assert invoke("list", "--app", folder).stdout == ""
+    assert invoke("remove", model.stem, "--app", app).stdout == f"{model.stem}\n"
+    assert invoke("list", "--app", app).stdout == ""
 
 
-def test_json_holds_what_is_in_the_app(model, folder):
-    embedded = invoke("embed", model, "--app", folder, "--json")
-    listed = invoke("list", "--app", folder, "--json")
+def test_json_holds_what_is_in_the_app(model, app):
+    embedded = invoke("embed", model, "--app", app, "--json")
+    listed = invoke("list", "--app", app, "--json")
     assert embedded.stdout == listed.stdout
     (entry,) = document(listed, AppModelsDocument, "app-models").models
-    assert (entry.name, entry.problem, entry.image_size) == (model.stem, None, (64, 64))
-    removed = invoke("remove", model.stem, "--app", folder, "--json")
+    assert (entry.name, entry.problem, entry.image_size) == (model.stem, None, (64, 96))
+    removed = invoke("remove", model.stem, "--app", app, "--json")
     assert document(removed, AppModelsDocument, "app-models").models == ()
 
 
-def test_a_damaged_model_is_told_and_not_built_in(model, folder):
-    invoke("embed", model, "--app", folder)
-    in_app = folder / "app/src/main/assets/models" / model.name
+def test_a_damaged_model_is_told_and_not_built_in(model, app):
+    invoke("embed", model, "--app", app)
+    in_app = app / "app/src/main/assets/models" / model.name
     in_app.write_bytes(b"damaged")
-    result = invoke("list", "--app", folder)
+    result = invoke("list", "--app", app)
     assert result.exit_code == 1
     assert "not the file its manifest describes" in result.stderr
-    error = invoke("build", "--app", folder).exception
+    error = invoke("build", "--app", app).exception
     assert isinstance(error, TopformerError)
     assert f"topformer app remove {model.stem}" in error.next_step
 
 
-def test_build(model, folder, programs):
-    invoke("embed", model, "--app", folder)
+def test_build(model, app, programs):
+    invoke("embed", model, "--app", app)
     programs(
         javac="echo javac 17.0.15",
-        gradle=f"mkdir -p {folder}/{APK.parent}; echo apk > {folder}/{APK}",
+        gradle=f"mkdir -p {app}/{APK.parent}; echo apk > {app}/{APK}",
     )
-    assert invoke("build", "--app", folder).stdout == f"{folder / APK}\n"
-    built = document(invoke("build", "--app", folder, "--json"), AppBuildDocument, "app-build")
+    assert invoke("build", "--app", app).stdout == f"{app / APK}\n"
+    built = document(invoke("build", "--app", app, "--json"), AppBuildDocument, "app-build")
     assert (built.size_bytes, built.models) == (4, (model.stem,))
 
 
-def test_a_build_without_models_is_warned_of(folder, programs):
-    programs(javac="echo javac 17", gradle=f"mkdir -p {folder}/{APK.parent}; : > {folder}/{APK}")
-    result = invoke("build", "--app", folder)
+def test_a_build_without_models_is_warned_of(app, programs):
+    programs(javac="echo javac 17", gradle=f"mkdir -p {app}/{APK.parent}; : > {app}/{APK}")
+    result = invoke("build", "--app", app)
     assert result.exit_code == 0
     assert "no model is in the app" in result.stderr
+
+
+PIPELINE = """
+import pathlib
+pathlib.Path("target").mkdir(exist_ok=True)
+pathlib.Path("target/topformer-demo.apk").write_bytes(b"apk")
+"""
+
+
+@pytest.fixture
+def pipeline(app, programs):
+    """Let the app's folder hold a build without an SDK, and its programs be there."""
+    (app / "verify" / "apk").mkdir(parents=True)
+    (app / "verify" / "apk" / "__main__.py").write_text(PIPELINE)
+    tools = ("aapt2", "zipalign", "apksigner", "mvn", "npm")
+    programs(javac="echo javac 17", **dict.fromkeys(tools, ""))
+
+
+def test_a_build_without_an_sdk_says_that_its_library_is_a_stand_in(model, app, pipeline, tmp_path):
+    invoke("embed", model, "--app", app)
+    out = tmp_path / "out.apk"
+    said = invoke("build", "--sdk-free", out, "--app", app)
+    assert (said.exit_code, said.stdout, out.read_bytes()) == (0, f"{out}\n", b"apk")
+    assert "stand-in" in said.stderr
+    printed = invoke("build", "--sdk-free", out, "--app", app, "--json")
+    built = document(printed, AppBuildDocument, "app-build")
+    assert (built.models, built.size_bytes) == ((model.stem,), 3)
+    assert (built.runtime.source, built.runtime.version) == ("stand-in", None)
+    assert "not for a phone" in built.runtime.note
+
+
+def test_a_build_with_executorchs_own_archive(app, pipeline, tmp_path):
+    aar = tmp_path / "executorch.aar"
+    with zipfile.ZipFile(tmp_path / "classes.jar", "w") as classes:
+        classes.writestr("org/pytorch/executorch/Module.class", b"")
+    with zipfile.ZipFile(aar, "w") as archive:
+        archive.write(tmp_path / "classes.jar", "classes.jar")
+        archive.writestr("jni/arm64-v8a/libexecutorch.so", b"")
+    build = ("build", "--sdk-free", tmp_path / "out.apk", "--app", app, "--aar", aar)
+    assert "not the archive" in str(invoke(*build).exception)
+    said = invoke(*build, "--aar-sha256", sha256_file(aar))
+    assert "ExecuTorch 1.5.1" in said.stderr
+    assert "stand-in" not in said.stderr
+    printed = invoke(*build, "--aar-sha256", sha256_file(aar), "--json")
+    runtime = document(printed, AppBuildDocument, "app-build").runtime
+    assert (runtime.source, runtime.version, runtime.note) == ("aar", "1.5.1", "")
+    assert runtime.sha256 == sha256_file(aar)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--aar", "a.aar"], ["--sdk-free", "a.zip"], ["--sdk-free", "a.apk", "--aar-sha256", "0"]],
+)
+def test_options_of_a_build_that_do_not_fit(app, options):
+    assert isinstance(invoke("build", "--app", app, *options).exception, UsageError)
 
 
 ADB = r"""
@@ -140,21 +174,21 @@ printf 'Status: ok\n\n%s 0\n' "$marker"
 """
 
 
-def test_install_and_run(folder, programs):
+def test_install_and_run(app, programs):
     programs(adb=ADB)
-    (folder / APK).parent.mkdir(parents=True)
-    (folder / APK).touch()
-    assert invoke("install", "--app", folder).stdout == "A1: installed\n"
-    installed = invoke("install", "--apk", folder / APK, "--json")
+    (app / APK).parent.mkdir(parents=True)
+    (app / APK).touch()
+    assert invoke("install", "--app", app).stdout == "A1: installed\n"
+    installed = invoke("install", "--apk", app / APK, "--json")
     done = document(installed, AppDeviceDocument, "app-device")
     assert (done.done, done.serial, done.package) == ("installed", "A1", "io.topformer.demo")
     assert invoke("run", "--serial", "A1").stdout == "A1: started\n"
     assert document(invoke("run", "--json"), AppDeviceDocument, "app-device").done == "started"
 
 
-def test_install_before_build_names_the_next_command(folder, programs):
+def test_install_before_build_names_the_next_command(app, programs):
     programs(adb=ADB)
-    error = invoke("install", "--app", folder).exception
+    error = invoke("install", "--app", app).exception
     assert isinstance(error, UsageError)
     assert "topformer app build" in error.next_step
 

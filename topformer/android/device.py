@@ -1,15 +1,26 @@
 """The app on a device: installed and started through adb."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from topformer.benchmarks.devices.adb import AdbLink
 from topformer.benchmarks.devices.adb_errors import explain_adb
 from topformer.benchmarks.devices.client import explaining_limits, run_client
-from topformer.benchmarks.devices.link import RUN_LIMIT_BYTES, TRANSFER_TIMEOUT_S, printable
+from topformer.benchmarks.devices.link import (
+    RUN_LIMIT_BYTES,
+    TRANSFER_TIMEOUT_S,
+    output_of,
+    printable,
+)
 from topformer.errors import TopformerError, UsageError
 
 PACKAGE = "io.topformer.demo"
 ACTIVITY = f"{PACKAGE}/.MainActivity"
+BENCH_ACTIVITY = f"{PACKAGE}/.BenchActivity"
+# The app's folder on the shared storage, which adb's user may read.
+BENCH_FOLDER = f"/sdcard/Android/data/{PACKAGE}/files/bench"
+DUMP_LIMIT_BYTES = 2**22
 
 # What Android's package manager answers, and what helps.
 _REFUSALS = {
@@ -55,10 +66,43 @@ def install_app(link: AdbLink, apk: Path) -> None:
 
 def start_app(link: AdbLink) -> None:
     """Bring the app to the front; raises `TopformerError` when it does not start."""
-    started = link.run(["am", "start", "-W", "-n", ACTIVITY])
+    said = _start(link, ["-W", "-n", ACTIVITY])
+    if "Status: ok" not in said:
+        raise TopformerError(f"The app does not start on {link.name}.", why=said)
+
+
+def start_bench(
+    link: AdbLink, *, name: str, model: str, threads: int, warmups: int, samples: int
+) -> str:
+    """Let the app measure one of its models; returns the path of the document that it will write.
+
+    Raises `TopformerError` when the app does not start.
+    """
+    extras = ["--es", "bench", name, "--es", "model", model]
+    for extra, value in (("threads", threads), ("warmups", warmups), ("samples", samples)):
+        extras += ["--ei", extra, str(value)]
+    # The screen of the measurement before is not kept.
+    _start(link, ["--activity-clear-task", "-n", BENCH_ACTIVITY, *extras])
+    return f"{BENCH_FOLDER}/{name}.json"
+
+
+def stop_app(link: AdbLink) -> None:
+    """End all of the app that runs; harmless where nothing does."""
+    output_of(link, ["am", "force-stop", PACKAGE], what="Stopping the app")
+
+
+def installed_version(link: AdbLink) -> str | None:
+    """Version of the app on the device; None where the device does not tell."""
+    dumped = link.run(["dumpsys", "package", PACKAGE], limit_bytes=DUMP_LIMIT_BYTES)
+    found = re.search(rb"^\s*versionName=([\w.+-]{1,50})\s*$", dumped.stdout, re.MULTILINE)
+    return found[1].decode() if found else None
+
+
+def _start(link: AdbLink, arguments: Sequence[str]) -> str:
+    started = link.run(["am", "start", *arguments])
     said = printable(started.stdout + b"\n" + started.stderr)
     # `am` ends with 0 on some versions of Android whatever happens.
-    if started.exit_status != 0 or "Status: ok" not in said:
+    if started.exit_status != 0 or "Error" in said:
         raise TopformerError(
             f"The app does not start on {link.name}.",
             why=said,
@@ -66,3 +110,4 @@ def start_app(link: AdbLink) -> None:
             if "does not exist" in said
             else "",
         )
+    return said

@@ -14,6 +14,19 @@ class AppModelsDocument(Document, frozen=True, kw_only=True):
     models: tuple[EmbeddedModel, ...]
 
 
+class AppRuntime(Document, frozen=True, kw_only=True):
+    """Where ExecuTorch's native library in an APK comes from."""
+
+    # "stand-in" is another project's build of it, good for packing and not for a phone.
+    source: Literal["gradle", "aar", "stand-in"]
+    # Of ExecuTorch; null for a stand-in.
+    version: ShortText | None
+    # Of the archive that was passed.
+    sha256: Sha256 | None
+    # What a person must know of it; empty where there is nothing.
+    note: str
+
+
 class AppBuildDocument(Document, frozen=True, kw_only=True):
     """An APK that was built."""
 
@@ -23,6 +36,7 @@ class AppBuildDocument(Document, frozen=True, kw_only=True):
     sha256: Sha256
     # Names of the models in it.
     models: tuple[ShortText, ...]
+    runtime: AppRuntime
 
 
 class AppDeviceDocument(Document, frozen=True, kw_only=True):

@@ -15,6 +15,13 @@ def bench(
     device: Annotated[
         str, typer.Option(help="host (this machine), adb (Android devices) or ssh:HOST (Linux).")
     ] = "host",
+    via: Annotated[
+        str | None,
+        typer.Option(
+            help="With adb: app, for rows measured by the demo app instead of the runner. --model "
+            "then takes names of models in it, too; without any, all in the app's sources."
+        ),
+    ] = None,
     serial: Annotated[
         str | None, typer.Option(help="With adb: which device; see `topformer devices`.")
     ] = None,
@@ -94,6 +101,8 @@ def bench(
       topformer bench --device adb --cores big --mode sustained --plot heat.png
 
       topformer bench --device adb --all --gate bench.json
+
+      topformer bench --device adb --via app --threads 1 --threads 4
     """
     if plot is not None and plot.suffix.lower() != ".png":
         raise UsageError(f"A plot is a PNG, and {plot} does not end in .png.")
@@ -105,6 +114,7 @@ def bench(
 
     choice = BenchChoice(
         device=device,
+        via=via,
         serial=serial,
         all_devices=all_devices,
         models=tuple(model or ()),

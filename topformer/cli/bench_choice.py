@@ -13,6 +13,9 @@ from topformer.errors import UsageError
 from topformer.preprocess import parse_image_size
 from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_SIZE
 
+# Of the random order in which rows take turns: the same in every run, and told in its document.
+ORDER_SEED = 0
+
 OnStage = Callable[[str], None]
 
 
@@ -29,6 +32,7 @@ class BenchChoice:
     mode: str
     image_size: str | None
     # For devices alone.
+    via: str | None = None
     serial: str | None = None
     all_devices: bool = False
     cores: str | None = None
@@ -65,6 +69,7 @@ class BenchChoice:
         """Return the options as they would be typed for one device, without those on runtimes."""
         options: list[tuple[str, object]] = [
             ("--device", self.device),
+            ("--via", self.via),
             ("--serial", self.serial),
             *(("--model", model) for model in self.models),
             ("--size", self.size),

@@ -15,18 +15,18 @@ from topformer.benchmarks.documents import BenchDocument
 from topformer.benchmarks.host import bench_host
 from topformer.benchmarks.plan import RUNNER
 from topformer.benchmarks.process import RowRequest
-from topformer.cli.bench_choice import BenchChoice
+from topformer.cli.bench_app import bench_in_app, check_app_choice, plan_app
+from topformer.cli.bench_choice import ORDER_SEED, BenchChoice
 from topformer.cli.bench_fleet import bench_fleet
 from topformer.cli.bench_output import show_stage_line
 from topformer.cli.console import stage_display, stdout_for_results, warn
 from topformer.errors import UsageError
 
-# Of the random order in which rows take turns: the same in every run, and told in its document.
-ORDER_SEED = 0
-
 
 def run_bench(choice: BenchChoice) -> BenchDocument:
     """Measure; raises `UsageError` for options that do not fit the device."""
+    if choice.via is not None:
+        check_app_choice(choice)
     if choice.device == "host":
         _refuse_device_options(choice)
         return _bench_host(choice)
@@ -36,14 +36,19 @@ def run_bench(choice: BenchChoice) -> BenchDocument:
             next_step="Choose host (this machine), adb (Android) or ssh:HOST (ARM Linux).",
         )
     _check_device_choice(choice)
-    choice = replace(choice, runtimes=(RUNNER,))
+    if choice.via is None:
+        choice = replace(choice, runtimes=(RUNNER,))
     if choice.device.startswith(SSH):
         return _bench_one(connect_ssh(choice.device), choice)
     listed = choose_devices(choice.serial, all_devices=choice.all_devices)
     if len(listed) == 1:
-        return _bench_one(connect(listed[0]), choice)
-    # Exported once, here, and not by every one of them at the same time.
-    _plan(choice)
+        link = connect(listed[0])
+        return bench_in_app(link, choice) if choice.via else _bench_one(link, choice)
+    if choice.via is None:
+        # Exported once, here, and not by every one of them at the same time.
+        _plan(choice)
+    else:
+        plan_app(choice)
     options = {one.serial: replace(choice, serial=one.serial).arguments() for one in listed}
     return bench_fleet(options, on_line=show_stage_line)
 
@@ -73,7 +78,7 @@ def _check_device_choice(choice: BenchChoice) -> None:
             next_step="Leave --runtime out.",
         )
     for model in choice.models:
-        if Path(model).suffix != ".pte":
+        if choice.via is None and Path(model).suffix != ".pte":
             raise UsageError(
                 f"{model} does not run on devices.",
                 why="The runner there runs .pte files.",

@@ -1,40 +1,60 @@
-"""`python -m apk [--aar FILE] [--out APK]`: every step, from what is fetched to the checked APK."""
+"""`python -m apk [--aar FILE]`: every step, from what is fetched to the checked APK."""
 
 import argparse
+import os
 import shutil
 import sys
+from itertools import product
 from pathlib import Path
 
+from apk.api_check import check_api
 from apk.inspection import inspect_apk
-from apk.layout import APK, VERIFY, read_app_facts
+from apk.jvm_tests import TestCount, count_tests, forget_reports
+from apk.layout import ANDROID_APP, APK, MODULES, VERIFY, read_app_facts
 from apk.packing import make_apk
 from apk.resources import link_resources
 from apk.runtime import unpack_runtime
-from apk.tools import PACKAGES, require, run
+from apk.tools import require, run
+from topformer.android.catalogue import read_versions
+from topformer.android.sdk_free import PACKAGES
 from topformer.errors import TopformerError
 
 
-def build(aar: Path | None, out: Path, *, tested: bool) -> None:
-    """Make, check and place the APK. Raises `TopformerError` at the first step that fails."""
+def build(aar: Path | None, *, tested: bool) -> None:
+    """Make and check the APK. Raises `TopformerError` at the first step that fails."""
     facts = read_app_facts()
     maven = (VERIFY / "mvn", "--quiet", "--batch-mode")
     _say("Tools and Android archives")
-    require(PACKAGES)
+    require({**PACKAGES, "javac": f"openjdk-{read_versions(ANDROID_APP)['jdk']}-jdk-headless"})
     run(*maven, "-pl", "fetched", "process-resources")
     unpack_runtime(aar, facts.abis)
     _say("Resources and manifest")
     link_resources(facts)
     _say("Kotlin, and its tests" if tested else "Kotlin")
+    forget_reports()
+    # Maven leaves classes there whose source is gone.
+    for module, kind in product(MODULES, ("classes", "test-classes")):
+        shutil.rmtree(VERIFY / module / "target" / kind, ignore_errors=True)
     run(*maven, "verify" if tested else "process-classes")
+    _say("The framework of the oldest phone")
+    for line in check_api(facts):
+        _say(f"  {line}")
     _say("Dex, package, alignment, signature")
     make_apk(facts, APK)
     _say("The finished APK, opened again")
     for line in inspect_apk(facts, APK):
         _say(f"  {line}")
-    if out != APK:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(APK, out)
-    sys.stdout.write(f"{out}\n")
+    if tested:
+        _tell_tests(count_tests())
+    sys.stdout.write(f"{APK}\n")
+
+
+def _tell_tests(count: TestCount) -> None:
+    _say(f"{count.ran} JVM tests passed, {len(count.skipped)} were skipped")
+    if count.skipped and os.environ.get("CI"):
+        raise TopformerError("No test may be skipped here.", why=", ".join(count.skipped))
+    for name in count.skipped:
+        _say(f"  skipped: {name}")
 
 
 def _say(line: str) -> None:
@@ -42,14 +62,13 @@ def _say(line: str) -> None:
 
 
 def main() -> int:
-    """The command line. Its exit status is 0, or 1 when a step fails."""
+    """The command line. Its exit status is 0, 1 when a step fails, or 3 without the programs."""
     parser = argparse.ArgumentParser(prog="python -m apk", description=__doc__)
     parser.add_argument("--aar", type=Path, help="ExecuTorch's own Android archive")
-    parser.add_argument("--out", type=Path, default=APK, help="where the APK goes")
     parser.add_argument("--without-tests", action="store_true", help="compile, but run no test")
     arguments = parser.parse_args()
     try:
-        build(arguments.aar, arguments.out, tested=not arguments.without_tests)
+        build(arguments.aar, tested=not arguments.without_tests)
     except TopformerError as error:
         _say(str(error))
         return error.exit_code

@@ -7,6 +7,7 @@ import struct
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from apk.elf import least_alignment
 from apk.layout import AppFacts
 from apk.packing import PAGE_BYTES, STORED_SUFFIXES
 from apk.tools import run
@@ -29,14 +30,10 @@ def inspect_apk(facts: AppFacts, apk: Path) -> list[str]:
     """Check an APK and say what was found. Raises `TopformerError` naming all that is wrong."""
     wrong: list[str] = []
     found = _manifest(facts, apk, wrong)
-    signature = run(
-        "apksigner", "verify", "--verbose", "--min-sdk-version", str(facts.min_sdk), apk
-    )
-    if "Verified using v3 scheme (APK Signature Scheme v3): true" not in signature:
-        wrong.append("it is not signed with scheme v3")
+    _signature(facts, apk, wrong)
     with zipfile.ZipFile(apk) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
-        found += _native(facts, entries, wrong)
+        found += _native(facts, archive, entries, wrong)
         _storage(apk, entries, wrong)
         found += _dex(archive, entries, wrong)
         found += _models(archive, entries, wrong)
@@ -65,11 +62,36 @@ def _manifest(facts: AppFacts, apk: Path, wrong: list[str]) -> list[str]:
     return [f"{name}: {', '.join(sorted(value))}" for name, (_, value) in expected.items()]
 
 
-def _native(facts: AppFacts, entries: dict[str, zipfile.ZipInfo], wrong: list[str]) -> list[str]:
+def _signature(facts: AppFacts, apk: Path, wrong: list[str]) -> None:
+    verify = ("apksigner", "verify", "--verbose", "--min-sdk-version", str(facts.min_sdk))
+    try:
+        said = run(*verify, apk)
+    except TopformerError as error:
+        wrong.append(f"its signature is not valid: {error.why.splitlines()[-1]}")
+        return
+    if "Verified using v3 scheme (APK Signature Scheme v3): true" not in said:
+        wrong.append("it is not signed with scheme v3")
+
+
+def _native(
+    facts: AppFacts,
+    archive: zipfile.ZipFile,
+    entries: dict[str, zipfile.ZipInfo],
+    wrong: list[str],
+) -> list[str]:
     expected = {f"lib/{abi}/{name}" for abi in facts.abis for name in LIBRARIES}
     if (found := {name for name in entries if name.startswith("lib/")}) != expected:
         wrong.append(f"native libraries differ by {sorted(found ^ expected)}")
-    return [f"ABIs: {', '.join(facts.abis)}"]
+    return [f"ABIs: {', '.join(facts.abis)}", f"native code: {page_sizes(archive, sorted(found))}"]
+
+
+def page_sizes(archive: zipfile.ZipFile, libraries: list[str]) -> str:
+    """Say for which pages libraries were linked: their makers' choice, so it is no error."""
+    found = {name: least_alignment(archive.read(name)) for name in libraries}
+    small = [f"{name} ({size})" for name, size in found.items() if size < PAGE_BYTES]
+    if small:
+        return f"not for pages of {PAGE_BYTES} bytes: {', '.join(small)}"
+    return f"for pages of {PAGE_BYTES} bytes"
 
 
 def _storage(apk: Path, entries: dict[str, zipfile.ZipInfo], wrong: list[str]) -> None:

@@ -1,7 +1,6 @@
 """Where everything lies, and what the app's Gradle file says of it."""
 
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +56,3 @@ def read_app_facts() -> AppFacts:
         version_name=value("versionName", r'= "([\w.]+)"'),
         abis=tuple(re.findall(r'"([\w-]+)"', value("abiFilters", r"\+= listOf\((.*)\)"))),
     )
-
-
-def read_versions() -> dict[str, str]:
-    """The versions of the catalogue, by name."""
-    return tomllib.loads((ANDROID_APP / "gradle/libs.versions.toml").read_text())["versions"]

@@ -27,10 +27,16 @@ def make_apk(facts: AppFacts, apk: Path) -> None:
             _add(archive, path, path.name)
         for path in sorted((RUNTIME / "jni").glob("*/*.so")):
             _add(archive, path, f"lib/{path.parent.name}/{path.name}")
-        for path in sorted(path for path in ASSETS.rglob("*") if path.is_file()):
-            _add(archive, path, f"assets/{path.relative_to(ASSETS).as_posix()}")
+        for name in packed_assets(ASSETS):
+            _add(archive, ASSETS / name, f"assets/{name.as_posix()}")
     run("zipalign", "-f", str(PAGE_BYTES), unaligned, aligned)
     _sign(facts, aligned, apk)
+
+
+def packed_assets(folder: Path) -> list[Path]:
+    """Files that go into the APK, as with Gradle: no hidden ones, which half-written models are."""
+    found = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return [path for path in found if not any(part.startswith(".") for part in path.parts)]
 
 
 def _dex(facts: AppFacts) -> Path:

@@ -6,8 +6,10 @@ import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from apk.layout import FETCHED, RUNTIME, read_versions
+from apk.layout import ANDROID_APP, FETCHED, RUNTIME
 from apk.tools import require, run
+from topformer.android.catalogue import read_versions
+from topformer.android.sdk_free import NPM
 from topformer.errors import TopformerError
 from topformer.files import sha256_file
 
@@ -43,10 +45,10 @@ def unpack_runtime(aar: Path | None, abis: tuple[str, ...]) -> None:
 
 def fetch_stand_in() -> Path:
     """The npm package, fetched once. Raises `TopformerError` when its hash is not the known one."""
-    version = read_versions()["react-native-executorch"]
+    version = read_versions(ANDROID_APP)["react-native-executorch"]
     path = FETCHED / f"react-native-executorch-{version}.tgz"
     if not path.is_file():
-        require({"npm": "npm"})
+        require(NPM)
         with tempfile.TemporaryDirectory(dir=FETCHED) as folder:
             package = f"react-native-executorch@{version}"
             run("npm", "pack", "--silent", package, "--pack-destination", folder, cwd=FETCHED)

@@ -3,31 +3,29 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from topformer.errors import TopformerError
 
-# Program to the Debian package that has it.
-PACKAGES = {
-    "aapt2": "aapt",
-    "zipalign": "zipalign",
-    "apksigner": "apksigner",
-    "mvn": "maven",
-    "javac": "openjdk-17-jdk-headless",
-}
+
+class ProgramsMissingError(TopformerError):
+    """This machine lacks programs that the build is made of."""
+
+    # So that a caller can tell it from a build that fails.
+    exit_code = 3
 
 
-def require(packages: dict[str, str]) -> None:
+def require(packages: Mapping[str, str]) -> None:
     """Make sure that programs are there: installed as root on Debian, else named.
 
-    Raises `TopformerError` naming the packages that are missing.
+    Raises `ProgramsMissingError` naming the packages.
     """
     missing = sorted({packages[name] for name in packages if shutil.which(name) is None})
     if not missing:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise TopformerError(
+        raise ProgramsMissingError(
             f"Programs are missing: {', '.join(missing)}.",
             why="The build without an Android SDK is made of them.",
             next_step=f"sudo apt-get install {' '.join(missing)}",

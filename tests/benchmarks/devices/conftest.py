@@ -1,7 +1,6 @@
 """Make the fakes beside this file importable, and let adb be a script for what no daemon does."""
 
 import os
-import shlex
 import sys
 from pathlib import Path
 
@@ -64,23 +63,3 @@ def loopback(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{server.programs}:{os.environ['PATH']}")
     yield server
     server.stop()
-
-
-@pytest.fixture
-def rig_adb(rig, tmp_path, monkeypatch):
-    """Let $ADB be the real adb, beside the emulated devices."""
-    path = tmp_path / "adb"
-    command = shlex.join(str(word) for word in rig._namespace.beside(["adb"]))
-    path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
-    path.chmod(0o755)
-    for name in ("HOME", "ANDROID_ADB_SERVER_PORT"):
-        monkeypatch.setenv(name, rig.env[name])
-    monkeypatch.delenv("ANDROID_SERIAL", raising=False)
-    monkeypatch.setenv("ADB", str(path))
-    return path
-
-
-@pytest.fixture
-def rig_link(rig, rig_adb):
-    """Return a link to the emulated device."""
-    return AdbLink(adb=str(rig_adb), serial=rig.serial)

@@ -37,7 +37,9 @@ def reference_of(exported_tiny):
 
     def compute(subject):
         if not found:
-            found["reference"] = check.compute_reference(exported_tiny.files[0].path, subject)
+            found["reference"] = check.compute_reference(
+                exported_tiny.files[0].path, subject.picture
+            )
         return found["reference"]
 
     return compute

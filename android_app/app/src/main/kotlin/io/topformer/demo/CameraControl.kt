@@ -11,19 +11,21 @@ import android.view.Display
 import android.view.Surface
 
 /** The camera of the one screen: permission, troubles, and what its user can do about them. */
-class CameraControl(private val activity: Activity, private val choices: Choices, private val host: Host) {
+class CameraControl(
+    private val activity: Activity,
+    private val choices: Choices,
+    private val notices: Notices,
+    private val host: Host,
+) {
     /** What the camera needs of the screen. */
     interface Host {
         /** On the camera's thread; the host closes the frame. */
         fun onFrame(frame: CameraFrame)
 
-        fun tell(next: Notice?)
-
-        fun forgetTrouble()
-
         fun pickPicture()
     }
 
+    private val displays = activity.getSystemService(DisplayManager::class.java)
     private var camera: CameraSource? = null
     private var permissionRefused = false
 
@@ -34,18 +36,19 @@ class CameraControl(private val activity: Activity, private val choices: Choices
             if (permissionRefused) tellRefused() else ask()
             return
         }
-        camera = CameraSource(activity, listener).also { it.start(choices.facing, displayDegrees()) }
+        notices.picture = null
+        val listener = Listener()
+        camera = CameraSource(activity, listener).also {
+            listener.source = it
+            it.start(choices.facing, displayDegrees())
+        }
+        displays?.registerDisplayListener(onDisplay, null)
     }
 
     fun stop() {
+        displays?.unregisterDisplayListener(onDisplay)
         camera?.close()
         camera = null
-    }
-
-    /** Starts after a trouble. */
-    fun retry() {
-        host.forgetTrouble()
-        start()
     }
 
     fun flip() {
@@ -65,15 +68,29 @@ class CameraControl(private val activity: Activity, private val choices: Choices
         // Without results the question was interrupted, and is asked again when the screen is back.
         if (grantResults.isEmpty()) return
         permissionRefused = grantResults[0] != PackageManager.PERMISSION_GRANTED
-        if (permissionRefused) tellRefused() else retry()
+        if (permissionRefused) tellRefused() else start()
     }
 
-    private val listener = object : CameraSource.Listener {
+    // Upside down, a screen keeps its configuration: the activity does not hear of it.
+    private val onDisplay = object : DisplayManager.DisplayListener {
+        override fun onDisplayChanged(id: Int) = turn()
+
+        override fun onDisplayAdded(id: Int) = Unit
+
+        override fun onDisplayRemoved(id: Int) = Unit
+    }
+
+    private inner class Listener : CameraSource.Listener {
+        lateinit var source: CameraSource
+
         override fun onFrame(frame: CameraFrame) = host.onFrame(frame)
 
+        // The trouble of a camera that was given back meanwhile is nobody's.
         override fun onTrouble(trouble: CameraTrouble) = activity.runOnUiThread {
-            stop()
-            tell(trouble)
+            if (camera === source) {
+                stop()
+                tell(trouble)
+            }
         }
     }
 
@@ -97,14 +114,15 @@ class CameraControl(private val activity: Activity, private val choices: Choices
     private fun tell(trouble: CameraTrouble) = when (trouble) {
         CameraTrouble.NONE_THERE ->
             tell(R.string.no_camera, R.string.no_camera_why, R.string.open_picture, host::pickPicture)
-        CameraTrouble.IN_USE -> tell(R.string.camera_in_use, R.string.camera_in_use_why, R.string.try_again, ::retry)
+        CameraTrouble.IN_USE -> tell(R.string.camera_in_use, R.string.camera_in_use_why, R.string.try_again, ::start)
         CameraTrouble.NOT_ALLOWED ->
-            tell(R.string.camera_blocked, R.string.camera_blocked_why, R.string.try_again, ::retry)
-        CameraTrouble.LOST -> tell(R.string.camera_lost, R.string.camera_lost_why, R.string.try_again, ::retry)
+            tell(R.string.camera_blocked, R.string.camera_blocked_why, R.string.try_again, ::start)
+        CameraTrouble.LOST -> tell(R.string.camera_lost, R.string.camera_lost_why, R.string.try_again, ::start)
     }
 
-    private fun tell(what: Int, why: Int, actionText: Int, action: () -> Unit) =
-        host.tell(Notice(activity.getString(what), activity.getString(why), actionText, action))
+    private fun tell(what: Int, why: Int, actionText: Int, action: () -> Unit) {
+        notices.picture = Notice(activity.getString(what), activity.getString(why), NoticeAction(actionText, action))
+    }
 
     private fun displayDegrees(): Int = when (displayRotation()) {
         Surface.ROTATION_90 -> 90
@@ -114,8 +132,7 @@ class CameraControl(private val activity: Activity, private val choices: Choices
     }
 
     // Not Context.getDisplay, which is of API 30.
-    private fun displayRotation(): Int? =
-        activity.getSystemService(DisplayManager::class.java)?.getDisplay(Display.DEFAULT_DISPLAY)?.rotation
+    private fun displayRotation(): Int? = displays?.getDisplay(Display.DEFAULT_DISPLAY)?.rotation
 
     companion object {
         const val PERMISSION_REQUEST = 1

@@ -11,7 +11,6 @@ import android.hardware.camera2.CameraManager
 import android.hardware.camera2.CaptureRequest
 import android.hardware.camera2.params.OutputConfiguration
 import android.hardware.camera2.params.SessionConfiguration
-import android.media.ImageReader
 import android.os.Handler
 import android.os.HandlerThread
 import android.util.Range
@@ -34,8 +33,9 @@ class CameraSource(context: Context, private val listener: Listener) : AutoClose
     private val handler = Handler(thread.looper)
 
     // Touched on the camera's thread only.
+    private var opening = false
     private var device: CameraDevice? = null
-    private var reader: ImageReader? = null
+    private var images: CameraImages? = null
     private var closed = false
 
     // The activity follows rotations without a restart of the camera.
@@ -45,7 +45,7 @@ class CameraSource(context: Context, private val listener: Listener) : AutoClose
     /** Opens a camera that looks this way, or any other; what goes wrong is told to the listener. */
     fun start(facing: Facing, displayDegrees: Int) {
         this.displayDegrees = displayDegrees
-        handler.post { tryOpen(facing) }
+        handler.post { reporting { open(facing) } }
     }
 
     fun turnTo(displayDegrees: Int) {
@@ -53,16 +53,18 @@ class CameraSource(context: Context, private val listener: Listener) : AutoClose
     }
 
     override fun close() {
-        handler.post { stop() }
-        thread.quitSafely()
+        handler.post(::stop)
     }
 
     // A refusal arrives as SecurityException, and is answered.
     @SuppressLint("MissingPermission")
-    private fun tryOpen(facing: Facing) = reporting {
+    private fun open(facing: Facing) {
+        if (closed) return
         val ids = manager?.cameraIdList.orEmpty()
         val id = ids.firstOrNull { facingOf(it) == facing } ?: ids.firstOrNull()
-        if (id == null) listener.onTrouble(CameraTrouble.NONE_THERE) else manager?.openCamera(id, onDevice, handler)
+        if (id == null) return report(CameraTrouble.NONE_THERE)
+        manager?.openCamera(id, onDevice, handler)
+        opening = true
     }
 
     private fun facingOf(id: String): Facing =
@@ -76,6 +78,7 @@ class CameraSource(context: Context, private val listener: Listener) : AutoClose
 
     private val onDevice = object : CameraDevice.StateCallback() {
         override fun onOpened(camera: CameraDevice) {
+            opening = false
             device = camera
             if (closed) stop() else reporting { startSession(camera) }
         }
@@ -89,23 +92,19 @@ class CameraSource(context: Context, private val listener: Listener) : AutoClose
         val characteristics = manager?.getCameraCharacteristics(camera.id) ?: return
         val sizes = characteristics.get(CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP)
             ?.getOutputSizes(ImageFormat.YUV_420_888).orEmpty().map { Size(it.width, it.height) }
-        val size = frameSize(sizes) ?: return listener.onTrouble(CameraTrouble.NONE_THERE)
+        val size = frameSize(sizes) ?: return report(CameraTrouble.NONE_THERE)
         val sensorDegrees = characteristics.get(CameraCharacteristics.SENSOR_ORIENTATION) ?: 0
         val facing = facingOf(camera.id)
-        // One is being run, one waits, and the camera fills the others.
-        val images = ImageReader.newInstance(size.width, size.height, ImageFormat.YUV_420_888, 4)
-        reader = images
-        images.setOnImageAvailableListener({ source ->
-            source.acquireLatestImage()?.let { image ->
-                val turn = turnOf(sensorDegrees, displayDegrees, facing)
-                listener.onFrame(CameraFrame(image, turn, mirror = facing == Facing.FRONT))
-            }
-        }, handler)
+        val reader = CameraImages(size, handler) { image, onClosed ->
+            val turn = turnOf(sensorDegrees, displayDegrees, facing)
+            listener.onFrame(CameraFrame(image, turn, mirror = facing == Facing.FRONT, onClosed))
+        }
+        images = reader
         val rate = frameRate(characteristics.get(CameraCharacteristics.CONTROL_AE_AVAILABLE_TARGET_FPS_RANGES).orEmpty())
         val onSession = object : CameraCaptureSession.StateCallback() {
             override fun onConfigured(session: CameraCaptureSession) = reporting {
                 val request = camera.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW)
-                request.addTarget(images.surface)
+                request.addTarget(reader.surface)
                 rate?.let { request.set(CaptureRequest.CONTROL_AE_TARGET_FPS_RANGE, it) }
                 session.setRepeatingRequest(request.build(), null, handler)
             }
@@ -115,7 +114,7 @@ class CameraSource(context: Context, private val listener: Listener) : AutoClose
         camera.createCaptureSession(
             SessionConfiguration(
                 SessionConfiguration.SESSION_REGULAR,
-                listOf(OutputConfiguration(images.surface)),
+                listOf(OutputConfiguration(reader.surface)),
                 handler::post,
                 onSession,
             ),
@@ -126,39 +125,51 @@ class CameraSource(context: Context, private val listener: Listener) : AutoClose
         ranges.filter { it.upper <= HIGHEST_RATE }.maxWithOrNull(compareBy({ it.upper }, { it.lower }))
 
     private fun lose(camera: CameraDevice, trouble: CameraTrouble) {
+        opening = false
         device = camera
-        stop()
-        listener.onTrouble(trouble)
+        if (closed) stop() else report(trouble)
     }
 
     private fun stop() {
         closed = true
         device?.close()
         device = null
-        reader?.close()
-        reader = null
+        images?.close()
+        images = null
+        // A camera that is still being opened comes to this thread, to be closed.
+        if (!opening) thread.quitSafely()
     }
 
     private inline fun reporting(action: () -> Unit) {
         try {
             action()
         } catch (error: CameraAccessException) {
-            report(if (error.reason == CameraAccessException.CAMERA_IN_USE) CameraTrouble.IN_USE else CameraTrouble.LOST)
+            report(troubleOf(error))
         } catch (_: SecurityException) {
             report(CameraTrouble.NOT_ALLOWED)
         } catch (_: IllegalStateException) {
             // The camera was closed between two steps.
             report(CameraTrouble.LOST)
+        } catch (_: IllegalArgumentException) {
+            // It was unplugged between two steps.
+            report(CameraTrouble.LOST)
         }
     }
 
     private fun report(trouble: CameraTrouble) {
+        if (closed) return
         stop()
         listener.onTrouble(trouble)
     }
 
     private companion object {
         const val HIGHEST_RATE = 30
+
+        fun troubleOf(error: CameraAccessException) = when (error.reason) {
+            CameraAccessException.CAMERA_IN_USE, CameraAccessException.MAX_CAMERAS_IN_USE -> CameraTrouble.IN_USE
+            CameraAccessException.CAMERA_DISABLED -> CameraTrouble.NOT_ALLOWED
+            else -> CameraTrouble.LOST
+        }
 
         fun troubleOf(error: Int) = when (error) {
             CameraDevice.StateCallback.ERROR_CAMERA_IN_USE,

@@ -19,8 +19,18 @@ interface Frame : AutoCloseable {
     fun writePixels(upright: UprightPixels, out: IntArray)
 }
 
-/** A frame of the camera; the camera can't deliver many more before it is closed. */
-class CameraFrame(private val image: Image, private val rotationDegrees: Int, private val mirror: Boolean) : Frame {
+/**
+ * A frame of the camera; the camera can't deliver many more before it is closed.
+ *
+ * The few small objects made here for each frame stand beside those that Android makes: an Image, its planes and their
+ * buffers are new every time.
+ */
+class CameraFrame(
+    private val image: Image,
+    private val rotationDegrees: Int,
+    private val mirror: Boolean,
+    private val onClosed: Runnable,
+) : Frame {
     private val yuv = image.run {
         YuvFrame(width, height, planes[0].asYuvPlane(), planes[1].asYuvPlane(), planes[2].asYuvPlane())
     }
@@ -39,6 +49,7 @@ class CameraFrame(private val image: Image, private val rotationDegrees: Int, pr
 
     override fun close() {
         image.close()
+        onClosed.run()
     }
 
     private fun Image.Plane.asYuvPlane() = YuvPlane(buffer, rowStride, pixelStride)

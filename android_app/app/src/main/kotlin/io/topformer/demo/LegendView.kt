@@ -48,8 +48,6 @@ class LegendView(context: Context, attributes: AttributeSet?) : GridLayout(conte
             compoundDrawablePadding = (8 * density).toInt()
             setTextColor(context.getColor(R.color.text))
             setTextSize(android.util.TypedValue.COMPLEX_UNIT_SP, 14f)
-            maxLines = 1
-            ellipsize = android.text.TextUtils.TruncateAt.END
             visibility = INVISIBLE
             layoutParams = LayoutParams(spec(UNDEFINED), spec(UNDEFINED, 1f)).apply { width = 0 }
         }

@@ -1,49 +1,45 @@
 package io.topformer.demo
 
 import android.app.Activity
+import android.content.ActivityNotFoundException
 import android.content.ComponentCallbacks2
 import android.content.Intent
 import android.content.res.Configuration
-import android.net.Uri
 import android.os.Bundle
 import android.os.PowerManager
 import android.os.SystemClock
 import android.view.WindowManager
-import io.topformer.core.ModelManifest
 
 /** The one screen: what the camera sees, or an opened picture, segmented. */
-class MainActivity : Activity(), Engine.Listener, CameraControl.Host {
+class MainActivity : Activity(), ModelControl.Host, CameraControl.Host, StillControl.Host {
     private lateinit var choices: Choices
-    private lateinit var store: ModelStore
-    private lateinit var engine: Engine
     private lateinit var screen: Screen
+    private lateinit var model: ModelControl
     private lateinit var camera: CameraControl
+    private lateinit var still: StillControl
     private lateinit var files: UserFiles
-    private var still: StillFrame? = null
+    private val notices = Notices { showNotice() }
     private var shown: Result? = null
-    private var model: Pair<ModelManifest, SelfCheck>? = null
-    private var opening = false
     private var resumed = false
-    private var notice: Notice? = null
-
-    // Read by the camera's thread for each frame.
-    @Volatile
     private var frozen = false
 
     private val onHeat = PowerManager.OnThermalStatusChangedListener { screen.showHeat(it) }
 
+    // Whether the camera's frames go to the model; held while one is on its way, so that none comes after a picture.
+    private val gate = Any()
+    private var live = true
+
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         choices = Choices(savedInstanceState)
-        val application = application as DemoApplication
-        store = ModelStore(this, application.modelAssets)
-        engine = Engine(application.segmenters, this)
-        camera = CameraControl(this, choices, this)
         files = UserFiles(this)
+        model = ModelControl(this, choices, notices, this)
+        camera = CameraControl(this, choices, notices, this)
+        still = StillControl(this, files, choices, notices, this)
         window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
         buildScreen()
-        openModel()
-        choices.still?.let(::openStill)
+        model.open()
+        choices.still?.let(still::open)
     }
 
     override fun onResume() {
@@ -53,7 +49,7 @@ class MainActivity : Activity(), Engine.Listener, CameraControl.Host {
             screen.showHeat(it.currentThermalStatus)
             it.addThermalStatusListener(onHeat)
         }
-        if (model == null && !opening && notice == null) openModel()
+        model.resume()
         startCamera()
     }
 
@@ -66,7 +62,7 @@ class MainActivity : Activity(), Engine.Listener, CameraControl.Host {
 
     override fun onDestroy() {
         super.onDestroy()
-        engine.close()
+        model.close()
         files.close()
     }
 
@@ -85,80 +81,54 @@ class MainActivity : Activity(), Engine.Listener, CameraControl.Host {
 
     override fun onTrimMemory(level: Int) {
         super.onTrimMemory(level)
-        if (level < ComponentCallbacks2.TRIM_MEMORY_BACKGROUND || opening) return
-        engine.release()
-        model = null
+        // The levels below come while the app is still in use.
+        if (level >= ComponentCallbacks2.TRIM_MEMORY_BACKGROUND) model.release()
     }
 
     private fun buildScreen() {
         setContentView(R.layout.main)
         screen = Screen(this)
         screen.picture.onResized = { width, height ->
-            engine.showAt(width, height)
-            still?.let(engine::submit)
+            model.engine.showAt(width, height)
+            still.frame?.let(model.engine::submit)
         }
-        screen.picture.onTapped = { sayTapped() }
+        screen.picture.onTapped = { screen.picture.tappedName?.let(screen.picture::announceForAccessibility) }
         screen.freeze.setOnClickListener { freeze(!frozen) }
         screen.share.setOnClickListener { share() }
-        screen.openPicture.setOnClickListener { if (choices.still == null) pickPicture() else backToCamera() }
+        screen.openPicture.setOnClickListener { if (choices.still == null) pickPicture() else still.backToCamera() }
         screen.flip.setOnClickListener { camera.flip() }
-        screen.models.setOnClickListener { showModelMenu() }
+        screen.models.setOnClickListener { model.showMenu(screen.models) }
         screen.showFrozen(frozen)
         screen.showStill(choices.still != null)
-        model?.let { (manifest, selfCheck) -> screen.showModel(manifest, selfCheck) }
+        model.opened?.let { screen.showModel(it.manifest, it.selfCheck) }
         shown?.let { screen.showResult(it, choices.threads, SystemClock.uptimeMillis()) }
-        screen.showNotice(notice)
+        screen.showNotice(notices.shown)
+    }
+
+    private fun showNotice() {
+        screen.showNotice(notices.shown)
+        if (notices.shown == null) screen.picture.show(shown)
     }
 
     // The model
 
-    private fun openModel() {
-        val all = store.list()
-        val chosen = all.firstOrNull { it.name == choices.modelName } ?: all.firstOrNull()
-        if (chosen == null) {
-            tell(R.string.no_model, R.string.no_model_why, R.string.choose_model) { pickModel() }
-            return
-        }
-        choices.modelName = chosen.name
-        tell(null)
-        opening = true
-        engine.open(chosen, choices.threads)
+    override fun onModel(opened: OpenedModel) {
+        screen.showModel(opened.manifest, opened.selfCheck)
+        still.frame?.let(model.engine::submit)
+        startCamera()
     }
 
-    override fun onModel(manifest: ModelManifest, selfCheck: SelfCheck) {
-        opening = false
-        model = manifest to selfCheck
-        screen.showModel(manifest, selfCheck)
-        still?.let(engine::submit)
+    override fun onResult() {
+        if (frozen) return
+        val result = model.engine.results.show() ?: return
+        shown = result
+        if (notices.shown == null) screen.showResult(result, choices.threads, SystemClock.uptimeMillis())
     }
 
-    override fun onRefusal(what: String, why: String) {
-        opening = false
-        model = null
-        tell(Notice(what, why, R.string.choose_model) { showModelMenu() })
-    }
-
-    private fun showModelMenu() {
-        showModelMenu(screen.models, store.list().map { it.name }, choices) { choice ->
-            when (choice) {
-                is ModelChoice.Model -> choices.modelName = choice.name
-                is ModelChoice.Threads -> choices.threads = choice.count
-                is ModelChoice.Add -> return@showModelMenu pickModel()
-            }
-            openModel()
-            startCamera()
-        }
-    }
-
-    // The camera
+    // The camera, and the picture in its place
 
     private fun startCamera() {
         if (choices.still == null && resumed) camera.start()
-    }
-
-    private fun retryCamera() {
-        forgetTrouble()
-        startCamera()
     }
 
     override fun onRequestPermissionsResult(requestCode: Int, permissions: Array<String>, grantResults: IntArray) {
@@ -166,40 +136,35 @@ class MainActivity : Activity(), Engine.Listener, CameraControl.Host {
         if (requestCode == CameraControl.PERMISSION_REQUEST) camera.onAnswer(grantResults)
     }
 
-    override fun onFrame(frame: CameraFrame) {
-        if (frozen) frame.close() else engine.submit(frame)
+    override fun onFrame(frame: CameraFrame) = synchronized(gate) {
+        if (live) model.engine.submit(frame) else frame.close()
     }
 
-    // Results
-
-    override fun onResult() {
-        if (frozen) return
-        val result = engine.results.show() ?: return
-        shown = result
-        if (notice == null) screen.showResult(result, choices.threads, SystemClock.uptimeMillis())
+    override fun onStill(frame: StillFrame?) {
+        freeze(false)
+        screen.showStill(frame != null)
+        if (frame == null) return startCamera()
+        camera.stop()
+        model.engine.submit(frame)
     }
 
     private fun freeze(freeze: Boolean) {
         frozen = freeze
+        synchronized(gate) { live = !frozen && still.frame == null }
         screen.showFrozen(freeze)
     }
 
-    private fun sayTapped() {
-        screen.picture.tappedName?.let(screen.picture::announceForAccessibility)
+    // What the user picks and shares
+
+    override fun pickPicture() = pick { files.ask(PICTURE, "image/*", several = false) }
+
+    override fun pickModel() = pick { files.ask(MODEL, "*/*", several = true) }
+
+    private fun pick(ask: () -> Unit) = try {
+        ask()
+    } catch (error: ActivityNotFoundException) {
+        tellOnce(R.string.no_app, error.message.orEmpty())
     }
-
-    private fun share() {
-        val result = shown ?: return
-        files.share(compose(result, screen.picture.opacity), getString(R.string.share_text, result.manifest.variant)) {
-            tell(Notice(getString(R.string.not_shared), it.message.orEmpty()))
-        }
-    }
-
-    // Pictures and files of the user
-
-    override fun pickPicture() = files.ask(PICTURE, "image/*", several = false)
-
-    private fun pickModel() = files.ask(MODEL, "*/*", several = true)
 
     override fun onActivityResult(requestCode: Int, resultCode: Int, data: Intent?) {
         super.onActivityResult(requestCode, resultCode, data)
@@ -207,48 +172,20 @@ class MainActivity : Activity(), Engine.Listener, CameraControl.Host {
         val clip = data.clipData
         val uris = if (clip == null) listOfNotNull(data.data) else List(clip.itemCount) { clip.getItemAt(it).uri }
         when (requestCode) {
-            PICTURE -> uris.firstOrNull()?.let(::openStill)
-            MODEL -> files.addModel(uris, store, { choices.modelName = it.name; openModel() }) {
-                onRefusal(it.what, it.why)
-            }
+            PICTURE -> uris.firstOrNull()?.let(still::open)
+            MODEL -> model.add(files, uris)
         }
     }
 
-    private fun openStill(uri: Uri) = files.readPicture(uri, { showStill(uri, it) }) { error ->
-        choices.still = null
-        screen.showStill(false)
-        tell(Notice(getString(R.string.no_picture), error.message.orEmpty(), R.string.live) { retryCamera() })
+    private fun share() {
+        val result = shown ?: return
+        files.share(compose(result, screen.picture.opacity), getString(R.string.share_text, result.manifest.variant)) {
+            tellOnce(R.string.not_shared, it.message.orEmpty())
+        }
     }
 
-    private fun showStill(uri: Uri, frame: StillFrame) {
-        camera.stop()
-        choices.still = uri
-        still = frame
-        freeze(false)
-        forgetTrouble()
-        screen.showStill(true)
-        engine.submit(frame)
-    }
-
-    private fun backToCamera() {
-        choices.still = null
-        still = null
-        screen.showStill(false)
-        retryCamera()
-    }
-
-    /** Takes a notice away; if it was the model's, the model gets another chance. */
-    override fun forgetTrouble() {
-        tell(null)
-        if (model == null && !opening) openModel()
-    }
-
-    private fun tell(what: Int, why: Int, actionText: Int, action: () -> Unit) =
-        tell(Notice(getString(what), getString(why), actionText, action))
-
-    override fun tell(next: Notice?) {
-        notice = next
-        screen.showNotice(next)
+    private fun tellOnce(what: Int, why: String) {
+        notices.picture = Notice(getString(what), why, NoticeAction(R.string.close) { notices.picture = null })
     }
 
     private companion object {

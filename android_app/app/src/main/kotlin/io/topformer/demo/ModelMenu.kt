@@ -11,10 +11,18 @@ sealed interface ModelChoice {
     class Threads(val count: Int) : ModelChoice
 
     object Add : ModelChoice
+
+    object About : ModelChoice
 }
 
-/** Offers models and thread counts beside a view. */
-fun showModelMenu(anchor: View, models: List<String>, choices: Choices, onChoice: (ModelChoice) -> Unit) {
+/** Offers models and thread counts beside a view, and to tell of the open model where there is one. */
+fun showModelMenu(
+    anchor: View,
+    models: List<String>,
+    choices: Choices,
+    canTell: Boolean,
+    onChoice: (ModelChoice) -> Unit,
+) {
     val menu = PopupMenu(anchor.context, anchor)
     val resources = anchor.resources
 
@@ -24,6 +32,12 @@ fun showModelMenu(anchor: View, models: List<String>, choices: Choices, onChoice
             true
         }
     }
+
+    fun Menu.add(text: Int, choice: ModelChoice) =
+        add(Menu.NONE, text, Menu.NONE, text).setOnMenuItemClickListener {
+            onChoice(choice)
+            true
+        }
     for (name in models) menu.menu.add(1, name, name == choices.modelName, ModelChoice.Model(name))
     menu.menu.setGroupCheckable(1, true, true)
     val threads = menu.menu.addSubMenu(resources.getText(R.string.threads_title))
@@ -32,9 +46,7 @@ fun showModelMenu(anchor: View, models: List<String>, choices: Choices, onChoice
         threads.add(2, text, count == choices.threads, ModelChoice.Threads(count))
     }
     threads.setGroupCheckable(2, true, true)
-    menu.menu.add(R.string.add_model).setOnMenuItemClickListener {
-        onChoice(ModelChoice.Add)
-        true
-    }
+    menu.menu.add(R.string.add_model, ModelChoice.Add)
+    if (canTell) menu.menu.add(R.string.about_model, ModelChoice.About)
     menu.show()
 }

@@ -16,18 +16,18 @@ private const val LONGEST_SIDE_PX = 2048
 private const val LARGEST_BYTES = 64 shl 20
 
 /** Reads a picture upright, made smaller where it is very large; throws [IOException]. */
-fun readPicture(resolver: ContentResolver, uri: Uri): StillFrame {
-    val bitmap = try {
-        val stream = resolver.openInputStream(uri) ?: throw IOException("It is gone.")
-        val bytes = ByteBuffer.wrap(stream.use { it.readAtMost(LARGEST_BYTES) })
-        ImageDecoder.decodeBitmap(ImageDecoder.createSource(bytes)) { decoder, info, _ ->
-            decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
-            val longest = maxOf(info.size.width, info.size.height)
-            decoder.setTargetSampleSize(maxOf(1, (longest + LONGEST_SIDE_PX - 1) / LONGEST_SIDE_PX))
-        }
-    } catch (error: SecurityException) {
-        // A picture from before the app was restarted.
-        throw IOException("The app may no longer read it.", error)
+fun readPicture(resolver: ContentResolver, uri: Uri): StillFrame = try {
+    decodePicture(resolver, uri)
+} catch (error: OutOfMemoryError) {
+    throw IOException("It does not fit into memory.", error)
+}
+
+private fun decodePicture(resolver: ContentResolver, uri: Uri): StillFrame {
+    val bytes = ByteBuffer.wrap(openStream(resolver, uri).use { it.readAtMost(LARGEST_BYTES) })
+    val bitmap = ImageDecoder.decodeBitmap(ImageDecoder.createSource(bytes)) { decoder, info, _ ->
+        decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
+        val longest = maxOf(info.size.width, info.size.height)
+        decoder.setTargetSampleSize(maxOf(1, (longest + LONGEST_SIDE_PX - 1) / LONGEST_SIDE_PX))
     }
     val pixels = IntArray(bitmap.width * bitmap.height)
     bitmap.getPixels(pixels, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)
@@ -51,10 +51,15 @@ fun savePicture(resolver: ContentResolver, picture: Bitmap, name: String): Uri {
         put(MediaStore.Images.Media.MIME_TYPE, "image/png")
         put(MediaStore.Images.Media.RELATIVE_PATH, "${Environment.DIRECTORY_PICTURES}/TopFormer")
     }
-    val uri = resolver.insert(MediaStore.Images.Media.EXTERNAL_CONTENT_URI, values)
+    val uri = asking { resolver.insert(MediaStore.Images.Media.EXTERNAL_CONTENT_URI, values) }
         ?: throw IOException("The gallery takes no picture.")
-    val saved = resolver.openOutputStream(uri)?.use { picture.compress(Bitmap.CompressFormat.PNG, 100, it) } ?: false
-    if (saved) return uri
-    resolver.delete(uri, null, null)
-    throw IOException("The picture could not be written.")
+    var saved = false
+    try {
+        saved = asking { resolver.openOutputStream(uri) }
+            ?.use { picture.compress(Bitmap.CompressFormat.PNG, 100, it) } ?: false
+    } finally {
+        if (!saved) asking { resolver.delete(uri, null, null) }
+    }
+    if (!saved) throw IOException("The picture could not be written.")
+    return uri
 }

@@ -27,7 +27,8 @@ class Screen(private val activity: Activity) {
     private val noticeBox: View = activity.requireViewById(R.id.notice)
     private val noticeWhat: TextView = activity.requireViewById(R.id.notice_what)
     private val noticeWhy: TextView = activity.requireViewById(R.id.notice_why)
-    private val noticeAction: Button = activity.requireViewById(R.id.notice_action)
+    private val noticeActions: List<Button> =
+        listOf(R.id.notice_action, R.id.notice_second_action).map { activity.requireViewById(it) }
 
     private val preprocess = LatencyStats(WINDOW)
     private val execute = LatencyStats(WINDOW)
@@ -55,12 +56,12 @@ class Screen(private val activity: Activity) {
             text(R.string.model_line, manifest.variant, manifest.inputHeight, manifest.inputWidth, quality)
         checkLine.text = when (selfCheck) {
             is SelfCheck.Passed -> text(R.string.check_passed)
-            is SelfCheck.Differs -> text(R.string.check_differs, selfCheck.how)
+            is SelfCheck.Differs -> text(R.string.check_differs_what)
+            is SelfCheck.Unusable -> selfCheck.what
             is SelfCheck.Absent -> text(R.string.check_absent)
         }
-        checkLine.setTextColor(
-            activity.getColor(if (selfCheck is SelfCheck.Differs) R.color.warning else R.color.quiet),
-        )
+        val isDoubtful = selfCheck is SelfCheck.Differs || selfCheck is SelfCheck.Unusable
+        checkLine.setTextColor(activity.getColor(if (isDoubtful) R.color.warning else R.color.quiet))
     }
 
     /** Shows a result; texts follow a few times a second, so that they can be read. */
@@ -92,9 +93,14 @@ class Screen(private val activity: Activity) {
         picture.show(null)
         noticeWhat.text = notice.what
         noticeWhy.text = notice.why
-        noticeAction.visibility = if (notice.actionText == null) View.GONE else View.VISIBLE
-        notice.actionText?.let(noticeAction::setText)
-        noticeAction.setOnClickListener { notice.action() }
+        noticeActions.forEachIndexed { place, button ->
+            val action = notice.actions.getOrNull(place)
+            button.visibility = if (action == null) View.GONE else View.VISIBLE
+            if (action != null) {
+                button.setText(action.text)
+                button.setOnClickListener { action.run() }
+            }
+        }
     }
 
     fun showFrozen(frozen: Boolean) {

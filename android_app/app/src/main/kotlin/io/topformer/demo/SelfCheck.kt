@@ -2,13 +2,21 @@ package io.topformer.demo
 
 import io.topformer.core.GoldenException
 import io.topformer.core.GoldenReader
-import java.util.Locale
+import io.topformer.core.GoldenVector
 
 /** Whether this device computes what the model's export promised. */
 sealed interface SelfCheck {
-    object Passed : SelfCheck
+    /** Of the picture that the model was checked with; null where there was none. */
+    val credit: String? get() = null
 
-    class Differs(val how: String) : SelfCheck
+    class Passed(override val credit: String) : SelfCheck
+
+    class Differs(val found: GoldenVector.Result, val golden: GoldenVector) : SelfCheck {
+        override val credit get() = golden.credit
+    }
+
+    /** The golden file is damaged, or not this model's. */
+    class Unusable(val what: String, val why: String) : SelfCheck
 
     object Absent : SelfCheck
 
@@ -17,11 +25,11 @@ sealed interface SelfCheck {
         fun run(pipeline: Pipeline, golden: ByteArray?): SelfCheck {
             if (golden == null) return Absent
             return try {
-                val result = pipeline.check(GoldenReader.read(golden))
-                val how = "%.0f dB, %.2f %%".format(Locale.ROOT, result.sqnrDb, result.labelAgreement * 100)
-                if (result.passed) Passed else Differs(how)
+                val vector = GoldenReader.read(golden)
+                val found = pipeline.check(vector)
+                if (found.passed) Passed(vector.credit) else Differs(found, vector)
             } catch (error: GoldenException) {
-                Differs(error.message.orEmpty())
+                Unusable(error.what, error.why)
             }
         }
     }

@@ -1,10 +1,10 @@
 package io.topformer.demo
 
 import android.app.Activity
+import android.content.ClipData
 import android.content.Intent
 import android.graphics.Bitmap
 import android.net.Uri
-import android.provider.OpenableColumns
 import io.topformer.core.ModelException
 import java.io.IOException
 import java.util.concurrent.Executors
@@ -23,19 +23,20 @@ class UserFiles(private val activity: Activity) : AutoCloseable {
     fun readPicture(uri: Uri, onRead: (StillFrame) -> Unit, onFailure: (IOException) -> Unit) = files.execute {
         try {
             val frame = readPicture(resolver, uri)
-            activity.runOnUiThread { onRead(frame) }
+            tell { onRead(frame) }
         } catch (error: IOException) {
-            activity.runOnUiThread { onFailure(error) }
+            tell { onFailure(error) }
         }
     }
 
     fun addModel(uris: List<Uri>, store: ModelStore, onAdded: (StoredModel) -> Unit, onFailure: (ModelException) -> Unit) =
         files.execute {
             try {
-                val added = store.add(uris.associate { uri -> nameOf(uri) to { openStream(uri) } })
-                activity.runOnUiThread { onAdded(added) }
+                val files = uris.associate { uri -> nameOf(resolver, uri) to { openStream(resolver, uri) } }
+                val added = store.add(files)
+                tell { onAdded(added) }
             } catch (error: ModelException) {
-                activity.runOnUiThread { onFailure(error) }
+                tell { onFailure(error) }
             }
         }
 
@@ -46,18 +47,16 @@ class UserFiles(private val activity: Activity) : AutoCloseable {
             val send = Intent(Intent.ACTION_SEND).setType("image/png").putExtra(Intent.EXTRA_STREAM, uri)
                 .putExtra(Intent.EXTRA_TEXT, text)
                 .addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
-            activity.runOnUiThread { activity.startActivity(Intent.createChooser(send, null)) }
+            // The system's chooser shows the picture too, and is allowed to by this alone.
+            send.clipData = ClipData.newRawUri(null, uri)
+            tell { activity.startActivity(Intent.createChooser(send, null)) }
         } catch (error: IOException) {
-            activity.runOnUiThread { onFailure(error) }
+            tell { onFailure(error) }
         }
     }
 
     override fun close() = files.shutdown()
 
-    private fun openStream(uri: Uri) = resolver.openInputStream(uri) ?: throw IOException("$uri can't be opened.")
-
-    private fun nameOf(uri: Uri): String =
-        resolver.query(uri, arrayOf(OpenableColumns.DISPLAY_NAME), null, null, null)?.use { rows ->
-            if (rows.moveToFirst()) rows.getString(0) else null
-        }.orEmpty()
+    // What is read may come when the screen is gone.
+    private fun tell(action: () -> Unit) = activity.runOnUiThread { if (!activity.isDestroyed) action() }
 }

@@ -4,17 +4,28 @@ import io.topformer.core.ModelManifest
 import io.topformer.segmenter.Segmenter
 import io.topformer.segmenter.SegmenterException
 import java.nio.FloatBuffer
+import java.util.concurrent.Semaphore
 import kotlin.math.hypot
 
 /** Gives each class a region of its own, so that a picture of labels can be told from any other. */
-class FakeSegmenter(private val manifest: ModelManifest) : Segmenter {
+class FakeSegmenter(val manifest: ModelManifest, val threads: Int = 1) : Segmenter {
     override val input: FloatBuffer = FloatBuffer.allocate(3 * manifest.inputHeight * manifest.inputWidth)
     var failure: SegmenterException? = null
+
+    /** Where set, each run waits for a permit. */
+    @Volatile
+    var gate: Semaphore? = null
+
+    @Volatile
+    var runs = 0
+        private set
     var closed = false
         private set
 
     override fun run(): FloatArray {
         check(!closed) { "A closed segmenter was run." }
+        gate?.acquire()
+        runs++
         failure?.let { throw it }
         val height = manifest.outputHeight
         val width = manifest.outputWidth

@@ -1,34 +1,35 @@
 package io.topformer.demo
 
+import android.graphics.BitmapFactory
 import android.hardware.camera2.CameraCharacteristics
-import org.junit.runner.RunWith
-import org.robolectric.RobolectricTestRunner
+import android.os.Looper
+import android.view.View
+import android.view.ViewGroup
+import android.widget.TextView
 import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
-import org.robolectric.annotation.GraphicsMode
+import java.time.Duration
+import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertContains
 import kotlin.test.assertEquals
-import kotlin.test.assertFalse
-import kotlin.test.assertTrue
 
-/** What each state looks like; the pictures are in the folder `screens` of the build. */
-@RunWith(RobolectricTestRunner::class)
-@GraphicsMode(GraphicsMode.Mode.NATIVE)
-@Config(sdk = [35], application = TestApplication::class, qualifiers = "w411dp-h891dp-420dpi")
-class ScreensTest {
-    private val phone by lazy { Phone() }
+/** The app as its users see it: the real model's labels on a real picture, on the screens there are. */
+@Config(application = OnnxApplication::class)
+class ScreensTest : AppTest() {
+    @BeforeTest
+    fun install() = RealModel.install(phone.application)
 
     @Test
+    @Config(qualifiers = PHONE)
     fun `a picture with its labels`() {
         showPicture()
-        assertContains(phone.text(R.id.model_line), "tiny, 64 × 64")
+        phone.screenshot("picture")
+        assertEquals("tiny, 448 × 448, fp32", phone.text(R.id.model_line))
         assertContains(phone.text(R.id.timing_line), "ms")
-        assertFalse(phone.isShown(R.id.notice))
-        val screen = phone.screenshot("picture")
-        val colours = IntArray(screen.width * screen.height)
-        screen.getPixels(colours, 0, screen.width, 0, 0, screen.width, screen.height)
-        assertTrue(colours.toSet().size > 1000, "The screen is empty.")
+        val names = legend().map { it.substringBeforeLast(' ') }
+        assertEquals(listOf("sky", "tree", "building", "sign_symbol"), names)
     }
 
     @Test
@@ -39,14 +40,14 @@ class ScreensTest {
     }
 
     @Test
-    @Config(qualifiers = "w891dp-h411dp-land-420dpi")
+    @Config(qualifiers = COARSE_PHONE_ON_ITS_SIDE)
     fun `a picture in landscape`() {
         showPicture()
         phone.screenshot("picture-landscape")
     }
 
     @Test
-    @Config(qualifiers = "w1280dp-h800dp-land-mdpi")
+    @Config(qualifiers = TABLET)
     fun `a picture on a tablet`() {
         showPicture()
         phone.screenshot("picture-tablet")
@@ -62,51 +63,40 @@ class ScreensTest {
     @Test
     fun `a tap names the class`() {
         showPicture()
-        val view = phone.activity.requireViewById<SegmentationView>(R.id.picture)
-        view.performClick()
-        assertEquals("person", view.tappedName)
+        phone.tapPicture(0.33f, 0.5f)
+        assertEquals("building", phone.view<SegmentationView>(R.id.picture).tappedName)
         phone.screenshot("tapped")
     }
 
     @Test
-    fun `no model`() {
-        phone.allowCamera()
-        phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK)
-        phone.start()
-        phone.untilNotice("No model is in this app")
-        phone.screenshot("no-model")
-    }
-
-    @Test
-    fun `a manifest that is not understood`() {
-        TestModel.install(phone.application, manifest = TestModel.manifest().replace("manifest/1", "manifest/9"))
-        phone.start()
-        phone.untilNotice("The manifest is not one this app understands.")
-        assertContains(phone.text(R.id.notice_why), "schema")
-        phone.screenshot("manifest-refused")
-    }
-
-    @Test
-    fun `a file that is not its manifest's`() {
-        TestModel.install(phone.application, content = "not 4 program".toByteArray())
-        phone.start()
-        phone.untilNotice("The model is not the file that its manifest describes.")
-        phone.screenshot("wrong-hash")
-    }
-
-    @Test
-    fun `no camera`() {
-        TestModel.install(phone.application)
-        phone.allowCamera()
-        phone.start()
-        phone.untilNotice("No camera was found")
-        phone.screenshot("no-camera")
+    @Config(qualifiers = COARSE_PHONE_ON_ITS_SIDE)
+    fun `the live picture`() {
+        phone.layOnSide()
+        phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK, sensorDegrees = 90)
+        val camera = phone.startLive()
+        assertEquals("self-check passed", phone.text(R.id.check_line))
+        val seen = leftOf(BitmapFactory.decodeFile(RealModel.picture.path), 640, 480)
+        repeat(2) {
+            val image = camera.deliver(seen)
+            phone.until("a result") { image.closed }
+            phone.settle()
+            shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(300))
+        }
+        assertContains(phone.text(R.id.timing_line), "frames/s")
+        assertEquals(listOf("sky", "tree", "building"), legend().take(3).map { it.substringBefore(' ') })
+        phone.screenshot("live")
     }
 
     private fun showPicture() {
-        TestModel.install(phone.application)
         phone.start()
-        phone.openPicture(streetPicture(720, 960))
+        phone.openPicture(RealModel.picture)
         phone.untilLabels()
+        assertEquals("self-check passed", phone.text(R.id.check_line))
+    }
+
+    private fun legend(): List<String> {
+        val legend = phone.view<ViewGroup>(R.id.legend)
+        return List(legend.childCount) { legend.getChildAt(it) as TextView }
+            .filter { it.visibility == View.VISIBLE }.map { it.text.toString() }
     }
 }

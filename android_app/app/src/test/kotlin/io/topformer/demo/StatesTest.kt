@@ -1,30 +1,24 @@
 package io.topformer.demo
 
 import android.content.ComponentCallbacks2
-import android.content.Intent
 import android.content.pm.PackageManager
-import android.hardware.camera2.CameraCharacteristics
-import android.hardware.camera2.CameraManager
 import android.os.Bundle
+import android.provider.Settings
 import io.topformer.segmenter.SegmenterException
-import org.junit.runner.RunWith
-import org.robolectric.Robolectric
-import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
-import org.robolectric.annotation.GraphicsMode
+import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFalse
 import kotlin.test.assertTrue
 
 /** What goes wrong, and what comes and goes, while the app is on the screen. */
-@RunWith(RobolectricTestRunner::class)
-@GraphicsMode(GraphicsMode.Mode.NATIVE)
-@Config(sdk = [35], application = TestApplication::class, qualifiers = "w411dp-h891dp-420dpi")
-class StatesTest {
-    private val phone by lazy { Phone().also { TestModel.install(it.application) } }
+@Config(qualifiers = PHONE)
+class StatesTest : AppTest() {
+    @BeforeTest
+    fun install() = TestModel.install(phone.application)
 
     @Test
     fun `a refused permission is explained, and leads to the settings`() {
@@ -33,7 +27,7 @@ class StatesTest {
         phone.untilNotice("The camera is not allowed")
         phone.screenshot("permission-refused")
         phone.click(R.id.notice_action)
-        assertEquals(android.provider.Settings.ACTION_APPLICATION_DETAILS_SETTINGS, shadowOf(phone.activity).nextStartedActivity.action)
+        assertEquals(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, shadowOf(phone.activity).nextStartedActivity.action)
     }
 
     @Test
@@ -42,21 +36,6 @@ class StatesTest {
         refusePermission()
         phone.openPicture(streetPicture(300, 400))
         phone.untilLabels()
-    }
-
-    @Test
-    fun `a camera that is lost is said to be, and opened again`() {
-        startWithCamera()
-        val cameras = shadowOf(phone.application.getSystemService(CameraManager::class.java))
-        // It is opened on a thread of its own, at some time.
-        phone.until("a lost camera") {
-            cameras.triggerDisconnect()
-            phone.isShown(R.id.notice)
-        }
-        assertEquals("The camera was lost", phone.text(R.id.notice_what))
-        phone.screenshot("camera-lost")
-        phone.click(R.id.notice_action)
-        assertFalse(phone.isShown(R.id.notice))
     }
 
     @Test
@@ -81,11 +60,23 @@ class StatesTest {
     fun `what is on the screen survives its rotation`() {
         startWithPicture()
         val before = phone.text(R.id.model_line)
-        RuntimeEnvironment.setQualifiers("w891dp-h411dp-land-420dpi")
+        RuntimeEnvironment.setQualifiers(PHONE_ON_ITS_SIDE)
         phone.controller.configurationChange()
-        phone.untilLabels()
+        phone.settle()
         assertEquals(before, phone.text(R.id.model_line))
+        assertShownAgain()
         assertEquals(1, phone.application.opened.size)
+    }
+
+    @Test
+    fun `what is on the screen survives a change of the theme`() {
+        startWithPicture()
+        RuntimeEnvironment.setQualifiers("+night")
+        phone.controller.configurationChange().visible()
+        phone.untilLabels()
+        assertShownAgain()
+        // The screen was built anew, from what was saved of it.
+        assertEquals(listOf(true, false), phone.application.opened.map { it.closed })
     }
 
     @Test
@@ -95,6 +86,7 @@ class StatesTest {
         phone.controller.saveInstanceState(saved).pause().stop().destroy()
         phone.restore(saved)
         phone.untilLabels()
+        assertShownAgain()
         assertEquals(2, phone.application.opened.size)
     }
 
@@ -116,37 +108,15 @@ class StatesTest {
         phone.until("the model closed") { phone.application.opened.last().closed }
     }
 
-    @Test
-    fun `a bench writes the runner's document`() {
-        val intent = Intent().putExtra("bench", "run-1").putExtra("samples", 3).putExtra("warmups", 2)
-        phone.allowCamera()
-        val activity = Robolectric.buildActivity(BenchActivity::class.java, intent).setup().get()
-        val line = activity.requireViewById<android.widget.TextView>(R.id.bench_line)
-        val file = java.io.File(phone.application.getExternalFilesDir(null), "bench/run-1.json")
-        phone.until("the bench done") { line.text.contains("Measured") }
-        val document = org.json.JSONObject(file.readText())
-        assertEquals("topformer.runner/1", document.getString("schema"))
-        assertEquals(3, document.getJSONArray("samples").length())
-        assertEquals(2, document.getJSONArray("warmups").length())
-    }
-
-    @Test
-    fun `a bench of a name with a path is refused`() {
-        assertEquals(null, BenchRequest.of(Intent().putExtra("bench", "../x")))
-        assertEquals(null, BenchRequest.of(Intent().putExtra("bench", "x").putExtra("threads", 0)))
-    }
-
     private fun startWithPicture() {
         phone.start()
         phone.openPicture(streetPicture(300, 400))
         phone.untilLabels()
     }
 
-    private fun startWithCamera() {
-        phone.allowCamera()
-        phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK)
-        phone.start()
-        phone.until("a model") { phone.text(R.id.model_line).isNotEmpty() }
+    private fun assertShownAgain() {
+        phone.tapPicture(0.5f, 0.5f)
+        assertEquals("person", phone.view<SegmentationView>(R.id.picture).tappedName)
     }
 
     private fun refusePermission() {

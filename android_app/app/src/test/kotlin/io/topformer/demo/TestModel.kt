@@ -10,11 +10,18 @@ object TestModel {
     val CLASS_NAMES = listOf("sky", "building", "tree", "road", "car", "person")
     private val content = "not a program".toByteArray()
 
-    fun install(context: Context, content: ByteArray = this.content, manifest: String = manifest(this.content)) {
+    fun install(
+        context: Context,
+        content: ByteArray = this.content,
+        manifest: String = manifest(this.content),
+        name: String = NAME,
+    ) {
         val folder = File(context.filesDir, "models").apply { mkdirs() }
-        File(folder, "$NAME.pte").writeBytes(content)
-        File(folder, "$NAME.json").writeText(manifest)
+        File(folder, "$name.pte").writeBytes(content)
+        File(folder, "$name.json").writeText(manifest)
     }
+
+    fun goldenFile(context: Context) = File(context.filesDir, "models/$NAME.golden")
 
     fun manifest(content: ByteArray = this.content): String {
         val names = CLASS_NAMES.joinToString { "\"$it\"" }
@@ -35,14 +42,16 @@ object TestModel {
 }
 
 /** The app with a fake in the runtime's place. */
-class TestApplication : DemoApplication() {
+open class TestApplication : DemoApplication() {
     val opened = ArrayList<FakeSegmenter>()
-    var refusal: Exception? = null
+    var refusal: Throwable? = null
+    var onOpen: () -> Unit = {}
 
     // None, whatever is embedded where the tests are run.
     override val modelAssets = "no-models"
-    override val segmenters = SegmenterFactory { _, manifest, _ ->
+    override val segmenters: SegmenterFactory = SegmenterFactory { _, manifest, threads ->
+        onOpen()
         refusal?.let { throw it }
-        FakeSegmenter(manifest).also { opened += it }
+        FakeSegmenter(manifest, threads).also { opened += it }
     }
 }

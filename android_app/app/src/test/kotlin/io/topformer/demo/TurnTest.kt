@@ -27,4 +27,9 @@ class TurnTest {
         val large = fit(640, 480, 4000, 3000)
         assert(large.width * large.height in 990_000..1_000_000) { "$large" }
     }
+
+    private fun fit(width: Int, height: Int, viewWidth: Int, viewHeight: Int): Size {
+        val scale = fitScale(width, height, viewWidth, viewHeight)
+        return Size(scaled(width, scale), scaled(height, scale))
+    }
 }

@@ -31,9 +31,8 @@ public object GoldenReader {
         val bodyBytes = creditBytes + 3L * height * width + samples * SAMPLE_BYTES
         if (bytes.size - bodyBytes != HEADER_BYTES + SHA256_BYTES) refuse("its length is not what its header says")
         val contentBytes = bytes.size - SHA256_BYTES
-        buffer.duplicate().position(contentBytes).let {
-            if (it.sha256() != sha256(bytes, contentBytes)) refuse("it was damaged: its hash is another")
-        }
+        val seal = ByteBuffer.wrap(bytes, contentBytes, SHA256_BYTES)
+        if (seal.sha256() != sha256(bytes, contentBytes)) refuse("it was damaged: its hash is another")
         return GoldenVector(
             credit = buffer.text(creditBytes),
             height = height,
@@ -62,9 +61,8 @@ public object GoldenReader {
     private fun ByteBuffer.sha256(): String = ByteArray(SHA256_BYTES).also(::get).joinToString("") { "%02x".format(it) }
 
     private fun ByteBuffer.text(size: Int): String = try {
-        val text = slice().limit(size)
-        position(position() + size)
-        Charsets.UTF_8.newDecoder().decode(text).toString()
+        val text = ByteArray(size).also(::get)
+        Charsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(text)).toString()
     } catch (_: CharacterCodingException) {
         refuse("its credit is no text")
     }

@@ -23,8 +23,9 @@ public class GoldenVector internal constructor(
     private val logitsWidth: Int,
     private val modelSha256: String,
     private val inputSha256: String,
-    private val requiredSqnrDb: Double,
-    private val requiredAgreement: Double,
+    /** The least that [compare] must find to pass. */
+    public val requiredSqnrDb: Double,
+    public val requiredAgreement: Double,
     private val tieMargin: Double,
     internal val logits: FloatArray,
     internal val labels: ShortArray,

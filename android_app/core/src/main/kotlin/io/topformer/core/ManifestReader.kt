@@ -37,6 +37,7 @@ public object ManifestReader {
         return ModelManifest(
             variant = model.variant,
             weightsName = weights.name,
+            weightsSource = weights.source,
             weightsAreRandom = weights.random,
             licence = weights.licence,
             inputHeight = input.height,
@@ -68,13 +69,12 @@ public object ManifestReader {
         return Model(this["variant"].short(), this["num_classes"].int(CLASS_COUNT))
     }
 
-    private class Weights(val name: String, val licence: String, val random: Boolean)
+    private class Weights(val name: String, val source: String, val licence: String, val random: Boolean)
 
     private fun Fields.weights(): Weights {
         this["sha256"].sha256()
-        this["source"].short()
         val seed = optional("random_seed")?.takeUnless { it.isNull }?.long(Long.MIN_VALUE..Long.MAX_VALUE)
-        return Weights(this["name"].short(), this["licence"].short(), random = seed != null)
+        return Weights(this["name"].short(), this["source"].short(), this["licence"].short(), random = seed != null)
     }
 
     private class Input(val height: Int, val width: Int, val mean: FloatArray, val std: FloatArray)

@@ -4,6 +4,7 @@ package io.topformer.core
 public class ModelManifest internal constructor(
     public val variant: String,
     public val weightsName: String,
+    public val weightsSource: String,
     public val weightsAreRandom: Boolean,
     public val licence: String,
     public val inputHeight: Int,

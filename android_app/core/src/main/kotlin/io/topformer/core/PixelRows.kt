@@ -57,7 +57,7 @@ internal class YuvRows : PixelRows {
 
     /** Turns the frame clockwise, then mirrors it left to right. */
     fun load(frame: YuvFrame, rotationDegrees: Int, mirror: Boolean) {
-        require(rotationDegrees in TURNS) { "A frame can't be turned by $rotationDegrees degrees." }
+        require(rotationDegrees in 0..270 && rotationDegrees % 90 == 0) { "A frame can't be turned by $rotationDegrees degrees." }
         luma.load(frame.y, frame.width, frame.height)
         blueness.load(frame.u, (frame.width + 1) / 2, (frame.height + 1) / 2)
         redness.load(frame.v, (frame.width + 1) / 2, (frame.height + 1) / 2)
@@ -90,10 +90,6 @@ internal class YuvRows : PixelRows {
     }
 
     private fun clamp(value: Int) = if (value < 0) 0 else if (value > 255) 255 else value
-
-    private companion object {
-        val TURNS = setOf(0, 90, 180, 270)
-    }
 }
 
 /** Per pixel along one side: how far its samples lie from the start of each plane. */

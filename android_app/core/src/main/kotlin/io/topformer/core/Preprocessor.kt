@@ -1,5 +1,6 @@
 package io.topformer.core
 
+import java.nio.Buffer
 import java.nio.FloatBuffer
 
 /**
@@ -44,15 +45,17 @@ public class Preprocessor(
         require(out.capacity() >= 3 * plane) { "The tensor takes ${3 * plane} values, not ${out.capacity()}." }
         if (resize.width != rows.width || resize.height != rows.height) resize = Resize(rows.width, rows.height)
         resize.start()
-        out.clear()
+        // Moved as Android's oldest knows it: there FloatBuffer had no methods of its own for that.
+        val place: Buffer = out
+        place.clear()
         for (y in 0 until inputHeight) {
             for (channel in 0 until 3) {
                 resize.row(rows, y, channel, normalised[channel], outRow)
-                out.position(channel * plane + y * inputWidth)
+                place.position(channel * plane + y * inputWidth)
                 out.put(outRow)
             }
         }
-        out.rewind()
+        place.rewind()
     }
 
     /** From one size to the input's: along the rows, rounded to whole levels, then between them, as Pillow 12 does. */

@@ -1,5 +1,6 @@
 package io.topformer.core
 
+import java.nio.Buffer
 import java.nio.ByteBuffer
 
 /** One plane of a camera frame; [pixelStride] is 2 where the samples of two planes take turns. */
@@ -38,8 +39,10 @@ internal class PlaneBytes {
         val buffer = plane.buffer
         require(size <= buffer.remaining()) { "A plane of $size bytes has only ${buffer.remaining()}." }
         if (bytes.size < size) bytes = ByteArray(size.toInt())
-        val start = buffer.position()
+        // Not plane.buffer.position(Int), which Android's oldest has in Buffer alone.
+        val place: Buffer = buffer
+        val start = place.position()
         buffer.get(bytes, 0, size.toInt())
-        buffer.position(start)
+        place.position(start)
     }
 }

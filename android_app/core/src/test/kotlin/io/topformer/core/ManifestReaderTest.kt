@@ -28,6 +28,7 @@ class ManifestReaderTest {
         val manifest = read(sample)
         assertEquals("tiny", manifest.variant)
         assertEquals("topformer-tiny-example", manifest.weightsName)
+        assertEquals("tests", manifest.weightsSource)
         assertEquals(true, manifest.weightsAreRandom)
         assertEquals("none: an example", manifest.licence)
         assertEquals(64 to 96, manifest.inputHeight to manifest.inputWidth)

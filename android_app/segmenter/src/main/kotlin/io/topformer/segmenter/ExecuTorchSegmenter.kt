@@ -27,6 +27,8 @@ public class ExecuTorchSegmenter private constructor(
                     "its manifest says ${outputShape.contentToString()}.",
             )
         }
+        // A new array each time, the one large allocation of a frame: the buffer behind it is not public, and every
+        // accessor that is copies (ExecuTorch 1.5.1, Tensor.java: getRawDataBuffer has no modifier).
         return refusing("The model's logits are not float32.") { output.dataAsFloatArray }
     }
 
@@ -49,7 +51,7 @@ public class ExecuTorchSegmenter private constructor(
                     if (status != 0) throw SegmenterException("ExecuTorch refuses the model with error $status.")
                 }
                 ExecuTorchSegmenter(module, inputShape, outputShape)
-            } catch (error: SegmenterException) {
+            } catch (error: Throwable) {
                 module.destroy()
                 throw error
             }

@@ -1,0 +1,129 @@
+package io.topformer.demo
+
+import android.app.Activity
+import android.net.Uri
+import android.view.View
+import io.topformer.core.ModelManifest
+
+/** A model that is open, and whether this device computes what it should. */
+class OpenedModel(val manifest: ModelManifest, val selfCheck: SelfCheck)
+
+/** The model of the one screen: opened, checked, chosen, and what its user can do about its troubles. */
+class ModelControl(
+    private val activity: Activity,
+    private val choices: Choices,
+    private val notices: Notices,
+    private val host: Host,
+) : AutoCloseable {
+    /** What the model needs of the screen. */
+    interface Host {
+        fun onModel(opened: OpenedModel)
+
+        fun onResult()
+
+        fun pickModel()
+    }
+
+    private val application = activity.application as DemoApplication
+    private val store = ModelStore(activity, application.modelAssets)
+    private val listener = object : Engine.Listener {
+        override fun onModel(manifest: ModelManifest, selfCheck: SelfCheck) = take(OpenedModel(manifest, selfCheck))
+
+        override fun onResult() = host.onResult()
+
+        override fun onRefusal(what: String, why: String) {
+            opening = false
+            opened = null
+            notices.model = Notice(what, why, choose())
+        }
+    }
+    val engine = Engine(application.segmenters, listener)
+
+    /** Null while none is, or not yet. */
+    var opened: OpenedModel? = null
+        private set
+    private var opening = false
+
+    // By their hash: whoever went on once is not asked again.
+    private val trusted = HashSet<String>()
+
+    /** Opens what was chosen, or the first model there is. */
+    fun open() {
+        val all = store.list()
+        val chosen = all.firstOrNull { it.name == choices.modelName } ?: all.firstOrNull()
+        if (chosen == null) {
+            val pick = NoticeAction(R.string.choose_model, host::pickModel)
+            notices.model = Notice(activity.getString(R.string.no_model), activity.getString(R.string.no_model_why), pick)
+            return
+        }
+        choices.modelName = chosen.name
+        notices.model = null
+        opening = true
+        engine.open(chosen, choices.threads)
+    }
+
+    /** Opens the model again when its memory was given back meanwhile. */
+    fun resume() {
+        if (opened == null && !opening && notices.model == null) open()
+    }
+
+    /** Gives the model's memory back. */
+    fun release() {
+        engine.release()
+        opened = null
+        opening = false
+    }
+
+    fun showMenu(anchor: View) =
+        showModelMenu(anchor, store.list().map { it.name }, choices, canTell = opened != null) { choice ->
+            when (choice) {
+                is ModelChoice.Model -> choices.modelName = choice.name
+                is ModelChoice.Threads -> choices.threads = choice.count
+                is ModelChoice.Add -> return@showModelMenu host.pickModel()
+                is ModelChoice.About -> return@showModelMenu opened?.let { showAbout(activity, it) } ?: Unit
+            }
+            open()
+        }
+
+    /** Adds what the user picked, and opens it. */
+    fun add(files: UserFiles, uris: List<Uri>) = files.addModel(uris, store, { added ->
+        choices.modelName = added.name
+        open()
+    }) { error ->
+        notices.model = if (opened == null) Notice(error.what, error.why, choose()) else Notice(error.what, error.why, goOn())
+    }
+
+    override fun close() = engine.close()
+
+    private fun take(model: OpenedModel) {
+        opening = false
+        opened = model
+        if (model.manifest.fileSha256 !in trusted) notices.model = doubtOf(model)
+        host.onModel(model)
+    }
+
+    private fun doubtOf(model: OpenedModel): Notice? {
+        val trust = goOn { trusted += model.manifest.fileSha256 }
+        return when (val check = model.selfCheck) {
+            is SelfCheck.Passed, is SelfCheck.Absent -> null
+            is SelfCheck.Unusable -> Notice(check.what, check.why, trust, choose())
+            is SelfCheck.Differs -> {
+                val why = activity.getString(
+                    R.string.check_differs_why,
+                    check.found.labelAgreement * 100,
+                    check.golden.requiredAgreement * 100,
+                    check.found.sqnrDb,
+                    check.golden.requiredSqnrDb,
+                )
+                Notice(activity.getString(R.string.check_differs_what), why, trust, choose())
+            }
+        }
+    }
+
+    private fun goOn(first: () -> Unit = {}) = NoticeAction(R.string.go_on) {
+        first()
+        notices.model = null
+    }
+
+    private fun choose() = NoticeAction(R.string.choose_model) { showMenu(activity.requireViewById(R.id.models)) }
+}

@@ -1,0 +1,115 @@
+package io.topformer.demo
+
+import android.graphics.Rect
+import android.view.View
+import android.view.ViewGroup
+import android.widget.ImageButton
+import android.widget.ScrollView
+import android.widget.SeekBar
+import android.widget.TextView
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.annotation.Config
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertTrue
+
+/** The screen for those who hear it, need large letters, or can't hit small buttons. */
+class AccessibilityTest : AppTest() {
+    @Test
+    fun `all that can be pressed has a name of its own and is large enough for a finger`() {
+        showPicture()
+        val pressed = views().filter { it.isShown && (it.isClickable || it is SeekBar) }
+        assertEquals(5, pressed.count { it is ImageButton })
+        val names = pressed.map { it.contentDescription?.toString() ?: (it as? TextView)?.text.toString() }
+        assertTrue(names.all { it.isNotBlank() && it != "null" }, "$names")
+        assertEquals(names.size, names.toSet().size, "$names")
+        val least = 48 * phone.activity.resources.displayMetrics.density
+        for (view in pressed) assertTrue(view.width >= least && view.height >= least, "$view is small")
+    }
+
+    @Test
+    fun `a button that changes what it does changes its name`() {
+        showPicture()
+        assertEquals("Back to the camera", phone.view<View>(R.id.open_picture).contentDescription)
+        phone.click(R.id.open_picture)
+        assertEquals("Open a picture", phone.view<View>(R.id.open_picture).contentDescription)
+    }
+
+    @Test
+    fun `notices are said as they come`() {
+        phone.start()
+        assertEquals(View.ACCESSIBILITY_LIVE_REGION_POLITE, phone.view<View>(R.id.notice).accessibilityLiveRegion)
+        phone.untilNotice("No model is in this app")
+    }
+
+    @Test
+    fun `no text is cut at any font size`() = forAllFonts { pictureIsWhole() }
+
+    @Test
+    @Config(qualifiers = "w320dp-h569dp-mdpi")
+    fun `no text is cut on a small phone`() = forAllFonts { pictureIsWhole() }
+
+    @Test
+    @Config(qualifiers = COARSE_PHONE_ON_ITS_SIDE)
+    fun `no text is cut in landscape`() = forAllFonts { pictureIsWhole() }
+
+    @Test
+    @Config(qualifiers = "w320dp-h569dp-mdpi")
+    fun `no notice is cut on a small phone`() = forAllFonts { noticeIsWhole() }
+
+    @Test
+    @Config(qualifiers = COARSE_PHONE_ON_ITS_SIDE)
+    fun `no notice is cut in landscape`() = forAllFonts { noticeIsWhole() }
+
+    private fun forAllFonts(check: () -> Unit) {
+        for (scale in listOf(1f, 1.3f, 2f)) {
+            RuntimeEnvironment.setFontScale(scale)
+            check()
+            phone.controller.close()
+        }
+    }
+
+    private fun pictureIsWhole() {
+        showPicture()
+        assertWhole(atLeast = 8)
+        assertTrue(phone.view<View>(R.id.picture).height > 100, "The picture is lost.")
+    }
+
+    private fun noticeIsWhole() {
+        phone.application.filesDir.resolve("models").deleteRecursively()
+        phone.start()
+        phone.untilNotice("No model is in this app")
+        phone.settle()
+        assertWhole(atLeast = 3)
+    }
+
+    private fun showPicture() {
+        TestModel.install(phone.application)
+        phone.start()
+        phone.openPicture(streetPicture(300, 400))
+        phone.untilLabels()
+        phone.settle()
+    }
+
+    /** Every text is shown in full: on the screen, or where scrolling brings it. */
+    private fun assertWhole(atLeast: Int) {
+        val texts = views().filterIsInstance<TextView>().filter { it.isShown && it.text.isNotEmpty() }
+        assertTrue(texts.size >= atLeast, "${texts.map { it.text }}")
+        for (text in texts) {
+            val layout = text.layout
+            val cut = (0 until layout.lineCount).any { layout.getEllipsisCount(it) > 0 }
+            val room = text.height - text.compoundPaddingTop - text.compoundPaddingBottom
+            assertTrue(!cut && layout.height <= room, "'${text.text}' is cut.")
+        }
+        for (view in views().filter { it.isShown && (it is TextView || it is ImageButton) && it.scrolls().not() }) {
+            val seen = Rect()
+            view.getGlobalVisibleRect(seen)
+            assertEquals(view.width to view.height, seen.width() to seen.height(), "${view.javaClass} ${(view as? TextView)?.text}")
+        }
+    }
+
+    private fun View.scrolls(): Boolean = generateSequence(parent) { it.parent }.any { it is ScrollView }
+
+    private fun views(view: View = phone.activity.window.decorView): List<View> =
+        listOf(view) + if (view is ViewGroup) List(view.childCount) { views(view.getChildAt(it)) }.flatten() else emptyList()
+}

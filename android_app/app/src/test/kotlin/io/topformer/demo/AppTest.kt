@@ -1,0 +1,25 @@
+package io.topformer.demo
+
+import org.junit.Rule
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.annotation.Config
+import org.robolectric.annotation.GraphicsMode
+import kotlin.test.BeforeTest
+
+/** A test of the app on a phone. All have the same shadows, because Robolectric makes a new Android for others. */
+@RunWith(RobolectricTestRunner::class)
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
+@Config(
+    sdk = [35],
+    application = TestApplication::class,
+    qualifiers = COARSE_PHONE,
+    shadows = [CamerasShadow::class, FrameReader::class],
+)
+abstract class AppTest {
+    @get:Rule
+    val phone = Phone()
+
+    @BeforeTest
+    fun forgetCameras() = LiveCamera.reset()
+}

@@ -1,0 +1,161 @@
+package io.topformer.demo
+
+import android.content.Intent
+import android.os.Looper
+import android.widget.TextView
+import io.topformer.core.ManifestReader
+import io.topformer.segmenter.SegmenterException
+import org.json.JSONObject
+import org.robolectric.Robolectric
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.android.controller.ActivityController
+import org.robolectric.annotation.Config
+import java.io.File
+import java.time.Duration
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.TimeUnit
+import kotlin.test.BeforeTest
+import kotlin.test.Test
+import kotlin.test.assertContains
+import kotlin.test.assertEquals
+import kotlin.test.assertFalse
+import kotlin.test.assertTrue
+
+/** Whoever starts a bench gets a whole document, or the screen says why not. */
+class BenchTest : AppTest() {
+    private lateinit var bench: ActivityController<BenchActivity>
+    private val line get() = bench.get().requireViewById<TextView>(R.id.bench_line).text.toString()
+    private val folder get() = File(phone.application.getExternalFilesDir(null), "bench")
+
+    @BeforeTest
+    fun installModel() = TestModel.install(phone.application)
+
+    @Test
+    fun `the document is the runner's`() {
+        val text = measure(Intent().putExtra("samples", 3).putExtra("warmups", 2).putExtra("threads", 2))
+        val document = JSONObject(text)
+        assertEquals("topformer.runner/1", document["schema"])
+        assertEquals(3, document.getJSONArray("samples").length())
+        assertEquals(2, document.getJSONArray("warmups").length())
+        assertEquals(2, document["threads"])
+        assertEquals(ManifestReader.read(TestModel.manifest().toByteArray()).fileSha256, document["model_sha256"])
+        assertEquals("[1,6,8,8]", document["logits_shape"].toString())
+        // For the reader in Python, whose test takes these very bytes.
+        val kept = File(System.getProperty("bench") ?: "build/bench", "run.json")
+        kept.parentFile?.mkdirs()
+        kept.writeText(text)
+    }
+
+    @Test
+    fun `counts that can't be measured leave a refusal`() {
+        for (extra in listOf("threads" to 0, "threads" to 65, "samples" to 0, "warmups" to -1, "samples" to 100_001)) {
+            assertFailed("usage", "samples from 1", measure(Intent().putExtra(extra.first, extra.second)))
+        }
+    }
+
+    @Test
+    fun `without a usable name only the screen can tell`() {
+        for (name in listOf("../x", "", "a/b", "a.b", "x".repeat(65))) {
+            start(Intent().putExtra("bench", name))
+            assertContains(line, "topformer bench")
+        }
+        assertFalse(folder.exists())
+    }
+
+    @Test
+    fun `a name that is no model's is answered with those there are`() =
+        assertFailed("model-refused", TestModel.NAME, measure(Intent().putExtra("model", "other")))
+
+    @Test
+    fun `a damaged golden file is a refusal`() {
+        TestModel.goldenFile(phone.application).writeBytes(ByteArray(200))
+        assertFailed("model-refused", "does not begin as one", measure())
+    }
+
+    @Test
+    fun `a model that is refused, fails or is too large leaves a failure, and so does what nobody thought of`() {
+        phone.application.refusal = SegmenterException("Error 18.")
+        assertFailed("model-refused", "Error 18.", measure())
+        phone.application.refusal = IllegalStateException("\"\u0000\uD800 quite odd")
+        assertFailed("crashed", "quite odd", measure())
+        phone.application.refusal = OutOfMemoryError("400 MB")
+        assertFailed("memory", "400 MB", measure())
+        phone.application.refusal = StackOverflowError("deep")
+        assertFailed("crashed", "deep", measure())
+    }
+
+    @Test
+    fun `what was measured while the app was left is not told`() {
+        val measuring = CountDownLatch(1)
+        val left = CountDownLatch(1)
+        phone.application.onOpen = {
+            measuring.countDown()
+            left.await(10, TimeUnit.SECONDS)
+        }
+        start(Intent().putExtra("bench", "run").putExtra("samples", 1))
+        assertTrue(measuring.await(10, TimeUnit.SECONDS))
+        bench.topActivityResumed(false).pause()
+        left.countDown()
+        assertFailed("background", "not in front", finish())
+    }
+
+    @Test
+    fun `a locked screen is not waited for without end`() {
+        bench = Robolectric.buildActivity(BenchActivity::class.java, Intent().putExtra("bench", "run"))
+        bench.create().start().resume()
+        shadowOf(Looper.getMainLooper()).idleFor(Duration.ofSeconds(30))
+        assertFailed("background", "locked", finish())
+        assertEquals(0, phone.application.opened.size)
+    }
+
+    @Test
+    fun `where nothing can be written the screen says why`() {
+        folder.writeText("in the way")
+        start(Intent().putExtra("bench", "run").putExtra("samples", 1))
+        until("an answer") { line.contains("can't be written. $folder") }
+    }
+
+    @Test
+    @Config(application = StoragelessApplication::class)
+    fun `without storage the screen says so`() {
+        start(Intent().putExtra("bench", "run").putExtra("samples", 1))
+        until("an answer") { line.contains("can't be written. There is no shared storage.") }
+    }
+
+    private fun start(intent: Intent) {
+        bench = Robolectric.buildActivity(BenchActivity::class.java, intent).setup()
+    }
+
+    private fun measure(intent: Intent = Intent().putExtra("samples", 1)): String {
+        start(intent.putExtra("bench", "run"))
+        return finish()
+    }
+
+    private fun finish(): String {
+        until("the bench done") { line.contains("Measured") }
+        return File(folder, "run.json").readText().also { File(folder, "run.json").delete() }
+    }
+
+    private fun until(what: String, isSo: () -> Boolean) {
+        val deadline = System.nanoTime() + Duration.ofSeconds(10).toNanos()
+        while (true) {
+            shadowOf(Looper.getMainLooper()).idle()
+            if (isSo()) return
+            assertTrue(System.nanoTime() < deadline, "It never came to $what; the screen says: $line")
+            Thread.sleep(5)
+        }
+    }
+
+    private fun assertFailed(code: String, why: String, text: String) {
+        val document = JSONObject(text)
+        assertEquals("topformer.runner-error/1", document["schema"])
+        assertEquals(code, document["code"])
+        assertEquals("topformer.runner.end", document["end"])
+        assertContains(document.getString("why"), why)
+    }
+}
+
+/** A phone whose shared storage is taken out. */
+class StoragelessApplication : TestApplication() {
+    override fun getExternalFilesDir(type: String?): File? = null
+}

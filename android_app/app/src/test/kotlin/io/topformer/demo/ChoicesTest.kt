@@ -1,0 +1,140 @@
+package io.topformer.demo
+
+import android.graphics.Color
+import android.hardware.camera2.CameraCharacteristics
+import android.os.Bundle
+import android.view.accessibility.AccessibilityEvent
+import android.view.accessibility.AccessibilityManager
+import android.widget.SeekBar
+import org.robolectric.Shadows.shadowOf
+import kotlin.test.BeforeTest
+import kotlin.test.Test
+import kotlin.test.assertContains
+import kotlin.test.assertEquals
+import kotlin.test.assertNotEquals
+import kotlin.test.assertNull
+
+/** What users choose: models, threads, opacity, a place of the picture; and that it outlives the process. */
+class ChoicesTest : AppTest() {
+    private val other = "another program".toByteArray()
+    private val threads = Runtime.getRuntime().availableProcessors()
+
+    @BeforeTest
+    fun install() {
+        TestModel.install(phone.application)
+        val manifest = TestModel.manifest(other).replace("\"variant\": \"tiny\"", "\"variant\": \"small\"")
+        TestModel.install(phone.application, other, manifest, name = "zz-small")
+        phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK, sensorDegrees = 90)
+        phone.addCamera("1", CameraCharacteristics.LENS_FACING_FRONT, sensorDegrees = 270)
+    }
+
+    @Test
+    fun `the menu has all models and thread counts, and marks those in use`() {
+        startWithPicture()
+        val items = phone.openMenu()
+        val counts = List(threads) { if (it == 0) "1 thread" else "${it + 1} threads" }
+        val titles = listOf(TestModel.NAME, "zz-small", "Threads") + counts + listOf("Add a model…", "About this model")
+        assertEquals(titles, items.map { it.title.toString() })
+        val chosen = items.filter { it.isChecked }.map { it.title.toString() }
+        assertEquals(listOf(TestModel.NAME, counts[minOf(4, threads) - 1]), chosen)
+    }
+
+    @Test
+    fun `another model is opened, and the old one closed`() {
+        startWithPicture()
+        phone.chooseInMenu("zz-small")
+        phone.until("the other model") { "small" in phone.text(R.id.model_line) }
+        assertEquals(listOf(true, false), phone.application.opened.map { it.closed })
+        phone.until("its labels") { phone.application.opened.last().runs == 1 }
+        assertEquals(listOf("zz-small"), phone.openMenu().filter { it.isChecked }.map { it.title.toString() }.take(1))
+    }
+
+    @Test
+    fun `another number of threads opens the model with it`() {
+        startWithPicture()
+        phone.chooseInMenu("1 thread")
+        phone.until("one thread") { phone.application.opened.run { size == 2 && last().threads == 1 } }
+        phone.settle()
+        assertContains(phone.text(R.id.timing_line), "1 thread")
+    }
+
+    @Test
+    fun `choices outlive the process`() {
+        phone.startLive()
+        phone.click(R.id.flip)
+        phone.chooseInMenu("zz-small")
+        phone.chooseInMenu("1 thread")
+        phone.until("the chosen model") { phone.application.opened.size == 3 && "small" in phone.text(R.id.model_line) }
+        phone.view<SeekBar>(R.id.opacity).progress = 20
+        val saved = Bundle()
+        phone.controller.pause().stop().saveInstanceState(saved).destroy()
+        LiveCamera.reset()
+        phone.restore(saved)
+        phone.until("the chosen model again") { phone.application.opened.size == 4 && "small" in phone.text(R.id.model_line) }
+        assertEquals(1, phone.application.opened.last().threads)
+        assertEquals(0.2f, phone.view<SegmentationView>(R.id.picture).opacity)
+        phone.untilLive()
+        assertEquals(listOf("1"), LiveCamera.openedIds)
+        val chosen = phone.openMenu().filter { it.isChecked }.map { it.title.toString() }
+        assertEquals(listOf("zz-small", "1 thread"), chosen)
+    }
+
+    @Test
+    fun `a chosen model that is gone gives way to another`() {
+        startWithPicture()
+        phone.chooseInMenu("zz-small")
+        phone.until("the other model") { "small" in phone.text(R.id.model_line) }
+        val saved = Bundle()
+        phone.controller.pause().stop().saveInstanceState(saved).destroy()
+        phone.application.filesDir.resolve("models").listFiles().orEmpty().filter { "zz" in it.name }.forEach { it.delete() }
+        phone.restore(saved)
+        phone.until("a model") { "tiny" in phone.text(R.id.model_line) }
+    }
+
+    @Test
+    fun `the slider makes labels opaque or takes them away`() {
+        startWithPicture()
+        val slider = phone.view<SeekBar>(R.id.opacity)
+        slider.progress = 100
+        val person = Color.rgb(150, 5, 61)
+        assertEquals(person, phone.colourAt(0.5f, 0.5f))
+        slider.progress = 0
+        val bare = phone.colourAt(0.5f, 0.5f)
+        slider.progress = 50
+        val between = phone.colourAt(0.5f, 0.5f)
+        for (channel in listOf(Color::red, Color::green, Color::blue)) {
+            assertEquals((channel(person) + channel(bare)) / 2.0, channel(between).toDouble(), 2.0)
+        }
+        assertNotEquals(person, bare)
+    }
+
+    @Test
+    fun `a tap names the class there, and one beside the picture none`() {
+        startWithPicture()
+        val view = phone.view<SegmentationView>(R.id.picture)
+        assertNull(view.tappedName)
+        phone.tapPicture(0.5f, 0.25f)
+        assertEquals("sky", view.tappedName)
+        phone.tapPicture(0.8f, 0.8f)
+        assertEquals("car", view.tappedName)
+        phone.tapPicture(0.5f, 0.01f)
+        assertNull(view.tappedName)
+    }
+
+    @Test
+    fun `a screen reader's click says the class in the middle`() {
+        startWithPicture()
+        val manager = phone.application.getSystemService(AccessibilityManager::class.java)!!
+        shadowOf(manager).setEnabled(true)
+        phone.click(R.id.picture)
+        val said = shadowOf(manager).sentAccessibilityEvents.filter { it.eventType == AccessibilityEvent.TYPE_ANNOUNCEMENT }
+        assertEquals(listOf("person"), said.flatMap { it.text }.map { it.toString() })
+    }
+
+    private fun startWithPicture() {
+        phone.start()
+        phone.openPicture(streetPicture(300, 400))
+        phone.untilLabels()
+        phone.settle()
+    }
+}

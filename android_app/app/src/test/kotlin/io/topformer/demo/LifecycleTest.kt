@@ -1,0 +1,111 @@
+package io.topformer.demo
+
+import android.content.ComponentCallbacks2
+import android.graphics.Color
+import android.hardware.camera2.CameraCharacteristics
+import android.hardware.display.DisplayManager
+import android.view.Display
+import android.view.Surface
+import android.widget.SeekBar
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.shadows.ShadowDisplayManager
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.Semaphore
+import java.util.concurrent.TimeUnit
+import kotlin.test.BeforeTest
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertFalse
+import kotlin.test.assertTrue
+
+/** What is begun on one thread while another gives it back. */
+class LifecycleTest : AppTest() {
+    @BeforeTest
+    fun install() {
+        TestModel.install(phone.application)
+        phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK, sensorDegrees = 90)
+    }
+
+    @Test
+    fun `a frame that is being run keeps its memory when the camera is given back`() {
+        val camera = phone.startLive()
+        val gate = Semaphore(0).also { phone.application.opened.last().gate = it }
+        val image = camera.deliver(halves(Color.GRAY))
+        phone.until("a run") { gate.hasQueuedThreads() }
+        phone.controller.pause()
+        phone.until("the end of the camera's thread") { Thread.getAllStackTraces().keys.none { it.name == "camera" } }
+        assertFalse(camera.closed)
+        assertFalse(image.closed)
+        gate.release(10)
+        phone.until("the camera's memory given back") { image.closed && camera.closed }
+    }
+
+    @Test
+    fun `a model that is released while it is opened is not taken for open`() {
+        val opening = CountDownLatch(1)
+        val goOn = CountDownLatch(1)
+        phone.application.onOpen = {
+            opening.countDown()
+            goOn.await(10, TimeUnit.SECONDS)
+        }
+        phone.start()
+        assertTrue(opening.await(10, TimeUnit.SECONDS))
+        phone.controller.pause().stop()
+        phone.activity.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
+        goOn.countDown()
+        phone.until("the model closed") { phone.application.opened.singleOrNull()?.closed == true }
+        phone.settle()
+        assertEquals("", phone.text(R.id.model_line))
+        phone.controller.restart().start().resume()
+        phone.until("the model open") { phone.text(R.id.model_line).isNotEmpty() }
+        assertFalse(phone.application.opened.last().closed)
+    }
+
+    // Newer Androids no longer say the first, older ones do.
+    @Suppress("DEPRECATION")
+    @Test
+    fun `memory that is short in use takes no model away`() {
+        phone.start()
+        phone.until("a model") { phone.text(R.id.model_line).isNotEmpty() }
+        phone.activity.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_RUNNING_CRITICAL)
+        phone.activity.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_UI_HIDDEN)
+        phone.settle()
+        assertFalse(phone.application.opened.single().closed)
+    }
+
+    @Test
+    fun `frames stay upright when the screen is turned upside down, of which the activity does not hear`() {
+        val camera = phone.startLive()
+        phone.view<SeekBar>(R.id.opacity).progress = 0
+        val display = phone.application.getSystemService(DisplayManager::class.java)!!.getDisplay(Display.DEFAULT_DISPLAY)
+        ShadowDisplayManager.changeDisplay(display.displayId, "+land")
+        shadowOf(display).setRotation(Surface.ROTATION_180)
+        phone.settle()
+        camera.deliver(halves(above = Color.BLACK, below = Color.WHITE))
+        phone.until("a frame turned by 270 degrees") {
+            val sides = listOf(0.3f, 0.7f).map { Color.green(phone.colourAt(it, 0.5f)) }
+            sides == listOf(0, 255)
+        }
+    }
+
+    @Test
+    fun `a model that fails in a way nobody thought of is a message`() {
+        phone.application.refusal = IllegalStateException("quite odd")
+        phone.start()
+        phone.untilNotice("The model can't be run.")
+        assertTrue("quite odd" in phone.text(R.id.notice_why))
+    }
+
+    @Test
+    fun `a model that is refused does not replace the one of its name`() {
+        val store = ModelStore(phone.application, "none")
+        val before = store.list().single().prepare().manifest.fileSha256
+        val bad = mapOf(
+            "${TestModel.NAME}.pte" to { "another".byteInputStream() },
+            "${TestModel.NAME}.json" to { TestModel.manifest().byteInputStream() },
+        )
+        assertFailsWith<io.topformer.core.ManifestException> { store.add(bad) }
+        assertEquals(before, store.list().single().prepare().manifest.fileSha256)
+    }
+}

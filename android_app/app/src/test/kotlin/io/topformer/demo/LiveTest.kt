@@ -1,0 +1,165 @@
+package io.topformer.demo
+
+import android.graphics.Color
+import android.hardware.camera2.CameraCharacteristics
+import android.view.View
+import android.widget.SeekBar
+import org.robolectric.RuntimeEnvironment
+import java.util.concurrent.Semaphore
+import kotlin.test.BeforeTest
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertFalse
+import kotlin.test.assertTrue
+
+/** Frames on their way from the camera to the screen. */
+class LiveTest : AppTest() {
+    @BeforeTest
+    fun install() {
+        TestModel.install(phone.application)
+        phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK, sensorDegrees = 90)
+        phone.addCamera("1", CameraCharacteristics.LENS_FACING_FRONT, sensorDegrees = 270)
+    }
+
+    @Test
+    fun `a frame is shown upright, with labels over it`() {
+        val camera = phone.startLive()
+        val image = camera.deliver(halves(above = Color.BLACK, below = Color.WHITE))
+        phone.untilLabels()
+        assertTrue(image.closed)
+        assertTrue(phone.colourAt(0.3f, 0.5f) !in setOf(Color.BLACK, Color.WHITE), "There are no labels.")
+        hideLabels()
+        // Turned clockwise, what the sensor sees above is on the right.
+        assertEquals(listOf(WHITE, BLACK), sides())
+    }
+
+    @Test
+    fun `of the frames that wait the newest is run, and all are closed`() {
+        val camera = phone.startLive()
+        val model = phone.application.opened.last()
+        val gate = Semaphore(0).also { model.gate = it }
+        val first = camera.deliver(halves(grey(40)))
+        phone.until("a run") { gate.hasQueuedThreads() }
+        val later = List(6) { number ->
+            camera.deliver(halves(grey(100 + 20 * number))).also { camera.untilTaken() }
+        }
+        assertEquals(List(5) { true } + false, later.map { it.closed })
+        assertFalse(first.closed)
+        assertEquals(2, camera.outstanding)
+        gate.release(10)
+        hideLabels()
+        phone.until("the newest frame") { isGrey(200, phone.colourAt(0.5f, 0.5f)) }
+        assertEquals(2, model.runs)
+        assertEquals(0, camera.outstanding)
+        // One more than is used at a time, because the old one is still held while the new one is taken.
+        assertEquals(3, camera.mostAcquired)
+    }
+
+    @Test
+    fun `a frozen screen keeps what it shows, and goes on when it is asked to`() {
+        val camera = phone.startLive()
+        hideLabels()
+        show(camera, 60)
+        val runs = phone.application.opened.last().runs
+        phone.click(R.id.freeze)
+        assertEquals("Resume", phone.view<View>(R.id.freeze).contentDescription)
+        val dropped = camera.deliver(halves(grey(180)))
+        phone.until("a dropped frame") { dropped.closed }
+        phone.settle()
+        assertTrue(isGrey(60, phone.colourAt(0.5f, 0.5f)))
+        assertEquals(runs, phone.application.opened.last().runs)
+        phone.click(R.id.freeze)
+        assertEquals("Freeze", phone.view<View>(R.id.freeze).contentDescription)
+        show(camera, 120)
+    }
+
+    @Test
+    fun `the other camera is opened, and mirrored if it looks at the user`() {
+        val back = phone.startLive()
+        hideLabels()
+        show(back, 60)
+        phone.click(R.id.flip)
+        phone.until("the other camera") { back.closed && LiveCamera.running.size == 1 }
+        assertEquals(listOf("0", "1"), LiveCamera.openedIds)
+        // Turned by 270 degrees, the sensor's upper half is on the left; mirrored, on the right.
+        phone.untilLive().deliver(halves(above = Color.BLACK, below = Color.WHITE))
+        phone.until("the front camera's frame") { sides() == listOf(WHITE, BLACK) }
+        phone.click(R.id.flip)
+        phone.until("the first camera again") { LiveCamera.openedIds.last() == "0" && LiveCamera.running.size == 1 }
+    }
+
+    @Test
+    fun `the camera is given back in the background, and opened again after it`() {
+        val before = phone.startLive()
+        hideLabels()
+        show(before, 60)
+        phone.controller.pause().stop()
+        phone.until("a closed camera") { before.closed }
+        phone.controller.restart().start().resume()
+        val after = phone.untilLive()
+        assertFalse(after === before)
+        show(after, 120)
+    }
+
+    @Test
+    fun `an opened picture takes the camera's place until it is wanted back`() {
+        val before = phone.startLive()
+        hideLabels()
+        show(before, 60)
+        phone.openPicture(streetPicture(300, 400))
+        phone.until("the picture") { before.closed && Color.red(phone.colourAt(0.5f, 0.5f)) > 200 }
+        assertFalse(phone.view<View>(R.id.freeze).isEnabled)
+        phone.click(R.id.open_picture)
+        show(phone.untilLive(), 120)
+        assertTrue(phone.view<View>(R.id.freeze).isEnabled)
+    }
+
+    @Test
+    fun `frames stay upright when the screen is turned, without another start of the camera`() {
+        val camera = phone.startLive()
+        hideLabels()
+        show(camera, 60)
+        phone.layOnSide()
+        RuntimeEnvironment.setQualifiers(COARSE_PHONE_ON_ITS_SIDE)
+        phone.controller.configurationChange()
+        camera.deliver(halves(above = Color.BLACK, below = Color.WHITE))
+        phone.until("a frame that is not turned") {
+            isGrey(BLACK, phone.colourAt(0.5f, 0.3f)) && isGrey(WHITE, phone.colourAt(0.5f, 0.7f))
+        }
+        assertEquals(listOf("0"), LiveCamera.openedIds)
+        assertEquals(1, phone.application.opened.size)
+    }
+
+    @Test
+    fun `nothing is held when the app is closed within a frame`() {
+        val camera = phone.startLive()
+        val model = phone.application.opened.last()
+        val gate = Semaphore(0).also { model.gate = it }
+        val images = List(2) { camera.deliver(halves(grey(60))).also { camera.untilTaken() } }
+        phone.until("a run") { gate.hasQueuedThreads() }
+        phone.controller.close()
+        gate.release(10)
+        phone.until("all given back") { images.all { it.closed } && camera.closed && model.closed }
+    }
+
+    private fun show(camera: FrameReader, level: Int) {
+        camera.deliver(halves(grey(level)))
+        phone.until("a frame of grey $level") { isGrey(level, phone.colourAt(0.5f, 0.5f)) }
+    }
+
+    private fun hideLabels() {
+        phone.view<SeekBar>(R.id.opacity).progress = 0
+    }
+
+    /** The grey levels left and right of the middle. */
+    private fun sides(): List<Int> = listOf(0.3f, 0.7f).map { Color.green(phone.colourAt(it, 0.5f)) }
+
+    private fun grey(level: Int) = Color.rgb(level, level, level)
+
+    private fun isGrey(level: Int, colour: Int) = Color.green(colour) in level - 1..level + 1
+
+    private companion object {
+        const val BLACK = 0
+        const val WHITE = 255
+    }
+}

@@ -1,0 +1,85 @@
+package io.topformer.demo
+
+import ai.onnxruntime.OnnxTensor
+import ai.onnxruntime.OrtEnvironment
+import ai.onnxruntime.OrtException
+import ai.onnxruntime.OrtSession
+import io.topformer.core.ModelManifest
+import io.topformer.segmenter.Segmenter
+import io.topformer.segmenter.SegmenterException
+import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.nio.FloatBuffer
+import javax.imageio.ImageIO
+
+/** The default model, exported to ONNX by this project, with what Python says of one picture; `make app` makes all. */
+object RealModel {
+    private const val NAME = "topformer-tiny-448x448-onnx"
+
+    /** Summer Palace, Beijing, by danielbuechele, CC BY 2.0. */
+    val picture: File get() = folder("pictures").resolve("china.png")
+
+    /** Puts the model among those that the user added, whose names end as ExecuTorch's do. */
+    fun install(application: DemoApplication) {
+        val models = application.filesDir.resolve("models").apply { mkdirs() }
+        for ((from, to) in listOf("onnx" to "pte", "json" to "json", "golden" to "golden")) {
+            made("$NAME.$from").copyTo(models.resolve("$NAME.$to"), overwrite = true)
+        }
+    }
+
+    /** The classes of the picture, row by row, as `topformer predict` tells them. */
+    fun expectedLabels(): ShortArray {
+        val labels = ImageIO.read(made("china.labels.png")).raster
+        return ShortArray(labels.width * labels.height) { labels.getSample(it % labels.width, it / labels.width, 0).toShort() }
+    }
+
+    private fun made(name: String): File =
+        folder("model").resolve(name).also { check(it.isFile) { "$it is not there; `make app` makes it." } }
+}
+
+/** A folder that the build names. */
+fun folder(property: String): File =
+    File(checkNotNull(System.getProperty(property)) { "The build has to say where '$property' is." })
+
+/** The app with ONNX Runtime in ExecuTorch's place. */
+class OnnxApplication : TestApplication() {
+    override val segmenters = SegmenterFactory(::OnnxSegmenter)
+}
+
+/** An `.onnx` file in ONNX Runtime. */
+class OnnxSegmenter(file: File, manifest: ModelManifest, threads: Int) : Segmenter {
+    private val environment = OrtEnvironment.getEnvironment()
+    private val session = refusing {
+        environment.createSession(file.path, OrtSession.SessionOptions().apply { setIntraOpNumThreads(threads) })
+    }
+    private val inputShape = longArrayOf(1, 3, manifest.inputHeight.toLong(), manifest.inputWidth.toLong())
+    private val outputShape =
+        listOf(1, manifest.classCount.toLong(), manifest.outputHeight.toLong(), manifest.outputWidth.toLong())
+    private val logits = FloatArray(outputShape.reduce(Long::times).toInt())
+    override val input: FloatBuffer = ByteBuffer.allocateDirect(inputShape.reduce(Long::times).toInt() * Float.SIZE_BYTES)
+        .order(ByteOrder.nativeOrder()).asFloatBuffer()
+
+    // Wraps the buffer, which is a direct one.
+    private val argument = OnnxTensor.createTensor(environment, input, inputShape)
+
+    override fun run(): FloatArray = refusing {
+        session.run(mapOf(session.inputNames.single() to argument)).use { outputs ->
+            val output = outputs.single().value as OnnxTensor
+            check(output.info.shape.toList() == outputShape) { "The model gave ${output.info.shape.toList()}." }
+            output.floatBuffer.get(logits)
+        }
+        logits
+    }
+
+    override fun close() {
+        argument.close()
+        session.close()
+    }
+
+    private inline fun <T> refusing(action: () -> T): T = try {
+        action()
+    } catch (error: OrtException) {
+        throw SegmenterException(error.message.orEmpty(), error)
+    }
+}

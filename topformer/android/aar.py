@@ -1,0 +1,90 @@
+"""ExecuTorch's own Android archive, `org.pytorch:executorch-android`: is a file really that?"""
+
+import io
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from topformer.errors import TopformerError, UsageError
+from topformer.files import sha256_file
+from topformer.manifest import Sha256
+
+# Of the archives on Maven Central, by version. Source for 1.5.1: training/android/runtime_lock.json
+# of github.com/Y1X0/Voise, which says its CI fetches the archive anew and compares.
+KNOWN_SHA256 = {"1.5.1": "d67d39eb51e00c996162e1d9898519a622918b20e4e18ea479f5fee4fe920e72"}
+# What the app calls, and what the runtime loads.
+CLASS = "org/pytorch/executorch/Module.class"
+LIBRARY = "libexecutorch.so"
+# The real one has 20 MB or so.
+SIZE_LIMIT_BYTES = 2**29
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedAar:
+    """An archive that is what it was said to be."""
+
+    path: Path
+    sha256: Sha256
+    abis: tuple[str, ...]
+
+
+def maven_url(version: str) -> str:
+    """Where the archive of a version lies, with its hash in a file beside it."""
+    folder = "https://repo1.maven.org/maven2/org/pytorch/executorch-android"
+    return f"{folder}/{version}/executorch-android-{version}.aar"
+
+
+def check_aar(path: Path, *, version: str, sha256: str | None) -> CheckedAar:
+    """Hold an archive to a version of ExecuTorch; `sha256` replaces the hash that is known of it.
+
+    Raises `UsageError` when no hash says what it should be, and `TopformerError` when it is
+    something else.
+    """
+    if not path.is_file():
+        raise UsageError(
+            f"There is no archive {path}.", next_step=f"Download {maven_url(version)}."
+        )
+    named = re.fullmatch(r"executorch-android-(\d[\w.-]*)\.aar", path.name)
+    if named is not None and named[1] != version:
+        raise TopformerError(
+            f"{path.name} is ExecuTorch {named[1]}; the app is built with {version}.",
+            why="gradle/libs.versions.toml names the version: that of the exporter.",
+            next_step=f"Download {maven_url(version)}.",
+        )
+    found, expected = sha256_file(path), sha256 or KNOWN_SHA256.get(version)
+    if expected is None:
+        raise UsageError(
+            f"It is not known what ExecuTorch {version} for Android must be.",
+            why=f"{path} has the SHA-256 {found}.",
+            next_step=f"Compare it with {maven_url(version)}.sha256, then pass it with "
+            "--aar-sha256.",
+        )
+    if found != expected.lower():
+        raise TopformerError(
+            f"{path} is not the archive of ExecuTorch {version}.",
+            why=f"Its SHA-256 is {found}; {expected.lower()} was "
+            f"{'passed' if sha256 else 'published'}.",
+            next_step=f"Download {maven_url(version)} again, or pass --aar-sha256 if you know "
+            "that this one is right.",
+        )
+    return CheckedAar(path=path.resolve(), sha256=found, abis=_look_into(path))
+
+
+def _look_into(path: Path) -> tuple[str, ...]:
+    """Return the ABIs that it has the runtime for."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > SIZE_LIMIT_BYTES:
+                raise TopformerError(f"{path} is too large to be ExecuTorch.")
+            names = archive.namelist()
+            with zipfile.ZipFile(io.BytesIO(archive.read("classes.jar"))) as classes:
+                has_class = CLASS in classes.namelist()
+    except (KeyError, zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+        raise TopformerError(f"{path} is no Android archive.", why=str(error)) from error
+    libraries = (re.fullmatch(rf"jni/([\w-]+)/{re.escape(LIBRARY)}", name) for name in names)
+    abis = tuple(sorted({found[1] for found in libraries if found}))
+    if not has_class or not abis:
+        lacking = CLASS if not has_class else f"jni/*/{LIBRARY}"
+        raise TopformerError(f"{path} is not ExecuTorch.", why=f"It has no {lacking}.")
+    return abis

@@ -1,0 +1,24 @@
+"""The app's version catalogue, `gradle/libs.versions.toml`: the one place of its versions."""
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from topformer.errors import TopformerError
+from topformer.files import read_bytes
+
+CATALOGUE = Path("gradle", "libs.versions.toml")
+LIMIT_BYTES = 2**20
+
+
+def read_versions(app: Path) -> dict[str, str]:
+    """Versions by name; raises `TopformerError` when the catalogue has none."""
+    path = app / CATALOGUE
+    text = read_bytes(path, limit_bytes=LIMIT_BYTES, kind="version catalogue")
+    try:
+        return msgspec.convert(tomllib.loads(text.decode())["versions"], dict[str, str])
+    except (ValueError, KeyError) as error:
+        raise TopformerError(
+            f"{path} is no version catalogue.", why=str(error), next_step="Restore the file."
+        ) from error
