@@ -19,18 +19,6 @@ BENCH_TIMEOUT_S = 600
 LOST_TIMEOUT_S = 150
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory, golden_path):
-    """Export a network that takes moments under emulation."""
-    result = export_model(
-        weights=str(golden_path),
-        targets=["xnnpack"],
-        image_size=(64, 64),
-        out_dir=tmp_path_factory.mktemp("small"),
-    )
-    return result.files[0].path
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _runner(arm_runner):
     """Build the runner before anything is waited for."""
@@ -88,36 +76,36 @@ def test_the_other_sizes_compute_the_same_on_arm(rig, tmp_path, size):
     assert row.check.passed
 
 
-def test_a_gate_holds_instructions_exactly(rig, small, tmp_path):
+def test_a_gate_holds_instructions_exactly(rig, small_pte, tmp_path):
     baseline = tmp_path / "baseline.json"
-    done = bench(rig, "--model", small)
+    done = bench(rig, "--model", small_pte)
     baseline.write_text(done.stdout)
     (row,) = document_of(done).rows
-    assert bench(rig, "--model", small, "--gate", baseline).returncode == 0
+    assert bench(rig, "--model", small_pte, "--gate", baseline).returncode == 0
 
     less = int(row.instructions.execute * 0.99)
     baseline.write_text(done.stdout.replace(f"{row.instructions.execute}", f"{less}"))
-    missed = bench(rig, "--model", small, "--gate", baseline)
+    missed = bench(rig, "--model", small_pte, "--gate", baseline)
     assert missed.returncode == 1
     assert "regression" in missed.stderr
     assert document_of(done).rows == (row,)
 
 
-def test_cores_are_set_and_read_back(rig, small):
-    (row,) = document_of(bench(rig, "--model", small, "--cores", "1")).rows
+def test_cores_are_set_and_read_back(rig, small_pte):
+    (row,) = document_of(bench(rig, "--model", small_pte, "--cores", "1")).rows
     assert (row.cores.requested, row.cores.effective) == ("1", "1")
 
 
-def test_cores_that_the_device_does_not_have(rig, small):
-    done = bench(rig, "--model", small, "--cores", "100")
+def test_cores_that_the_device_does_not_have(rig, small_pte):
+    done = bench(rig, "--model", small_pte, "--cores", "100")
     assert done.returncode == 1
     assert "has no CPUs 100" in done.stderr
     assert done.stdout.startswith('{\n  "schema": "topformer.error/1"')
 
 
-def test_all_devices_are_measured_side_by_side_and_one_that_fails_stops_no_other(rig, small):
+def test_all_devices_are_measured_side_by_side_and_one_that_fails_stops_no_other(rig, small_pte):
     with rig.add_device() as other:
-        document = document_of(bench(rig, "--model", small, "--all"))
+        document = document_of(bench(rig, "--model", small_pte, "--all"))
         assert [row.name for row in document.rows] == [
             f"{serial}: runner, 1 thread" for serial in sorted((rig.serial, other.serial))
         ]
@@ -127,7 +115,7 @@ def test_all_devices_are_measured_side_by_side_and_one_that_fails_stops_no_other
         assert_nothing_is_left(other)
 
         with other.without("sys/devices/system/cpu"):
-            done = bench(rig, "--model", small, "--all")
+            done = bench(rig, "--model", small_pte, "--all")
         assert done.returncode == 1
         document = msgspec.json.decode(done.stdout, type=BenchDocument)
         assert [device.facts.serial for device in document.devices] == [rig.serial]
@@ -136,15 +124,15 @@ def test_all_devices_are_measured_side_by_side_and_one_that_fails_stops_no_other
         assert failure.what
         assert other.serial in done.stderr
 
-        undecided = bench(rig, "--model", small)
+        undecided = bench(rig, "--model", small_pte)
         assert undecided.returncode == 1
         assert "--serial" in undecided.stderr
 
 
-def test_a_full_device_is_said_to_be_full_and_left_empty(rig, small):
+def test_a_full_device_is_said_to_be_full_and_left_empty(rig, small_pte):
     rig.adb("shell", "rm -rf /data/local/tmp/*")
     with rig.device.storage_of(6 * 2**20):
-        done = bench(rig, "--model", small)
+        done = bench(rig, "--model", small_pte)
     assert done.returncode == 1
     assert "is full" in done.stderr
     assert_nothing_is_left(rig.device)
@@ -161,8 +149,8 @@ def started_until(rig, stage, *options):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_ctrl_c_leaves_nothing(rig, small, stage):
-    running = started_until(rig, stage, "--model", small)
+def test_ctrl_c_leaves_nothing(rig, small_pte, stage):
+    running = started_until(rig, stage, "--model", small_pte)
     running.send_signal(signal.SIGINT)
     stdout, _ = running.communicate(timeout=LOST_TIMEOUT_S)
     assert running.returncode == 130
@@ -171,8 +159,8 @@ def test_ctrl_c_leaves_nothing(rig, small, stage):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_device_that_is_lost_ends_the_bench_with_one_message(rig, small, stage):
-    running = started_until(rig, stage, "--model", small)
+def test_a_device_that_is_lost_ends_the_bench_with_one_message(rig, small_pte, stage):
+    running = started_until(rig, stage, "--model", small_pte)
     rig.device.kill_daemon()
     start_s = time.monotonic()
     try:
@@ -191,11 +179,11 @@ def test_a_device_that_is_lost_ends_the_bench_with_one_message(rig, small, stage
 
 
 def test_a_linux_machine_over_ssh_has_latencies(
-    loopback, host_runner, runner_cache, small, tmp_path, monkeypatch
+    loopback, host_runner, runner_cache, small_pte, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("XDG_CACHE_HOME", str(runner_cache.parents[1]))
     plot = tmp_path / "plot.png"
-    command = ["bench", "--device", "ssh:board", "--model", small, "--cores", "1", "--json"]
+    command = ["bench", "--device", "ssh:board", "--model", small_pte, "--cores", "1", "--json"]
     done = subprocess.run(
         [sys.executable, "-m", "topformer", *command, "--mode", "quick", "--plot", plot],
         check=False,
