@@ -23,7 +23,8 @@ from topformer.errors import TopformerError
 
 UNCHECKED = (
     "the app tells hashes of its output, and they are not this machine's; float32 may differ in "
-    "its last bits. Rows of the runner (without --via) are held to it by how much they differ."
+    "its last bits. The app itself refuses to answer where its golden vector is not met; by how "
+    "much the output differs, rows of the runner (without --via) say."
 )
 
 # How long the app may stay silent.

@@ -2,10 +2,12 @@ package io.topformer.demo
 
 import android.content.Intent
 import android.os.Process
+import io.topformer.core.GoldenException
 import io.topformer.core.GoldenReader
 import io.topformer.core.Labeller
 import io.topformer.core.Preprocessor
 import io.topformer.segmenter.Segmenter
+import java.util.Locale
 
 /** What `am start --es bench NAME` asks for. */
 class BenchRequest private constructor(val name: String, val model: String?, val threads: Int, val warmups: Int, val samples: Int) {
@@ -71,9 +73,10 @@ class Bench(private val request: BenchRequest, private val ready: ReadyModel, pr
     )
     private val labels = ShortArray(manifest.inputHeight * manifest.inputWidth)
 
+    private val golden = ready.golden?.let { GoldenReader.read(it).apply { checkBelongsTo(manifest) } }
+
     // Without a golden picture any will do: the work does not depend on it but for the labels.
-    private val pixels = ready.golden?.let { GoldenReader.read(it).apply { checkBelongsTo(manifest) }.pixels }
-        ?: IntArray(labels.size) { it * 31 }
+    private val pixels = golden?.pixels ?: IntArray(labels.size) { it * 31 }
     private lateinit var logits: FloatArray
 
     /** Runs it all on the calling thread; throws what the model's stages do. */
@@ -89,6 +92,7 @@ class Bench(private val request: BenchRequest, private val ready: ReadyModel, pr
             val cpuBeforeMs = Process.getElapsedCpuTime()
             take(samples, segmenter)
             val cpuNs = (Process.getElapsedCpuTime() - cpuBeforeMs) * 1_000_000
+            checkAnswer()
             return BenchRun(loadNs, first, warmups, samples, cpuNs, logits, labels)
         }
     }
@@ -103,5 +107,22 @@ class Bench(private val request: BenchRequest, private val ready: ReadyModel, pr
             labeller.label(logits, labels)
             samples.set(run, preprocessed - started, executed - preprocessed, System.nanoTime() - executed)
         }
+    }
+
+    /** Throws [GoldenException] for a wrong answer, the time of which is worth nothing. */
+    private fun checkAnswer() {
+        val expected = golden ?: return
+        val found = expected.compare(logits)
+        if (found.passed) return
+        throw GoldenException(
+            "This device computes other labels.",
+            "%.1f dB where %.1f are needed, %.2f %% of the labels equal where %.2f %% are needed.".format(
+                Locale.ROOT,
+                found.sqnrDb,
+                expected.requiredSqnrDb,
+                found.labelAgreement * 100,
+                expected.requiredAgreement * 100,
+            ),
+        )
     }
 }

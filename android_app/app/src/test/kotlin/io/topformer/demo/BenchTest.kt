@@ -73,6 +73,14 @@ class BenchTest : AppTest() {
     }
 
     @Test
+    fun `a right answer is measured, and a wrong one refused`() {
+        TestModel.goldenFile(phone.application).writeBytes(TestGolden.of())
+        assertEquals("topformer.runner/1", JSONObject(measure())["schema"])
+        TestModel.goldenFile(phone.application).writeBytes(TestGolden.of(shift = 1))
+        assertFailed("model-refused", "are needed", measure())
+    }
+
+    @Test
     fun `a model that is refused, fails or is too large leaves a failure, and so does what nobody thought of`() {
         phone.application.refusal = SegmenterException("Error 18.")
         assertFailed("model-refused", "Error 18.", measure())
