@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from topformer.android.aar import CLASS, KNOWN_SHA256, check_aar, maven_url
+from topformer.android.aar import CLASS, KNOWN_SHA256, archive_name, check_aar
 from topformer.android.catalogue import read_versions
 from topformer.errors import TopformerError, UsageError
 from topformer.files import sha256_file
@@ -62,7 +62,7 @@ def test_a_version_nothing_is_known_of_needs_a_hash(archive):
     with pytest.raises(UsageError, match="not known") as raised:
         check_aar(path, version="9.9.9", sha256=None)
     assert sha256_file(path) in raised.value.why
-    assert f"{maven_url('9.9.9')}.sha256" in raised.value.next_step
+    assert archive_name("9.9.9") in raised.value.next_step
 
 
 def test_one_that_is_named_after_another_version_is_refused_whatever_its_hash(archive):
@@ -95,6 +95,4 @@ def test_the_hash_of_the_version_that_the_app_names_is_known():
     versions = read_versions(ANDROID_APP)
     assert versions["executorch"] in KNOWN_SHA256
     catalogue = tomllib.loads((ANDROID_APP / "gradle/libs.versions.toml").read_text())
-    assert catalogue["libraries"]["executorch"]["module"].replace(":", "/").replace(
-        "org.pytorch", "org/pytorch"
-    ) in maven_url(versions["executorch"])
+    assert catalogue["libraries"]["executorch"]["module"] in archive_name(versions["executorch"])

@@ -29,10 +29,9 @@ class CheckedAar:
     abis: tuple[str, ...]
 
 
-def maven_url(version: str) -> str:
-    """Where the archive of a version lies, with its hash in a file beside it."""
-    folder = "https://repo1.maven.org/maven2/org/pytorch/executorch-android"
-    return f"{folder}/{version}/executorch-android-{version}.aar"
+def archive_name(version: str) -> str:
+    """How to find the archive of a version; its hash lies beside it."""
+    return f"executorch-android-{version}.aar of Maven Central's org.pytorch:executorch-android"
 
 
 def check_aar(path: Path, *, version: str, sha256: str | None) -> CheckedAar:
@@ -43,21 +42,21 @@ def check_aar(path: Path, *, version: str, sha256: str | None) -> CheckedAar:
     """
     if not path.is_file():
         raise UsageError(
-            f"There is no archive {path}.", next_step=f"Download {maven_url(version)}."
+            f"There is no archive {path}.", next_step=f"Download {archive_name(version)}."
         )
     named = re.fullmatch(r"executorch-android-(\d[\w.-]*)\.aar", path.name)
     if named is not None and named[1] != version:
         raise TopformerError(
             f"{path.name} is ExecuTorch {named[1]}; the app is built with {version}.",
             why="gradle/libs.versions.toml names the version: that of the exporter.",
-            next_step=f"Download {maven_url(version)}.",
+            next_step=f"Download {archive_name(version)}.",
         )
     found, expected = sha256_file(path), sha256 or KNOWN_SHA256.get(version)
     if expected is None:
         raise UsageError(
             f"It is not known what ExecuTorch {version} for Android must be.",
             why=f"{path} has the SHA-256 {found}.",
-            next_step=f"Compare it with {maven_url(version)}.sha256, then pass it with "
+            next_step=f"Compare it with that beside {archive_name(version)}, then pass it with "
             "--aar-sha256.",
         )
     if found != expected.lower():
@@ -65,7 +64,7 @@ def check_aar(path: Path, *, version: str, sha256: str | None) -> CheckedAar:
             f"{path} is not the archive of ExecuTorch {version}.",
             why=f"Its SHA-256 is {found}; {expected.lower()} was "
             f"{'passed' if sha256 else 'published'}.",
-            next_step=f"Download {maven_url(version)} again, or pass --aar-sha256 if you know "
+            next_step=f"Download {archive_name(version)} again, or pass --aar-sha256 if you know "
             "that this one is right.",
         )
     return CheckedAar(path=path.resolve(), sha256=found, abis=_look_into(path))
