@@ -7,12 +7,10 @@ CODE := topformer export benchmarks tests android_app/verify
 # install finds export/ and benchmarks/ inside topformer.
 TYPES := build/types/topformer
 
-# The model that the demo app comes with: made here, because git would keep 6 MB of every version. Its tests
-# run the same one as a JVM can, and show it with what Python says of a picture.
+# The default model for the demo app, and as a JVM can run it: the app's tests show that one, with what Python
+# says of a picture.
 APP_EXPORT := out/app/topformer-tiny-448x448
-EMBEDDED := android_app/app/src/main/assets/models/$(notdir $(APP_EXPORT))-xnnpack.pte
 JVM_MODEL := android_app/verify/target/model/$(notdir $(APP_EXPORT))-onnx
-APP_MODELS := $(EMBEDDED) $(JVM_MODEL).golden
 APK = cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
 
 .PHONY: demo app app-model test rig check format clean
@@ -32,20 +30,19 @@ demo: $(VENV)/installed
 
 # Where the rig or the app cannot be built for want of programs, the tests that need it say so and are
 # skipped; under CI they fail. An app that does not pass its own tests is always an error.
-test: $(VENV)/installed $(APP_MODELS)
+test: $(VENV)/installed $(JVM_MODEL).golden
 	-@tests/rig/run --build
 	@$(APK) || { status=$$?; test $$status = 3 && test -z "$$CI"; }
 	$(BIN)/pytest
 
-app-model: $(EMBEDDED)
+# The embedded model is kept in git, so that the app is whole as it is: run this after a change of weights.
+app-model: $(APP_EXPORT)-onnx.onnx
+	$(BIN)/topformer app embed $(APP_EXPORT)-xnnpack.pte
 
 # One export makes both files; the second stands for them.
 $(APP_EXPORT)-onnx.onnx: $(VENV)/installed topformer/weights/tiny.safetensors \
   $(wildcard topformer/*.py export/*.py export/targets/*.py)
 	$(BIN)/topformer export --size tiny --target xnnpack --target onnx --out $(@D)
-
-$(EMBEDDED): $(APP_EXPORT)-onnx.onnx topformer/android/assets.py topformer/android/golden.py
-	$(BIN)/topformer app embed $(APP_EXPORT)-xnnpack.pte
 
 $(JVM_MODEL).golden: $(APP_EXPORT)-onnx.onnx topformer/android/golden.py
 	mkdir -p $(@D)
@@ -54,7 +51,7 @@ $(JVM_MODEL).golden: $(APP_EXPORT)-onnx.onnx topformer/android/golden.py
 	cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk.golden $(CURDIR)/$(JVM_MODEL).onnx
 
 # The demo app, built and checked without Gradle and without an Android SDK.
-app: $(VENV)/installed $(APP_MODELS)
+app: $(VENV)/installed $(JVM_MODEL).golden
 	$(APK)
 
 # A shell beside an emulated ARM device, or one command: make rig RUN='adb shell uname -m | cat'. It is

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from topformer.android.assets import (
 )
 from topformer.android.golden import decode_golden
 from topformer.errors import TopformerError, UsageError
-from topformer.files import sha256_bytes
+from topformer.files import sha256_bytes, sha256_file
 from topformer.manifest import read_manifest_of
 
 
@@ -151,3 +152,11 @@ def test_an_installed_package_has_no_app(tmp_path, monkeypatch):
         "Why: They are in the project's repository, not in the installed package.\n"
         "Next: Clone the repository, and pass its folder android_app with --app."
     )
+
+
+def test_the_project_ships_with_the_bundled_weights_in_the_app():
+    project = Path(__file__).parents[2]
+    (shipped,) = embedded_models(project / "android_app")
+    assert shipped.problem is None
+    # After a change of weights: make app-model.
+    assert shipped.weights.sha256 == sha256_file(project / "topformer/weights/tiny.safetensors")
