@@ -3,6 +3,7 @@
 The names below are imported when first used, so that `import topformer` costs nothing.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
     from topformer.model import create_model
     from topformer.runtimes import open_model
     from topformer.weights import load_model
+
+# torch's OpenMP threads spin while they wait, which makes everything five to ten times slower as soon
+# as another program uses the cores. OpenMP reads this when torch is loaded, so it stands here, before
+# any of our modules can load it. A user's own setting stays.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 __version__ = "0.1.0"
 

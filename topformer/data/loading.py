@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from topformer.data.labels import read_labels
 from topformer.data.layouts import FoundPairs, Pair
-from topformer.data.transforms import Augmentation, augment
+from topformer.data.transforms import Augmentation, augment, paste_classes
 from topformer.errors import TopformerError
 from topformer.images import read_picture
 from topformer.manifest import Classes
@@ -117,13 +117,20 @@ class _Samples(Dataset[tuple[Tensor, Tensor, Path] | TopformerError]):
 
     def __getitem__(self, slot: Slot) -> tuple[Tensor, Tensor, Path] | TopformerError:
         pair = self.found.pairs[slot.pair]
+        rng = np.random.default_rng((self.seed, slot.step, slot.position))
         try:
-            picture, labels = read_pair(pair, self.found, self.classes)
+            sample = self._augmented(pair, rng)
+            mix = self.augmentation.class_mix
+            if mix and rng.random() < mix:
+                other = self.found.pairs[rng.integers(len(self.found.pairs))]
+                sample = paste_classes(sample, self._augmented(other, rng), rng)
         except TopformerError as error:
             return error
-        rng = np.random.default_rng((self.seed, slot.step, slot.position))
-        picture, labels = augment(picture, labels, self.augmentation, rng)
-        return picture, labels, pair.picture
+        return *sample, pair.picture
+
+    def _augmented(self, pair: Pair, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        picture, labels = read_pair(pair, self.found, self.classes)
+        return augment(picture, labels, self.augmentation, rng)
 
 
 def _collate(

@@ -9,11 +9,13 @@ changing it changes every training run.
 # pyright: standard
 # Not strict: torchvision ships no types.
 
+import io
 import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 from torchvision.transforms.v2 import InterpolationMode
@@ -28,6 +30,12 @@ CONTRAST_RANGE = (0.5, 1.5)
 SATURATION_RANGE = (0.5, 1.5)
 # Of the colour circle: 18 of OpenCV's 180 steps.
 HUE_DELTA = 18 / 180
+
+# Ours, of pictures as other cameras and other light would have made them.
+GAMMA_BOUND = 2.0
+BLUR_SIGMA_PX = (0.3, 1.5)
+NOISE_DEVIATION = (2.0, 12.0)
+JPEG_QUALITY = (30, 90)
 
 _MEAN = torch.tensor(IMAGENET_MEAN)[:, None, None]
 _STD = torch.tensor(IMAGENET_STD)[:, None, None]
@@ -47,6 +55,12 @@ class Augmentation:
     photometric: bool
     # Width over height is changed by up to this factor, either way; 1 leaves it.
     aspect_jitter: float = 1.0
+    # Stretch pictures to the crop's size, as exported files do, in place of `scale`.
+    stretch: bool = False
+    # Probability of each of gamma, grey, blur, noise and JPEG artefacts.
+    degradation: float = 0.0
+    # Probability that half the classes of a second sample are pasted in.
+    class_mix: float = 0.0
 
 
 def augment(
@@ -59,7 +73,24 @@ def augment(
         picture, labels = tv.horizontal_flip(picture), tv.horizontal_flip(labels)
     if settings.photometric:
         picture = photometric_distortion(picture, rng)
+    if settings.degradation:
+        picture = degrade(picture, settings.degradation, rng)
     return pad(normalise(picture), labels.long(), settings.crop)
+
+
+def paste_classes(
+    sample: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor], rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Paste a random half of the classes of `other` into `sample`, where they are there.
+
+    Both are picture float32 [3, h, w] and labels int64 [h, w] of one size. Source: Olsson et al.,
+    "ClassMix", arXiv 2007.07936, section 3, with true labels in place of predicted ones.
+    """
+    present = other[1].unique()
+    present = present[present != IGNORED].numpy()
+    pasted = torch.from_numpy(rng.permutation(present)[: (len(present) + 1) // 2])
+    mask = torch.isin(other[1], pasted)
+    return torch.where(mask, other[0], sample[0]), torch.where(mask, other[1], sample[1])
 
 
 def fitted_size(size: tuple[int, int], long_px: float, short_px: float) -> tuple[int, int]:
@@ -82,8 +113,11 @@ def random_scale(
     """Scale picture and labels by a random ratio, labels to the nearest pixel."""
     low, high = settings.ratio_range
     ratio = rng.uniform(low, high)
-    long_px, short_px = (int(side * ratio) for side in settings.scale)
-    height, width = fitted_size((labels.shape[0], labels.shape[1]), long_px, short_px)
+    if settings.stretch:
+        height, width = (max(1, round(side * ratio)) for side in settings.crop)
+    else:
+        long_px, short_px = (int(side * ratio) for side in settings.scale)
+        height, width = fitted_size((labels.shape[0], labels.shape[1]), long_px, short_px)
     if settings.aspect_jitter != 1.0:
         bound = math.log(settings.aspect_jitter) / 2
         stretch = math.exp(rng.uniform(-bound, bound))
@@ -138,6 +172,35 @@ def photometric_distortion(picture: Tensor, rng: np.random.Generator) -> Tensor:
     if not contrast_first and rng.integers(2):
         picture = _linear(picture, rng.uniform(*CONTRAST_RANGE), 0.0)
     return picture
+
+
+def degrade(picture: Tensor, probability: float, rng: np.random.Generator) -> Tensor:
+    """Gamma, grey, blur, noise and JPEG artefacts, each with a probability: uint8 [3, h, w].
+
+    Gamma stands for dusk and for bright sun, the others for worse cameras than the set's own.
+    """
+    if rng.random() < probability:
+        bound = math.log(GAMMA_BOUND)
+        picture = tv.adjust_gamma(picture, math.exp(rng.uniform(-bound, bound)))
+    if rng.random() < probability:
+        grey = tv.rgb_to_grayscale(picture, num_output_channels=3).float()
+        picture = torch.lerp(picture.float(), grey, rng.uniform(0.5, 1.0)).to(torch.uint8)
+    if rng.random() < probability:
+        picture = tv.gaussian_blur(picture, [7, 7], [rng.uniform(*BLUR_SIGMA_PX)])
+    if rng.random() < probability:
+        noise = rng.standard_normal(picture.shape, np.float32) * rng.uniform(*NOISE_DEVIATION)
+        picture = (picture + torch.from_numpy(noise)).clamp_(0, 255).to(torch.uint8)
+    if rng.random() < probability:
+        picture = through_jpeg(picture, int(rng.integers(*JPEG_QUALITY, endpoint=True)))
+    return picture
+
+
+def through_jpeg(picture: Tensor, quality: int) -> Tensor:
+    """Compress as JPEG and read back: uint8 [3, h, w]."""
+    file = io.BytesIO()
+    Image.fromarray(picture.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality)
+    with Image.open(file) as opened:
+        return torch.from_numpy(np.array(opened)).permute(2, 0, 1)
 
 
 def _linear(picture: Tensor, factor: float, offset: float) -> Tensor:

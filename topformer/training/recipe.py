@@ -68,7 +68,7 @@ class Recipe(Document, frozen=True, kw_only=True):
     ] = 1e-6
     poly_power: Annotated[float, Meta(gt=0, description="Of the decay to zero.")] = 1.0
 
-    # Augmentation, as published but for the last.
+    # Augmentation, as published down to `photometric`.
     ratio_range: Annotated[
         tuple[float, float], Meta(description="Random factor on the scale: least and most.")
     ] = (0.5, 2.0)
@@ -80,6 +80,20 @@ class Recipe(Document, frozen=True, kw_only=True):
     aspect_jitter: Annotated[
         float, Meta(ge=1, le=4, description="Most change of width over height; 1: none.")
     ] = 1.0
+    stretch: Annotated[
+        bool,
+        Meta(
+            description="Stretch pictures to crop times ratio, as files of that size do; "
+            "scale is not used."
+        ),
+    ] = False
+    degradation: Annotated[
+        Share, Meta(description="Probability of each of gamma, grey, blur, noise and JPEG.")
+    ] = 0.0
+    class_mix: Annotated[
+        Share,
+        Meta(description="Share of samples into which half the classes of another are pasted."),
+    ] = 0.0
 
     # The loss; all off as published.
     class_weights: Annotated[
@@ -213,6 +227,9 @@ def augmentation_of(recipe: Recipe) -> Augmentation:
         flip_probability=recipe.flip_probability,
         photometric=recipe.photometric,
         aspect_jitter=recipe.aspect_jitter,
+        stretch=recipe.stretch,
+        degradation=recipe.degradation,
+        class_mix=recipe.class_mix,
     )
 
 
