@@ -69,6 +69,8 @@ class Environment(Document, frozen=True, kw_only=True):
     virtual_machine: bool | None
     python: ShortText
     libraries: dict[str, str]
+    # How OpenMP's threads wait; null in documents from before it was recorded.
+    omp_wait_policy: ShortText | None = None
 
 
 class StateSample(Document, frozen=True, kw_only=True):

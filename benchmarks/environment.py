@@ -1,5 +1,6 @@
 """This machine before and after a bench, for the record."""
 
+import os
 import platform
 import time
 from datetime import UTC, datetime
@@ -39,4 +40,5 @@ class EnvironmentWatch:
             virtual_machine=machine.is_virtual_machine(),
             python=platform.python_version(),
             libraries=machine.library_versions(),
+            omp_wait_policy=os.environ.get("OMP_WAIT_POLICY"),
         )

@@ -20,6 +20,7 @@ import torch
 from topformer.data import open_dataset
 from topformer.data.loading import Batch, training_batches
 from topformer.model import create_model
+from topformer.training.allocator import keep_freed_memory
 from topformer.training.initialise import variant_for
 from topformer.training.learner import Learner
 from topformer.training.processes import Place
@@ -46,6 +47,7 @@ class Timing:
 def measure(dataset: str, root: Path, size: str, *, rounds: int = ROUNDS) -> Timing:
     """Make a batch and take a step on it, in turn."""
     opened, recipe = open_dataset(dataset, root), load_recipe(dataset, size)
+    keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = create_model(variant_for(size, opened), len(opened.classes.names))
     learner = Learner(model, recipe, Place(rank=0, count=1, device=device))

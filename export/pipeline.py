@@ -59,6 +59,8 @@ class ExportResult:
     """What one export wrote, in the order of its targets."""
 
     files: tuple[ExportedFile, ...]
+    # Usual (height, width) of the pictures the weights were trained on, where they say so.
+    picture_size: tuple[int, int] | None
 
     @property
     def passed(self) -> bool:
@@ -77,6 +79,7 @@ class Subject:
     references: tuple[Reference, ...]
     standard_count: int
     levels: tuple[LevelParity, ...]
+    picture_size: tuple[int, int] | None
 
 
 def export_model(
@@ -103,7 +106,8 @@ def export_model(
     )
     out_dir.mkdir(parents=True, exist_ok=True)  # before the long work, which it may spare
     return ExportResult(
-        files=tuple(_export_to(target, subject, out_dir, on_stage) for target in chosen)
+        files=tuple(_export_to(target, subject, out_dir, on_stage) for target in chosen),
+        picture_size=subject.picture_size,
     )
 
 
@@ -144,6 +148,7 @@ def prepare(
         references=tuple(references),
         standard_count=len(standard),
         levels=(float32_level, fused_level),
+        picture_size=loaded.picture_size,
     )
 
 

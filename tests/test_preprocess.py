@@ -11,6 +11,7 @@ from topformer.preprocess import (
     IMAGENET_STD,
     input_info,
     parse_image_size,
+    size_in_shape,
     to_tensor,
 )
 
@@ -103,6 +104,24 @@ def test_refuses_what_is_no_picture(picture):
 )
 def test_image_size(text, size):
     assert parse_image_size(text) == size
+
+
+@pytest.mark.parametrize(
+    ("image_size", "picture_size", "expected"),
+    [
+        ((448, 448), (360, 480), (384, 512)),
+        ((448, 448), (480, 360), (512, 384)),
+        ((512, 512), (360, 480), (448, 576)),
+        ((448, 448), (1024, 2048), (320, 640)),
+        ((448, 448), (500, 480), (448, 448)),
+        ((384, 512), (360, 480), (384, 512)),
+        ((64, 64), (360, 480), (64, 64)),
+        # The narrowest there is.
+        ((448, 448), (1, 4096), (64, 3136)),
+    ],
+)
+def test_the_size_in_the_shape_of_pictures_costs_the_same(image_size, picture_size, expected):
+    assert size_in_shape(image_size, picture_size) == expected
 
 
 @pytest.mark.parametrize(

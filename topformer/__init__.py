@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from topformer.runtimes import open_model
     from topformer.weights import load_model
 
-# torch's OpenMP threads spin while they wait, which makes everything five to ten times slower as soon
-# as another program uses the cores. OpenMP reads this when torch is loaded, so it stands here, before
-# any of our modules can load it. A user's own setting stays.
+# torch's OpenMP threads spin while they wait, which makes everything five to ten times slower as
+# soon as another program uses the cores. OpenMP reads this when torch is loaded, so it stands here,
+# before any of our modules can load torch. A user's own setting stays.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 __version__ = "0.1.0"

@@ -1,3 +1,4 @@
+import os
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
@@ -97,6 +98,7 @@ def test_the_environment_is_recorded(document):
     assert "numpy" in environment.libraries
     assert environment.python == sys.version.split()[0]
     assert environment.duration_s > 0
+    assert environment.omp_wait_policy == os.environ["OMP_WAIT_POLICY"]
 
 
 def test_slow_networks_get_fewer_samples():

@@ -136,7 +136,7 @@ class CountingExport:
             shutil.copy(source.path, path)
             shutil.copy(source.manifest_path, manifest_path(path))
             copies.append(type(source)(path=path, manifest=source.manifest))
-        return ExportResult(files=tuple(copies))
+        return ExportResult(files=tuple(copies), picture_size=None)
 
 
 @pytest.fixture

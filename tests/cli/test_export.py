@@ -4,12 +4,14 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import jsonschema
 import msgspec
 import pytest
 
 from topformer.cli.documents import DoctorDocument, ExportDocument, VerifyDocument
+from topformer.cli.export import suggest_size
 from topformer.cli.inspect_document import InspectDocument
 from topformer.manifest import manifest_path
 
@@ -59,6 +61,19 @@ def test_export_announces_random_weights_and_shows_the_proof(random_export):
     assert "RANDOM" in result.stderr
     assert "verified" in result.stderr
     assert "lowering to xnnpack" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("picture_size", "told"),
+    [((360, 480), "--image-size 384x512 costs the same"), ((448, 448), ""), (None, "")],
+)
+def test_export_names_the_size_that_keeps_the_training_pictures_shape(
+    exported_tiny, capsys, picture_size, told
+):
+    suggest_size(replace(exported_tiny, picture_size=picture_size))
+    found = capsys.readouterr().err
+    assert told in found
+    assert bool(found) == bool(told)
 
 
 def test_verify_from_the_command_line(random_export):

@@ -1,6 +1,7 @@
 """Batches are a function of the step, whoever reads them and wherever reading begins."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,12 @@ import torch
 from PIL import Image
 
 from topformer.data import open_dataset
-from topformer.data.loading import read_pair, slot_at, training_batches
+from topformer.data.loading import (
+    read_pair,
+    slot_at,
+    training_batches,
+    usual_picture_size,
+)
 from topformer.data.transforms import Augmentation
 from topformer.errors import TopformerError
 
@@ -37,12 +43,14 @@ def dataset(tmp_path_factory):
     return open_dataset("folder", root)
 
 
-def batches(dataset, *, first=0, end=6, positions=range(4), workers=0, seed=3):
+def batches(
+    dataset, *, first=0, end=6, positions=range(4), workers=0, seed=3, augmentation=AUGMENTATION
+):
     return list(
         training_batches(
             dataset.split("train"),
             dataset.classes,
-            AUGMENTATION,
+            augmentation,
             first_step=first,
             end_step=end,
             batch=4,
@@ -61,8 +69,27 @@ def assert_same(found, expected):
         assert one.sources == other.sources
 
 
-def test_reading_processes_change_nothing(dataset):
-    assert_same(batches(dataset, workers=2), batches(dataset))
+MIXED = replace(AUGMENTATION, class_mix=0.5, degradation=0.5, stretch=True)
+
+
+@pytest.mark.parametrize("augmentation", [AUGMENTATION, MIXED])
+def test_reading_processes_change_nothing(dataset, augmentation):
+    assert_same(
+        batches(dataset, workers=2, augmentation=augmentation),
+        batches(dataset, augmentation=augmentation),
+    )
+
+
+def test_pasted_classes_come_from_other_pictures(dataset):
+    pasted = batches(dataset, augmentation=replace(AUGMENTATION, class_mix=1.0))
+    for one, other in zip(pasted, batches(dataset), strict=True):
+        assert one.sources == other.sources
+        changed = [not torch.equal(a, b) for a, b in zip(one.pictures, other.pictures, strict=True)]
+        assert all(changed)
+
+
+def test_the_usual_size_is_that_of_the_middle_picture(dataset):
+    assert usual_picture_size(dataset.split("train")) == (70, 90)
 
 
 def test_beginning_at_a_later_step_gives_the_rest(dataset):

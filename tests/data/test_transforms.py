@@ -15,14 +15,18 @@ from topformer.data.transforms import (
     CROP_ATTEMPTS,
     Augmentation,
     augment,
+    degrade,
     fitted_size,
     normalise,
     pad,
+    paste_classes,
     photometric_distortion,
     random_crop,
     random_scale,
     scale_saturation,
+    through_jpeg,
 )
+from topformer.images import bundled_pictures
 from topformer.preprocess import input_info, to_tensor
 
 SIDES = st.integers(1, 70)
@@ -350,3 +354,91 @@ def test_distorted_pictures_are_bytes_of_the_same_size(seed):
     found = photometric_distortion(picture, generator(seed))
     assert found.shape == picture.shape
     assert found.dtype == torch.uint8
+
+
+@pytest.mark.parametrize(("height", "width"), [(10, 90), (90, 10), (32, 48), (300, 200)])
+def test_stretched_pictures_fill_the_crop_whatever_their_shape(height, width):
+    picture, labels = marked(height, width)
+    found, ids = random_scale(picture, labels, plain(stretch=True), generator())
+    assert found.shape[1:] == ids.shape == (32, 48)
+    made, ids = augment(picture, labels, plain(stretch=True), generator())
+    assert made.shape == (3, 32, 48)
+    assert not (ids == IGNORED).any()
+
+
+def test_a_stretched_picture_is_resized_by_the_ratio():
+    ratio = plain(stretch=True, ratio_range=(1.5, 1.5))
+    found, _ = random_scale(*marked(40, 30), ratio, generator())
+    assert found.shape[1:] == (48, 72)
+
+
+@few
+@given(SIDES, SIDES, SEEDS)
+def test_degraded_pictures_are_bytes_of_the_same_size(height, width, seed):
+    # The blur's window is wider than the smallest pictures, which it mirrors at their border.
+    picture, _ = noise(height + 3, width + 3, seed)
+    found = degrade(picture, 0.5, generator(seed))
+    assert found.shape == picture.shape
+    assert found.dtype == torch.uint8
+    assert torch.equal(found, degrade(picture, 0.5, generator(seed)))
+
+
+def test_degradation_comes_as_often_as_asked_for():
+    picture, _ = noise(8, 8)
+    changed = sum(
+        not torch.equal(degrade(picture, 0.1, generator(seed)), picture) for seed in range(400)
+    )
+    # Five chances of 1 in 10 each: 41 %, 164 of 400, standard deviation 10.
+    assert 124 < changed < 204
+
+
+def test_gamma_darkens_and_brightens_and_leaves_black_and_white():
+    picture = torch.tensor([0, 100, 255], dtype=torch.uint8).expand(3, 1, 3).clone()
+    middles = {int(degrade(picture, 1.0, NoNoise(seed))[0, 0, 1]) for seed in range(60)}
+    assert min(middles) < 60
+    assert max(middles) > 140
+
+
+class NoNoise:
+    """A generator whose every draw after the gamma's is the one that changes nothing."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng, self.draws = generator(seed), 0
+
+    def random(self):
+        self.draws += 1
+        return 0.0 if self.draws == 1 else 1.0
+
+    def uniform(self, low, high):
+        return self.rng.uniform(low, high)
+
+
+def test_jpeg_of_low_quality_is_nearer_to_the_picture_than_to_any_other():
+    pictures = [
+        torch.from_numpy(values).permute(2, 0, 1)[:, :96, :96].contiguous()
+        for _name, values in bundled_pictures()
+    ]
+    for picture in pictures:
+        found = through_jpeg(picture, 30)
+        assert found.shape == picture.shape
+        distances = [(found.float() - other.float()).abs().mean() for other in pictures]
+        assert min(distances) < 10
+        assert torch.equal(pictures[int(np.argmin(distances))], picture)
+
+
+@few
+@given(SEEDS)
+def test_half_the_classes_are_pasted_and_the_rest_stays(seed):
+    below, above = noise(9, 12, seed), noise(9, 12, seed + 1)
+    sample = below[0].float(), below[1].long()
+    other = above[0].float() + 1000, above[1].long()
+    picture, labels = paste_classes(sample, other, generator(seed))
+    pasted = picture[0] >= 1000
+    assert torch.equal(picture, torch.where(pasted, other[0], sample[0]))
+    assert torch.equal(labels, torch.where(pasted, other[1], sample[1]))
+    present = set(other[1].unique().tolist()) - {IGNORED}
+    chosen = set(other[1][pasted].tolist())
+    assert len(chosen) == (len(present) + 1) // 2
+    # Whole classes, and never the ignored pixels.
+    assert torch.equal(pasted, torch.isin(other[1], torch.tensor(sorted(chosen))))
+    assert IGNORED not in chosen

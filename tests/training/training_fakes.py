@@ -64,6 +64,7 @@ def small_run(folder: Path, out: Path, recipe: Recipe) -> Run:
         name="trained in a test",
         licence="none",
         source="a test",
+        picture_size=(96, 128),
     )
 
 

@@ -238,6 +238,14 @@ def test_saved_weights_come_back_as_they_were(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["pets.safetensors"]
 
 
+def test_saved_weights_say_what_pictures_they_learnt_from(tmp_path):
+    model = create_model("tiny", num_classes=2)
+    saved(tmp_path / "w.safetensors", model, picture_size=(360, 480))
+    assert load_weights(tmp_path / "w.safetensors").picture_size == (360, 480)
+    saved(tmp_path / "w.safetensors", model)
+    assert load_weights(tmp_path / "w.safetensors").picture_size is None
+
+
 def test_untrained_weights_stay_marked(tmp_path):
     model = create_model("tiny", num_classes=2)
     saved(tmp_path / "w.safetensors", model, random_seed=3)

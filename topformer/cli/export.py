@@ -71,6 +71,7 @@ def export(
         )
     for file in result.files:
         _report(file)
+    suggest_size(result)
     info = result.files[0].manifest.weights
     announce_random(info)
     tell_licence(info.licence)
@@ -79,6 +80,23 @@ def export(
     else:
         print_lines(file.path for file in result.files)
     raise typer.Exit(0 if result.passed else 1)
+
+
+def suggest_size(result: ExportResult) -> None:
+    """Say which input size costs the same and stretches the training pictures less, if one does."""
+    from topformer.preprocess import size_in_shape  # noqa: PLC0415
+
+    if result.picture_size is None:
+        return
+    taken = result.files[0].manifest.input
+    size = size_in_shape((taken.height, taken.width), result.picture_size)
+    if size != (taken.height, taken.width):
+        height, width = result.picture_size
+        stderr().print(
+            f"these weights learnt from pictures of {height}x{width}: --image-size "
+            f"{size[0]}x{size[1]} costs the same and keeps their shape",
+            soft_wrap=True,
+        )
 
 
 def _report(file: ExportedFile) -> None:

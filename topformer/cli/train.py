@@ -152,12 +152,14 @@ def _prepare(out: Path, recipe: Recipe, place: Place, *, resume: bool) -> bool:
 
 def _describe(dataset: Dataset, size: str, recipe: Recipe, out: Path) -> Run:
     from topformer import __version__  # noqa: PLC0415
+    from topformer.data.loading import usual_picture_size  # noqa: PLC0415
     from topformer.training.loop import Run  # noqa: PLC0415
     from topformer.training.recipe import recipe_sha256  # noqa: PLC0415
 
+    pictures = dataset.split("train")
     return Run(
         dataset=dataset,
-        train=dataset.split("train"),
+        train=pictures,
         val=dataset.split("val"),
         recipe=recipe,
         out=out,
@@ -165,6 +167,7 @@ def _describe(dataset: Dataset, size: str, recipe: Recipe, out: Path) -> Run:
         licence=dataset.terms,
         source=f"topformer {__version__} train --dataset {dataset.key} --size {size}, "
         f"recipe {recipe_sha256(recipe)[:16]}",
+        picture_size=usual_picture_size(pictures),
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from statistics import median_low
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ from topformer.manifest import Classes
 
 # Told apart from a sample's generator: (seed, _SHUFFLE, pass).
 _SHUFFLE = 2**31
+# So many tell how large a split's pictures usually are.
+SIZED_PICTURES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,16 @@ def read_pair(pair: Pair, found: FoundPairs, classes: Classes) -> tuple[Tensor, 
             next_step="Resize neither by hand: get the labels that belong to this picture.",
         )
     return torch.as_tensor(picture).permute(2, 0, 1), torch.as_tensor(labels)
+
+
+def usual_picture_size(found: FoundPairs) -> tuple[int, int]:
+    """Median (height, width) of a split's pictures, of up to 32 spread evenly over it.
+
+    Raises `TopformerError` when one of them cannot be read.
+    """
+    step = -(-len(found.pairs) // SIZED_PICTURES)
+    shapes = [read_picture(pair.picture).shape for pair in found.pairs[::step]]
+    return median_low(shape[0] for shape in shapes), median_low(shape[1] for shape in shapes)
 
 
 def slot_at(step: int, position: int, *, pairs: int, batch: int, seed: int) -> Slot:

@@ -18,6 +18,7 @@ from topformer.evaluation.protocols import whole_segmenter
 from topformer.evaluation.scoring import score_split
 from topformer.files import atomic_write
 from topformer.model import TopFormer
+from topformer.training.allocator import keep_freed_memory
 from topformer.training.checkpoints import Best, new_index, pack_state, restore, save_checkpoint
 from topformer.training.journal import Journal, Record, ScoreRecord
 from topformer.training.learner import Learner
@@ -58,6 +59,8 @@ class Run:
     name: str
     licence: str
     source: str
+    # Usual (height, width) of the training pictures.
+    picture_size: tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +88,8 @@ def train(
     After SIGINT or SIGTERM a checkpoint is written and `TopformerError` raised; it is also raised
     when the loss is no number and when what must be written cannot be.
     """
+    if place.device.type == "cpu":
+        keep_freed_memory()
     learner = Learner(model, run.recipe, place, teacher=teacher)
     loop = _Loop(run, learner, place, observer)
     first = loop.restore() if resume else 0
@@ -180,6 +185,7 @@ class _Loop:
             name=run.name,
             licence=run.licence,
             source=run.source,
+            picture_size=run.picture_size,
         )
 
     def _write_weights(self, path: Path, *, required: bool) -> None:

@@ -16,7 +16,7 @@ from topformer.data.datasets import check_key
 from topformer.data.transforms import Augmentation
 from topformer.errors import UsageError
 from topformer.files import read_bytes, sha256_bytes
-from topformer.manifest import Document
+from topformer.manifest import Document, Positive
 from topformer.variants import VARIANTS
 
 RECIPE_LIMIT_BYTES = 2**20
@@ -27,7 +27,6 @@ FREE_FIELDS = {
 }
 
 Meta = msgspec.Meta
-Positive = Annotated[int, Meta(ge=1)]
 Side = Annotated[int, Meta(ge=64, le=8192)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from topformer.classes import named_classes
 from topformer.errors import TopformerError
 from topformer.files import read_bytes, sha256_bytes
-from topformer.manifest import Classes, Document, ModelInfo, ShortText
+from topformer.manifest import Classes, Document, ModelInfo, Positive, ShortText
 from topformer.weights.safeload import Unreadable, is_pickled, load_pickled, printable
 
 # The largest published file, with its optimizer's state, has about 60 MB.
@@ -45,6 +45,8 @@ class WeightsHeader(Document, frozen=True, kw_only=True):
     licence: ShortText
     source: ShortText
     random_seed: int | None = None
+    # Usual (height, width) in pixels of the pictures it was trained on.
+    picture_size: tuple[Positive, Positive] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

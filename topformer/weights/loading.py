@@ -48,6 +48,8 @@ class LoadedWeights:
     model: TopFormer
     info: WeightsInfo
     classes: Classes
+    # Usual (height, width) of the pictures it was trained on, where the weights say so.
+    picture_size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +114,12 @@ def save_weights(
     licence: str,
     source: str,
     random_seed: int | None = None,
+    picture_size: tuple[int, int] | None = None,
 ) -> WeightsInfo:
     """Write a model as safetensors that say of themselves what `load_weights` needs to know.
 
-    The file appears whole or not at all. `random_seed` marks weights that were never trained.
+    The file appears whole or not at all. `random_seed` marks weights that were never trained;
+    `picture_size` is the usual (height, width) of the pictures that they were trained on.
     """
     data = pack_weights(
         model,
@@ -124,6 +128,7 @@ def save_weights(
         licence=licence,
         source=source,
         random_seed=random_seed,
+        picture_size=picture_size,
     )
     atomic_write(path, data)
     return WeightsInfo(
@@ -143,6 +148,7 @@ def pack_weights(
     licence: str,
     source: str,
     random_seed: int | None = None,
+    picture_size: tuple[int, int] | None = None,
 ) -> bytes:
     """Return the bytes that `save_weights` writes."""
     if len(classes.names) != model.num_classes:
@@ -154,6 +160,7 @@ def pack_weights(
         licence=licence,
         source=source,
         random_seed=random_seed,
+        picture_size=picture_size,
     )
     tensors = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
     # One entry only: the library writes several in random order, and equal weights should have
@@ -264,7 +271,12 @@ def _from_file(source: WeightsSource, size: str | None, num_classes: int | None)
         source=header.source if header else source.source,
         random_seed=header.random_seed if header else None,
     )
-    return LoadedWeights(model=model.eval(), info=info, classes=classes)
+    return LoadedWeights(
+        model=model.eval(),
+        info=info,
+        classes=classes,
+        picture_size=header.picture_size if header else None,
+    )
 
 
 def _fill(model: nn.Module, tensors: dict[str, Tensor]) -> None:
