@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
+
+# Before any test loads torch, so that tests' threads wait as everybody's do.
+import topformer  # noqa: F401
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))
@@ -25,6 +27,8 @@ def golden_path() -> Path:
 
 @pytest.fixture(scope="session")
 def golden(golden_path) -> dict[str, Any]:
+    import torch
+
     return torch.load(golden_path, weights_only=True)
 
 

@@ -33,6 +33,10 @@ def test_importing_the_package_loads_no_torch():
     assert shown(ENTRIES["import"]) == "passive False"
 
 
+def test_the_tests_own_process_has_the_policy():
+    assert os.environ["OMP_WAIT_POLICY"]
+
+
 def test_a_users_own_setting_stays():
     assert shown(ENTRIES["import"], OMP_WAIT_POLICY="active").startswith("active ")
 
