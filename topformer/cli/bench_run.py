@@ -33,7 +33,8 @@ def run_bench(choice: BenchChoice) -> BenchDocument:
     if choice.device != "adb" and not choice.device.startswith(SSH):
         raise UsageError(
             f"There is no device called {choice.device!r} to measure on.",
-            next_step="Choose host (this machine), adb (Android) or ssh:HOST (ARM Linux).",
+            next_step="Choose host (this machine), adb (Android; --serial says which) or ssh:HOST "
+            "(ARM Linux).",
         )
     _check_device_choice(choice)
     if choice.via is None:
