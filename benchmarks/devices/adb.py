@@ -89,6 +89,10 @@ class ListedDevice:
         return ADVICE.get(self.state, OTHER_ADVICE)
 
 
+class SeveralDevicesError(TopformerError):
+    """There are several devices, and none was chosen."""
+
+
 def find_adb() -> str:
     """Path of the adb program, `$ADB` first; raises `TopformerError` naming the package."""
     wanted = os.environ.get("ADB") or "adb"
@@ -181,7 +185,7 @@ def choose_devices(serial: str | None, *, all_devices: bool) -> list[ListedDevic
     `TopformerError` when there is none or it is not clear which, with the serials to choose from.
     """
     if serial and all_devices:
-        raise UsageError("--serial and --all exclude each other.")
+        raise UsageError("A serial and all devices exclude each other.")
     devices = list_devices()
     if not devices:
         raise TopformerError(
@@ -204,7 +208,7 @@ def choose_devices(serial: str | None, *, all_devices: bool) -> list[ListedDevic
             )
         return chosen
     if len(devices) > 1 and not all_devices:
-        raise TopformerError(
+        raise SeveralDevicesError(
             f"adb sees {len(devices)} devices, and none was chosen.",
             next_step=f"Choose with --serial one of {serials}.",
         )

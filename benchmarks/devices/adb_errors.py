@@ -42,7 +42,7 @@ _MEANINGS = (
     ("insufficient permissions", "{device} may not be used by this user.",
      ADVICE["no permissions"]),
     ("no devices", "adb sees no device.", "Connect one, and look at `topformer devices`."),
-    ("more than one device", "adb sees several devices.", "Choose one with --serial."),
+    ("more than one device", "adb sees several devices.", "Unplug all but one."),
     ("device '", "adb sees no device called {device} any more.",
      "Connect it, and look at `topformer devices`."),
     ("No space left", "{device} is full.", "Make room on it: its /data/local/tmp is used."),

@@ -4,7 +4,12 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from topformer.android.assets import MODELS_FOLDER, embedded_models, find_app
+from topformer.android.assets import (
+    MODELS_FOLDER,
+    NoSourcesError,
+    embedded_models,
+    find_app,
+)
 from topformer.android.bench import AppPlan, bench_app
 from topformer.benchmarks.devices.adb import AdbLink
 from topformer.benchmarks.documents import BenchDocument
@@ -13,7 +18,7 @@ from topformer.benchmarks.process import RowRequest
 from topformer.cli.bench_choice import ORDER_SEED, BenchChoice
 from topformer.cli.bench_output import show_stage_line
 from topformer.cli.console import stdout_for_results, warn
-from topformer.errors import UsageError
+from topformer.errors import UsageError, advising
 from topformer.manifest import read_manifest_of
 
 
@@ -78,7 +83,8 @@ def _find(model: str) -> Path:
 
 
 def _embedded() -> list[Path]:
-    app = find_app(None)
+    with advising(NoSourcesError, "Or pass the .pte that was embedded with --model."):
+        app = find_app(None)
     found = [app / MODELS_FOLDER / f"{model.name}.pte" for model in embedded_models(app)]
     if not found:
         raise UsageError(

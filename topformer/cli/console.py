@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from topformer.errors import TopformerError
+from topformer.errors import ByHandError, TopformerError, advising
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,6 +67,11 @@ def announce_random(weights: WeightsInfo) -> None:
 def tell_licence(licence: str) -> None:
     """Say in one line what the weights in a file that was made may be used for."""
     stderr().print(f"licence of the weights: {licence}", markup=False, soft_wrap=True)
+
+
+def weights_as(given: str, *, otherwise: str = "") -> AbstractContextManager[None]:
+    """Say in errors of weights that must be got by hand how this verb is given the file."""
+    return advising(ByHandError, f"Here: {given}PATH/TO/FILE.pth{otherwise}")
 
 
 @contextmanager

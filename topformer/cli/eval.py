@@ -16,6 +16,7 @@ from topformer.cli.console import (
     stage_display,
     stderr,
     warn,
+    weights_as,
 )
 from topformer.errors import UsageError
 
@@ -86,7 +87,8 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
     found = opened.split(split)
     with stage_display() as show_stage:
         show_stage(f"opening {model}")
-        subject = open_subject(model, opened, image_size=size)
+        with weights_as("--model "):
+            subject = open_subject(model, opened, image_size=size)
         if short_side is not None and subject.protocol.name != "whole":
             raise UsageError(
                 "--short-side is for whole pictures, and this model is scored at a fixed size.",

@@ -14,6 +14,7 @@ from topformer.cli.console import (
     print_lines,
     stderr,
     stdout_for_results,
+    weights_as,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A .pte, .onnx, .pth or .safetensors file.")],
+    file: Annotated[
+        str, typer.Argument(help="A .pte, .onnx, .pth or .safetensors file, or a name.")
+    ],
     profile: Annotated[
         bool, typer.Option("--profile", help="Run it and show the time per operator.")
     ] = False,
@@ -46,17 +49,18 @@ def inspect(
 
     if plot and not profile:
         raise typer.BadParameter("--plot draws the profile: pass --profile too.")
-    with stdout_for_results():
+    path = Path(file)
+    with stdout_for_results(), weights_as(""):
         model = open_model(file)
         exported = runtime_of(file) != "torch"
-        graph = _read_graph(file) if exported else None
+        graph = _read_graph(path) if exported else None
         times = None
         if profile:
             from topformer.benchmarks.profiling import profile as profile_operators  # noqa: PLC0415
 
-            times = profile_operators(file, model)
-            plot = plot or file.with_suffix(".profile.png")
-            title = file.name
+            times = profile_operators(path, model)
+            plot = plot or path.with_suffix(".profile.png")
+            title = path.name
             if model.manifest.weights.is_random:
                 title += " (random weights)"
             _draw(times, plot, title)
@@ -66,7 +70,7 @@ def inspect(
 
         print_document(
             InspectDocument(
-                path=str(file),
+                path=file,
                 random_weights=model.manifest.weights.is_random,
                 manifest=model.manifest,
                 graph=graph,
@@ -93,11 +97,11 @@ def _draw(times: Sequence[OperatorTime], plot: Path, title: str) -> None:
     plot_profile(times, plot, title=title)
 
 
-def _describe(file: Path, manifest: Manifest, graph: GraphInfo | None) -> list[str]:
+def _describe(source: str, manifest: Manifest, graph: GraphInfo | None) -> list[str]:
     """Write what a person asks of a file first, a fact a line."""
-    weights = manifest.weights
+    weights, file = manifest.weights, Path(source)
     lines = [
-        f"file: {file} ({file.stat().st_size:,} bytes)" if file.exists() else f"model: {file}",
+        f"file: {file} ({file.stat().st_size:,} bytes)" if file.exists() else f"model: {source}",
         f"model: TopFormer {manifest.model.variant}, {manifest.model.num_classes} classes "
         f"({manifest.classes.dataset})",
         f"weights: {weights.name}{' (RANDOM)' if weights.is_random else ''}, "

@@ -14,6 +14,7 @@ from topformer.cli.console import (
     print_lines,
     stage_display,
     stderr,
+    weights_as,
 )
 from topformer.errors import TopformerError, UsageError
 
@@ -69,7 +70,7 @@ def predict(
     size = parse_image_size(image_size) if image_size is not None else None
     done: list[PictureDocument] = []
     failures: list[FailureDocument] = []
-    with stage_display() as show_stage:
+    with stage_display() as show_stage, weights_as("--model "):
         show_stage(f"opening {model}")
         opened = open_model(model, image_size=size)
         for number, path in enumerate(paths, start=1):

@@ -15,7 +15,7 @@ import msgspec
 import platformdirs
 from filelock import FileLock, Timeout
 
-from topformer.errors import TopformerError, UsageError
+from topformer.errors import ByHandError, TopformerError, UsageError
 from topformer.files import atomic_write, read_bytes, sha256_file
 from topformer.manifest import Count, Document, Sha256, ShortText
 from topformer.weights.transfer import Progress, TransferError, transfer
@@ -32,7 +32,7 @@ class Download:
     url: str | None
     # Its name in the cache.
     file_name: str
-    # What a person does where the transfer fails.
+    # What a person does where the transfer fails; by which option the file is given, a verb adds.
     by_hand: str
 
 
@@ -60,7 +60,7 @@ def url_download(url: str) -> Download:
     return Download(
         url=url,
         file_name=f"{sha256(url.encode()).hexdigest()[:16]}-{safe}",
-        by_hand="Download the file with other means, then pass it: --weights PATH/TO/FILE",
+        by_hand="Download the file by other means, and give its path instead.",
     )
 
 
@@ -72,8 +72,8 @@ def cached_path(file_name: str) -> Path:
 def fetch(download: Download, *, progress: Progress | None = None) -> Path:
     """Return the path of a file in the cache, fetching it first where it is not there.
 
-    Processes that want the same file wait for each other. Raises `TopformerError` saying how to get
-    the file by hand when it cannot be fetched, or what to do when it is not what it once was.
+    Processes that want the same file wait for each other. Raises `ByHandError` saying how to get
+    the file when it cannot be fetched, `TopformerError` when it is not what it once was.
     """
     target = cached_path(download.file_name)
     try:
@@ -89,7 +89,7 @@ def fetch(download: Download, *, progress: Progress | None = None) -> Path:
             next_step="Wait for it or end it, then try again.",
         ) from error
     except OSError as error:
-        raise TopformerError(
+        raise ByHandError(
             f"{target} cannot be written.", why=str(error), next_step=download.by_hand
         ) from error
     return target
@@ -97,7 +97,7 @@ def fetch(download: Download, *, progress: Progress | None = None) -> Path:
 
 def _fetch_new(download: Download, target: Path, progress: Progress | None) -> None:
     if download.url is None:
-        raise TopformerError(
+        raise ByHandError(
             f"{download.file_name} cannot be fetched by a program.",
             why="It is published in a shared folder that only a browser can open.",
             next_step=download.by_hand,
@@ -106,7 +106,7 @@ def _fetch_new(download: Download, target: Path, progress: Progress | None) -> N
     try:
         transfer(download.url, part, progress=progress)
     except TransferError as error:
-        raise TopformerError(
+        raise ByHandError(
             f"{download.file_name} could not be fetched.",
             why=str(error),
             next_step=f"Try again, it goes on where it stopped. Or: {download.by_hand}",

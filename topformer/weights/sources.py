@@ -65,8 +65,16 @@ def find_source(
 def file_source(path: Path) -> WeightsSource:
     """Describe a file of the user's; raises `UsageError` when it does not exist."""
     if not path.exists():
-        names = [*VARIANTS, RANDOM, *(entry.name for entry in PUBLISHED)]
-        close = difflib.get_close_matches(str(path), names, n=1)
+        published = [entry.name for entry in PUBLISHED]
+        # Most that take weights take these too, and did not come here with them.
+        others = [*VARIANTS, RANDOM]
+        close = difflib.get_close_matches(str(path), [*published, *others], n=1)
+        if str(path) in others:
+            raise UsageError(
+                f"{path} names no weights here.",
+                why="No file of that path exists, and sizes and random weights are not taken.",
+                next_step="Give a file, or a name that `topformer models` lists as published.",
+            )
         raise UsageError(
             f"There are no weights called {path}.",
             why="No file of that path exists, and no published checkpoint or size has that name.",
