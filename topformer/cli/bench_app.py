@@ -19,6 +19,7 @@ from topformer.cli.bench_choice import ORDER_SEED, BenchChoice
 from topformer.cli.bench_output import show_stage_line
 from topformer.cli.console import stdout_for_results, warn
 from topformer.errors import UsageError, advising
+from topformer.files import local_path
 from topformer.manifest import read_manifest_of
 
 
@@ -72,7 +73,7 @@ def plan_app(choice: BenchChoice) -> list[RowRequest]:
 
 def _find(model: str) -> Path:
     if Path(model).suffix == ".pte":
-        return Path(model)
+        return local_path(model)
     embedded = {path.stem: path for path in _embedded()}
     if model not in embedded:
         raise UsageError(

@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from topformer.errors import UsageError
+from topformer.files import is_address
 from topformer.variants import VARIANTS
 from topformer.weights.catalogue import LICENCE, PUBLISHED, find_published
 from topformer.weights.fetch import fetch, url_download
@@ -53,7 +54,7 @@ def find_source(
             licence=LICENCE,
             source=f"hustvl/TopFormer, {published.page_url}",
         )
-    if "://" in source:
+    if is_address(source):
         path = fetch(url_download(source), progress=progress)
         # Without the query: signed links carry keys, and this goes into every manifest.
         parts = urlsplit(source)
