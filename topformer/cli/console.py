@@ -114,6 +114,8 @@ def show_parity(title: str, parity: Parity) -> None:
     """Print the steps of a proof, the worst input of each figure counting, and the exceptions."""
     from rich.table import Table  # noqa: PLC0415
 
+    from topformer.cli.tables import print_table  # noqa: PLC0415
+
     verdict = "[green]verified[/green]" if parity.passed else "[bold red]FAILED[/bold red]"
     table = Table(title=f"{title}: {verdict}", title_justify="left", title_style="")
     table.add_column("against float64")
@@ -128,7 +130,7 @@ def show_parity(title: str, parity: Parity) -> None:
             f"{worst.label_agreement:.4%}",
             f"{worst.label_agreement_untied:.4%}",
         )
-    stderr().print(table)
+    print_table(table)
     for line in _explain(parity):
         stderr().print(f"  {line}", markup=False, soft_wrap=True)
 

@@ -75,6 +75,7 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
     from rich.markup import escape  # noqa: PLC0415
 
     from topformer.cli import eval_report  # noqa: PLC0415
+    from topformer.cli.tables import print_table  # noqa: PLC0415
     from topformer.data import open_dataset  # noqa: PLC0415
     from topformer.evaluation.scoring import score_split  # noqa: PLC0415
     from topformer.evaluation.subject import open_subject  # noqa: PLC0415
@@ -109,7 +110,7 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
         warn(escape(warning))
     document = eval_report.document(done, files)
     stderr().print(eval_report.heading(document), soft_wrap=True)
-    stderr().print(eval_report.table(document))
+    print_table(eval_report.table(document))
     if json:
         print_document(document)
     else:

@@ -12,7 +12,6 @@ from topformer.cli.console import (
     announce_random,
     print_document,
     print_lines,
-    stderr,
     stdout_for_results,
     weights_as,
 )
@@ -141,6 +140,8 @@ def _describe(source: str, manifest: Manifest, graph: GraphInfo | None) -> list[
 def _show_times(times: Sequence[OperatorTime]) -> None:
     from rich.table import Table  # noqa: PLC0415
 
+    from topformer.cli.tables import print_table  # noqa: PLC0415
+
     table = Table(title="time per operator (profiled: read the shares)", title_justify="left")
     table.add_column("operator")
     for heading in ("calls", "ms", "share"):
@@ -149,4 +150,4 @@ def _show_times(times: Sequence[OperatorTime]) -> None:
         table.add_row(
             entry.operator, str(entry.calls), f"{entry.time_ms:.3f}", f"{entry.share:.1%}"
         )
-    stderr().print(table)
+    print_table(table)

@@ -123,6 +123,7 @@ def _segment(path: Path, opened: OpenedModel, out: Path) -> PictureDocument | Fa
         FailureDocument,
         PictureDocument,
     )
+    from topformer.cli.tables import print_table  # noqa: PLC0415
     from topformer.drawing import (  # noqa: PLC0415
         found_classes,
         label_image,
@@ -151,7 +152,7 @@ def _segment(path: Path, opened: OpenedModel, out: Path) -> PictureDocument | Fa
     found = found_classes(labels, manifest.classes)
     remark = " (random weights)" if random else ""
     stderr().print(Text.assemble((path.name, "bold"), (remark, "yellow")), soft_wrap=True)
-    stderr().print(_table(found))
+    print_table(_table(found))
     return PictureDocument(
         path=str(path),
         width=pixels.shape[1],
