@@ -165,14 +165,16 @@ def parse_devices(output: bytes) -> list[ListedDevice]:
 
 
 def _read_line(line: str) -> ListedDevice | None:
-    found = _DEVICE_LINE.fullmatch(line) or _OTHER_LINE.fullmatch(line)
+    known = _DEVICE_LINE.fullmatch(line)
+    found = known or _OTHER_LINE.fullmatch(line)
     if found is None:
         return None
     serial = found["serial"]
-    # Between sentences and serials with blanks: what adb lists has details, or a tab as in its
-    # short form, or is a service of the network.
+    # What tells it from a sentence, where a serial without blanks before a known state does not:
+    # adb lists details, or a tab as in its short form, or it is a service of the network.
     is_listed = found["rest"] or "\t" in found["gap"] or serial.rstrip(".").endswith("._tcp")
-    if " " in serial and not is_listed and not _NAMELESS.fullmatch(serial):
+    is_plain = known and (" " not in serial or _NAMELESS.fullmatch(serial))
+    if not (is_plain or is_listed):
         return None
     model = re.search(r"\bmodel:([\w.+-]{1,100})", found["rest"], re.ASCII)
     return ListedDevice(serial=serial, state=found["state"], model=model[1] if model else None)

@@ -29,7 +29,9 @@ def fit(table: Table, console: Console) -> RenderableType:
     """Return a table that fits a console, or its rows as a list where it cannot."""
     if _set_widths(table, console):
         return table
-    table.box, table.padding, table.show_edge, table.show_lines = SIMPLE_HEAD, 0, False, False
+    # Rows that lines kept apart, a blank line does.
+    table.leading, table.show_lines = int(table.show_lines), False
+    table.box, table.padding, table.show_edge = SIMPLE_HEAD, 0, False
     if _set_widths(table, console):
         return table
     return Group(*_as_list(table, console))
