@@ -40,8 +40,12 @@ OLDEST_ADB = (1, 0, 36)
 LISTING_TIMEOUT_S = 20.0
 LISTING_LIMIT_BYTES = 2**16
 _LINE_LIMIT = 2000
-# What stands for a serial where a device tells none, by newer and older versions of adb.
-_NAMELESS = re.compile(r"\(no serial number\)|\?+")
+# What stands where a device tells no serial: by newer and older versions of adb, or nothing.
+_NO_SERIAL = "(no serial number)"
+_NAMELESS = re.compile(rf"{re.escape(_NO_SERIAL)}|\?+")
+_BEGINS_WITH_STATE = re.compile(
+    rf"\s*no permissions\b|\s+({'|'.join(STATES)})(\s+\w+:.*)?$", re.ASCII
+)
 # Lines of adb's own between those of devices: of its daemon, its server, and what went wrong.
 _REMARK = re.compile(
     r"\*|- |List of devices|(adb(\.exe)?|error|warning):|(adb|daemon|server|cannot|could|failed)\s",
@@ -156,9 +160,11 @@ def parse_devices(output: bytes) -> list[ListedDevice]:
     Devices without a serial are all listed; of lines with one serial the last counts.
     """
     devices: dict[tuple[str, int], ListedDevice] = {}
-    for number, line in enumerate(output.decode(errors="replace").splitlines()):
+    lines = output.decode(errors="replace").splitlines()
+    for number, line in enumerate(map(str.rstrip, lines)):
         is_remark = len(line) > _LINE_LIMIT or _REMARK.match(line)
-        found = None if is_remark else _read_line(line.strip())
+        start = f"{_NO_SERIAL} " if _BEGINS_WITH_STATE.match(line) else ""
+        found = None if is_remark else _read_line(start + line.strip())
         if found is not None:
             devices[found.serial, 0 if found.has_name else number] = found
     return list(devices.values())

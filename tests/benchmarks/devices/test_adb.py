@@ -78,6 +78,13 @@ HELP = "; see [http://developer.android.com/tools/device.html]"
         ("???????????? no permissions", "????????????", "no permissions"),
         ("????????????\tno permissions usb:1-1", "????????????", "no permissions"),
         (f"(no serial number)     no permissions{HELP}", "(no serial number)", "no permissions"),
+        (f"no permissions (a; b?){HELP} usb:1-2", "(no serial number)", "no permissions"),
+        ("                       no permissions usb:1-2", "(no serial number)", "no permissions"),
+        ("no permissions", "(no serial number)", "no permissions"),
+        ("\toffline", "(no serial number)", "offline"),
+        ("                       device usb:1-2", "(no serial number)", "device"),
+        ("  X1 device", "X1", "device"),
+        ("device offline", "device", "offline"),
         ("(no serial number)\tno permissions", "(no serial number)", "no permissions"),
         ("(no serial number) device usb:1-2", "(no serial number)", "device"),
         (f"X1 no permissions (user a (b) is not in the plugdev group){HELP} usb:1-2 "
