@@ -69,7 +69,8 @@ def plan_bundle(target: str, ndk: NdkPaths | None) -> Plan:
     if (target == "ndk") != (ndk is not None):
         raise UsageError(
             "The target ndk needs Android's NDK and ExecuTorch built with it; no other takes them.",
-            next_step="Pass --target ndk, --ndk FOLDER and --executorch FOLDER together.",
+            next_step="Pass all of `topformer runner build --target ndk --ndk FOLDER --executorch "
+            "FOLDER`.",
         )
     if ndk is not None:
         return _plan_ndk(ndk)
@@ -129,11 +130,15 @@ def _plan_ndk(paths: NdkPaths) -> Plan:
     cmake = bundle_tools.find_cmake()
     missing = _missing(cmake, bundle_tools.find_make())
     for path, name, remedy in (
-        (toolchain_file, "Android's NDK", "the NDK with Android's SDK manager, --ndk its folder"),
+        (
+            toolchain_file,
+            "Android's NDK",
+            "the NDK with Android's SDK manager, and pass its folder",
+        ),
         (
             package / "executorch-config.cmake",
             "ExecuTorch for Android",
-            "ExecuTorch built from source for Android, --executorch the folder it was installed to",
+            "ExecuTorch built from source for Android, and pass the folder it was installed to",
         ),
     ):
         if not path.is_file():

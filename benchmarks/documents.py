@@ -145,6 +145,21 @@ class BenchDocument(Document, frozen=True, kw_only=True):
     failures: tuple[DeviceFailure, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse rows that are neither measured nor counted, or both."""
-        measured_rows(self.rows)
+        """Refuse rows that are neither measured nor counted, or both, or did not take turns."""
         counted_rows(self.rows)
+        blocks: dict[str, int] = {}
+        for row in measured_rows(self.rows):
+            count = len(row.block_starts_s)
+            first = blocks.setdefault(self.run_of(row), count)
+            if count != first:
+                raise ValueError(
+                    f"row {row.name!r} has {count} blocks and others have {first}: rows of one "
+                    "run take turns block by block"
+                )
+
+    def run_of(self, row: Row) -> str:
+        """Name the run that a row is of: with several devices each has one, over its own time."""
+        if len(self.devices) < 2:
+            return ""
+        serials = [device.facts.serial for device in self.devices]
+        return next((serial for serial in serials if row.name.startswith(f"{serial}: ")), "")

@@ -67,12 +67,16 @@ def match_documents(baseline: BenchDocument, contender: BenchDocument) -> Matchi
 
 
 def match_within(document: BenchDocument) -> Matching:
-    """Pair every row of one run with the first one before it of equal device, size and threads."""
+    """Pair every row of a run with the first one before it of equal device, size and threads.
+
+    Devices that were measured side by side had a run each.
+    """
     pairs: list[Pair] = []
     alone: list[str] = []
     firsts: dict[Hashable, Row] = {}
     for row in document.rows:
-        key = (row.device, row.emulated, row.image_size, row.classes, row.precision, row.threads)
+        what = (row.device, row.emulated, row.image_size, row.classes, row.precision, row.threads)
+        key = (document.run_of(row), *what)
         first = firsts.setdefault(key, row)
         if first is row:
             alone.append(row.name)

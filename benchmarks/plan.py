@@ -9,7 +9,7 @@ from topformer.benchmarks.machine import library_versions
 from topformer.benchmarks.messages import FORM_TEXT, Form
 from topformer.benchmarks.process import RowRequest
 from topformer.errors import TopformerError, UsageError
-from topformer.files import sha256_bytes
+from topformer.files import local_path, sha256_bytes
 from topformer.manifest import read_manifest_of
 from topformer.variants import get_variant
 
@@ -70,7 +70,7 @@ def plan_files(
         if runtime == "torch":
             load_weights(model)
         else:
-            read_manifest_of(Path(model))
+            read_manifest_of(local_path(model))
         sources += [(model, one) for one in chosen]
     return name_rows(sources, threads=threads, image_size=image_size)
 

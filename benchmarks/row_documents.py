@@ -156,10 +156,14 @@ class MeasuredRow(Row, frozen=True, kw_only=True):
     instructions: None = None
 
     def __post_init__(self) -> None:
-        """Refuse samples that do not fall into the blocks."""
-        for part in PARTS:
-            if len(getattr(self, part).samples) % len(self.block_starts_s):
+        """Refuse samples that do not fall into the blocks, or are not those of every part."""
+        counts = {part: len(getattr(self, part).samples) for part in PARTS}
+        for part, count in counts.items():
+            if count % len(self.block_starts_s):
                 raise ValueError(f"the samples of {part} do not fall into equal blocks")
+        if len(set(counts.values())) > 1:
+            told = ", ".join(f"{count} of {part}" for part, count in counts.items())
+            raise ValueError(f"the parts of row {self.name!r} have unequal samples: {told}")
 
 
 class CountedRow(Row, frozen=True, kw_only=True):

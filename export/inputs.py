@@ -44,7 +44,7 @@ def picture_inputs(folder: Path, info: InputInfo) -> list[ProofInput]:
     """Return the user's own pictures as inputs; raises `UsageError` for none, or too many."""
     paths: Sequence[Path] = find_pictures([folder])
     if not paths:
-        raise UsageError(f"There are no pictures in {folder}.", next_step="Pass another --images.")
+        raise UsageError(f"There are no pictures in {folder}.", next_step="Pass another folder.")
     if len(paths) > MOST_PICTURES:
         raise UsageError(
             f"There are {len(paths):,} pictures in {folder}.",

@@ -100,7 +100,7 @@ def export_model(
     """
     chosen = [get_target(name) for name in dict.fromkeys(targets)]
     if not chosen:
-        raise UsageError("There is no target to export to.", next_step="Pass --target xnnpack.")
+        raise UsageError("There is no target to export to.", next_step="Name one, as xnnpack.")
     subject = prepare(
         weights=weights, size=size, image_size=image_size, images_dir=images_dir, on_stage=on_stage
     )

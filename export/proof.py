@@ -167,7 +167,8 @@ def check_golden(manifest: Manifest, run: Run, inputs: Iterable[ProofInput]) -> 
     if not manifest.golden:
         raise TopformerError(
             "The manifest carries no golden cases to verify against.",
-            next_step="Pass the checkpoint with --weights, or export the file again.",
+            next_step="Compare with the checkpoint, `topformer verify FILE --weights CHECKPOINT`, "
+            "or export the file again.",
         )
     cases = {case.input: case for case in manifest.golden}
     agreements: list[InputAgreement] = []

@@ -1,5 +1,8 @@
 """Errors that a person can act on: what happened, why, and what to do next."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 
 class TopformerError(Exception):
     """A job that failed. The command line prints it and exits with `exit_code`."""
@@ -25,3 +28,17 @@ class UsageError(TopformerError):
     """The request itself is wrong: an unknown name, an impossible size."""
 
     exit_code = 2
+
+
+class ByHandError(TopformerError):
+    """A file that a person must get by other means, and give in place of what was asked for."""
+
+
+@contextmanager
+def advising(kind: type[TopformerError], next_step: str) -> Generator[None]:
+    """Add to errors of a kind what only the caller knows, as by which option it takes a file."""
+    try:
+        yield
+    except kind as error:
+        error.next_step = f"{error.next_step} {next_step}".lstrip()
+        raise

@@ -2,12 +2,41 @@
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from topformer.errors import TopformerError
+from topformer.errors import TopformerError, UsageError
+
+_ADDRESS = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+:/")
+_SHOWN_CHARACTERS = 200
+
+
+def is_address(given: str) -> bool:
+    """Whether a person gave an address (https://..., also one that is spoilt) and no path."""
+    return _ADDRESS.match(given) is not None
+
+
+def shown(given: str) -> str:
+    """What a person gave, for a message: cut where it is too long."""
+    return given if len(given) <= _SHOWN_CHARACTERS else f"{given[:_SHOWN_CHARACTERS]}..."
+
+
+def local_path(given: str | Path) -> Path:
+    """Make a path of what a person gave; raises `UsageError` for an address.
+
+    To be asked of the text as given: as a path, https://x becomes https:/x.
+    """
+    if isinstance(given, str) and is_address(given):
+        raise UsageError(
+            f"{shown(given)} cannot be used.",
+            why="It is an address, and a path on this machine is needed here.",
+            next_step="Download it, with the .json beside it if it is an exported model, and "
+            "give the path.",
+        )
+    return Path(given)
 
 
 def sha256_bytes(data: bytes) -> str:

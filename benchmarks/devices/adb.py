@@ -12,7 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from topformer.benchmarks.devices.adb_errors import ADVICE, explain_adb
+from topformer.benchmarks.devices.adb_errors import (
+    ADVICE,
+    NAMELESS_ADVICE,
+    OTHER_ADVICE,
+    STATES,
+    explain_adb,
+)
 from topformer.benchmarks.devices.client import (
     explaining_limits,
     run_client,
@@ -33,11 +39,34 @@ from topformer.errors import TopformerError, UsageError
 OLDEST_ADB = (1, 0, 36)
 LISTING_TIMEOUT_S = 20.0
 LISTING_LIMIT_BYTES = 2**16
-# No option of adb's, and nothing that a terminal obeys. Kernels make stranger serials up, but adb
-# takes those only by accident.
+_LINE_LIMIT = 2000
+# What stands where a device tells no serial: by newer and older versions of adb, or nothing.
+_NO_SERIAL = "(no serial number)"
+_NAMELESS = re.compile(rf"{re.escape(_NO_SERIAL)}|\?+")
+_BEGINS_WITH_STATE = re.compile(
+    rf"\s*no permissions\b|\s+({'|'.join(STATES)})(\s+\w+:.*)?$", re.ASCII
+)
+# Lines of adb's own between those of devices: of its daemon, its server, and what went wrong.
+_REMARK = re.compile(
+    r"\*|- |List of devices|(adb(\.exe)?|error|warning):|(adb|daemon|server|cannot|could|failed)\s",
+    re.IGNORECASE,
+)
+_VERSIONS_DIFFER = re.compile(
+    r"adb server version \((\d{1,9})\) doesn't match this client \((\d{1,9})\)"
+    r"|adb server is out of date"
+)
+# A serial may hold blanks (a service's second name has " (2)"), and the word of a state too: the
+# first state after which only details are left counts. The serial is no option of adb's, and
+# nothing that a terminal obeys.
 _DEVICE_LINE = re.compile(
-    r"(?P<serial>[\w.:@%\[\]/+][\w.:@%\[\]/+-]{0,199})\s+"
-    r"(?P<state>no permissions|[a-z]{1,20})\b(?P<rest>.*)",
+    rf"(?P<serial>[!-,.-~][ -~]{{0,199}}?)(?P<gap>\s+)"
+    rf"(?P<state>no permissions\b|{'|'.join(STATES)})"
+    r"(?P<rest>(?<=no permissions).*|\s+\w+:.*|)",
+    re.ASCII,
+)
+# A state that this version does not know.
+_OTHER_LINE = re.compile(
+    r"(?P<serial>[!-,.-~][!-~]{0,199})(?P<gap>\s+)(?P<state>[a-z]{1,20})(?P<rest>\s+\w+:.*|)",
     re.ASCII,
 )
 
@@ -52,11 +81,20 @@ class ListedDevice:
     model: str | None
 
     @property
+    def has_name(self) -> bool:
+        """Whether its serial is one, by which adb can be told to use it."""
+        return not _NAMELESS.fullmatch(self.serial)
+
+    @property
     def advice(self) -> str:
         """What to do so that it can be used; empty when it can."""
         if self.state == "device":
-            return ""
-        return ADVICE.get(self.state, "Restart the device into Android, then try again.")
+            return "" if self.has_name else NAMELESS_ADVICE
+        return ADVICE.get(self.state, OTHER_ADVICE)
+
+
+class SeveralDevicesError(TopformerError):
+    """There are several devices, and none was chosen."""
 
 
 def find_adb() -> str:
@@ -75,7 +113,7 @@ def find_adb() -> str:
 def list_devices() -> list[ListedDevice]:
     """Ask adb for its devices; raises `TopformerError` when there is no adb that works."""
     adb = find_adb()
-    version = parse_version(_ask(adb, "version"))
+    version = parse_version(_ask(adb, "version").stdout)
     if version is None or version < OLDEST_ADB:
         shown = ".".join(map(str, version)) if version else "unknown"
         raise TopformerError(
@@ -83,10 +121,22 @@ def list_devices() -> list[ListedDevice]:
             why=f"Its version is {shown}; {'.'.join(map(str, OLDEST_ADB))} is needed.",
             next_step="Install a current version of Android's platform-tools.",
         )
-    return parse_devices(_ask(adb, "devices", "-l"))
+    asked = _ask(adb, "devices", "-l")
+    devices = parse_devices(asked.stdout)
+    remark = _VERSIONS_DIFFER.search((asked.stderr + asked.stdout).decode(errors="replace"))
+    if remark and not devices:
+        # The server was killed and started anew, and had no time to find any.
+        raise TopformerError(
+            "adb's server was of another version, and its new one sees no device yet.",
+            why=f"adb says: {remark[0]}.",
+            next_step="Try again in a moment. If it says so each time, two versions of adb end "
+            "each other's server: run `adb kill-server` with both, then set ADB to the path of "
+            "the one that all programs should use.",
+        )
+    return devices
 
 
-def _ask(adb: str, *arguments: str) -> bytes:
+def _ask(adb: str, *arguments: str) -> Finished:
     with explaining_limits(
         "adb", arguments[0], timeout_s=LISTING_TIMEOUT_S, limit_bytes=LISTING_LIMIT_BYTES
     ):
@@ -95,7 +145,7 @@ def _ask(adb: str, *arguments: str) -> bytes:
         )
     if asked.exit_status != 0:
         raise explain_adb(asked.stderr or asked.stdout, "adb")
-    return asked.stdout
+    return asked
 
 
 def parse_version(output: bytes) -> tuple[int, ...] | None:
@@ -105,17 +155,35 @@ def parse_version(output: bytes) -> tuple[int, ...] | None:
 
 
 def parse_devices(output: bytes) -> list[ListedDevice]:
-    """Read what `adb devices -l` prints; lines that describe no device are passed over."""
-    devices: dict[str, ListedDevice] = {}
-    for line in output.decode(errors="replace").splitlines():
-        found = _DEVICE_LINE.fullmatch(line.strip())
-        if found is None or line.startswith(("*", "List of devices", "adb:")):
-            continue
-        model = re.search(r"\bmodel:([\w.+-]{1,100})", found["rest"], re.ASCII)
-        devices[found["serial"]] = ListedDevice(
-            serial=found["serial"], state=found["state"], model=model[1] if model else None
-        )
+    """Read what `adb devices` prints, with -l or without; other lines are passed over.
+
+    Devices without a serial are all listed; of lines with one serial the last counts.
+    """
+    devices: dict[tuple[str, int], ListedDevice] = {}
+    lines = output.decode(errors="replace").splitlines()
+    for number, line in enumerate(map(str.rstrip, lines)):
+        is_remark = len(line) > _LINE_LIMIT or _REMARK.match(line)
+        start = f"{_NO_SERIAL} " if _BEGINS_WITH_STATE.match(line) else ""
+        found = None if is_remark else _read_line(start + line.strip())
+        if found is not None:
+            devices[found.serial, 0 if found.has_name else number] = found
     return list(devices.values())
+
+
+def _read_line(line: str) -> ListedDevice | None:
+    known = _DEVICE_LINE.fullmatch(line)
+    found = known or _OTHER_LINE.fullmatch(line)
+    if found is None:
+        return None
+    serial = found["serial"]
+    # What tells it from a sentence, where a serial without blanks before a known state does not:
+    # adb lists details, or a tab as in its short form, or it is a service of the network.
+    is_listed = found["rest"] or "\t" in found["gap"] or serial.rstrip(".").endswith("._tcp")
+    is_plain = known and (" " not in serial or _NAMELESS.fullmatch(serial))
+    if not (is_plain or is_listed):
+        return None
+    model = re.search(r"\bmodel:([\w.+-]{1,100})", found["rest"], re.ASCII)
+    return ListedDevice(serial=serial, state=found["state"], model=model[1] if model else None)
 
 
 def choose_devices(serial: str | None, *, all_devices: bool) -> list[ListedDevice]:
@@ -125,7 +193,7 @@ def choose_devices(serial: str | None, *, all_devices: bool) -> list[ListedDevic
     `TopformerError` when there is none or it is not clear which, with the serials to choose from.
     """
     if serial and all_devices:
-        raise UsageError("--serial and --all exclude each other.")
+        raise UsageError("A serial and all devices exclude each other.")
     devices = list_devices()
     if not devices:
         raise TopformerError(
@@ -133,20 +201,24 @@ def choose_devices(serial: str | None, *, all_devices: bool) -> list[ListedDevic
             next_step="Connect one by USB, turn on USB debugging in its developer options, and "
             "look at `topformer devices`.",
         )
+    # As they are typed in a shell: a serial may hold blanks.
+    serials = (
+        ", ".join(shlex.quote(device.serial) for device in devices if device.has_name)
+        or "none: no device tells its serial number"
+    )
     serial = serial or (None if all_devices else os.environ.get("ANDROID_SERIAL"))
     if serial:
-        chosen = [device for device in devices if device.serial == serial]
+        # One, though any number may go by the words that stand for no serial.
+        chosen = [device for device in devices if device.serial == serial][:1]
         if not chosen:
             raise TopformerError(
-                f"adb sees no device called {serial!r}.",
-                next_step=f"Choose one of {', '.join(device.serial for device in devices)}.",
+                f"adb sees no device called {serial!r}.", next_step=f"Choose one of {serials}."
             )
         return chosen
     if len(devices) > 1 and not all_devices:
-        raise TopformerError(
+        raise SeveralDevicesError(
             f"adb sees {len(devices)} devices, and none was chosen.",
-            next_step="Choose with --serial one of "
-            f"{', '.join(device.serial for device in devices)}, or take --all.",
+            next_step=f"Choose with --serial one of {serials}.",
         )
     return devices
 

@@ -150,7 +150,7 @@ def test_an_installed_package_has_no_app(tmp_path, monkeypatch):
     assert str(raised.value) == (
         "The app's sources are not here.\n"
         "Why: They are in the project's repository, not in the installed package.\n"
-        "Next: Clone the repository, and pass its folder android_app with --app."
+        "Next: Clone the repository."
     )
 
 

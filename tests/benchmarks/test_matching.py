@@ -1,12 +1,16 @@
+import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
-from bench_fakes import emulated_bench, request, scripted_bench
+from bench_fakes import SHORT, emulated_bench, request, scripted_bench
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from topformer.benchmarks.comparison import compare
 from topformer.benchmarks.documents import BenchDocument
 from topformer.benchmarks.matching import match_documents, match_within, read_bench
 from topformer.errors import TopformerError
@@ -112,3 +116,92 @@ def test_a_damaged_document_is_read_or_refused_and_nothing_else(tmp_path_factory
     except TopformerError:
         return
     assert isinstance(document, BenchDocument)
+
+
+PARTS = ("preprocess_ms", "execute_ms", "labels_ms", "total_ms")
+
+
+def edited(edit, *, row=1):
+    """The JSON of two rows of eight blocks of five samples, one of them edited."""
+    document = json.loads(msgspec.json.encode(bench_of(request("a"), request("b"))))
+    edit(document["rows"][row])
+    return json.dumps(document).encode()
+
+
+def drop_block(row):
+    row["block_starts_s"].pop()
+    for part in PARTS:
+        del row[part]["samples"][-5:]
+
+
+def put(part, values):
+    def edit(row):
+        row[part]["samples"] = values
+
+    return edit
+
+
+def set_starts(values):
+    def edit(row):
+        row["block_starts_s"] = values
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        (drop_block, "has 7 blocks and others have 8"),
+        (set_starts([0.0, 1.0]), "has 2 blocks and others have 8"),
+        (set_starts([0.0] * 7), "do not fall into equal blocks"),
+        (set_starts([]), "length >= 1"),
+        (set_starts(None), "got `null`"),
+        (lambda row: row.pop("block_starts_s"), "missing required field `block_starts_s`"),
+        (put("execute_ms", [1.0] * 48), "unequal samples: 40 of preprocess_ms, 48 of execute_ms"),
+        (put("execute_ms", [1.0] * 39), "do not fall into equal blocks"),
+        (put("execute_ms", []), "length >= 1"),
+        (put("total_ms", [-1.0] * 40), ">= 0.0"),
+        (put("total_ms", [float("nan")] * 40), ""),
+        (put("total_ms", [float("inf")] * 40), ""),
+        (put("total_ms", [1e300] * 40), "<= 1000000000.0"),
+    ],
+)
+def test_blocks_that_cannot_be_paired_are_refused_where_they_are_read(tmp_path, edit, why):
+    path = tmp_path / "bench.json"
+    path.write_bytes(edited(lambda row: None))
+    assert names(match_within(read_bench(path))) == [("a", "b")]
+    path.write_bytes(edited(edit))
+    error = refusal_of(path)
+    assert "is not a bench document" in error.what
+    assert why in error.why
+
+
+@given(st.lists(st.sampled_from([0.0, 1e-9, 1e-6, 1.0, 1e9]), min_size=8, max_size=8))
+@settings(max_examples=30, deadline=None)
+def test_what_is_read_is_compared_or_refused_and_nothing_else(tmp_path_factory, medians):
+    def edit(row):
+        row["total_ms"]["samples"] = [one for one in medians for _ in range(5)]
+
+    path = tmp_path_factory.mktemp("edited") / "bench.json"
+    path.write_bytes(edited(edit))
+    (pair,) = match_within(read_bench(path)).pairs
+    if min(medians) < 1e-6:
+        with pytest.raises(TopformerError) as refused:
+            compare(*pair)
+        assert "0 ms have no ratio" in refused.value.why
+        return
+    found = compare(*pair)
+    assert all(part.ratio > 0 for part in found.parts)
+
+
+def test_devices_side_by_side_may_have_unequal_blocks_and_are_not_paired():
+    first = bench_of(request("A: a"), request("A: b"))
+    second = scripted_bench(
+        [request("B: a"), request("B: b")],
+        execute_ms={"B: a": 10.0, "B: b": 10.0},
+        mode=replace(SHORT, rounds=4),
+    )
+    devices = tuple(SimpleNamespace(facts=SimpleNamespace(serial=serial)) for serial in "AB")
+    both = msgspec.structs.replace(first, rows=(*first.rows, *second.rows), devices=devices)
+    both.__post_init__()
+    assert names(match_within(both)) == [("A: a", "A: b"), ("B: a", "B: b")]

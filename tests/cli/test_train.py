@@ -15,7 +15,7 @@ from training_fakes import make_folder
 
 from topformer.cli.main import build_app
 from topformer.cli.train_document import TrainDocument
-from topformer.errors import TopformerError, UsageError
+from topformer.errors import ByHandError, TopformerError, UsageError
 from topformer.training.recipe import load_recipe
 
 runner = CliRunner()
@@ -150,10 +150,12 @@ def test_the_published_start_is_fetched_or_says_how_to_get_it(folder, tmp_path, 
     from topformer.weights import sources
 
     def no_network(*_arguments, **_named):
-        raise TopformerError("no network", next_step="Get it with a browser.")
+        raise ByHandError("no network", next_step="Get it with a browser.")
 
     monkeypatch.setattr(sources, "fetch", no_network)
     arguments = [argument for argument in SMALL if argument not in {"--init", "none"}]
     result = invoke("--dataset", "folder", "--data", folder, "--out", tmp_path / "o", *arguments)
-    assert isinstance(result.exception, TopformerError)
-    assert "Get it with a browser. To train from scratch: --init none." in str(result.exception)
+    assert isinstance(result.exception, ByHandError)
+    assert result.exception.next_step == (
+        "Get it with a browser. Here: --init PATH/TO/FILE.pth, or --init none to train from scratch"
+    )

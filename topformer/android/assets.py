@@ -43,10 +43,14 @@ class EmbeddedModel(Document, frozen=True, kw_only=True):
     image_size: tuple[int, int] | None
 
 
+class NoSourcesError(UsageError):
+    """The app's sources are not beside the package; a verb adds how it is told where they are."""
+
+
 def find_app(folder: Path | None) -> Path:
     """Find the app's sources: the given folder, or the checkout that this module is in.
 
-    Raises `UsageError` when they are not there, as in an installed wheel.
+    Raises `NoSourcesError` when they are not there, as in an installed wheel.
     """
     checkout = Path(__file__).parents[2] / "android_app"
     app = folder or checkout
@@ -58,10 +62,10 @@ def find_app(folder: Path | None) -> Path:
             why="There is no settings.gradle.kts in it.",
             next_step="Pass the folder android_app of a checkout.",
         )
-    raise UsageError(
+    raise NoSourcesError(
         "The app's sources are not here.",
         why="They are in the project's repository, not in the installed package.",
-        next_step="Clone the repository, and pass its folder android_app with --app.",
+        next_step="Clone the repository.",
     )
 
 
@@ -75,7 +79,7 @@ def embed_model(model: Path, app: Path) -> EmbeddedModel:
         raise UsageError(
             f"{model} is not a .pte.",
             why="The app runs ExecuTorch.",
-            next_step="Export with --target xnnpack.",
+            next_step="Make one with `topformer export --target xnnpack`.",
         )
     if not _NAME.fullmatch(model.stem):
         raise UsageError(

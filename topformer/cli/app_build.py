@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from topformer.cli.app_options import AppOption
+from topformer.cli.app_options import AppOption, find_sources
 from topformer.cli.console import JsonOption, print_document, print_lines, stderr, warn
 from topformer.errors import TopformerError, UsageError
 
@@ -56,10 +56,9 @@ def build(
 
       topformer app build --sdk-free demo.apk --aar executorch-android-1.5.1.aar
     """
-    from topformer.android.assets import find_app  # noqa: PLC0415
 
     _check_options(sdk_free, aar, aar_sha256)
-    found = find_app(folder)
+    found = find_sources(folder)
     models = _whole_models(found)
     if sdk_free is None:
         apk, runtime = _build_with_gradle(found)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from topformer.cli.app_options import AppOption, SerialOption
+from topformer.cli.app_options import AppOption, SerialOption, find_sources
 from topformer.cli.console import JsonOption, print_document, print_lines, stderr
 
 ApkOption = Annotated[Path | None, typer.Option(help="An APK; by default what `build` built.")]
@@ -27,12 +27,11 @@ def install(
 
       topformer app install --apk topformer-demo.apk --serial emulator-5554
     """
-    from topformer.android.assets import find_app  # noqa: PLC0415
     from topformer.android.device import install_app  # noqa: PLC0415
     from topformer.android.gradle import APK  # noqa: PLC0415
     from topformer.benchmarks.devices.adb import choose_devices, connect  # noqa: PLC0415
 
-    chosen = apk or find_app(folder) / APK
+    chosen = apk or find_sources(folder) / APK
     (device,) = choose_devices(serial, all_devices=False)
     with stderr().status(f"installing on {device.serial}"):
         install_app(connect(device), chosen)

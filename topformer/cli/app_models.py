@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from topformer.cli.app_options import AppOption
+from topformer.cli.app_options import AppOption, find_sources
 from topformer.cli.console import (
     JsonOption,
     announce_random,
@@ -38,10 +38,9 @@ def embed(
         MODELS_FOLDER,
         embed_model,
         embedded_models,
-        find_app,
     )
 
-    found = find_app(folder)
+    found = find_sources(folder)
     model = embed_model(file, found)
     assert model.weights is not None
     tell_licence(model.weights.licence)
@@ -61,9 +60,9 @@ def list_models(folder: AppOption = None, json: JsonOption = False) -> None:
 
       topformer app list
     """
-    from topformer.android.assets import embedded_models, find_app  # noqa: PLC0415
+    from topformer.android.assets import embedded_models  # noqa: PLC0415
 
-    found = find_app(folder)
+    found = find_sources(folder)
     models = embedded_models(found)
     for model in models:
         _describe(model)
@@ -87,9 +86,9 @@ def remove(
 
       topformer app remove topformer-tiny-448x448-xnnpack
     """
-    from topformer.android.assets import embedded_models, find_app, remove_model  # noqa: PLC0415
+    from topformer.android.assets import embedded_models, remove_model  # noqa: PLC0415
 
-    found = find_app(folder)
+    found = find_sources(folder)
     remove_model(name, found)
     if json:
         _print_models(found, embedded_models(found))

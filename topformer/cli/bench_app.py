@@ -4,7 +4,12 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from topformer.android.assets import MODELS_FOLDER, embedded_models, find_app
+from topformer.android.assets import (
+    MODELS_FOLDER,
+    NoSourcesError,
+    embedded_models,
+    find_app,
+)
 from topformer.android.bench import AppPlan, bench_app
 from topformer.benchmarks.devices.adb import AdbLink
 from topformer.benchmarks.documents import BenchDocument
@@ -13,7 +18,8 @@ from topformer.benchmarks.process import RowRequest
 from topformer.cli.bench_choice import ORDER_SEED, BenchChoice
 from topformer.cli.bench_output import show_stage_line
 from topformer.cli.console import stdout_for_results, warn
-from topformer.errors import UsageError
+from topformer.errors import UsageError, advising
+from topformer.files import local_path
 from topformer.manifest import read_manifest_of
 
 
@@ -67,7 +73,7 @@ def plan_app(choice: BenchChoice) -> list[RowRequest]:
 
 def _find(model: str) -> Path:
     if Path(model).suffix == ".pte":
-        return Path(model)
+        return local_path(model)
     embedded = {path.stem: path for path in _embedded()}
     if model not in embedded:
         raise UsageError(
@@ -78,7 +84,8 @@ def _find(model: str) -> Path:
 
 
 def _embedded() -> list[Path]:
-    app = find_app(None)
+    with advising(NoSourcesError, "Or pass the .pte that was embedded with --model."):
+        app = find_app(None)
     found = [app / MODELS_FOLDER / f"{model.name}.pte" for model in embedded_models(app)]
     if not found:
         raise UsageError(

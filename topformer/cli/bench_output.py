@@ -9,6 +9,7 @@ from topformer.benchmarks.documents import BenchDocument
 from topformer.benchmarks.gate import check_gate
 from topformer.benchmarks.plot import draw
 from topformer.cli.console import fail, print_document, print_lines, printable, stderr, warn
+from topformer.cli.tables import print_table
 from topformer.errors import TopformerError
 from topformer.files import atomic_write
 
@@ -22,7 +23,7 @@ def show_bench(document: BenchDocument, *, plot: Path | None, as_json: bool) -> 
     """Print a bench, and draw it if asked to."""
     if plot is not None:
         atomic_write(plot, draw(document))
-    stderr().print(*report.tables(document))
+    print_table(*report.tables(document))
     for reason in report.reasons(document):
         warn(escape(reason))
     for failure in document.failures:

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from topformer.benchmarks.bundle import build_bundle, default_cache
-from topformer.benchmarks.devices.adb import choose_devices, connect
+from topformer.benchmarks.devices.adb import SeveralDevicesError, choose_devices, connect
 from topformer.benchmarks.devices.bench import DevicePlan, bench_device
 from topformer.benchmarks.devices.link import Link
 from topformer.benchmarks.devices.ssh import PREFIX as SSH
@@ -19,8 +19,8 @@ from topformer.cli.bench_app import bench_in_app, check_app_choice, plan_app
 from topformer.cli.bench_choice import ORDER_SEED, BenchChoice
 from topformer.cli.bench_fleet import bench_fleet
 from topformer.cli.bench_output import show_stage_line
-from topformer.cli.console import stage_display, stdout_for_results, warn
-from topformer.errors import UsageError
+from topformer.cli.console import stage_display, stdout_for_results, warn, weights_as
+from topformer.errors import UsageError, advising
 
 
 def run_bench(choice: BenchChoice) -> BenchDocument:
@@ -33,14 +33,16 @@ def run_bench(choice: BenchChoice) -> BenchDocument:
     if choice.device != "adb" and not choice.device.startswith(SSH):
         raise UsageError(
             f"There is no device called {choice.device!r} to measure on.",
-            next_step="Choose host (this machine), adb (Android) or ssh:HOST (ARM Linux).",
+            next_step="Choose host (this machine), adb (Android; --serial says which) or ssh:HOST "
+            "(ARM Linux).",
         )
     _check_device_choice(choice)
     if choice.via is None:
         choice = replace(choice, runtimes=(RUNNER,))
     if choice.device.startswith(SSH):
         return _bench_one(connect_ssh(choice.device), choice)
-    listed = choose_devices(choice.serial, all_devices=choice.all_devices)
+    with advising(SeveralDevicesError, "Or take all of them with --all."):
+        listed = choose_devices(choice.serial, all_devices=choice.all_devices)
     if len(listed) == 1:
         link = connect(listed[0])
         return bench_in_app(link, choice) if choice.via else _bench_one(link, choice)
@@ -94,7 +96,7 @@ def _bench_host(choice: BenchChoice) -> BenchDocument:
 
 def _plan(choice: BenchChoice) -> list[RowRequest]:
     """Make all that the rows need, before the first is measured."""
-    with stage_display() as show_stage:
+    with stage_display() as show_stage, weights_as("--model "):
         requests = choice.plan(show_stage)
         if choice.device == "host" and any(request.runtime == RUNNER for request in requests):
             # A worker that compiled would be taken for one that hangs.

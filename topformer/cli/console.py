@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from topformer.errors import TopformerError
+from topformer.errors import ByHandError, TopformerError, advising
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,6 +69,11 @@ def tell_licence(licence: str) -> None:
     stderr().print(f"licence of the weights: {licence}", markup=False, soft_wrap=True)
 
 
+def weights_as(given: str, *, otherwise: str = "") -> AbstractContextManager[None]:
+    """Say in errors of weights that must be got by hand how this verb is given the file."""
+    return advising(ByHandError, f"Here: {given}PATH/TO/FILE.pth{otherwise}")
+
+
 @contextmanager
 def stdout_for_results() -> Generator[None]:
     """Send what libraries write to stdout to stderr instead, also from C++."""
@@ -109,6 +114,8 @@ def show_parity(title: str, parity: Parity) -> None:
     """Print the steps of a proof, the worst input of each figure counting, and the exceptions."""
     from rich.table import Table  # noqa: PLC0415
 
+    from topformer.cli.tables import print_table  # noqa: PLC0415
+
     verdict = "[green]verified[/green]" if parity.passed else "[bold red]FAILED[/bold red]"
     table = Table(title=f"{title}: {verdict}", title_justify="left", title_style="")
     table.add_column("against float64")
@@ -123,7 +130,7 @@ def show_parity(title: str, parity: Parity) -> None:
             f"{worst.label_agreement:.4%}",
             f"{worst.label_agreement_untied:.4%}",
         )
-    stderr().print(table)
+    print_table(table)
     for line in _explain(parity):
         stderr().print(f"  {line}", markup=False, soft_wrap=True)
 

@@ -168,9 +168,11 @@ def _document(
 def _report(one: SplitCheckDocument) -> None:
     from rich.text import Text  # noqa: PLC0415
 
+    from topformer.cli.tables import print_table  # noqa: PLC0415
+
     console = stderr()
     console.print(_heading(one), soft_wrap=True)
-    console.print(_table(one))
+    print_table(_table(one))
     if one.empty_pictures:
         console.print(
             f"  {one.empty_pictures:,} pictures have no pixel that counts", style="yellow"

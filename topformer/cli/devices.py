@@ -29,11 +29,12 @@ def devices(json: JsonOption = False) -> None:
     """
     from topformer.benchmarks.devices.adb import list_devices  # noqa: PLC0415
     from topformer.cli.devices_document import DevicesDocument  # noqa: PLC0415
+    from topformer.cli.tables import print_table  # noqa: PLC0415
 
     with stderr().status("asking adb"):
         rows = tuple(_describe(device) for device in list_devices())
     if rows:
-        stderr().print(_table(rows))
+        print_table(_table(rows))
     else:
         stderr().print(
             "adb sees no device: connect one by USB, and turn on USB debugging in its developer "
@@ -84,7 +85,7 @@ def _table(rows: tuple[DeviceRow, ...]) -> Table:
 
     table = Table(title="Devices", title_justify="left", show_lines=True)
     for heading in ("serial", "state", "device"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading)
     for row in rows:
         state = "emulated" if row.facts and row.facts.emulated else row.state
         # What a device prints is text, never markup.

@@ -46,6 +46,7 @@ def doctor(
     import platform  # noqa: PLC0415
 
     from topformer.cli.documents import DoctorDocument  # noqa: PLC0415
+    from topformer.cli.tables import print_table  # noqa: PLC0415
 
     checks = [_package(name) for name in PACKAGES]
     if not skip_runtimes:
@@ -53,7 +54,7 @@ def doctor(
             checks += [_runtime(name) for name in RUNTIMES]
     checks += [*(_tool(name, purpose) for name, purpose in TOOLS.items()), _cmake()]
     healthy = all(check.state in {"ok", "optional"} for check in checks)
-    stderr().print(_table(checks))
+    print_table(_table(checks))
     if json:
         print_document(
             DoctorDocument(
@@ -149,8 +150,10 @@ def _table(checks: list[Check]) -> Table:
 
     colours = {"ok": "green", "failed": "bold red", "missing": "bold red", "optional": "yellow"}
     table = Table(title="topformer doctor", title_justify="left")
-    for heading in ("what", "state", "found", "what to do"):
+    for heading in ("what", "state"):
         table.add_column(heading)
+    for heading in ("found", "what to do"):
+        table.add_column(heading, overflow="fold")
     for check in checks:
         colour = colours[check.state]
         table.add_row(check.name, f"[{colour}]{check.state}[/{colour}]", check.detail, check.remedy)

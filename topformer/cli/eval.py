@@ -16,6 +16,7 @@ from topformer.cli.console import (
     stage_display,
     stderr,
     warn,
+    weights_as,
 )
 from topformer.errors import UsageError
 
@@ -74,6 +75,7 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
     from rich.markup import escape  # noqa: PLC0415
 
     from topformer.cli import eval_report  # noqa: PLC0415
+    from topformer.cli.tables import print_table  # noqa: PLC0415
     from topformer.data import open_dataset  # noqa: PLC0415
     from topformer.evaluation.scoring import score_split  # noqa: PLC0415
     from topformer.evaluation.subject import open_subject  # noqa: PLC0415
@@ -86,7 +88,8 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
     found = opened.split(split)
     with stage_display() as show_stage:
         show_stage(f"opening {model}")
-        subject = open_subject(model, opened, image_size=size)
+        with weights_as("--model "):
+            subject = open_subject(model, opened, image_size=size)
         if short_side is not None and subject.protocol.name != "whole":
             raise UsageError(
                 "--short-side is for whole pictures, and this model is scored at a fixed size.",
@@ -107,7 +110,7 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
         warn(escape(warning))
     document = eval_report.document(done, files)
     stderr().print(eval_report.heading(document), soft_wrap=True)
-    stderr().print(eval_report.table(document))
+    print_table(eval_report.table(document))
     if json:
         print_document(document)
     else:

@@ -16,6 +16,7 @@ from topformer.cli.console import (
     stage_display,
     stderr,
     tell_licence,
+    weights_as,
 )
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def export(
     from topformer.export import export_model  # noqa: PLC0415
     from topformer.preprocess import parse_image_size  # noqa: PLC0415
 
-    with stage_display() as show_stage:
+    with stage_display() as show_stage, weights_as("--weights "):
         result = export_model(
             weights=weights,
             size=size,

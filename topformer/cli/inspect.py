@@ -12,8 +12,8 @@ from topformer.cli.console import (
     announce_random,
     print_document,
     print_lines,
-    stderr,
     stdout_for_results,
+    weights_as,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A .pte, .onnx, .pth or .safetensors file.")],
+    file: Annotated[
+        str, typer.Argument(help="A .pte, .onnx, .pth or .safetensors file, or a name.")
+    ],
     profile: Annotated[
         bool, typer.Option("--profile", help="Run it and show the time per operator.")
     ] = False,
@@ -46,17 +48,18 @@ def inspect(
 
     if plot and not profile:
         raise typer.BadParameter("--plot draws the profile: pass --profile too.")
-    with stdout_for_results():
+    path = Path(file)
+    with stdout_for_results(), weights_as(""):
         model = open_model(file)
         exported = runtime_of(file) != "torch"
-        graph = _read_graph(file) if exported else None
+        graph = _read_graph(path) if exported else None
         times = None
         if profile:
             from topformer.benchmarks.profiling import profile as profile_operators  # noqa: PLC0415
 
-            times = profile_operators(file, model)
-            plot = plot or file.with_suffix(".profile.png")
-            title = file.name
+            times = profile_operators(path, model)
+            plot = plot or path.with_suffix(".profile.png")
+            title = path.name
             if model.manifest.weights.is_random:
                 title += " (random weights)"
             _draw(times, plot, title)
@@ -66,7 +69,7 @@ def inspect(
 
         print_document(
             InspectDocument(
-                path=str(file),
+                path=file,
                 random_weights=model.manifest.weights.is_random,
                 manifest=model.manifest,
                 graph=graph,
@@ -93,11 +96,11 @@ def _draw(times: Sequence[OperatorTime], plot: Path, title: str) -> None:
     plot_profile(times, plot, title=title)
 
 
-def _describe(file: Path, manifest: Manifest, graph: GraphInfo | None) -> list[str]:
+def _describe(source: str, manifest: Manifest, graph: GraphInfo | None) -> list[str]:
     """Write what a person asks of a file first, a fact a line."""
-    weights = manifest.weights
+    weights, file = manifest.weights, Path(source)
     lines = [
-        f"file: {file} ({file.stat().st_size:,} bytes)" if file.exists() else f"model: {file}",
+        f"file: {file} ({file.stat().st_size:,} bytes)" if file.exists() else f"model: {source}",
         f"model: TopFormer {manifest.model.variant}, {manifest.model.num_classes} classes "
         f"({manifest.classes.dataset})",
         f"weights: {weights.name}{' (RANDOM)' if weights.is_random else ''}, "
@@ -137,6 +140,8 @@ def _describe(file: Path, manifest: Manifest, graph: GraphInfo | None) -> list[s
 def _show_times(times: Sequence[OperatorTime]) -> None:
     from rich.table import Table  # noqa: PLC0415
 
+    from topformer.cli.tables import print_table  # noqa: PLC0415
+
     table = Table(title="time per operator (profiled: read the shares)", title_justify="left")
     table.add_column("operator")
     for heading in ("calls", "ms", "share"):
@@ -145,4 +150,4 @@ def _show_times(times: Sequence[OperatorTime]) -> None:
         table.add_row(
             entry.operator, str(entry.calls), f"{entry.time_ms:.3f}", f"{entry.share:.1%}"
         )
-    stderr().print(table)
+    print_table(table)

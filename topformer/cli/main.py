@@ -1,8 +1,9 @@
 """The `topformer` command: its verbs, and what happens to errors."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from itertools import pairwise
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from topformer import __version__
 from topformer.cli.console import fail
 from topformer.errors import TopformerError
+from topformer.files import is_address, local_path
 
 # Each verb is a function of that name in a module of that name, or a Typer of that name where it
 # has verbs of its own. What it does stands here too, so that the list of verbs needs none of the
@@ -31,6 +33,10 @@ VERBS = {
     "doctor": "Check this machine: versions, whether each runtime runs a model, adb and compilers.",
     "schema": "Print the JSON schema of a manifest, or of the document that a verb prints.",
 }
+
+# What takes the address of weights; all else is a path, a name or a number.
+ADDRESS_OPTIONS = {"--weights", "--model", "--init", "--set"}
+ADDRESS_VERBS = {"inspect"}
 
 
 def build_app(verb: str | None = None) -> typer.Typer:
@@ -65,6 +71,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     verb = next((argument for argument in arguments if not argument.startswith("-")), "")
     try:
+        _refuse_addresses(verb, arguments)
         build_app(verb)()
     except TopformerError as error:
         fail(error, as_json="--json" in arguments)
@@ -72,6 +79,15 @@ def main() -> None:
         what = f"{error.filename} cannot be used." if error.filename else "The system refused."
         reason = TopformerError(what, why=error.strerror or str(error))
         fail(reason, as_json="--json" in arguments)
+
+
+def _refuse_addresses(verb: str, arguments: Sequence[str]) -> None:
+    """Refuse addresses in place of paths; later it is too late: as a path https://x is https:/x."""
+    for before, word in pairwise((verb, *arguments)):
+        option, equals, value = word.partition("=")
+        taker, given = (option, value) if word.startswith("-") and equals else (before, word)
+        if taker not in ADDRESS_OPTIONS and verb not in ADDRESS_VERBS and is_address(given):
+            local_path(given)
 
 
 def _unloaded() -> None:

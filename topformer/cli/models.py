@@ -26,12 +26,13 @@ def models(*, as_json: JsonOption = False) -> None:
 
       topformer models --json
     """
+    from topformer.cli.tables import print_table  # noqa: PLC0415
+
     document = _collect()
     if as_json:
         print_document(document)
         return
-    stderr().print(_variant_table(document.variants))
-    stderr().print(_checkpoint_table(document.checkpoints))
+    print_table(_variant_table(document.variants), _checkpoint_table(document.checkpoints))
     for row in document.checkpoints:
         stderr().print(f"{row.name}: {row.source}", soft_wrap=True)
     print_lines(row.name for row in (*document.variants, *document.checkpoints))
@@ -109,7 +110,7 @@ def _checkpoint_table(rows: tuple[CheckpointRow, ...]) -> Table:
         caption_justify="left",
     )
     for heading in ("name", "size", "trained on", "score", "cached"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading)
     for row in rows:
         table.add_row(
             row.name,

@@ -14,6 +14,7 @@ from topformer.cli.console import (
     print_lines,
     stage_display,
     stderr,
+    weights_as,
 )
 from topformer.errors import TopformerError, UsageError
 
@@ -69,7 +70,7 @@ def predict(
     size = parse_image_size(image_size) if image_size is not None else None
     done: list[PictureDocument] = []
     failures: list[FailureDocument] = []
-    with stage_display() as show_stage:
+    with stage_display() as show_stage, weights_as("--model "):
         show_stage(f"opening {model}")
         opened = open_model(model, image_size=size)
         for number, path in enumerate(paths, start=1):
@@ -122,6 +123,7 @@ def _segment(path: Path, opened: OpenedModel, out: Path) -> PictureDocument | Fa
         FailureDocument,
         PictureDocument,
     )
+    from topformer.cli.tables import print_table  # noqa: PLC0415
     from topformer.drawing import (  # noqa: PLC0415
         found_classes,
         label_image,
@@ -150,7 +152,7 @@ def _segment(path: Path, opened: OpenedModel, out: Path) -> PictureDocument | Fa
     found = found_classes(labels, manifest.classes)
     remark = " (random weights)" if random else ""
     stderr().print(Text.assemble((path.name, "bold"), (remark, "yellow")), soft_wrap=True)
-    stderr().print(_table(found))
+    print_table(_table(found))
     return PictureDocument(
         path=str(path),
         width=pixels.shape[1],

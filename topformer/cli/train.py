@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from topformer.cli.console import JsonOption, print_document, print_lines, tell_licence
+from topformer.cli.console import (
+    JsonOption,
+    print_document,
+    print_lines,
+    tell_licence,
+    weights_as,
+)
 from topformer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -113,13 +119,15 @@ def _train(
     opened = open_dataset(dataset, data)
     with stdout_for_results(), join() as place, Display(place, recipe.iterations) as display:
         place.share(recipe.batch)
-        teacher = load_weights(recipe.teacher).model if recipe.teacher else None
+        with weights_as("--set teacher="):
+            teacher = load_weights(recipe.teacher).model if recipe.teacher else None
         check_fits(recipe, opened, place, teacher=teacher)
         has_run = _prepare(out, recipe, place, resume=resume)
         run = _describe(opened, size, recipe, out)
         if not has_run:
             display.check(run)
-        start = begin(size, opened, recipe, progress=display.on_fetch)
+        with weights_as("--init ", otherwise=", or --init none to train from scratch"):
+            start = begin(size, opened, recipe, progress=display.on_fetch)
         display.on_notice(f"{start.description}; {len(run.train.pairs):,} training pictures")
         if place.count > 1 and place.device.type == "cpu":
             display.on_notice(

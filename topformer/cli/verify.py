@@ -12,6 +12,7 @@ from topformer.cli.console import (
     print_lines,
     show_parity,
     stage_display,
+    weights_as,
 )
 
 
@@ -41,7 +42,7 @@ def verify(
     from topformer.cli.documents import VerifyDocument  # noqa: PLC0415
     from topformer.export.verification import verify_file  # noqa: PLC0415
 
-    with stage_display() as show_stage:
+    with stage_display() as show_stage, weights_as("--weights "):
         manifest, parity = verify_file(
             file, weights=weights, images_dir=images, on_stage=show_stage
         )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from topformer.errors import TopformerError
+from topformer.files import local_path
 from topformer.manifest import Manifest, read_manifest_of
 from topformer.runtimes.opened import ExportedNetwork, OpenedModel
 from topformer.variants import DEFAULT_IMAGE_SIZE
@@ -54,7 +55,7 @@ def open_model(
         from topformer.runtimes.torch_network import open_checkpoint  # noqa: PLC0415
 
         return open_checkpoint(source, image_size=image_size or DEFAULT_IMAGE_SIZE, threads=threads)
-    path = Path(source)
+    path = local_path(source)
     manifest = read_manifest_of(path)
     own_size = (manifest.input.height, manifest.input.width)
     if image_size not in (None, own_size):

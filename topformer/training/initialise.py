@@ -1,6 +1,7 @@
 """The weights a training run begins with."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -88,23 +89,10 @@ def begin(
     )
 
 
-def _find(name: str, task: str, progress: Progress | None) -> Checkpoint:
-    try:
-        # The two tasks differ for published names only, and those are known here.
-        source = find_source(
-            name,
-            task="classification" if task == "classification" else "semantic-segmentation",
-            progress=progress,
-        )
-    except TopformerError as error:
-        if isinstance(error, UsageError):
-            raise
-        raise TopformerError(
-            error.what,
-            why=error.why,
-            next_step=f"{error.next_step} To train from scratch: --init none.".strip(),
-        ) from error
-    return read_checkpoint(source.path)
+def _find(
+    name: str, task: Literal["semantic-segmentation", "classification"], progress: Progress | None
+) -> Checkpoint:
+    return read_checkpoint(find_source(name, task=task, progress=progress).path)
 
 
 def _copy_fitting(model: TopFormer, checkpoint: Checkpoint) -> int:

@@ -49,8 +49,8 @@ class Published:
         """Where to fetch it, and what to do by hand where that fails."""
         by_hand = (
             f"Get {self.name} with a browser from {self.page_url} or "
-            f"https://pan.baidu.com/s/{self.baidu_code} (password {_BAIDU_PASSWORD}), then pass "
-            "the file: --weights PATH/TO/FILE.pth"
+            f"https://pan.baidu.com/s/{self.baidu_code} (password {_BAIDU_PASSWORD}), and "
+            "give the path of the file instead."
         )
         url = (
             f"https://drive.usercontent.google.com/download?id={self.drive_id}"

@@ -5,6 +5,7 @@ Beside `NAME` lie `NAME.sha256` (what its first fetch brought, checked on every 
 """
 
 import re
+import string
 import urllib.parse
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,13 +16,15 @@ import msgspec
 import platformdirs
 from filelock import FileLock, Timeout
 
-from topformer.errors import TopformerError, UsageError
-from topformer.files import atomic_write, read_bytes, sha256_file
+from topformer.errors import ByHandError, TopformerError, UsageError
+from topformer.files import atomic_write, read_bytes, sha256_file, shown
 from topformer.manifest import Count, Document, Sha256, ShortText
 from topformer.weights.transfer import Progress, TransferError, transfer
 
 _LOCK_TIMEOUT_S = 900.0
 _RECORD_LIMIT_BYTES = 2**16
+_URL_LIMIT = 1000
+_ELSEWISE = "Download the file by other means, and give its path."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +35,15 @@ class Download:
     url: str | None
     # Its name in the cache.
     file_name: str
-    # What a person does where the transfer fails.
+    # What a person does where the transfer fails; by which option the file is given, a verb adds.
     by_hand: str
+    # As it was asked for, where that is not its name in the cache.
+    called: str = ""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.called or self.file_name
 
 
 class FetchRecord(Document, frozen=True, kw_only=True):
@@ -46,22 +56,55 @@ class FetchRecord(Document, frozen=True, kw_only=True):
 
 
 def url_download(url: str) -> Download:
-    """Describe a user's own https URL; raises `UsageError` for any other scheme."""
+    """Describe a user's own https address; raises `UsageError` for any that is not fetched."""
+    why, next_step = _refusal(url)
+    if why:
+        raise UsageError(f"{shown(url)} cannot be fetched.", why=why, next_step=next_step)
     parts = urllib.parse.urlsplit(url)
-    if parts.scheme.lower() != "https" or not parts.hostname or len(url) > 1000:
-        raise UsageError(
-            f"{url[:200]} cannot be fetched.",
-            why="Only https addresses are, so that nobody on the way can swap the weights.",
-            next_step="Give an https address, or download the file and pass its path.",
-        )
     last = urllib.parse.unquote(parts.path).rsplit("/", 1)[-1]
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", last)[-80:] or "weights"
     # The digest keeps files of the same name from different places apart.
     return Download(
-        url=url,
+        url=_in_ascii(parts),
         file_name=f"{sha256(url.encode()).hexdigest()[:16]}-{safe}",
-        by_hand="Download the file with other means, then pass it: --weights PATH/TO/FILE",
+        by_hand=_ELSEWISE,
+        called=shown(url),
     )
+
+
+def _refusal(url: str) -> tuple[str, str]:
+    """Say why an address is not fetched, and what works instead; nothing of one that is."""
+    if len(url) > _URL_LIMIT:
+        return f"It has {len(url):,} characters; {_URL_LIMIT:,} are the limit.", _ELSEWISE
+    if not url.isprintable() or " " in url:
+        return "It holds blanks or characters that no address has.", "Write blanks as %20."
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host, _port = parts.hostname or "", parts.port
+        host.encode("idna")
+    except ValueError as error:  # brackets, ports, and names that no host can have
+        return f"It is no address: {error}.", f"Look for what is mistyped. Or: {_ELSEWISE}"
+    return _refusal_of_parts(parts)
+
+
+def _refusal_of_parts(parts: urllib.parse.SplitResult) -> tuple[str, str]:
+    if parts.scheme == "file":
+        return "It is a file on this machine.", "Give its path alone, without file://."
+    if parts.scheme != "https":
+        return (
+            "Only https addresses are, so that nobody on the way can swap the weights.",
+            f"Try it with https:// in place of {parts.scheme}://. Or: {_ELSEWISE}",
+        )
+    if parts.username is not None:
+        return "It holds a user name, and only open addresses are fetched.", _ELSEWISE
+    return ("", "") if parts.hostname else ("It names no host.", "Write https://HOST/PATH.")
+
+
+def _in_ascii(parts: urllib.parse.SplitResult) -> str:
+    """Write an address as it is sent: other letters are encoded, what is encoded stays."""
+    netloc = parts.netloc.encode("idna").decode()
+    path, query = (urllib.parse.quote(part, safe=string.punctuation) for part in parts[2:4])
+    return urllib.parse.urlunsplit((parts.scheme, netloc, path, query, ""))
 
 
 def cached_path(file_name: str) -> Path:
@@ -72,8 +115,8 @@ def cached_path(file_name: str) -> Path:
 def fetch(download: Download, *, progress: Progress | None = None) -> Path:
     """Return the path of a file in the cache, fetching it first where it is not there.
 
-    Processes that want the same file wait for each other. Raises `TopformerError` saying how to get
-    the file by hand when it cannot be fetched, or what to do when it is not what it once was.
+    Processes that want the same file wait for each other. Raises `ByHandError` saying how to get
+    the file when it cannot be fetched, `TopformerError` when it is not what it once was.
     """
     target = cached_path(download.file_name)
     try:
@@ -85,11 +128,11 @@ def fetch(download: Download, *, progress: Progress | None = None) -> Path:
                 _fetch_new(download, target, progress)
     except Timeout as error:
         raise TopformerError(
-            f"Another process has been fetching {download.file_name} for too long.",
+            f"Another process has been fetching {download.name} for too long.",
             next_step="Wait for it or end it, then try again.",
         ) from error
     except OSError as error:
-        raise TopformerError(
+        raise ByHandError(
             f"{target} cannot be written.", why=str(error), next_step=download.by_hand
         ) from error
     return target
@@ -97,7 +140,7 @@ def fetch(download: Download, *, progress: Progress | None = None) -> Path:
 
 def _fetch_new(download: Download, target: Path, progress: Progress | None) -> None:
     if download.url is None:
-        raise TopformerError(
+        raise ByHandError(
             f"{download.file_name} cannot be fetched by a program.",
             why="It is published in a shared folder that only a browser can open.",
             next_step=download.by_hand,
@@ -106,8 +149,8 @@ def _fetch_new(download: Download, target: Path, progress: Progress | None) -> N
     try:
         transfer(download.url, part, progress=progress)
     except TransferError as error:
-        raise TopformerError(
-            f"{download.file_name} could not be fetched.",
+        raise ByHandError(
+            f"{download.name} could not be fetched.",
             why=str(error),
             next_step=f"Try again, it goes on where it stopped. Or: {download.by_hand}",
         ) from error
@@ -135,7 +178,7 @@ def _check_or_record(path: Path, target: Path, download: Download) -> None:
     if recorded.sha256 != found:
         path.unlink(missing_ok=True)
         raise TopformerError(
-            f"{download.file_name} is not the file that was fetched first.",
+            f"{download.name} is not the file that was fetched first.",
             why=f"Its sha256 is {found}, the first one's was {recorded.sha256}. The copy at hand "
             "was removed.",
             next_step=f"Try again. If you trust the new version, delete {record_path} before.",

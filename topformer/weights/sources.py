@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from topformer.errors import UsageError
+from topformer.files import is_address
 from topformer.variants import VARIANTS
 from topformer.weights.catalogue import LICENCE, PUBLISHED, find_published
 from topformer.weights.fetch import fetch, url_download
@@ -53,7 +54,7 @@ def find_source(
             licence=LICENCE,
             source=f"hustvl/TopFormer, {published.page_url}",
         )
-    if "://" in source:
+    if is_address(source):
         path = fetch(url_download(source), progress=progress)
         # Without the query: signed links carry keys, and this goes into every manifest.
         parts = urlsplit(source)
@@ -65,8 +66,16 @@ def find_source(
 def file_source(path: Path) -> WeightsSource:
     """Describe a file of the user's; raises `UsageError` when it does not exist."""
     if not path.exists():
-        names = [*VARIANTS, RANDOM, *(entry.name for entry in PUBLISHED)]
-        close = difflib.get_close_matches(str(path), names, n=1)
+        published = [entry.name for entry in PUBLISHED]
+        # Most that take weights take these too, and did not come here with them.
+        others = [*VARIANTS, RANDOM]
+        close = difflib.get_close_matches(str(path), [*published, *others], n=1)
+        if str(path) in others:
+            raise UsageError(
+                f"{path} names no weights here.",
+                why="No file of that path exists, and sizes and random weights are not taken.",
+                next_step="Give a file, or a name that `topformer models` lists as published.",
+            )
         raise UsageError(
             f"There are no weights called {path}.",
             why="No file of that path exists, and no published checkpoint or size has that name.",

@@ -19,6 +19,7 @@ from topformer.benchmarks.devices.adb import (
     parse_devices,
     parse_version,
 )
+from topformer.benchmarks.devices.adb_errors import ADVICE
 from topformer.benchmarks.devices.link import output_of, pull
 from topformer.errors import TopformerError, UsageError
 
@@ -53,6 +54,163 @@ def test_a_listing_is_read():
     ]
 
 
+def states(listing: str | bytes) -> list[tuple[str, str]]:
+    data = listing if isinstance(listing, bytes) else listing.encode()
+    return [(device.serial, device.state) for device in parse_devices(data)]
+
+
+TLS = "adb-0123ABC-x1y2z3 (2)._adb-tls-connect._tcp"
+HELP = "; see [http://developer.android.com/tools/device.html]"
+
+
+@pytest.mark.parametrize(
+    ("line", "serial", "state"),
+    [
+        (f"{TLS} device product:p model:M device:d transport_id:3", TLS, "device"),
+        (f"{TLS}. device transport_id:3", f"{TLS}.", "device"),
+        (f"{TLS} offline transport_id:3", TLS, "offline"),
+        (f"{TLS} offline", TLS, "offline"),
+        (f"{TLS}\tunauthorized", TLS, "unauthorized"),
+        ("my device (10) offline product:p", "my device (10)", "offline"),
+        ("a host device device usb:1-1", "a host device", "device"),
+        ("X1      device product:My Phone model:M", "X1", "device"),
+        ("X1\tdevice\tusb:1-1\tmodel:M", "X1", "device"),
+        ("???????????? no permissions", "????????????", "no permissions"),
+        ("????????????\tno permissions usb:1-1", "????????????", "no permissions"),
+        (f"(no serial number)     no permissions{HELP}", "(no serial number)", "no permissions"),
+        (f"no permissions (a; b?){HELP} usb:1-2", "(no serial number)", "no permissions"),
+        ("                       no permissions usb:1-2", "(no serial number)", "no permissions"),
+        ("no permissions", "(no serial number)", "no permissions"),
+        ("\toffline", "(no serial number)", "offline"),
+        ("                       device usb:1-2", "(no serial number)", "device"),
+        ("  X1 device", "X1", "device"),
+        ("device offline", "device", "offline"),
+        ("(no serial number)\tno permissions", "(no serial number)", "no permissions"),
+        ("(no serial number) device usb:1-2", "(no serial number)", "device"),
+        (f"X1 no permissions (user a (b) is not in the plugdev group){HELP} usb:1-2 "
+         "transport_id:1", "X1", "no permissions"),
+        (f"X1  no permissions{HELP}", "X1", "no permissions"),
+        ("X1 no permissions (verify udev rules); see [http://x]", "X1", "no permissions"),
+        ("adb-unix device transport_id:1", "adb-unix", "device"),
+        ("emulator-5554\thost", "emulator-5554", "host"),
+        ("X1 quarantined transport_id:1", "X1", "quarantined"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("end", ["\n", "\r\n", "  \r\n"])
+def test_every_form_of_line_is_read(line, serial, state, end):
+    assert states(f"List of devices attached{end}{line}{end}{end}") == [(serial, state)]
+
+
+@pytest.mark.parametrize("state", ["device", *ADVICE])
+@pytest.mark.parametrize("gap", ["\t", " ", "        "])
+@pytest.mark.parametrize("details", ["", " usb:1-1 transport_id:1"])
+def test_every_state_of_adb_is_known_and_has_advice(state, gap, details):
+    (device,) = parse_devices(f"X1{gap}{state}{details}\r\n".encode())
+    assert (device.serial, device.state) == ("X1", state)
+    assert bool(device.advice) == (state != "device")
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "adb server version (32) doesn't match this client (41); killing...",
+        "adb server is out of date.  killing...",
+        "* daemon not running. starting it now on port 5037 *",
+        "* daemon not running; starting now at tcp:5037",
+        "* daemon started successfully *",
+        "daemon started successfully",
+        "adb.exe: device offline",
+        "adb: device offline",
+        "error: device offline",
+        "error: device unauthorized",
+        "cannot reach that device",
+        "could not connect to host",
+        "ADB server didn't ACK",
+        "waiting for device",
+        "- waiting for device -",
+        "Killed server",
+        "Server had pid: 4711",
+        "Full server startup log: /tmp/adb.1000.log",
+        "--- adb starting (pid 4711) ---",
+        "connected to 192.168.1.5:5555",
+        "unable to connect to host:5555",
+        "List of devices attached",
+        "",
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_remarks_are_no_devices_wherever_they_stand(remark, end):
+    lines = [remark, "List of devices attached", remark, "X1\tdevice", remark]
+    assert states(end.join(lines)) == [("X1", "device")]
+
+
+def test_devices_without_a_serial_do_not_hide_each_other(fake_adb):
+    lines = ("(no serial number) no permissions", "(no serial number) no permissions", "A1 device")
+    fake_adb(listing(*lines))
+    assert len(list_devices()) == 3
+    # By one choice one device is meant, or `--serial` would be a fleet of its own.
+    assert len(choose_devices("(no serial number)", all_devices=False)) == 1
+    with pytest.raises(TopformerError) as raised:
+        choose_devices(None, all_devices=False)
+    assert raised.value.next_step == "Choose with --serial one of A1."
+    fake_adb(listing("(no serial number) device"))
+    (device,) = choose_devices(None, all_devices=False)
+    with pytest.raises(TopformerError) as raised:
+        connect(device)
+    assert "no serial number" in raised.value.next_step
+
+
+def test_a_serial_with_blanks_goes_all_the_way(fake_adb, tmp_path):
+    path = fake_adb(listing(f"{TLS} device", "B2 device"))
+    with pytest.raises(TopformerError) as raised:
+        choose_devices(None, all_devices=False)
+    assert f"'{TLS}', B2" in raised.value.next_step  # to be copied into a shell
+    (device,) = choose_devices(TLS, all_devices=False)
+    path.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/words\n')
+    with pytest.raises(TopformerError, match="lost"):
+        AdbLink(adb=str(path), serial=device.serial).run(["true"])
+    assert (tmp_path / "words").read_text().splitlines()[:3] == ["-s", TLS, "shell"]
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+def test_versions_that_end_each_others_server_are_told_where_no_device_is_seen(fake_adb, stream):
+    says = f'echo "adb server version (32) doesn\'t match this client (41); killing..." >&{stream}'
+    fake_adb(f"{says}; {listing()}")
+    with pytest.raises(TopformerError, match="of another version") as raised:
+        list_devices()
+    assert "(32)" in raised.value.why
+    assert "adb kill-server" in raised.value.next_step
+    fake_adb(f"{says}; {listing('A1 device')}")
+    assert [device.serial for device in list_devices()] == ["A1"]
+
+
+WORDS = st.sampled_from(
+    ["device", "offline", "no permissions", "host", "usb:1-1", "model:M", "(2)", "*", "adb", "?",
+     "\t", " ", "\r", "\n", "List of devices attached", "-s", "\x1b[2J", "transport_id:1", "X1"]
+)  # fmt: skip
+
+
+@given(st.lists(WORDS, max_size=40).map("".join))
+def test_a_listing_of_adbs_own_words_gives_serials_that_are_safe(text):
+    for device in parse_devices(text.encode()):
+        assert not device.serial.startswith("-")
+        assert device.serial.isprintable()
+        assert device.serial == device.serial.strip()
+        assert device.state == "device" or device.advice
+
+
+def test_a_hostile_line_costs_little():
+    start_s = time.monotonic()
+    for line in (
+        "A" + " " * 65_000 + "B",
+        "A " * 30_000,
+        "device " * 9000,
+        "A" + "\t" * 1900 + "1",
+    ):
+        assert states(line) == []
+    assert time.monotonic() - start_s < 5
+
+
 @given(st.binary(max_size=2000) | st.text(max_size=500).map(str.encode))
 def test_any_listing_is_read_or_passed_over(data):
     for device in parse_devices(data):
@@ -65,6 +223,10 @@ def test_any_listing_is_read_or_passed_over(data):
 @pytest.mark.parametrize(
     ("state", "advice"),
     [
+        ("bootloader", "fastboot reboot"),
+        ("detached", "adb attach"),
+        ("unknown", "adb kill-server"),
+        ("new-fangled", "Restart the device into Android"),
         ("unauthorized", "allow this computer"),
         ("offline", "reconnect offline"),
         ("no permissions", "udev"),
@@ -134,6 +296,8 @@ def test_an_unknown_serial_names_the_known_ones(fake_adb):
         ("adb: no devices/emulators found", "sees no device"),
         ("adb: more than one device/emulator", "several devices"),
         ("adb: insufficient permissions for device: user in plugdev group", "may not be used"),
+        ("adb server version (32) doesn't match this client (41); killing...", "another version"),
+        ("* failed to start daemon\nerror: cannot connect to daemon", "does not start"),
         ("error: closed", "lost in the middle"),
         ("", "lost in the middle"),
     ],

@@ -1,0 +1,137 @@
+"""Addresses in place of files: named as they were given, refused in a sentence or fetched."""
+
+import sys
+import urllib.request
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.main import get_command
+
+from topformer.cli.main import ADDRESS_OPTIONS, build_app, main
+from topformer.errors import TopformerError, UsageError
+from topformer.files import is_address
+from topformer.weights.fetch import url_download
+
+REFUSED = [
+    ("http://example.org/a.pth", "Only https", "https:// in place of http://"),
+    ("HTTP://EXAMPLE.ORG/a.pth", "Only https", "https:// in place of http://"),
+    ("ftp://example.org/a.pth", "Only https", "by other means"),
+    ("file:///home/me/a.pth", "on this machine", "without file://"),
+    ("https://user:secret@example.org/a", "user name", "by other means"),
+    ("https://@example.org/a", "user name", "by other means"),
+    ("https://example.org:99999/a", "no address", "mistyped"),
+    ("https://example.org:port/a", "no address", "mistyped"),
+    ("https://[::1/a", "no address", "mistyped"),
+    ("https://]/a", "no address", "mistyped"),
+    ("https://\N{ACCOUNT OF}.org/a", "no address", "mistyped"),
+    (f"https://{'a' * 70}.org/a", "no address", "mistyped"),
+    ("https://a..org/a", "no address", "mistyped"),
+    ("https:///a", "no host", "HOST"),
+    ("https:/example.org/a", "no host", "HOST"),
+    ("https://?a", "no host", "HOST"),
+    ("https://example.org/a b", "blanks", "%20"),
+    (" https://example.org/a", "blanks", "%20"),
+    ("https://example.org/a\x1b[2J", "no address has", ""),
+    ("https://example.org/\udcff", "no address has", ""),
+    ("https://example.org/" + "a" * 2000, "2,020 characters", "by other means"),
+]
+VERBS = (["predict", "none.png", "--model"], ["export", "--weights"], ["inspect"])
+
+
+def run(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr(sys, "argv", ["topformer", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("address", "why", "next_step"), REFUSED)
+def test_an_address_that_is_not_fetched_is_named_as_given(address, why, next_step):
+    with pytest.raises(UsageError) as refused:
+        url_download(address)
+    error = refused.value
+    assert error.what == f"{address} cannot be fetched." or (
+        len(address) > 200 and error.what == f"{address[:200]}... cannot be fetched."
+    )
+    assert why in error.why
+    assert next_step in error.next_step
+
+
+@pytest.mark.parametrize("address", ["http://example.org/a.pth", "https://[::1/a", "https:/x"])
+@pytest.mark.parametrize("verb", VERBS[1:], ids=" ".join)
+def test_verbs_tell_so(monkeypatch, capsys, verb, address):
+    code, told = run(monkeypatch, capsys, *verb, address)
+    assert code == 2
+    assert f"error: {address} cannot be fetched." in told
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "predict {}",
+        "verify {}",
+        "compare none.json {}",
+        "bench --gate {}",
+        "bench --gate={}",
+        "bench --runner {}",
+        "data check {} --dataset camvid",
+        "train --dataset folder --data {}",
+        "train --dataset folder --recipe={}",
+        "app embed {}",
+        "export --images {}",
+        "export --out {}",
+    ],
+)
+def test_an_address_in_place_of_a_path_is_named_as_given(monkeypatch, capsys, words):
+    address = "https://example.org/a//b.png"
+    code, told = run(monkeypatch, capsys, *words.format(address).split())
+    assert code == 2
+    assert f"error: {address} cannot be used." in told
+    assert "Download it" in told
+
+
+@pytest.mark.parametrize("words", ["inspect {}", "bench --model {}"])
+def test_an_exported_file_is_not_fetched(monkeypatch, capsys, words):
+    address = "https://example.org/a.pte"
+    code, told = run(monkeypatch, capsys, *words.format(address).split())
+    assert code == 2
+    assert f"error: {address} cannot be used." in told
+    assert "with the .json beside it" in told
+
+
+def test_options_that_take_addresses_are_those_of_weights():
+    takers = {
+        (verb, option)
+        for verb, command in get_command(build_app()).commands.items()
+        for one in command.params
+        for option in one.opts
+        if option in ADDRESS_OPTIONS
+    }
+    assert {verb for verb, _ in takers} == {"bench", "eval", "export", "predict", "train", "verify"}
+    assert {option for _, option in takers} == ADDRESS_OPTIONS
+
+
+def test_what_could_not_be_fetched_is_named_as_given(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    address = (
+        "https://m\N{LATIN SMALL LETTER U WITH DIAERESIS}nchen.example/a\u00e9.pth?k=%20\u00e9"
+    )
+    code, told = run(monkeypatch, capsys, "inspect", address)
+    assert code == 1
+    assert f"error: {address} could not be fetched." in told
+
+
+@given(
+    st.text(max_size=30).map("https://".__add__)
+    | st.text(alphabet="[]:@/?#%.ax1\u00e9\x00 ", max_size=20).map("https://".__add__)
+)
+def test_any_address_is_refused_or_can_be_sent(address):
+    assert is_address(address)
+    try:
+        url = url_download(address).url
+    except TopformerError:
+        return
+    assert url.isascii()
+    assert urllib.request.Request(url).host
