@@ -159,6 +159,19 @@ def test_a_list_cannot_lead_out_of_the_data_set(tmp_path):
         open_dataset("pascal-context-59", tmp_path).split("train")
 
 
+def test_a_list_is_read_with_a_byte_order_mark_and_names_of_any_script(tmp_path):
+    write(tmp_path / "JPEGImages" / "\u5929.jpg", Image.new("RGB", (6, 4)))
+    write(tmp_path / "SegmentationClassContext" / "\u5929.png", Image.new("L", (6, 4)))
+    listing = tmp_path / "ImageSets/SegmentationContext/train.txt"
+    listing.parent.mkdir(parents=True)
+    listing.write_bytes("\u5929\r\n".encode("utf-8-sig"))
+    found = open_dataset("pascal-context-59", tmp_path).split("train")
+    assert [pair.picture.name for pair in found.pairs] == ["\u5929.jpg"]
+    listing.write_bytes("\u5929\r\n".encode("utf-16"))
+    with pytest.raises(TopformerError, match="is not UTF-8"):
+        open_dataset("pascal-context-59", tmp_path).split("train")
+
+
 def test_an_empty_list_is_told_and_does_not_stand_for_all_pictures(tmp_path):
     write(tmp_path / "JPEGImages" / "a.jpg", Image.new("RGB", (6, 4)))
     write(tmp_path / "SegmentationClassContext" / "a.png", Image.new("L", (6, 4)))

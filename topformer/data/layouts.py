@@ -5,7 +5,7 @@ from pathlib import Path
 
 from topformer.data.labels import LabelTable
 from topformer.errors import TopformerError, UsageError
-from topformer.files import read_bytes
+from topformer.files import read_text
 
 LIST_LIMIT_BYTES = 16 * 2**20
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -141,9 +141,9 @@ def _stems(layout: Layout, folder: Path) -> dict[str, Path]:
 def _listed(layout: Layout, base: Path, own_name: str, folder: Path) -> dict[str, Path]:
     """Pictures named by the split's list."""
     path = base / layout.list_file.format(split=own_name)
-    text = read_bytes(path, limit_bytes=LIST_LIMIT_BYTES, kind="list of pictures")
+    text = read_text(path, limit_bytes=LIST_LIMIT_BYTES, kind="list of pictures")
     stems: dict[str, Path] = {}
-    for line in text.decode("ascii", errors="replace").split():
+    for line in text.split():
         picture = folder / f"{line}.jpg"
         if Path(line).name != line or not picture.is_file():
             raise TopformerError(
