@@ -18,6 +18,8 @@ from topformer.signatures import CAMERA_RAW, kind_of
 # that run other programs (EPS) or have no place here.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+# Pictures that cannot be read. A folder's are refused by name: left out, nobody would miss them.
+UNREADABLE_SUFFIXES = (".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2")
 # What `predict` writes is no picture to predict on.
 RESULT_SUFFIXES = (".labels.png", ".overlay.png")
 
@@ -81,7 +83,7 @@ def read_turned(path: Path) -> tuple[NDArray[np.uint8], int]:
 def orientation_of(image: Image.Image) -> int:
     """EXIF orientation of an opened picture, 1 to 8; 1 where it has none or an impossible one."""
     found = image.getexif().get(ExifTags.Base.Orientation, 1)
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+    return int(found) if found in range(1, 9) else 1
 
 
 @contextmanager
@@ -101,8 +103,9 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     """List the pictures that files and folders stand for, each once, in the order given.
 
     A file is taken as it is. Of a folder, but not of the folders inside it, come the files with a
-    picture's suffix, sorted by name, without hidden ones and without results of `predict`. Raises
-    `UsageError` for a path that does not exist.
+    picture's suffix, sorted by name, without hidden ones and without results of `predict`; also
+    such as `read_picture` refuses by their kind. Raises `UsageError` for a path that does not
+    exist.
     """
     found: dict[Path, Path] = {}
     for path in paths:
@@ -130,7 +133,7 @@ def bundled_pictures() -> tuple[tuple[str, NDArray[np.uint8]], ...]:
 def _is_picture(path: Path) -> bool:
     name = path.name.lower()
     return (
-        name.endswith(SUFFIXES)
+        name.endswith(SUFFIXES + UNREADABLE_SUFFIXES)
         and not name.endswith(RESULT_SUFFIXES)
         and not name.startswith(".")
         and path.is_file()
