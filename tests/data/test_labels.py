@@ -201,6 +201,21 @@ def test_colours_reduced_to_a_palette_are_refused(tmp_path):
     assert "reduced to a palette" in error.what
 
 
+def test_greys_reduced_to_a_palette_are_refused_where_they_are_in_another_order(tmp_path):
+    image = Image.fromarray(np.array([[2, 2, 0], [2, 1, 2]], np.uint8))
+    image.putpalette([value for grey in (2, 1, 0) for value in [grey] * 3] + [90] * (253 * 3))
+    error = refused(save(tmp_path, image))
+    assert "reduced to a palette" in error.what
+    assert "Index 0" in error.why
+
+
+@pytest.mark.parametrize("greys", [(0, 1, 2), (0, 127, 255), (0, 255, 128), (50, 50, 50)])
+def test_greys_that_are_for_the_eye_change_nothing(tmp_path, greys):
+    image = Image.fromarray(np.array([[2, 2, 0], [2, 1, 2]], np.uint8))
+    image.putpalette([value for grey in greys for value in [grey] * 3] + [90] * (253 * 3))
+    assert read_labels(save(tmp_path, image), TABLE, CLASSES).tolist() == [[2, 2, 0], [2, 1, 2]]
+
+
 def test_an_unrelated_palette_is_only_decoration(tmp_path):
     image = Image.fromarray(IDS)
     image.putpalette([255, 255, 0, 0, 255, 255, 255, 0, 255] + [90] * (253 * 3))

@@ -218,6 +218,32 @@ def test_labels_are_found_in_other_capitals_and_accents(tmp_path, picture, label
     assert {pair.picture.name: pair.labels.name for pair in found.pairs}[picture] == labels
 
 
+def test_pictures_are_found_in_other_capitals(tmp_path):
+    write(tmp_path / "JPEGImages" / "A_1.JPG", Image.new("RGB", (6, 4)))
+    write(tmp_path / "SegmentationClassContext" / "a_1.png", Image.new("L", (6, 4)))
+    listing = tmp_path / "ImageSets/SegmentationContext/train.txt"
+    listing.parent.mkdir(parents=True)
+    listing.write_text("a_1\n")
+    found = open_dataset("pascal-context-59", tmp_path).split("train")
+    assert [pair.picture.name for pair in found.pairs] == ["A_1.JPG"]
+    city = tmp_path / "city"
+    write(city / "leftImg8bit/val/ulm/u_LeftImg8bit.PNG", Image.new("RGB", (6, 4)))
+    write(city / "gtFine/val/ulm/u_gtFine_labelIds.png", Image.new("L", (6, 4), 7))
+    assert len(open_dataset("cityscapes", city).split("val").pairs) == 1
+
+
+@pytest.mark.parametrize("moved", ["Annotations", "annotations/Train", "IMAGES"])
+def test_folders_in_other_capitals_are_named(tmp_path, moved):
+    root = make_folder(tmp_path, "a.jpg")
+    wanted = root / moved.lower()
+    wanted.rename(root / moved)
+    with pytest.raises(TopformerError, match="is not laid out") as caught:
+        open_dataset("folder", root).split("train")
+    assert f"{root / moved}" in caught.value.why
+    assert "other capitals" in caught.value.why
+    assert caught.value.next_step.startswith(f"Rename {root / moved}")
+
+
 def test_label_forms_are_told_apart_in_other_capitals(tmp_path):
     write(tmp_path / "leftImg8bit/train/ulm/u_leftImg8bit.png", Image.new("RGB", (6, 4)))
     write(tmp_path / "gtFine/train/ulm/u_gtFine_labelids.PNG", Image.new("L", (6, 4), 7))

@@ -250,26 +250,30 @@ def _refuse_permuted_palette(
     table: LabelTable,
     classes: Classes,
 ) -> None:
-    """Refuse a colour picture reduced to a palette: its indices look like ids and are not.
+    """Refuse a picture reduced to a palette: its indices look like ids and are not.
 
     It gives itself away when every colour it uses is some class's and one of them is another
-    class's than its index says.
+    class's than its index says, or when its greys are its indices in another order.
     """
     by_colour: dict[tuple[int, ...], set[int]] = {}
     for number, colour in enumerate(classes.palette):
         by_colour.setdefault(colour, set()).add(number)
-    moved: list[int] = []
-    for value in np.unique(values).tolist():
-        if value >= len(colours) or table[value] == IGNORED:
-            continue
-        owners = by_colour.get(tuple(colours[value].tolist()))
-        if owners is None:
-            return
-        if int(table[value]) not in owners:
-            moved.append(value)
+    used = {
+        value: tuple(colours[value].tolist())
+        for value in np.unique(values).tolist()
+        if value < len(colours) and table[value] != IGNORED
+    }
+    if used.keys() == {max(colour) for colour in used.values() if len(set(colour)) == 1}:
+        moved = [value for value, colour in used.items() if colour[0] != value]
+        why = "Index {0} is shown as grey, but as another grey than {0}."
+    elif all(colour in by_colour for colour in used.values()):
+        moved = [value for value, colour in used.items() if table[value] not in by_colour[colour]]
+        why = "Index {0} has the colour of another class than id {0}."
+    else:
+        return
     if moved:
         raise TopformerError(
             f"{path} holds colours reduced to a palette, not class ids.",
-            why=f"Index {moved[0]} has the colour of another class than id {moved[0]}.",
+            why=why.format(moved[0]),
             next_step="Use the data set's id files, or write the ids themselves as grey values.",
         )

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from topformer.data.label_names import LabelNames, folded, how_to_rename, named_otherwise
+from topformer.data.file_names import FileNames, folded, how_to_rename, named_otherwise
 from topformer.data.labels import LabelTable
 from topformer.errors import TopformerError, UsageError
 from topformer.files import read_text
@@ -88,7 +88,7 @@ def find_pairs(layout: Layout, root: Path, split: str) -> FoundPairs:
     )
     if not stems:
         raise _no_pictures(layout, base, own_name, pictures_dir)
-    names = LabelNames(labels_dir, nested=layout.nested)
+    names = FileNames(labels_dir, nested=layout.nested)
     form = _form(layout, names, stems)
     pairs: list[Pair] = []
     renamed: list[Pair] = []
@@ -121,12 +121,28 @@ def _wrong_root(layout: Layout, root: Path, folder: Path, own_name: str) -> Topf
     expected = f"{layout.pictures} and {layout.labels}".format(split=own_name)
     if layout.pictures.format(split=own_name) == layout.labels.format(split=own_name):
         expected = layout.pictures.format(split=own_name)
+    base = _base(layout, root)
+    alike = _alike(base, folder.relative_to(base).parts)
     return TopformerError(
         f"{root} is not laid out as this data set is: there is no folder {folder}.",
         why=f"Its pictures and labels are looked for in {expected}"
-        + (f", below {layout.folder} or the root itself." if layout.folder else "."),
-        next_step="Pass the folder that holds these, or choose another --dataset.",
+        + (f", below {layout.folder} or the root itself." if layout.folder else ".")
+        + (f" {alike} is there, in other capitals." if alike else ""),
+        next_step=f"Rename {alike} to {folder}."
+        if alike
+        else "Pass the folder that holds these, or choose another --dataset.",
     )
+
+
+def _alike(folder: Path, parts: tuple[str, ...]) -> Path | None:
+    """The folder of these names below `folder` in other capitals, if there is one."""
+    for part in parts:
+        entries = sorted(folder.iterdir())
+        found = [one for one in entries if folded(one.name) == folded(part) and one.is_dir()]
+        if not found:
+            return None
+        folder = next((one for one in found if one.name == part), found[0])
+    return folder
 
 
 def _no_pictures(layout: Layout, base: Path, own_name: str, folder: Path) -> TopformerError:
@@ -152,8 +168,9 @@ def _stems(layout: Layout, folder: Path) -> dict[str, Path]:
     for path in entries:
         ending = layout.picture_ending or path.suffix
         known = layout.picture_ending or ending.lower() in PICTURE_SUFFIXES
-        if known and path.name.endswith(ending) and not path.name.startswith("."):
-            stem = path.relative_to(folder).as_posix().removesuffix(ending)
+        fits = path.name.lower().endswith(ending.lower())
+        if known and fits and not path.name.startswith("."):
+            stem = path.relative_to(folder).as_posix()[: -len(ending)]
             if stem in stems:
                 raise TopformerError(
                     f"{stems[stem]} and {path} would share one label file.",
@@ -167,19 +184,20 @@ def _listed(layout: Layout, base: Path, own_name: str, folder: Path) -> dict[str
     """Pictures named by the split's list."""
     path = base / layout.list_file.format(split=own_name)
     text = read_text(path, limit_bytes=LIST_LIMIT_BYTES, kind="list of pictures")
+    names = FileNames(folder, nested=False)
     stems: dict[str, Path] = {}
     for line in text.split():
-        picture = folder / f"{line}.jpg"
-        if Path(line).name != line or not picture.is_file():
+        name = names.find(f"{line}.jpg")
+        if Path(line).name != line or name is None:
             raise TopformerError(
                 f"{path} names a picture that is not there: {line[:100]}.",
                 next_step=f"Unpack the pictures into {folder}.",
             )
-        stems[line] = picture
+        stems[line] = folder / name
     return stems
 
 
-def _form(layout: Layout, names: LabelNames, stems: dict[str, Path]) -> LabelForm:
+def _form(layout: Layout, names: FileNames, stems: dict[str, Path]) -> LabelForm:
     """Choose the form most of whose files are there; the preferred one where none is."""
     sample = list(stems)[:: max(1, len(stems) // 100)]
     return max(
@@ -192,7 +210,7 @@ def _no_labels(
     missing: list[str],
     stems: dict[str, Path],
     form: LabelForm,
-    names: LabelNames,
+    names: FileNames,
     taken: set[str],
 ) -> TopformerError:
     first, wanted = stems[missing[0]], names.folder / f"{missing[0]}{form.suffix}"
@@ -214,7 +232,7 @@ def _no_labels(
 
 
 def _refuse_orphans(
-    layout: Layout, names: LabelNames, taken: set[str], form: LabelForm, pictures_dir: Path
+    layout: Layout, names: FileNames, taken: set[str], form: LabelForm, pictures_dir: Path
 ) -> None:
     """Refuse label files without a picture."""
     others = tuple(folded(other.suffix) for other in layout.forms if other is not form)

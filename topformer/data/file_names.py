@@ -1,4 +1,4 @@
-"""Names of label files: found where only capitals differ, guessed at where more does."""
+"""Names of pictures and label files: found where capitals differ, guessed at where more does."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -12,8 +12,8 @@ _LOSSY_SUFFIXES = (".jpg", ".jpeg", ".webp")
 _LOSSLESS_SUFFIXES = (".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
 
-class LabelNames:
-    """Names of label files below their folder, found also where the capitals differ."""
+class FileNames:
+    """Names of files below their folder, found also where the capitals differ."""
 
     def __init__(self, folder: Path, *, nested: bool) -> None:
         entries = folder.glob("*/*") if nested else folder.iterdir()
@@ -24,7 +24,7 @@ class LabelNames:
             self._by_folded.setdefault(folded(name), []).append(name)
 
     def find(self, name: str) -> str | None:
-        """The file of this name, or the only one that differs in capitals alone."""
+        """The file of this name, or the only one that differs in capitals and accents alone."""
         if name in self.names:
             return name
         alike = self._by_folded.get(folded(name), [])
