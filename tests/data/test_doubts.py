@@ -90,6 +90,17 @@ def test_labels_turned_by_their_own_exif_are_not_doubted(tmp_path):
     assert doubts_of(dataset) == {}
 
 
+def test_labels_that_are_turned_alone_are_doubted_too(tmp_path):
+    dataset = make(tmp_path, [np.arange(24).reshape(4, 6) % 3])
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    path = tmp_path / "annotations" / "train" / "00.png"
+    with Image.open(path) as image:
+        image.load()
+        image.save(path, exif=exif)
+    assert doubts_of(dataset).keys() == {"exif-orientation"}
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_two_classes_drawn_in_black_and_white(tmp_path, share):
     values = np.where(np.arange(100).reshape(10, 10) < 100 * share, 255, 0)

@@ -140,6 +140,6 @@ def _open(pair: Pair, found: FoundPairs, classes: Classes) -> PairFacts | Topfor
     return PairFacts(
         size=(labels.ids.shape[0], labels.ids.shape[1]),
         counts=labels.counts,
-        turned_alone=opened.orientation > 1 and labels.orientation == 1,
+        turned_apart=opened.orientation != labels.orientation,
         grey_as_colours=labels.grey_as_colours,
     )

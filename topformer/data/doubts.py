@@ -46,8 +46,8 @@ class PairFacts:
     size: tuple[int, int]
     # Pixels by value in the label file, [256].
     counts: NDArray[np.int64]
-    # The picture by its EXIF orientation, the labels not by one of their own.
-    turned_alone: bool
+    # The picture by its EXIF orientation, the labels not by the same.
+    turned_apart: bool
     grey_as_colours: bool
 
 
@@ -74,7 +74,7 @@ class Suspicions:
         total = int(counts.sum())
         self.opened += 1
         self.values += counts
-        if facts.turned_alone:
+        if facts.turned_apart:
             self.turned.append(pair.picture)
         if facts.grey_as_colours:
             self.grey_as_colours.append(pair.labels)
@@ -112,10 +112,12 @@ class Suspicions:
         return _of_files(
             self.turned,
             kind="exif-orientation",
-            what=lambda many: f"{many} turned by EXIF orientation, over labels that are not.",
+            what=lambda many: f"{many} another EXIF orientation than the labels.",
             noun="picture",
-            why="Pictures are turned as viewers and OpenCV show them. Labels drawn on the pixels "
-            "as stored then lie turned or mirrored, and their size need not tell.",
+            verb="has|have",
+            why="Each file is turned by its own EXIF orientation, as viewers and OpenCV do. Labels "
+            "without one that were drawn on the pixels as stored then lie turned or mirrored, and "
+            "their size need not tell.",
             next_step="Look at the drawn samples, where they come first. Do the labels lie wrong? "
             f"{DROP_ORIENTATION}",
         )
