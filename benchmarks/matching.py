@@ -11,7 +11,7 @@ from topformer.benchmarks.comparison import Subject
 from topformer.benchmarks.documents import BenchDocument
 from topformer.benchmarks.row_documents import Row
 from topformer.errors import TopformerError
-from topformer.files import read_bytes
+from topformer.files import read_text
 
 # Every sample of ten minutes of many rows fits.
 DOCUMENT_LIMIT_BYTES = 256 * 2**20
@@ -35,22 +35,22 @@ class _Named(msgspec.Struct):
 
 def read_bench(path: Path) -> BenchDocument:
     """Read what a bench wrote; raises `TopformerError` for anything else."""
-    data = read_bytes(path, limit_bytes=DOCUMENT_LIMIT_BYTES, kind="bench document")
+    text = read_text(path, limit_bytes=DOCUMENT_LIMIT_BYTES, kind="bench document")
     try:
-        return msgspec.json.decode(data, type=BenchDocument)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return msgspec.json.decode(text, type=BenchDocument)
+    except (msgspec.DecodeError, RecursionError) as error:
         raise TopformerError(
             f"{path} is not a bench document that this version understands.",
-            why=_foreign(data) or str(error),
+            why=_foreign(text) or str(error),
             next_step="Make one with `topformer bench --json > FILE.json`.",
         ) from error
 
 
-def _foreign(data: bytes) -> str:
+def _foreign(text: str) -> str:
     """Say which other document this is; empty for a bench's own and for what is no document."""
     try:
-        schema = msgspec.json.decode(data, type=_Named).schema
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        schema = msgspec.json.decode(text, type=_Named).schema
+    except (msgspec.DecodeError, RecursionError):
         return ""
     return "" if schema == _SCHEMA else f"It is {schema[:80]!r}, and {_SCHEMA!r} is needed."
 

@@ -210,6 +210,16 @@ def test_find_pictures(tmp_path):
         find_pictures([tmp_path / "missing"])
 
 
+@pytest.mark.parametrize("suffix", images.UNREADABLE_SUFFIXES)
+def test_pictures_of_other_kinds_are_found_in_a_folder_and_then_refused(tmp_path, suffix):
+    for name in (f"a{suffix}", f"B{suffix.upper()}"):
+        (tmp_path / name).write_bytes(b"\0\0\0\x14ftypheic" + bytes(99))
+    found = find_pictures([tmp_path])
+    assert [path.stem for path in found] == ["B", "a"]
+    with pytest.raises(TopformerError, match="not a picture that can be read"):
+        read_picture(found[0])
+
+
 def test_bundled_pictures():
     pictures = bundled_pictures()
     assert [name for name, _ in pictures] == ["china", "astronaut", "coffee", "chelsea"]

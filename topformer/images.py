@@ -1,5 +1,6 @@
 """Any picture file as RGB values, and the pictures that come with the package."""
 
+import logging
 import warnings
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -8,19 +9,29 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
 
 from topformer.errors import TopformerError, UsageError
+from topformer.signatures import CAMERA_RAW, kind_of
 
 # What a folder is searched for, and the only decoders that ever see a file: Pillow knows some more
 # that run other programs (EPS) or have no place here.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+# Pictures that cannot be read. A folder's are refused by name: left out, nobody would miss them.
+UNREADABLE_SUFFIXES = (".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2")
 # What `predict` writes is no picture to predict on.
 RESULT_SUFFIXES = (".labels.png", ".overlay.png")
 
 # 80 million pixels are 240 MB as RGB; Pillow warns from 89 million.
 LARGEST_PICTURE_PX = 80_000_000
+
+# Pillow logs what it also raises; without a handler Python would print that.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+# TIFF: pixels as a sensor has them, by their interpretation; tags of RAW files and previews.
+_SENSOR_PIXELS = (32803, 34892)
+_SUBFILE_TYPE, _SUB_DIRECTORIES, _DNG_VERSION = 254, 330, 50706
 
 # The scene with the most kinds of things comes first.
 BUNDLED = ("china", "astronaut", "coffee", "chelsea")
@@ -33,13 +44,24 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     to 8, colour profiles are ignored, and of an animation the first frame counts. Raises
     `TopformerError` when the file is no picture, is damaged, or has more than 80 million pixels.
     """
+    return read_turned(path)[0]
+
+
+def read_turned(path: Path) -> tuple[NDArray[np.uint8], int]:
+    """Read a picture as `read_picture` does, and the EXIF orientation that it was turned by.
+
+    Orientations are 1 (as stored) to 8; 1 stands for none, too.
+    """
     try:
         with quiet_decoders(), Image.open(path, formats=FORMATS) as image:
             _check_size(path, image)
+            if isinstance(image, TiffImagePlugin.TiffImageFile):
+                _refuse_preview(path, image)
+            orientation = orientation_of(image)
             # First, because the TIFF decoder turns while it loads; the others leave it to us.
             image.load()
             upright = ImageOps.exif_transpose(image)
-            return np.array(_to_rgb(upright))
+            return np.array(_to_rgb(path, upright)), orientation
     except TopformerError:
         raise
     except FileNotFoundError:
@@ -47,17 +69,21 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(path) from error
     except Image.UnidentifiedImageError as error:
-        raise TopformerError(
-            f"{path} is not a picture that can be read.",
-            why=f"Readable formats are {', '.join(FORMATS)}.",
-            next_step="Convert it to PNG or JPEG.",
-        ) from error
+        raise _unidentified(path) from error
     except Exception as error:  # decoders of damaged files raise almost anything
+        if isinstance(error, OSError) and error.strerror:  # the file itself, not what is in it
+            raise TopformerError(f"{path} cannot be read.", why=f"{error.strerror}.") from error
         raise TopformerError(
             f"{path} cannot be read as a picture.",
             why=f"{error or type(error).__name__}.",
             next_step="The file is probably damaged or cut short; get it again.",
         ) from error
+
+
+def orientation_of(image: Image.Image) -> int:
+    """EXIF orientation of an opened picture, 1 to 8; 1 where it has none or an impossible one."""
+    found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return int(found) if found in range(1, 9) else 1
 
 
 @contextmanager
@@ -77,8 +103,9 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     """List the pictures that files and folders stand for, each once, in the order given.
 
     A file is taken as it is. Of a folder, but not of the folders inside it, come the files with a
-    picture's suffix, sorted by name, without hidden ones and without results of `predict`. Raises
-    `UsageError` for a path that does not exist.
+    picture's suffix, sorted by name, without hidden ones and without results of `predict`; also
+    such as `read_picture` refuses by their kind. Raises `UsageError` for a path that does not
+    exist.
     """
     found: dict[Path, Path] = {}
     for path in paths:
@@ -106,7 +133,7 @@ def bundled_pictures() -> tuple[tuple[str, NDArray[np.uint8]], ...]:
 def _is_picture(path: Path) -> bool:
     name = path.name.lower()
     return (
-        name.endswith(SUFFIXES)
+        name.endswith(SUFFIXES + UNREADABLE_SUFFIXES)
         and not name.endswith(RESULT_SUFFIXES)
         and not name.startswith(".")
         and path.is_file()
@@ -127,10 +154,63 @@ def _too_large(path: Path) -> TopformerError:
     )
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _unidentified(path: Path) -> TopformerError:
+    """Say what a file is instead of a picture, and what helps for exactly that."""
+    tiff = _unreadable_tiff(path)
+    if tiff is not None:
+        return tiff
+    kind = kind_of(path)
+    return TopformerError(
+        f"{path} is not a picture that can be read.",
+        why=f"It is {kind.name}."
+        if kind
+        else f"Its first bytes are no format's; readable are {', '.join(FORMATS)}.",
+        next_step=kind.remedy if kind else "Save it as PNG or JPEG with the program that made it.",
+    )
+
+
+def _unreadable_tiff(path: Path) -> TopformerError | None:
+    """Say what the pixels of a TIFF are; None for a file without a whole directory of tags."""
+    tags = TiffImagePlugin
+    try:
+        with quiet_decoders(), path.open("rb") as stream:
+            directory = tags.ImageFileDirectory_v2(stream.read(8))
+            stream.seek(directory.next)
+            directory.load(stream)
+        bands = int(directory.get(tags.SAMPLESPERPIXEL, 1))
+        bits = int(max(directory[tags.BITSPERSAMPLE]))
+        floating = 3 in directory.get(tags.SAMPLEFORMAT, (1,))
+        interpretation = directory[tags.PHOTOMETRIC_INTERPRETATION]
+    except Exception:  # damaged files raise almost anything
+        return None
+    if interpretation in _SENSOR_PIXELS:
+        return _camera_raw(path, "Its pixels are a sensor's, which must be developed first.")
+    chosen = "-b 1 -b 2 -b 3" if bands >= 3 else "-b 1"
+    return TopformerError(
+        f"{path} is not a picture that can be read.",
+        why=f"It is a TIFF of {bands} {'band' if bands == 1 else 'bands'}, {bits} "
+        f"{'floating-point bits' if floating else 'bits'} each.",
+        next_step="Write the bands that are to be seen as red, green and blue with 8 bits each, as "
+        f"with `gdal_translate {chosen} -ot Byte -scale FILE picture.png`.",
+    )
+
+
+def _refuse_preview(path: Path, image: TiffImagePlugin.TiffImageFile) -> None:
+    """Refuse a camera's RAW file: the first picture of those that are TIFFs is a small preview."""
+    tags = image.tag_v2
+    preview = tags.get(_SUBFILE_TYPE) == 1 and _SUB_DIRECTORIES in tags
+    if preview or _DNG_VERSION in tags or kind_of(path) is CAMERA_RAW:
+        raise _camera_raw(path, "What reads as a picture in it is a preview only.")
+
+
+def _camera_raw(path: Path, why: str) -> TopformerError:
+    return TopformerError(f"{path} is a camera's RAW file.", why=why, next_step=CAMERA_RAW.remedy)
+
+
+def _to_rgb(path: Path, image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise TopformerError(
-            "The picture holds floating-point values.",
+            f"{path} holds floating-point values.",
             why="Nothing in it says which value is white.",
             next_step="Convert it to 8 or 16 bits.",
         )

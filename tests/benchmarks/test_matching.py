@@ -59,6 +59,17 @@ def test_within_a_run_the_first_of_a_kind_is_the_baseline():
     assert (alone.pairs, alone.contender_only) == ((), ("a", "b"))
 
 
+def test_a_document_that_a_shell_gave_a_byte_order_mark_is_read(tmp_path):
+    path = tmp_path / "bench.json"
+    text = PUBLISHED.read_text(encoding="utf-8")
+    path.write_bytes(text.encode("utf-8-sig"))
+    assert read_bench(path) == read_bench(PUBLISHED)
+    path.write_bytes(text.encode("utf-16"))
+    with pytest.raises(TopformerError, match="is not UTF-8") as caught:
+        read_bench(path)
+    assert "UTF-16" in caught.value.why
+
+
 def test_the_published_document_can_still_be_read():
     document = read_bench(PUBLISHED)
     assert [row.classes for row in document.rows] == [None] * 4
@@ -76,7 +87,6 @@ def refusal_of(path):
         (b'{"schema": "topformer.eval/1"}', "It is 'topformer.eval/1', and 'topformer.bench/1'"),
         (b'{"schema": "topformer.bench/1"}', "missing required field `environment`"),
         (b'{"a": 1}', "It is 'no schema'"),
-        (b"\xff\xfe", ""),
         (b"[" * 100_000, ""),
         (b"", "Input data was truncated"),
     ],

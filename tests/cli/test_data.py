@@ -1,6 +1,7 @@
 """`topformer data check` as a user types it."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from training_fakes import make_folder
 from topformer.cli.data_document import DataCheckDocument
 from topformer.cli.main import build_app
 from topformer.errors import TopformerError, UsageError
+from topformer.evaluation.scoring import show_pair
 
 runner = CliRunner()
 
@@ -69,6 +71,55 @@ def test_problems_are_listed_with_what_to_do_and_exit_1(folder, tmp_path):
     assert train["sheet"] == str(tmp_path / "out" / "folder-train.png")
     assert "problem: " in result.stderr
     assert "next: " in result.stderr
+
+
+def test_warnings_are_listed_with_files_and_the_set_is_not_called_sound(folder, tmp_path):
+    for path in (folder / "annotations" / "train").iterdir():
+        with Image.open(path) as image:
+            image.point(lambda value: 255 if value else 0).save(path)
+    shutil.copy(folder / "images" / "train" / "1.png", folder / "images" / "val" / "0.png")
+    out = tmp_path / "out"
+    result = invoke(folder, "--dataset", "folder", "--out", out, "--json")
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    jsonschema.validate(document, msgspec.json.schema(DataCheckDocument))
+    assert document["sound"] is False
+    train, val = document["splits"]
+    assert train["problems"] == val["problems"] == []
+    found = {warning["kind"]: warning for warning in (*train["warnings"], *val["warnings"])}
+    assert found["scaled-values"]["count"] == 3
+    labels = [str(folder / "annotations" / "train" / f"{number}.png") for number in range(3)]
+    assert found["scaled-values"]["files"] == labels
+    assert found["unused-classes"]["count"] == 2
+    assert found["shared-pictures"]["files"] == [str(folder / "images" / "val" / "0.png")]
+    plain = invoke(folder, "--dataset", "folder", "--out", out)
+    assert plain.exit_code == 1
+    assert plain.stdout.splitlines()[-1] == "NOT sound"
+    for warning in found.values():
+        assert f"warning: {warning['what']}" in plain.stderr
+        assert f"next: {warning['next_step']}" in plain.stderr
+        assert all(file in plain.stderr for file in warning["files"])
+
+
+def test_pictures_that_warnings_name_are_drawn_first(tmp_path, monkeypatch):
+    folder = make_folder(tmp_path, train=40, val=1)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    path = folder / "images" / "train" / "33.png"
+    with Image.open(path) as image:
+        image.load()
+        image.save(path, exif=exif)
+    drawn = []
+    monkeypatch.setattr(
+        "topformer.evaluation.scoring.show_pair",
+        lambda pair, found, classes: (
+            drawn.append(pair.picture.name) or show_pair(pair, found, classes)
+        ),
+    )
+    result = invoke(folder, "--dataset", "folder", "--split", "train", "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert drawn[0] == "33.png"
+    assert len(drawn) == 8
 
 
 def test_where_nothing_can_be_read_no_sheet_is_drawn(folder, tmp_path):

@@ -136,6 +136,30 @@ def test_faulty_data_stop_a_run_before_its_first_step(folder, tmp_path):
     assert not (tmp_path / "out" / "checkpoints").exists()
 
 
+def test_what_is_doubtful_is_said_once_and_training_begins(folder, tmp_path):
+    import shutil
+
+    from PIL import Image
+
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    for path in (copy / "annotations" / "train").iterdir():
+        with Image.open(path) as image:
+            image.point(lambda value: 255 if value else 0).save(path)
+    shutil.copy(copy / "images" / "train" / "0.png", copy / "images" / "val" / "0.png")
+    chosen = ["--dataset", "folder", "--data", copy, "--out", tmp_path / "out", *SMALL]
+    result = invoke(*chosen)
+    assert result.exit_code == 0, result.output
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
+    assert any("train: 6 label files hold no values but 0 and 255" in line for line in warnings)
+    assert any("val: 1 picture is in train, too" in line for line in warnings)
+    assert len(warnings) == len(set(warnings))
+    assert result.stderr.count("`topformer data check`") == 1
+    again = invoke(*chosen, "--resume")
+    assert again.exit_code == 0, again.output
+    assert "warning: " not in again.stderr
+
+
 def test_the_recipe_is_shown_with_every_field_and_reads_back(tmp_path):
     result = invoke("--dataset", "ade20k", "--size", "base", "--show-recipe")
     assert result.exit_code == 0

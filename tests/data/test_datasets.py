@@ -114,3 +114,14 @@ def test_a_folder_without_classes_says_what_to_write(tmp_path):
     with pytest.raises(TopformerError) as caught:
         open_dataset("folder", tmp_path)
     assert '{"classes": ["sky"' in caught.value.next_step
+
+
+def test_classes_may_begin_with_a_byte_order_mark(tmp_path):
+    text = json.dumps({"classes": ["stra\u00dfe", "b"]}, ensure_ascii=False)
+    (tmp_path / "classes.json").write_bytes(text.encode("utf-8-sig"))
+    assert open_dataset("folder", tmp_path).classes.names == ("stra\u00dfe", "b")
+    for encoding, named in (("utf-16", "UTF-16"), ("latin-1", "Latin-1")):
+        (tmp_path / "classes.json").write_bytes(text.encode(encoding))
+        with pytest.raises(TopformerError, match=r"classes\.json is not UTF-8") as caught:
+            open_dataset("folder", tmp_path)
+        assert named in caught.value.why

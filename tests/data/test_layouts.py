@@ -159,6 +159,19 @@ def test_a_list_cannot_lead_out_of_the_data_set(tmp_path):
         open_dataset("pascal-context-59", tmp_path).split("train")
 
 
+def test_a_list_is_read_with_a_byte_order_mark_and_names_of_any_script(tmp_path):
+    write(tmp_path / "JPEGImages" / "\u5929.jpg", Image.new("RGB", (6, 4)))
+    write(tmp_path / "SegmentationClassContext" / "\u5929.png", Image.new("L", (6, 4)))
+    listing = tmp_path / "ImageSets/SegmentationContext/train.txt"
+    listing.parent.mkdir(parents=True)
+    listing.write_bytes("\u5929\r\n".encode("utf-8-sig"))
+    found = open_dataset("pascal-context-59", tmp_path).split("train")
+    assert [pair.picture.name for pair in found.pairs] == ["\u5929.jpg"]
+    listing.write_bytes("\u5929\r\n".encode("utf-16"))
+    with pytest.raises(TopformerError, match="is not UTF-8"):
+        open_dataset("pascal-context-59", tmp_path).split("train")
+
+
 def test_an_empty_list_is_told_and_does_not_stand_for_all_pictures(tmp_path):
     write(tmp_path / "JPEGImages" / "a.jpg", Image.new("RGB", (6, 4)))
     write(tmp_path / "SegmentationClassContext" / "a.png", Image.new("L", (6, 4)))
@@ -183,3 +196,138 @@ def test_unknown_names_are_wrong_usage_and_list_the_known_ones(tmp_path, key, sp
 def test_a_root_that_does_not_exist_is_wrong_usage(tmp_path):
     with pytest.raises(UsageError, match="no folder"):
         open_dataset("ade20k", tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("picture", "labels"),
+    [
+        ("a.jpg", "a.PNG"),
+        ("a.jpg", "A.png"),
+        ("IMG_1.JPG", "img_1.png"),
+        ("\u00fc.jpg", "u\u0308.png"),
+        ("stra\u00dfe.jpg", "STRASSE.PNG"),
+    ],
+)
+def test_labels_are_found_in_other_capitals_and_accents(tmp_path, picture, labels):
+    root = make_folder(tmp_path, "other.jpg")
+    write(root / "images" / "train" / picture, Image.new("RGB", (6, 4)))
+    write(root / "annotations" / "train" / labels, Image.new("L", (6, 4)))
+    found = open_dataset("folder", root).split("train")
+    assert [pair.labels.name for pair in found.renamed] == [labels]
+    assert len(found.pairs) == 2
+    assert {pair.picture.name: pair.labels.name for pair in found.pairs}[picture] == labels
+
+
+def test_pictures_are_found_in_other_capitals(tmp_path):
+    write(tmp_path / "JPEGImages" / "A_1.JPG", Image.new("RGB", (6, 4)))
+    write(tmp_path / "SegmentationClassContext" / "a_1.png", Image.new("L", (6, 4)))
+    listing = tmp_path / "ImageSets/SegmentationContext/train.txt"
+    listing.parent.mkdir(parents=True)
+    listing.write_text("a_1\n")
+    found = open_dataset("pascal-context-59", tmp_path).split("train")
+    assert [pair.picture.name for pair in found.pairs] == ["A_1.JPG"]
+    city = tmp_path / "city"
+    write(city / "leftImg8bit/val/ulm/u_LeftImg8bit.PNG", Image.new("RGB", (6, 4)))
+    write(city / "gtFine/val/ulm/u_gtFine_labelIds.png", Image.new("L", (6, 4), 7))
+    assert len(open_dataset("cityscapes", city).split("val").pairs) == 1
+
+
+@pytest.mark.parametrize("moved", ["Annotations", "annotations/Train", "IMAGES"])
+def test_folders_in_other_capitals_are_named(tmp_path, moved):
+    root = make_folder(tmp_path, "a.jpg")
+    wanted = root / moved.lower()
+    wanted.rename(root / moved)
+    with pytest.raises(TopformerError, match="is not laid out") as caught:
+        open_dataset("folder", root).split("train")
+    assert f"{root / moved}" in caught.value.why
+    assert "other capitals" in caught.value.why
+    assert caught.value.next_step.startswith(f"Rename {root / moved}")
+
+
+def test_label_forms_are_told_apart_in_other_capitals(tmp_path):
+    write(tmp_path / "leftImg8bit/train/ulm/u_leftImg8bit.png", Image.new("RGB", (6, 4)))
+    write(tmp_path / "gtFine/train/ulm/u_gtFine_labelids.PNG", Image.new("L", (6, 4), 7))
+    found = open_dataset("cityscapes", tmp_path).split("train")
+    assert found.table[7] == 0
+    assert len(found.renamed) == 1
+
+
+def test_pictures_that_differ_in_capitals_do_not_share_labels(tmp_path):
+    root = make_folder(tmp_path, "a.jpg")
+    write(root / "images" / "train" / "A.jpg", Image.new("RGB", (6, 4)))
+    with pytest.raises(TopformerError, match=r"A\.jpg has no labels"):
+        open_dataset("folder", root).split("train")
+    (root / "annotations/train/a.png").rename(root / "annotations/train/a.PNG")
+    with pytest.raises(TopformerError, match="has no labels"):
+        open_dataset("folder", root).split("train")
+
+
+def test_labels_in_other_capitals_without_a_picture_are_named(tmp_path):
+    root = make_folder(tmp_path, "a.jpg")
+    write(root / "annotations" / "train" / "b.PNG", Image.new("L", (6, 4)))
+    with pytest.raises(TopformerError, match=r"b\.PNG belongs to no picture"):
+        open_dataset("folder", root).split("train")
+
+
+@pytest.mark.parametrize(
+    ("labels", "advice"),
+    [
+        ("{}_mask.png", "`mv p1_mask.png p1.png`"),
+        ("{}.jpg.png", "`mv p1.jpg.png p1.png`"),
+        ("mask_{}.png", "`mv mask_p1.png p1.png`"),
+        ("{}_GT.PNG", "`mv p1_GT.PNG p1.png`"),
+        ("{}.jpg", "lossy"),
+        ("{}.JPEG", "lossy"),
+        ("{}_mask.jpg", "lossy"),
+        ("{}.bmp", "with the same values"),
+        ("{}.tif", "with the same values"),
+        ("{}.json", "have the tool that made these"),
+        ("{}.npy", "have the tool that made these"),
+    ],
+)
+def test_labels_of_another_name_or_kind_are_seen_for_what_they_are(tmp_path, labels, advice):
+    root = make_folder(tmp_path, "p1.jpg", "p2.jpg", "p12.jpg")
+    folder = root / "annotations" / "train"
+    for path in list(folder.iterdir()):
+        path.rename(folder / labels.format(path.stem))
+    with pytest.raises(TopformerError, match=r"p1\.jpg has no labels, and neither") as caught:
+        open_dataset("folder", root).split("train")
+    assert str(folder / labels.format("p1")) in caught.value.why
+    assert "3 files are named so" in caught.value.why
+    assert advice in caught.value.next_step
+
+
+def test_label_files_whose_names_share_a_number_with_the_pictures_are_found(tmp_path):
+    root = make_folder(tmp_path, "img_007.jpg", "img_008.jpg", "img_019.jpg")
+    folder = root / "annotations" / "train"
+    for path in list(folder.iterdir()):
+        path.rename(folder / path.name.replace("img", "mask"))
+    with pytest.raises(TopformerError) as caught:
+        open_dataset("folder", root).split("train")
+    assert "mask_007.png is there (3 files are named so)" in caught.value.why
+
+
+def test_a_label_folder_of_other_files_says_what_it_holds(tmp_path):
+    root = make_folder(tmp_path, "a.jpg")
+    folder = root / "annotations" / "train"
+    (folder / "a.png").unlink()
+    with pytest.raises(TopformerError, match="has no labels") as caught:
+        open_dataset("folder", root).split("train")
+    assert "holds no other files" in caught.value.why
+    (folder / "notes.txt").touch()
+    with pytest.raises(TopformerError, match="has no labels") as caught:
+        open_dataset("folder", root).split("train")
+    assert "holds notes.txt" in caught.value.why
+
+
+def test_pictures_of_kinds_that_are_not_read_are_named(tmp_path):
+    root = make_folder(tmp_path, "a.jpg", "b.jpg")
+    pictures = root / "images" / "train"
+    (pictures / "b.jpg").rename(pictures / "b.heic")
+    with pytest.raises(TopformerError, match="belongs to no picture") as caught:
+        open_dataset("folder", root).split("train")
+    assert "b.heic is of no kind that is read" in caught.value.why
+    (pictures / "a.jpg").rename(pictures / "a.heic")
+    with pytest.raises(TopformerError, match="no pictures") as caught:
+        open_dataset("folder", root).split("train")
+    assert "2 .heic" in caught.value.why

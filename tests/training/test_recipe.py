@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from training_fakes import small_recipe
 
 from topformer.data import DATASET_KEYS
-from topformer.errors import UsageError
+from topformer.errors import TopformerError, UsageError
 from topformer.training.recipe import FREE_FIELDS, Recipe, load_recipe, recipe_sha256, recipe_text
 from topformer.variants import VARIANTS
 
@@ -87,6 +87,60 @@ def test_a_recipe_that_does_not_hold_together_is_refused(tmp_path, text, problem
         load_recipe("ade20k", "tiny", path=path)
     assert problem in str(caught.value)
     assert caught.value.next_step or "TOML" in caught.value.what or "tables" in caught.value.what
+
+
+FLOATS = ["learning_rate", "weight_decay", "head_rate_factor", "poly_power", "iou_weight"]
+NO_NUMBERS = st.sampled_from([float("inf"), float("-inf"), float("nan")])
+
+
+@given(name=st.sampled_from([*FLOATS, "ratio_range", "class_weights"]), value=NO_NUMBERS)
+def test_a_recipe_holds_finite_numbers_only(name, value):
+    """In its own type: checkpoints and callers make recipes without `load_recipe`."""
+    chosen = value if name in FLOATS else (1.0, value)
+    with pytest.raises((ValueError, msgspec.ValidationError)):
+        msgspec.convert(msgspec.structs.asdict(small_recipe()) | {name: chosen}, type=Recipe)
+    with pytest.raises(UsageError, match="does not hold together"):
+        load_recipe(
+            "camvid", "tiny", overrides={name: f"{value}" if name in FLOATS else "[1, inf]"}
+        )
+
+
+@pytest.mark.parametrize("field", ["batch", "seed", "learning_rate", "evaluate_every", "crop"])
+@pytest.mark.parametrize("digits", [20, 400, 4_300, 5_000, 50_000])
+def test_numbers_of_any_length_are_one_clear_error(tmp_path, field, digits):
+    number = "9" * digits
+    text = f"[{number}, 64]" if field == "crop" else number
+    path = tmp_path / "mine.toml"
+    path.write_text(f"{field} = {text}\n")
+    for named in ({"path": path}, {"overrides": {field: text}}):
+        if field == "learning_rate" and digits == 20:
+            assert load_recipe("camvid", "tiny", **named).learning_rate == float(number)
+            continue
+        with pytest.raises(UsageError) as caught:
+            load_recipe("camvid", "tiny", **named)
+        assert "4,300 digits" in caught.value.what or field in caught.value.why
+        assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("\ufeffbatch = 4".encode("utf-16"), "UTF-16"),
+        ("# \u00fcber\nbatch = 4".encode("latin-1"), "Line 1"),
+    ],
+)
+def test_a_recipe_in_another_encoding_is_refused_by_its_name(tmp_path, data, said):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(data)
+    with pytest.raises(TopformerError, match="is not UTF-8") as caught:
+        load_recipe("camvid", "tiny", path=path)
+    assert said in caught.value.why
+
+
+def test_a_recipe_may_begin_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_bytes("batch = 4\r\n".encode("utf-8-sig"))
+    assert load_recipe("camvid", "tiny", path=path).batch == 4
 
 
 def test_an_unknown_field_names_the_one_that_was_meant():

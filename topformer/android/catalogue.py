@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from topformer.errors import TopformerError
-from topformer.files import read_bytes
+from topformer.files import read_text
 
 CATALOGUE = Path("gradle", "libs.versions.toml")
 LIMIT_BYTES = 2**20
@@ -15,9 +15,9 @@ LIMIT_BYTES = 2**20
 def read_versions(app: Path) -> dict[str, str]:
     """Versions by name; raises `TopformerError` when the catalogue has none."""
     path = app / CATALOGUE
-    text = read_bytes(path, limit_bytes=LIMIT_BYTES, kind="version catalogue")
+    text = read_text(path, limit_bytes=LIMIT_BYTES, kind="version catalogue")
     try:
-        return msgspec.convert(tomllib.loads(text.decode())["versions"], dict[str, str])
+        return msgspec.convert(tomllib.loads(text)["versions"], dict[str, str])
     except (ValueError, KeyError) as error:
         raise TopformerError(
             f"{path} is no version catalogue.", why=str(error), next_step="Restore the file."

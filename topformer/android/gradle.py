@@ -72,6 +72,6 @@ def _sdk_in_properties(path: Path) -> str | None:
     if not path.is_file():
         return None
     data = read_bytes(path, limit_bytes=SETTINGS_LIMIT_BYTES, kind="properties file")
-    found = re.search(r"^\s*sdk\.dir\s*[=:]\s*(.+?)\s*$", data.decode(errors="replace"), re.M)
+    found = re.search(r"^\s*sdk\.dir\s*[=:]\s*(.+?)\s*$", data.decode("utf-8-sig", "replace"), re.M)
     # A backslash escapes the character after it.
     return re.sub(r"\\(.)", r"\1", found[1]) if found else None

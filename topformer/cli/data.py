@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from topformer.cli.data_document import SplitCheckDocument
+    from topformer.cli.data_document import (
+        ProblemDocument,
+        SplitCheckDocument,
+        WarningDocument,
+    )
     from topformer.data import Dataset
     from topformer.data.check import CheckProgress, SplitReport
+    from topformer.data.doubts import Doubt
     from topformer.data.layouts import FoundPairs
     from topformer.evaluation.scoring import SegmentedPicture
 
@@ -49,8 +54,10 @@ def check(
     """Open every picture and label file of a data set, and draw samples with their labels.
 
     Missing files, other sizes, ids out of range and colours in place of ids are
-    listed with what to do; the command then exits with 1. DATASET-SPLIT.png in
-    --out shows samples: look whether the labels lie where they should.
+    problems. Classes that never occur, labels of 0 and 255, pictures turned by
+    EXIF over labels that are not, and the like are warnings. Both are listed with
+    what to do, and the command then exits with 1. DATASET-SPLIT.png in --out shows
+    samples: look whether the labels lie where they should.
 
     Examples:
 
@@ -68,13 +75,10 @@ def check(
     with stage_display() as show_stage:
         # Now, not after all files were read, is the time to learn that nothing can be written.
         out.mkdir(parents=True, exist_ok=True)
-        splits = [
-            _check(opened, name, pairs, out, _progress(show_stage, name))
-            for name, pairs in found.items()
-        ]
+        splits = [_check(opened, name, found, out, _progress(show_stage, name)) for name in found]
     for one in splits:
         _report(one)
-    sound = not any(one.problem_count for one in splits)
+    sound = not any(one.problem_count or one.warnings for one in splits)
     if json:
         print_document(
             DataCheckDocument(
@@ -96,19 +100,29 @@ def _progress(show_stage: Callable[[str], None], split: str) -> CheckProgress:
 
 
 def _check(
-    opened: Dataset, name: str, found: FoundPairs, out: Path, progress: CheckProgress
+    opened: Dataset, name: str, splits: dict[str, FoundPairs], out: Path, progress: CheckProgress
 ) -> SplitCheckDocument:
     from topformer.data.check import check_split  # noqa: PLC0415
+    from topformer.data.doubts import shared_pictures  # noqa: PLC0415
 
+    found, names = splits[name], list(splits)
     report = check_split(found, opened.classes, progress=progress)
-    sheet = _draw(opened, name, found, out / f"{opened.key}-{name}.png")
-    return _document(opened, name, report, sheet)
+    shared = [
+        shared_pictures(earlier, splits[earlier], name, found)
+        for earlier in names[: names.index(name)]
+    ]
+    doubts = (*report.doubts, *(doubt for doubt in shared if doubt is not None))
+    sheet = _draw(opened, name, found, doubts, out / f"{opened.key}-{name}.png")
+    return _document(opened, name, report, doubts, sheet)
 
 
-def _draw(opened: Dataset, name: str, found: FoundPairs, path: Path) -> Path | None:
+def _draw(
+    opened: Dataset, name: str, found: FoundPairs, doubts: tuple[Doubt, ...], path: Path
+) -> Path | None:
     """Draw pictures spread over the split: neighbours are often frames of one film.
 
-    What cannot be read is left out, for it is among the problems already.
+    Those that warnings name come first, up to half of all. What cannot be read is left out, for it
+    is among the problems already.
     """
     from topformer.errors import TopformerError  # noqa: PLC0415
     from topformer.evaluation.caption import Caption  # noqa: PLC0415
@@ -116,7 +130,10 @@ def _draw(opened: Dataset, name: str, found: FoundPairs, path: Path) -> Path | N
     from topformer.evaluation.sheet import draw_sheet  # noqa: PLC0415
     from topformer.files import atomic_write  # noqa: PLC0415
 
-    chosen = found.pairs[:: -(-len(found.pairs) // SHEET_PICTURES)]
+    named = {file for doubt in doubts for file in doubt.files}
+    first = [pair for pair in found.pairs if pair.picture in named or pair.labels in named]
+    spread = found.pairs[:: -(-len(found.pairs) // SHEET_PICTURES)]
+    chosen = list(dict.fromkeys([*first[: SHEET_PICTURES // 2], *spread]))[:SHEET_PICTURES]
     shown: list[SegmentedPicture] = []
     for pair in chosen:
         with suppress(TopformerError):
@@ -125,26 +142,34 @@ def _draw(opened: Dataset, name: str, found: FoundPairs, path: Path) -> Path | N
         return None
     caption = Caption(
         title=f"{opened.classes.dataset} {name}",
-        notes=(f"{len(shown)} of {len(found.pairs):,} pictures, evenly chosen",),
+        notes=(
+            f"{len(shown)} of {len(found.pairs):,} pictures, evenly chosen"
+            + (", after some that warnings name" if first else ""),
+        ),
     )
     atomic_write(path, draw_sheet(shown, opened.classes, caption))
     return path
 
 
 def _document(
-    opened: Dataset, name: str, report: SplitReport, sheet: Path | None
+    opened: Dataset,
+    name: str,
+    report: SplitReport,
+    doubts: tuple[Doubt, ...],
+    sheet: Path | None,
 ) -> SplitCheckDocument:
     from topformer.cli.data_document import (  # noqa: PLC0415
         ClassContentDocument,
         ProblemDocument,
         SplitCheckDocument,
+        WarningDocument,
     )
 
     return SplitCheckDocument(
         split=name,
         pairs=report.pairs,
         ignored_pixels=report.ignored_pixels,
-        empty_pictures=len(report.empty),
+        empty_pictures=report.empty,
         smallest=report.smallest,
         largest=report.largest,
         classes=tuple(
@@ -161,6 +186,17 @@ def _document(
             ProblemDocument(what=error.what, why=error.why, next_step=error.next_step)
             for error in report.problems
         ),
+        warnings=tuple(
+            WarningDocument(
+                kind=doubt.kind,
+                what=doubt.what,
+                why=doubt.why,
+                next_step=doubt.next_step,
+                count=doubt.count,
+                files=tuple(str(file) for file in doubt.files),
+            )
+            for doubt in doubts
+        ),
         sheet=None if sheet is None else str(sheet),
     )
 
@@ -173,17 +209,28 @@ def _report(one: SplitCheckDocument) -> None:
     console = stderr()
     console.print(_heading(one), soft_wrap=True)
     print_table(_table(one))
-    if one.empty_pictures:
-        console.print(
-            f"  {one.empty_pictures:,} pictures have no pixel that counts", style="yellow"
-        )
     for problem in one.problems:
-        console.print(Text.assemble(("problem: ", "bold red"), problem.what), soft_wrap=True)
-        for label, text in (("    why: ", problem.why), ("   next: ", problem.next_step)):
-            if text:
-                console.print(Text.assemble((label, "dim"), text), soft_wrap=True)
+        _tell("problem: ", "bold red", problem)
     if one.problem_count > len(one.problems):
         console.print(f"and {one.problem_count - len(one.problems):,} problems more")
+    for warning in one.warnings:
+        _tell("warning: ", "bold yellow", warning)
+        files = ", ".join(warning.files)
+        if files:
+            more = f" and {rest:,} more" if (rest := warning.count - len(warning.files)) else ""
+            console.print(Text.assemble(("  files: ", "dim"), files, more), soft_wrap=True)
+
+
+def _tell(title: str, style: str, told: ProblemDocument | WarningDocument) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
+    for label, label_style, text in (
+        (title, style, told.what),
+        ("    why: ", "dim", told.why),
+        ("   next: ", "dim", told.next_step),
+    ):
+        if text:
+            stderr().print(Text.assemble((label, label_style), text), soft_wrap=True)
 
 
 def _heading(one: SplitCheckDocument) -> str:

@@ -13,6 +13,20 @@ class ProblemDocument(Document, frozen=True, kw_only=True):
     next_step: str
 
 
+class WarningDocument(Document, frozen=True, kw_only=True):
+    """Something about a split that is probably not meant, though each file can be used."""
+
+    # A word for programs, as in "unused-classes".
+    kind: ShortText
+    what: str
+    why: str
+    next_step: str
+    # Of files, or of classes where no files are named.
+    count: Count
+    # The first of them.
+    files: tuple[str, ...]
+
+
 class ClassContentDocument(Document, frozen=True, kw_only=True):
     """How often one class occurs in the labels of a split."""
 
@@ -37,6 +51,7 @@ class SplitCheckDocument(Document, frozen=True, kw_only=True):
     problem_count: Count
     # The first of them.
     problems: tuple[ProblemDocument, ...]
+    warnings: tuple[WarningDocument, ...] = ()
     # A picture of samples with their labels; null where none of them could be read.
     sheet: str | None
 
@@ -49,5 +64,6 @@ class DataCheckDocument(Document, frozen=True, kw_only=True):
     root: str
     # Licence terms of the pictures, as far as known.
     terms: ShortText
+    # Without any problem and any warning.
     sound: bool
     splits: tuple[SplitCheckDocument, ...]

@@ -15,6 +15,7 @@ from rich.progress import (
 
 from topformer.cli.console import stderr
 from topformer.data.check import check_split, require_sound
+from topformer.data.doubts import shared_pictures
 from topformer.training.journal import ScoreRecord, StepRecord
 
 if TYPE_CHECKING:
@@ -61,7 +62,11 @@ class Display:
         self.progress.stop()
 
     def check(self, run: Run) -> None:
-        """Open every picture and label file once, before anything is trained on them."""
+        """Open every picture and label file once, before anything is trained on them.
+
+        Problems are raised; what is doubtful is said in short, and training begins.
+        """
+        doubts: list[str] = []
         for name, found in (("train", run.train), ("val", run.val)):
             task = self.progress.add_task(f"checking {name}", total=len(found.pairs), numbers="")
             report = check_split(
@@ -71,6 +76,13 @@ class Display:
             )
             require_sound(report)
             self.progress.remove_task(task)
+            doubts += [f"{name}: {doubt.what}" for doubt in report.doubts]
+        shared = shared_pictures("train", run.train, "val", run.val)
+        doubts += [f"val: {shared.what}"] if shared is not None else []
+        for doubt in doubts:
+            self.on_notice(f"warning: {doubt}")
+        if doubts:
+            self.on_notice("`topformer data check` names the files and what to do")
 
     def on_fetch(self, received: int, total: int | None) -> None:
         """Show how much of the initial weights is here."""

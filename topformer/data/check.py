@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from topformer.data.doubts import Doubt, PairFacts, Suspicions
 from topformer.data.labels import IGNORED
 from topformer.data.layouts import FoundPairs, Pair
-from topformer.data.loading import read_pair
+from topformer.data.loading import open_pair
 from topformer.errors import TopformerError
 from topformer.images import quiet_decoders
 from topformer.manifest import Classes
@@ -32,28 +33,18 @@ class SplitReport:
     # The first of them; `problem_count` counts all.
     problems: tuple[TopformerError, ...]
     problem_count: int
+    # What is in no file a problem, and probably not meant.
+    doubts: tuple[Doubt, ...]
     # Of each class, [classes].
     pixels: NDArray[np.int64]
     # Pictures in which each class occurs, [classes].
     pictures: NDArray[np.int64]
     ignored_pixels: int
-    # Pictures without a single pixel that counts.
-    empty: tuple[Pair, ...]
+    # Label files without a single pixel that counts.
+    empty: int
     # Height and width of the smallest and of the largest picture, by area; None without any.
     smallest: tuple[int, int] | None
     largest: tuple[int, int] | None
-
-    @property
-    def missing_classes(self) -> tuple[int, ...]:
-        """Ids that no label file of the split holds."""
-        return tuple(np.flatnonzero(self.pixels == 0).tolist())
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Opened:
-    # Pixels by value, [256].
-    counts: NDArray[np.int64]
-    size: tuple[int, int]
 
 
 def check_split(
@@ -63,31 +54,35 @@ def check_split(
     number = len(classes.names)
     problems: list[TopformerError] = []
     problem_count = 0
-    counts, pictures = np.zeros(256, np.int64), np.zeros(number, np.int64)
+    # Pixels by train id, [256], and pictures by class.
+    pixels, pictures = np.zeros(256, np.int64), np.zeros(number, np.int64)
     sizes: set[tuple[int, int]] = set()
-    empty: list[Pair] = []
+    suspicions = Suspicions(found, classes)
     for done, (pair, result) in enumerate(_open_all(found, classes), start=1):
         if isinstance(result, TopformerError):
             problem_count += 1
             problems += [result] if len(problems) < MOST_PROBLEMS else []
         else:
-            counts += result.counts
-            pictures += result.counts[:number] > 0
+            counts = np.zeros(256, np.int64)
+            np.add.at(counts, found.table, result.counts)
+            pixels += counts
+            pictures += counts[:number] > 0
             sizes.add(result.size)
-            empty += [] if result.counts[:number].any() else [pair]
+            suspicions.add(pair, result)
         if progress is not None:
             progress(done, len(found.pairs))
-    if not problems and len(empty) == len(found.pairs):
+    if not problems and not pixels[:number].any():
         problem_count, problems = 1, [_nothing_counts(found)]
     by_area = sorted(sizes, key=lambda size: size[0] * size[1])
     return SplitReport(
         pairs=len(found.pairs),
         problems=tuple(problems),
         problem_count=problem_count,
-        pixels=counts[:number],
+        doubts=suspicions.doubts(),
+        pixels=pixels[:number],
         pictures=pictures,
-        ignored_pixels=int(counts[IGNORED]),
-        empty=tuple(empty),
+        ignored_pixels=int(pixels[IGNORED]),
+        empty=len(suspicions.empty),
         smallest=by_area[0] if by_area else None,
         largest=by_area[-1] if by_area else None,
     )
@@ -118,10 +113,10 @@ def _nothing_counts(found: FoundPairs) -> TopformerError:
 
 def _open_all(
     found: FoundPairs, classes: Classes
-) -> Generator[tuple[Pair, _Opened | TopformerError]]:
+) -> Generator[tuple[Pair, PairFacts | TopformerError]]:
     """Open pairs in order, a few ahead of the one that is looked at."""
     with quiet_decoders(), ThreadPoolExecutor(THREADS) as pool:
-        waiting: deque[tuple[Pair, Future[_Opened | TopformerError]]] = deque()
+        waiting: deque[tuple[Pair, Future[PairFacts | TopformerError]]] = deque()
         for pair in found.pairs:
             waiting.append((pair, pool.submit(_open, pair, found, classes)))
             if len(waiting) > AHEAD:
@@ -130,19 +125,21 @@ def _open_all(
 
 
 def _results(
-    waiting: Iterable[tuple[Pair, Future[_Opened | TopformerError]]],
-) -> Generator[tuple[Pair, _Opened | TopformerError]]:
+    waiting: Iterable[tuple[Pair, Future[PairFacts | TopformerError]]],
+) -> Generator[tuple[Pair, PairFacts | TopformerError]]:
     for pair, future in waiting:
         yield pair, future.result()
 
 
-def _open(pair: Pair, found: FoundPairs, classes: Classes) -> _Opened | TopformerError:
+def _open(pair: Pair, found: FoundPairs, classes: Classes) -> PairFacts | TopformerError:
     try:
-        _, labels = read_pair(pair, found, classes)
+        opened = open_pair(pair, found, classes)
     except TopformerError as error:
         return error
-    values = labels.numpy()
-    return _Opened(
-        counts=np.bincount(values.ravel(), minlength=256),
-        size=(values.shape[0], values.shape[1]),
+    labels = opened.labels
+    return PairFacts(
+        size=(labels.ids.shape[0], labels.ids.shape[1]),
+        counts=labels.counts,
+        turned_apart=opened.orientation != labels.orientation,
+        grey_as_colours=labels.grey_as_colours,
     )

@@ -15,7 +15,7 @@ from topformer.classes import dataset_classes, spread_palette
 from topformer.data.labels import IGNORED, MOST_CLASSES, label_table
 from topformer.data.layouts import FoundPairs, LabelForm, Layout, Pair, find_pairs
 from topformer.errors import TopformerError, UsageError
-from topformer.files import read_bytes
+from topformer.files import read_text
 from topformer.manifest import Channel, Classes, ShortText
 
 __all__ = ["DATASET_KEYS", "Dataset", "Pair", "WholeImageScale", "open_dataset"]
@@ -239,14 +239,16 @@ class _ClassesFile(msgspec.Struct):
 def _open_folder(root: Path) -> Dataset:
     path = root / "classes.json"
     try:
-        data = read_bytes(path, limit_bytes=CLASSES_LIMIT_BYTES, kind="classes.json")
-        described = msgspec.json.decode(data, type=_ClassesFile)
+        text = read_text(path, limit_bytes=CLASSES_LIMIT_BYTES, kind="classes.json")
+        described = msgspec.json.decode(text, type=_ClassesFile)
         classes = Classes(
             dataset=root.resolve().name[:1000],
             names=described.classes,
             palette=described.palette or spread_palette(len(described.classes)),
         )
     except (TopformerError, msgspec.MsgspecError, ValueError, RecursionError) as error:
+        if isinstance(error, TopformerError) and error.next_step:
+            raise
         why = error.why or error.what if isinstance(error, TopformerError) else str(error)
         raise TopformerError(
             f"{path} does not describe the classes of this folder.",

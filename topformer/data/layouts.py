@@ -1,11 +1,14 @@
 """Where a data set keeps its pictures and label files, and how the two find each other."""
 
+import glob
+from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from topformer.data.file_names import FileNames, folded, how_to_rename, named_otherwise
 from topformer.data.labels import LabelTable
 from topformer.errors import TopformerError, UsageError
-from topformer.files import read_bytes
+from topformer.files import read_text
 
 LIST_LIMIT_BYTES = 16 * 2**20
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -54,6 +57,8 @@ class FoundPairs:
 
     pairs: tuple[Pair, ...]
     table: LabelTable
+    # Those whose label file's name has other capitals than the data set's form asks for.
+    renamed: tuple[Pair, ...] = ()
 
 
 def find_pairs(layout: Layout, root: Path, split: str) -> FoundPairs:
@@ -83,14 +88,28 @@ def find_pairs(layout: Layout, root: Path, split: str) -> FoundPairs:
     )
     if not stems:
         raise _no_pictures(layout, base, own_name, pictures_dir)
-    form = _form(layout, labels_dir, stems)
-    pairs = [
-        Pair(picture=picture, labels=labels_dir / f"{stem}{form.suffix}")
-        for stem, picture in sorted(stems.items())
-    ]
-    _refuse_missing(pairs)
-    _refuse_orphans(layout, pairs, labels_dir, form)
-    return FoundPairs(pairs=tuple(pairs), table=form.table)
+    names = FileNames(labels_dir, nested=layout.nested)
+    form = _form(layout, names, stems)
+    pairs: list[Pair] = []
+    renamed: list[Pair] = []
+    missing: list[str] = []
+    expected = {f"{stem}{form.suffix}" for stem in stems}
+    taken: set[str] = set()
+    for stem, picture in sorted(stems.items()):
+        name = f"{stem}{form.suffix}"
+        found = names.find(name)
+        # Of two pictures whose names differ in capitals, neither takes the other's labels.
+        if found is None or found in taken or (found != name and found in expected):
+            missing.append(stem)
+            continue
+        taken.add(found)
+        pairs.append(Pair(picture=picture, labels=labels_dir / found))
+        renamed += [] if found == name else [pairs[-1]]
+    if missing:
+        raise _no_labels(missing, stems, form, names, taken)
+    if not layout.list_file:  # else the folder holds the labels of other splits, too
+        _refuse_orphans(layout, names, taken, form, pictures_dir)
+    return FoundPairs(pairs=tuple(pairs), table=form.table, renamed=tuple(renamed))
 
 
 def _base(layout: Layout, root: Path) -> Path:
@@ -102,12 +121,28 @@ def _wrong_root(layout: Layout, root: Path, folder: Path, own_name: str) -> Topf
     expected = f"{layout.pictures} and {layout.labels}".format(split=own_name)
     if layout.pictures.format(split=own_name) == layout.labels.format(split=own_name):
         expected = layout.pictures.format(split=own_name)
+    base = _base(layout, root)
+    alike = _alike(base, folder.relative_to(base).parts)
     return TopformerError(
         f"{root} is not laid out as this data set is: there is no folder {folder}.",
         why=f"Its pictures and labels are looked for in {expected}"
-        + (f", below {layout.folder} or the root itself." if layout.folder else "."),
-        next_step="Pass the folder that holds these, or choose another --dataset.",
+        + (f", below {layout.folder} or the root itself." if layout.folder else ".")
+        + (f" {alike} is there, in other capitals." if alike else ""),
+        next_step=f"Rename {alike} to {folder}."
+        if alike
+        else "Pass the folder that holds these, or choose another --dataset.",
     )
+
+
+def _alike(folder: Path, parts: tuple[str, ...]) -> Path | None:
+    """The folder of these names below `folder` in other capitals, if there is one."""
+    for part in parts:
+        entries = sorted(folder.iterdir())
+        found = [one for one in entries if folded(one.name) == folded(part) and one.is_dir()]
+        if not found:
+            return None
+        folder = next((one for one in found if one.name == part), found[0])
+    return folder
 
 
 def _no_pictures(layout: Layout, base: Path, own_name: str, folder: Path) -> TopformerError:
@@ -115,8 +150,14 @@ def _no_pictures(layout: Layout, base: Path, own_name: str, folder: Path) -> Top
         path = base / layout.list_file.format(split=own_name)
         return TopformerError(f"{path} names no pictures.", next_step="Get the list again.")
     endings = layout.picture_ending or ", ".join(PICTURE_SUFFIXES)
+    others = Counter(path.suffix for path in folder.rglob("*") if path.is_file())
+    held = ", ".join(
+        f"{number:,} {suffix or 'without any'}" for suffix, number in others.most_common(3)
+    )
     return TopformerError(
-        f"There are no pictures in {folder}.", why=f"Files ending in {endings} were looked for."
+        f"There are no pictures in {folder}.",
+        why=f"Files ending in {endings} were looked for"
+        + (f"; there are {held}." if held else ", and there is no file."),
     )
 
 
@@ -127,8 +168,9 @@ def _stems(layout: Layout, folder: Path) -> dict[str, Path]:
     for path in entries:
         ending = layout.picture_ending or path.suffix
         known = layout.picture_ending or ending.lower() in PICTURE_SUFFIXES
-        if known and path.name.endswith(ending) and not path.name.startswith("."):
-            stem = path.relative_to(folder).as_posix().removesuffix(ending)
+        fits = path.name.lower().endswith(ending.lower())
+        if known and fits and not path.name.startswith("."):
+            stem = path.relative_to(folder).as_posix()[: -len(ending)]
             if stem in stems:
                 raise TopformerError(
                     f"{stems[stem]} and {path} would share one label file.",
@@ -141,58 +183,75 @@ def _stems(layout: Layout, folder: Path) -> dict[str, Path]:
 def _listed(layout: Layout, base: Path, own_name: str, folder: Path) -> dict[str, Path]:
     """Pictures named by the split's list."""
     path = base / layout.list_file.format(split=own_name)
-    text = read_bytes(path, limit_bytes=LIST_LIMIT_BYTES, kind="list of pictures")
+    text = read_text(path, limit_bytes=LIST_LIMIT_BYTES, kind="list of pictures")
+    names = FileNames(folder, nested=False)
     stems: dict[str, Path] = {}
-    for line in text.decode("ascii", errors="replace").split():
-        picture = folder / f"{line}.jpg"
-        if Path(line).name != line or not picture.is_file():
+    for line in text.split():
+        name = names.find(f"{line}.jpg")
+        if Path(line).name != line or name is None:
             raise TopformerError(
                 f"{path} names a picture that is not there: {line[:100]}.",
                 next_step=f"Unpack the pictures into {folder}.",
             )
-        stems[line] = picture
+        stems[line] = folder / name
     return stems
 
 
-def _form(layout: Layout, labels_dir: Path, stems: dict[str, Path]) -> LabelForm:
+def _form(layout: Layout, names: FileNames, stems: dict[str, Path]) -> LabelForm:
     """Choose the form most of whose files are there; the preferred one where none is."""
     sample = list(stems)[:: max(1, len(stems) // 100)]
     return max(
         layout.forms,
-        key=lambda form: sum((labels_dir / f"{stem}{form.suffix}").is_file() for stem in sample),
+        key=lambda form: sum(names.find(f"{stem}{form.suffix}") is not None for stem in sample),
     )
 
 
-def _refuse_missing(pairs: list[Pair]) -> None:
-    missing = [pair for pair in pairs if not pair.labels.is_file()]
-    if missing:
-        raise TopformerError(
-            f"{missing[0].picture} has no labels, and neither have {len(missing) - 1:,} more of "
-            f"{len(pairs):,} pictures."
-            if len(missing) > 1
-            else f"{missing[0].picture} has no labels.",
-            why=f"{missing[0].labels} does not exist.",
-            next_step="Add the label files, or move pictures without any out of the folder.",
-        )
+def _no_labels(
+    missing: list[str],
+    stems: dict[str, Path],
+    form: LabelForm,
+    names: FileNames,
+    taken: set[str],
+) -> TopformerError:
+    first, wanted = stems[missing[0]], names.folder / f"{missing[0]}{form.suffix}"
+    others = f", and neither have {len(missing) - 1:,} more of {len(stems):,} pictures"
+    free = names.names - taken
+    named, number = named_otherwise(missing, free)
+    held = ", ".join(sorted(free)[:3]) + (", ..." if len(free) > 3 else "")
+    if named:
+        seen = f"{names.folder / named} is there ({number:,} files are named so)."
+    else:
+        seen = f"The folder holds {held}." if free else "The folder holds no other files."
+    return TopformerError(
+        f"{first} has no labels{others if len(missing) > 1 else ''}.",
+        why=f"{wanted} does not exist. {seen}",
+        next_step=how_to_rename(named, wanted.name)
+        if named
+        else "Add the label files, or move pictures without any out of the folder.",
+    )
 
 
-def _refuse_orphans(layout: Layout, pairs: list[Pair], labels_dir: Path, form: LabelForm) -> None:
-    """Refuse label files without a picture, where the folder holds this split's only."""
-    if layout.list_file:
-        return
-    expected = {pair.labels for pair in pairs}
-    others = tuple(other.suffix for other in layout.forms if other is not form)
+def _refuse_orphans(
+    layout: Layout, names: FileNames, taken: set[str], form: LabelForm, pictures_dir: Path
+) -> None:
+    """Refuse label files without a picture."""
+    others = tuple(folded(other.suffix) for other in layout.forms if other is not form)
     orphans = sorted(
-        path
-        for path in labels_dir.glob(("*/*" if layout.nested else "*") + form.suffix)
-        if path not in expected
-        and not path.name.startswith(".")
+        name
+        for name in names.names - taken
+        if folded(name).endswith(folded(form.suffix))
+        and not PurePosixPath(name).name.startswith(".")
         # ".png" ends what other forms end in, too.
-        and not (form.suffix == ".png" and others and path.name.endswith(others))
+        and not (form.suffix == ".png" and others and folded(name).endswith(others))
     )
     if orphans:
+        stem = PurePosixPath(orphans[0][: -len(form.suffix)])
+        unread = next((pictures_dir / stem.parent).glob(f"{glob.escape(stem.name)}.*"), None)
         raise TopformerError(
-            f"{orphans[0]} belongs to no picture.",
-            why=f"{len(orphans):,} label files have no picture of their name.",
-            next_step="Add the pictures, or move these label files away.",
+            f"{names.folder / orphans[0]} belongs to no picture.",
+            why=f"{len(orphans):,} label files have no picture of their name."
+            + (f" {unread} is of no kind that is read here." if unread else ""),
+            next_step=f"Save such pictures as {' or '.join(PICTURE_SUFFIXES)}."
+            if unread
+            else "Add the pictures, or move these label files away.",
         )

@@ -17,12 +17,17 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from topformer.data.labels import read_labels
+from topformer.data.labels import LabelFile, open_labels
 from topformer.data.layouts import FoundPairs, Pair
 from topformer.data.transforms import Augmentation, augment, paste_classes
 from topformer.errors import TopformerError
-from topformer.images import read_picture
+from topformer.images import read_turned
 from topformer.manifest import Classes
+
+DROP_ORIENTATION = (
+    "Take the orientation out of such pictures, `exiftool -Orientation= FILE`, so that they stay "
+    "as stored, or turn the labels as the pictures are turned."
+)
 
 # Told apart from a sample's generator: (seed, _SHUFFLE, pass).
 _SHUFFLE = 2**31
@@ -57,21 +62,50 @@ class Batch:
         )
 
 
-def read_pair(pair: Pair, found: FoundPairs, classes: Classes) -> tuple[Tensor, Tensor]:
-    """Read a picture uint8 [3, h, w] and its labels uint8 [h, w].
+@dataclass(frozen=True, kw_only=True)
+class OpenedPair:
+    """A picture RGB [h, w, 3] with the EXIF orientation it was turned by, and its labels."""
+
+    picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+    orientation: int
+    labels: LabelFile
+
+
+def open_pair(pair: Pair, found: FoundPairs, classes: Classes) -> OpenedPair:
+    """Open a picture and its labels, each turned as its own EXIF orientation says.
 
     Raises `TopformerError` when either cannot be read or their sizes differ.
     """
-    picture = read_picture(pair.picture)
-    labels = read_labels(pair.labels, found.table, classes)
-    if picture.shape[:2] != labels.shape:
-        raise TopformerError(
-            f"{pair.labels} is not of its picture's size.",
-            why=f"The labels are {labels.shape[1]}x{labels.shape[0]}, {pair.picture} is "
-            f"{picture.shape[1]}x{picture.shape[0]}.",
-            next_step="Resize neither by hand: get the labels that belong to this picture.",
+    picture, orientation = read_turned(pair.picture)
+    labels = open_labels(pair.labels, found.table, classes)
+    if picture.shape[:2] != labels.ids.shape:
+        raise _other_size(pair, picture.shape[:2], labels.ids.shape, orientation)
+    return OpenedPair(picture=picture, orientation=orientation, labels=labels)
+
+
+def read_pair(pair: Pair, found: FoundPairs, classes: Classes) -> tuple[Tensor, Tensor]:
+    """Read a picture uint8 [3, h, w] and its labels uint8 [h, w]; see `open_pair`."""
+    opened = open_pair(pair, found, classes)
+    return torch.as_tensor(opened.picture).permute(2, 0, 1), torch.as_tensor(opened.labels.ids)
+
+
+def _other_size(
+    pair: Pair, picture: tuple[int, ...], labels: tuple[int, ...], orientation: int
+) -> TopformerError:
+    what = f"{pair.labels} is not of its picture's size."
+    if orientation >= 5 and labels == picture[::-1]:
+        return TopformerError(
+            what,
+            why=f"{pair.picture} has EXIF orientation {orientation}, which turns it from "
+            f"{labels[1]}x{labels[0]} to {picture[1]}x{picture[0]}, as viewers show it; the labels "
+            "were drawn on the stored pixels.",
+            next_step=DROP_ORIENTATION,
         )
-    return torch.as_tensor(picture).permute(2, 0, 1), torch.as_tensor(labels)
+    return TopformerError(
+        what,
+        why=f"The labels are {labels[1]}x{labels[0]}, {pair.picture} is {picture[1]}x{picture[0]}.",
+        next_step="Resize neither by hand: get the labels that belong to this picture.",
+    )
 
 
 def usual_picture_size(found: FoundPairs) -> tuple[int, int]:

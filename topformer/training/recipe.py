@@ -5,6 +5,8 @@ the top; a table named after a size holds what differs for that size.
 """
 
 import difflib
+import math
+import sys
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -15,8 +17,8 @@ import msgspec
 from topformer.data.datasets import check_key
 from topformer.data.transforms import Augmentation
 from topformer.errors import UsageError
-from topformer.files import read_bytes, sha256_bytes
-from topformer.manifest import Document, Positive
+from topformer.files import read_text, sha256_bytes
+from topformer.manifest import Document
 from topformer.variants import VARIANTS
 
 RECIPE_LIMIT_BYTES = 2**20
@@ -27,6 +29,8 @@ FREE_FIELDS = {
 }
 
 Meta = msgspec.Meta
+Positive = Annotated[int, Meta(ge=1, lt=2**31)]
+Count = Annotated[int, Meta(ge=0, lt=2**31)]
 Side = Annotated[int, Meta(ge=64, le=8192)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
@@ -47,9 +51,7 @@ class Recipe(Document, frozen=True, kw_only=True):
         str,
         Meta(description="imagenet (the published classifier), none, or a checkpoint's path."),
     ] = "imagenet"
-    seed: Annotated[
-        int, Meta(ge=0, lt=2**31, description="Of weights, order and augmentation.")
-    ] = 0
+    seed: Annotated[Count, Meta(description="Of weights, order and augmentation.")] = 0
     workers: Annotated[
         int, Meta(ge=0, le=64, description="Reading processes, per training process.")
     ] = 2
@@ -61,7 +63,7 @@ class Recipe(Document, frozen=True, kw_only=True):
     head_rate_factor: Annotated[
         float, Meta(gt=0, description="The head's learning rate over that of the rest.")
     ] = 10.0
-    warmup_iterations: Annotated[int, Meta(ge=0, description="Steps of linear warm-up.")] = 1500
+    warmup_iterations: Annotated[Count, Meta(description="Steps of linear warm-up.")] = 1500
     warmup_ratio: Annotated[
         float, Meta(gt=0, le=1, description="Share of the learning rate at the first step.")
     ] = 1e-6
@@ -103,7 +105,7 @@ class Recipe(Document, frozen=True, kw_only=True):
         Meta(description="Only pixels whose class has at most this probability count; 0: all do."),
     ] = 0.0
     ohem_min_pixels: Annotated[
-        int, Meta(ge=0, description="Pixels a picture that count in any case, with OHEM.")
+        Count, Meta(description="Pixels a picture that count in any case, with OHEM.")
     ] = 100_000
     label_smoothing: Annotated[float, Meta(ge=0, lt=1, description="Spread over all classes.")] = (
         0.0
@@ -137,16 +139,21 @@ class Recipe(Document, frozen=True, kw_only=True):
 
     # What is kept and told.
     evaluate_every: Annotated[
-        int, Meta(ge=0, description="Steps between scores on val; 0: a tenth of all.")
+        Count, Meta(description="Steps between scores on val; 0: a tenth of all.")
     ] = 0
     checkpoint_every: Annotated[
-        int, Meta(ge=0, description="Steps between checkpoints; 0: a tenth of all.")
+        Count, Meta(description="Steps between checkpoints; 0: a tenth of all.")
     ] = 0
     keep_checkpoints: Annotated[Positive, Meta(description="Latest checkpoints kept.")] = 2
     log_every: Annotated[Positive, Meta(description="Steps between lines of the log.")] = 50
 
     def __post_init__(self) -> None:
-        """Refuse values that contradict each other."""
+        """Refuse values that are no numbers and such as contradict each other."""
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            numbers = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+            if any(isinstance(one, float) and not math.isfinite(one) for one in numbers):
+                raise ValueError(f"{name} must be finite, not {value}")
         if self.batch % self.accumulate:
             raise ValueError(
                 f"batch {self.batch} is not a multiple of accumulate {self.accumulate}"
@@ -186,12 +193,12 @@ def load_recipe(
     """
     fields = _read(published_recipe_text(dataset).decode(), size, f"recipes/{dataset}.toml")
     if path is not None:
-        data = read_bytes(path, limit_bytes=RECIPE_LIMIT_BYTES, kind="recipe")
-        fields |= _read(data.decode(errors="replace"), size, str(path))
+        text = read_text(path, limit_bytes=RECIPE_LIMIT_BYTES, kind="recipe")
+        fields |= _read(text, size, str(path))
     for name, text in (overrides or {}).items():
         if name not in Recipe.__struct_fields__:
             raise _unknown(name, "--set")
-        fields[name] = _value(text)
+        fields[name] = _value(text, f"--set {name}")
     try:
         return msgspec.convert(fields, type=Recipe)
     except msgspec.ValidationError as error:
@@ -233,10 +240,7 @@ def augmentation_of(recipe: Recipe) -> Augmentation:
 
 
 def _read(text: str, size: str, origin: str) -> dict[str, Any]:
-    try:
-        content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"{origin} is not TOML.", why=str(error)) from error
+    content = _toml(text, origin)
     sizes = {name: content.pop(name) for name in VARIANTS if name in content}
     for table in (content, *sizes.values()):
         if not isinstance(table, dict):
@@ -247,6 +251,18 @@ def _read(text: str, size: str, origin: str) -> dict[str, Any]:
     return content | sizes.get(size, {})
 
 
+def _toml(text: str, origin: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{origin} is not TOML.", why=str(error)) from error
+    except ValueError as error:  # Python converts no longer ones, for they take long
+        raise UsageError(
+            f"{origin} holds a number of more than {sys.get_int_max_str_digits():,} digits.",
+            next_step=SHOW_RECIPE,
+        ) from error
+
+
 def _unknown(name: str, origin: str) -> UsageError:
     close = difflib.get_close_matches(name, Recipe.__struct_fields__, n=1)
     return UsageError(
@@ -255,12 +271,14 @@ def _unknown(name: str, origin: str) -> UsageError:
     )
 
 
-def _value(text: str) -> Any:
+def _value(text: str, origin: str) -> Any:
     """Read a value as TOML; what is no TOML is text."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+        return _toml(f"value = {text}", origin)["value"]
+    except UsageError as error:
+        if isinstance(error.__cause__, tomllib.TOMLDecodeError):
+            return text
+        raise
 
 
 def recipe_text(recipe: Recipe) -> str:
