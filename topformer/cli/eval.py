@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from topformer.cli.console import (
+    ClassesOption,
     JsonOption,
     announce_random,
+    named_by,
     print_document,
     print_lines,
     stage_display,
     stderr,
+    tell_form,
     warn,
 )
 from topformer.errors import UsageError
@@ -52,6 +55,7 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out"),
+    classes: ClassesOption = None,
     json: JsonOption = False,
 ) -> None:
     """Score a model on a data set: mIoU, accuracies, confusion, worst pictures.
@@ -80,13 +84,14 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
     from topformer.preprocess import parse_image_size  # noqa: PLC0415
 
     size = parse_image_size(image_size) if image_size is not None else None
+    named = named_by(classes)
     opened = open_dataset(dataset, data)
     if short_side is not None:
         opened = replace(opened, scale=replace(opened.scale, short_px=short_side))
     found = opened.split(split)
     with stage_display() as show_stage:
         show_stage(f"opening {model}")
-        subject = open_subject(model, opened, image_size=size)
+        subject = open_subject(model, opened, image_size=size, classes=named)
         if short_side is not None and subject.protocol.name != "whole":
             raise UsageError(
                 "--short-side is for whole pictures, and this model is scored at a fixed size.",
@@ -101,6 +106,7 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
         )
         show_stage("drawing")
         files = _draw(done, found, out)
+    tell_form(subject.opened.notes)
     announce_random(subject.opened.manifest.weights)
     warning = eval_report.names_warning(done)
     if warning:
