@@ -248,6 +248,41 @@ def test_a_pickled_module_of_another_network_gives_its_tensors(read):
     assert {"0.weight", "0.bias", "1.running_mean"} <= set(checkpoint.tensors)
 
 
+@pytest.mark.parametrize("kind", ["mmseg", "mmengine"])
+@pytest.mark.parametrize(
+    "wrap", [lambda m: m, torch.nn.DataParallel, lambda m: {"model": m, "epoch": 1}]
+)
+def test_names_that_hang_on_a_pickled_model_are_read(read, kind, wrap):
+    module = torch.nn.Linear(2, 2)
+    if kind == "mmseg":
+        module.CLASSES, module.PALETTE = NAMES, np.array(COLOURS)
+    else:
+        module.dataset_meta = {"classes": NAMES, "palette": np.array(COLOURS)}
+    classes = read(wrap(module)).classes
+    assert classes.names == NAMES
+    assert classes.palette == tuple(map(tuple, COLOURS))
+
+
+def test_weights_as_numpy_arrays_are_told(read):
+    with pytest.raises(TopformerError) as caught:
+        read({"state_dict": {}} | {"a.weight": np.zeros(3)})
+    assert "numpy arrays" in caught.value.why
+    assert "state_dict()" in caught.value.next_step
+
+
+def test_another_pickle_protocol_says_how_to_save_again(tmp_path):
+    """The advice is run, as a person would, and keeps the meta."""
+    path = tmp_path / "IN.pth"
+    meta = {"CLASSES": NAMES, "PALETTE": np.array(COLOURS)}
+    torch.save({"meta": meta, "state_dict": WEIGHTS}, path, pickle_protocol=4)
+    with pytest.raises(TopformerError) as caught:
+        read_checkpoint(path)
+    command = caught.value.next_step.partition('python -c "')[2].removesuffix('"')
+    command = command.replace("'IN'", "'IN.pth'")
+    subprocess.run([sys.executable, "-c", command], cwd=tmp_path, check=True)
+    assert read_checkpoint(tmp_path / "OUT.pth").classes.names == NAMES
+
+
 def test_a_whole_module_of_old_says_how_to_save_its_tensors(read, tmp_path):
     """The advice is run, as a person would."""
     with pytest.raises(TopformerError) as caught:

@@ -264,7 +264,9 @@ class Disarmed:
                         elif name not in _TENSOR_NAMES:
                             pending = position, name
                     elif opcode.name in {"STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}:
-                        refused.add(f"a {opcode.name} instruction, which torch.save never writes")
+                        refused.add(
+                            f"a {opcode.name} instruction, which torch.save writes only if asked to"
+                        )
         except (ValueError, EOFError, UnicodeDecodeError) as error:
             raise Unreadable(f"Its pickle is damaged: {printable(str(error))}.") from error
         if refused:
@@ -316,7 +318,9 @@ def _refusal(names: set[str]) -> Unreadable:
     if any("instruction" in name for name in names):
         return Unreadable(
             f"Its pickle has {shown}.",
-            next_step="If it is yours, save it again without `pickle_protocol`.",
+            next_step="It was saved with another `pickle_protocol`. If you trust whoever made it, "
+            'save it again, where any code in it may run: python -c "import torch; torch.save('
+            "torch.load('IN', map_location='cpu', weights_only=False), 'OUT.pth')\"",
         )
     return Unreadable(
         f"Opening it the usual way would call {shown}. That has no place in a checkpoint, and can "

@@ -58,11 +58,17 @@ def _places(content: object) -> Iterator[tuple[str, dict[str, object]]]:
     yield "top", _lowered(whole.get("dataset_meta"))
     yield "top", whole
     yield "top", _lowered(whole.get("hyper_parameters"))
+    for module in [content, *whole.values()]:
+        if isinstance(module, StandIn):
+            # mmseg and mmengine hang the names on the model; a wrapper may be around it.
+            inner = _lowered(_lowered(module).get("_modules")).get("module")
+            for one in (module, inner):
+                yield "top", _lowered(one)
+                yield "top", _lowered(_lowered(one).get("dataset_meta"))
 
 
 def _lowered(value: object) -> dict[str, object]:
     if isinstance(value, StandIn):
-        # mmseg hangs the names on its models.
         value = value.attributes
     if not isinstance(value, dict):
         return {}

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from topformer.weights.disarm import StandIn, Unreadable, printable
+from topformer.weights.disarm import Array, StandIn, Unreadable, printable
 
 _DEPTH_LIMIT = 8
 _NODE_LIMIT = 20_000
@@ -374,7 +374,10 @@ def _group(name: str) -> str:
 def _other_network(nodes: list[_Node], content: object) -> Unwrapped:
     """Return the likeliest dictionary of tensors as it is, but for wrappers before every name."""
     if not nodes:
-        raise Unreadable(f"It holds no tensors by name, but {_what(content)}.")
+        raise Unreadable(
+            f"It holds no tensors by name, but {_what(content)}.",
+            next_step="Save tensors: torch.save(model.state_dict(), 'OUT.pth').",
+        )
     taken = min(
         enumerate(nodes),
         key=lambda item: (
@@ -406,5 +409,7 @@ def _what(content: object) -> str:
     if isinstance(content, dict):
         keys = cast("dict[object, object]", content)
         shown = ", ".join(printable(repr(key), 40) for key in list(keys)[:_SHOWN])
-        return f"a dictionary with {shown}" if shown else "an empty dictionary"
+        arrays = any(isinstance(value, Array) for value in keys.values())
+        kind = "a dictionary of numpy arrays, called" if arrays else "a dictionary with"
+        return f"{kind} {shown}" if shown else "an empty dictionary"
     return f"a {type(content).__name__}"
