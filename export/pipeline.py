@@ -25,6 +25,7 @@ from topformer.export.targets import Lowered, Target, get_target
 from topformer.files import atomic_write, sha256_bytes
 from topformer.fusion import fuse
 from topformer.manifest import (
+    Classes,
     FileInfo,
     LevelParity,
     Manifest,
@@ -61,6 +62,8 @@ class ExportResult:
     files: tuple[ExportedFile, ...]
     # Usual (height, width) of the pictures the weights were trained on, where they say so.
     picture_size: tuple[int, int] | None
+    # What was wrapped around the weights and taken off, in sentences.
+    notes: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -80,6 +83,7 @@ class Subject:
     standard_count: int
     levels: tuple[LevelParity, ...]
     picture_size: tuple[int, int] | None
+    notes: tuple[str, ...] = ()
 
 
 def export_model(
@@ -90,24 +94,32 @@ def export_model(
     image_size: tuple[int, int],
     out_dir: Path,
     images_dir: Path | None = None,
+    classes: Classes | None = None,
     on_stage: OnStage = lambda _stage: None,
 ) -> ExportResult:
     """Export one model to each target and prove every file before it gets its name.
 
-    `image_size` is (height, width); `images_dir` adds the pictures of a folder to the proof.
-    `on_stage` hears what is being done. Raises `TopformerError` when something cannot be read or
-    lowered; a failed proof is not raised but recorded in the result.
+    `image_size` is (height, width); `images_dir` adds the pictures of a folder to the proof;
+    `classes` go before those that the weights name. `on_stage` hears what is being done. Raises
+    `TopformerError` when something cannot be read or lowered; a failed proof is not raised but
+    recorded in the result.
     """
     chosen = [get_target(name) for name in dict.fromkeys(targets)]
     if not chosen:
         raise UsageError("There is no target to export to.", next_step="Name one, as xnnpack.")
     subject = prepare(
-        weights=weights, size=size, image_size=image_size, images_dir=images_dir, on_stage=on_stage
+        weights=weights,
+        size=size,
+        image_size=image_size,
+        images_dir=images_dir,
+        classes=classes,
+        on_stage=on_stage,
     )
     out_dir.mkdir(parents=True, exist_ok=True)  # before the long work, which it may spare
     return ExportResult(
         files=tuple(_export_to(target, subject, out_dir, on_stage) for target in chosen),
         picture_size=subject.picture_size,
+        notes=subject.notes,
     )
 
 
@@ -117,6 +129,7 @@ def prepare(
     size: str | None,
     image_size: tuple[int, int],
     images_dir: Path | None = None,
+    classes: Classes | None = None,
     on_stage: OnStage = lambda _stage: None,
 ) -> Subject:
     """Load and fuse a network and measure the steps before any target."""
@@ -128,7 +141,7 @@ def prepare(
         total = f" of {total_bytes / 2**20:.1f}" if total_bytes else ""
         on_stage(f"fetching weights: {received_bytes / 2**20:.1f}{total} MiB")
 
-    loaded = load_weights(weights, size=size, progress=show_transfer)
+    loaded = load_weights(weights, size=size, classes=classes, progress=show_transfer)
     manifest = describe(loaded, image_size)
     float32 = loaded.model
     float64 = copy.deepcopy(float32).double()
@@ -149,6 +162,7 @@ def prepare(
         standard_count=len(standard),
         levels=(float32_level, fused_level),
         picture_size=loaded.picture_size,
+        notes=loaded.notes,
     )
 
 

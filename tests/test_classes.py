@@ -2,9 +2,13 @@ import pytest
 
 from topformer.classes import (
     DATASETS,
-    assumed_classes,
+    are_numbered,
+    check_count,
     dataset_classes,
+    datasets_with,
     named_classes,
+    numbered_classes,
+    read_classes,
     spread_palette,
 )
 from topformer.errors import TopformerError, UsageError
@@ -72,16 +76,86 @@ def test_malformed_names_and_colours_are_refused(names, palette):
         named_classes(names, palette)
 
 
-def test_a_bare_count_is_matched_and_says_that_it_is_a_guess():
-    classes = assumed_classes(150)
-    assert classes.names == dataset_classes("ade20k").names
-    assert "assumed" in classes.dataset
+@pytest.mark.parametrize("count", [1, 4, 11, 19, 150])
+def test_classes_nobody_named_get_numbers_whatever_data_set_has_as_many(count):
+    classes = numbered_classes(count)
+    assert classes.names == tuple(f"class {number}" for number in range(count))
+    assert len(set(classes.palette)) == count
+    assert are_numbered(classes)
+    assert not are_numbered(named_classes(classes.names))
 
 
-def test_a_count_no_data_set_has_gets_numbers():
-    classes = assumed_classes(4)
-    assert classes.names == ("class 0", "class 1", "class 2", "class 3")
-    assert len(classes.palette) == 4
+def test_the_data_sets_of_a_count_are_told_not_chosen():
+    assert datasets_with(11) == ("camvid",)
+    assert datasets_with(4) == ()
+
+
+NAMES = ("sky", "tall building", "Straße")
+
+
+@pytest.mark.parametrize(
+    ("text", "palette"),
+    [
+        ("sky\ntall building\nStraße\n", None),
+        ("sky\r\n  tall building \r\n\r\nStraße", None),
+        ("\ufeffsky\ntall building\nStraße", None),
+        ('{"classes": ["sky", "tall building", "Straße"], "ignore_label": 255}', None),
+        ('\ufeff {"classes": ["sky", "tall building", "Straße"], "palette": null}', None),
+        (
+            '{"classes": ["sky", "tall building", "Straße"], "palette": [[1,2,3],[4,5,6],[0,0,0]]}',
+            ((1, 2, 3), (4, 5, 6), (0, 0, 0)),
+        ),
+        ('["sky", "tall building", "Straße"]', None),
+    ],
+)
+def test_names_are_read_from_files_of_people(tmp_path, text, palette):
+    path = tmp_path / "names"
+    path.write_bytes(text.encode())
+    classes = read_classes(str(path))
+    assert classes.names == NAMES
+    assert classes.palette == (palette or spread_palette(3))
+
+
+def test_a_data_set_may_be_named_in_place_of_a_file():
+    assert read_classes("camvid") == dataset_classes("camvid")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "does not name classes"),
+        (b"\n\n", "does not name classes"),
+        (b"{", "does not name classes"),
+        (b'{"classes": 3}', "does not name classes"),
+        (b'{"names": ["sky"]}', "does not name classes"),
+        (b'{"classes": ["sky"], "palette": [[0, 0, 256]]}', "does not name classes"),
+        (b'{"classes": ["sky"], "palette": []}', "does not name classes"),
+        (b"[" * 5000, "does not name classes"),
+        (b"a\n" * 70_000, "does not name classes"),
+        (b"x" * 2000, "does not name classes"),
+        ("sky\nroad".encode("utf-16"), "UTF-16"),
+        (b"stra\xdfe", "not text in UTF-8"),
+    ],
+)
+def test_files_that_name_no_classes_are_wrong_usage(tmp_path, data, message):
+    path = tmp_path / "names.txt"
+    path.write_bytes(data)
+    with pytest.raises(UsageError) as caught:
+        read_classes(str(path))
+    assert message in str(caught.value)
+    assert caught.value.next_step
+
+
+def test_a_file_of_names_that_is_not_there_is_wrong_usage(tmp_path):
+    with pytest.raises(UsageError, match="no file"):
+        read_classes(str(tmp_path / "none.txt"))
+
+
+def test_names_must_be_as_many_as_classes():
+    classes = dataset_classes("camvid")
+    assert check_count(classes, 11, "w.pth") is classes
+    with pytest.raises(UsageError, match=r"11 class names were given, and w\.pth has 3"):
+        check_count(classes, 3, "w.pth")
 
 
 def test_the_spread_palette_is_the_voc_colour_map():

@@ -1,4 +1,4 @@
-"""Class names and colours of the data sets TopFormer is trained on.
+"""Class names and colours: of the data sets TopFormer is trained on, and of people's own files.
 
 The lists are package data, `names/KEY.json`, each a `Classes` document. Colours are for the eye
 only: some data sets give two classes one colour, so ids are stored and never read back from them.
@@ -7,13 +7,18 @@ only: some data sets give two classes one colour, so ids are stored and never re
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
+from pathlib import Path
 
 import msgspec
 
 from topformer.errors import TopformerError, UsageError
-from topformer.manifest import Classes
+from topformer.files import read_bytes
+from topformer.manifest import ClassCount, Classes, ShortText
 
-# In the order in which a bare class count is matched to a data set.
+_FILE_LIMIT_BYTES = 2**22
+# What stands for the data set of classes that only have numbers.
+_UNNAMED = "not named by the weights"
+
 DATASETS = (
     "ade20k",
     "coco-stuff-171",
@@ -56,23 +61,94 @@ def named_classes(names: Sequence[object], palette: object = None) -> Classes:
         raise TopformerError("The class names or colours are malformed.", why=str(error)) from error
 
 
-def assumed_classes(count: int) -> Classes:
-    """Choose names for weights that carry none: those of the data set with as many classes.
+def numbered_classes(count: int) -> Classes:
+    """Stand-ins for weights that name no classes: "class 0", "class 1", ...
 
-    The data set's label says that this is an assumption. Counts that fit none get numbers.
+    No data set is guessed from the count: another one with as many classes would be named wrongly.
     """
-    for known in _all():
-        if len(known.names) == count:
-            return Classes(
-                dataset=f"{known.dataset} (assumed: the weights name no classes, but have {count})",
-                names=known.names,
-                palette=known.palette,
-            )
     return Classes(
-        dataset="not stated",
+        dataset=_UNNAMED,
         names=tuple(f"class {number}" for number in range(count)),
         palette=spread_palette(count),
     )
+
+
+def are_numbered(classes: Classes) -> bool:
+    """Whether these stand in for names that nobody gave."""
+    return classes.dataset == _UNNAMED
+
+
+def datasets_with(count: int) -> tuple[str, ...]:
+    """Keys of the data sets that have so many classes, which may or may not be the ones meant."""
+    return tuple(key for key in DATASETS if len(dataset_classes(key).names) == count)
+
+
+class _ClassesFile(msgspec.Struct):
+    """The classes.json of a folder; what else stands in it does not matter here."""
+
+    classes: tuple[ShortText, ...]
+    palette: list[list[int]] | None = None
+
+
+def read_classes(source: str) -> Classes:
+    """Read the classes a person names: a key of `DATASETS`, or the path of a file.
+
+    The file is JSON, as the `classes.json` of a folder of pictures or a list of names, or plain
+    text with a name a line. Colours that it does not give are made. Raises `UsageError`.
+    """
+    if source in DATASETS:
+        return dataset_classes(source)
+    path = Path(source)
+    if not path.is_file():
+        raise UsageError(
+            f"There is no file {source} to read class names from.",
+            next_step="Write one name a line, in the order of the ids, or name a data set: "
+            f"{', '.join(DATASETS)}.",
+        )
+    data = read_bytes(path, limit_bytes=_FILE_LIMIT_BYTES, kind="list of class names")
+    try:
+        return _named_in(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        raise UsageError(
+            f"{path} is not text in UTF-8.",
+            why="It is UTF-16." if utf16 else f"Byte {error.start} is no part of a letter.",
+            next_step="Save it as UTF-8.",
+        ) from error
+    except (TopformerError, msgspec.MsgspecError, RecursionError) as error:
+        why = error.why or error.what if isinstance(error, TopformerError) else str(error)
+        raise UsageError(
+            f"{path} does not name classes.",
+            why=why,
+            next_step='Write one name a line, or {"classes": ["sky", ...], "palette": '
+            "[[128, 128, 128], ...]}; palette may be left out.",
+        ) from error
+
+
+def _named_in(text: str) -> Classes:
+    start = text.lstrip()[:1]
+    if start == "{":
+        described = msgspec.json.decode(text, type=_ClassesFile)
+        names, palette = described.classes, described.palette
+    elif start == "[":
+        names, palette = msgspec.json.decode(text, type=tuple[ShortText, ...]), None
+    else:
+        names, palette = tuple(line for line in text.splitlines() if line.strip()), None
+    msgspec.convert(len(names), type=ClassCount)
+    return named_classes(names, palette)
+
+
+def check_count(classes: Classes, count: int, source: str) -> Classes:
+    """Return classes that a person named, where they are as many as the model has.
+
+    Raises `UsageError`, naming `source`, where they are not.
+    """
+    if len(classes.names) != count:
+        raise UsageError(
+            f"{len(classes.names)} class names were given, and {source} has {count} classes.",
+            next_step="Give one name for each class, in the order of the ids.",
+        )
+    return classes
 
 
 def spread_palette(count: int) -> tuple[tuple[int, int, int], ...]:

@@ -7,7 +7,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from topformer import runtimes
-from topformer.classes import assumed_classes
+from topformer.classes import dataset_classes
 from topformer.cli.documents import PredictDocument
 from topformer.cli.main import build_app
 from topformer.errors import UsageError
@@ -38,7 +38,7 @@ def brightness_model(*, random_seed: int | None) -> OpenedModel:
         weights=weights,
         input=input_info(64, 64),
         output=OutputInfo(shape=(1, 150, 8, 8)),
-        classes=assumed_classes(150),
+        classes=dataset_classes("ade20k"),
     )
     return OpenedModel(manifest=manifest, runtime="torch", network=BrightnessNetwork())
 
@@ -46,7 +46,9 @@ def brightness_model(*, random_seed: int | None) -> OpenedModel:
 @pytest.fixture
 def trained(monkeypatch):
     monkeypatch.setattr(
-        runtimes, "open_model", lambda source, image_size=None: brightness_model(random_seed=None)
+        runtimes,
+        "open_model",
+        lambda source, image_size=None, classes=None: brightness_model(random_seed=None),
     )
 
 
@@ -78,7 +80,7 @@ def test_labels_are_the_classes_at_the_pictures_own_size(trained, half_bright, t
     ids = np.asarray(labels)
     assert set(ids[:, :95].ravel()) == {5}
     assert set(ids[:, 105:].ravel()) == {2}
-    names = assumed_classes(150).names
+    names = dataset_classes("ade20k").names
     assert names[2] in result.stderr
     assert "RANDOM" not in result.stderr
 
@@ -157,7 +159,9 @@ def test_bad_image_size(trained, half_bright):
 
 def test_random_weights_are_announced_everywhere(monkeypatch, half_bright, tmp_path):
     monkeypatch.setattr(
-        runtimes, "open_model", lambda source, image_size=None: brightness_model(random_seed=1)
+        runtimes,
+        "open_model",
+        lambda source, image_size=None, classes=None: brightness_model(random_seed=1),
     )
     out = tmp_path / "out"
     result = run(half_bright, "--out", out, "--json")

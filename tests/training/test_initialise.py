@@ -57,7 +57,10 @@ def test_weights_for_other_classes_give_all_but_the_classifying_layer(dataset, t
     torch.save({"state_dict": other.state_dict()}, tmp_path / "other.pth")
     start = begin("tiny", dataset, small_recipe(init=str(tmp_path / "other.pth")))
     state = start.model.state_dict()
-    assert start.description == f"{len(state) - 2} of {len(state)} tensors of other.pth"
+    assert start.description == (
+        f"{len(state) - 2} of {len(state)} tensors of other.pth, the others drawn at random: "
+        "decode_head.conv_seg (2); 7 classes were told apart there, and 3 are here"
+    )
     name = "backbone.SIM.3.global_act.conv.weight"
     assert torch.equal(state[name], other.state_dict()[name])
 
@@ -68,6 +71,28 @@ def test_all_of_ones_own_weights_are_taken(dataset, tmp_path):
     save_weights(path, own, classes=dataset.classes, name="n", licence="l", source="s")
     state = begin("tiny", dataset, small_recipe(init=str(path))).model.state_dict()
     assert all(torch.equal(tensor, own.state_dict()[name]) for name, tensor in state.items())
+
+
+@pytest.mark.parametrize("prefix", ["", "backbone.", "module.model.backbone."])
+def test_a_bare_backbone_gives_what_it_has(dataset, tmp_path, prefix):
+    backbone = create_model("tiny", 7).backbone.state_dict()
+    path = tmp_path / "backbone.pth"
+    torch.save({"model": {prefix + name: tensor for name, tensor in backbone.items()}}, path)
+    start = begin("tiny", dataset, small_recipe(init=str(path)))
+    state = start.model.state_dict()
+    assert all(torch.equal(state[f"backbone.{name}"], t) for name, t in backbone.items())
+    assert start.description == (
+        f"{len(backbone)} of {len(state)} tensors of backbone.pth, the others drawn at random: "
+        "decode_head.conv_seg (2), decode_head.linear_fuse (5)"
+    )
+
+
+def test_class_names_that_are_malformed_do_not_matter_here(dataset, tmp_path):
+    path = tmp_path / "w.pth"
+    state = {f"_orig_mod.{n}": t for n, t in create_model("tiny", 3).state_dict().items()}
+    torch.save({"meta": {"CLASSES": 7}, "state_dict": state}, path)
+    start = begin("tiny", dataset, small_recipe(init=str(path)))
+    assert start.description == "376 of 376 tensors of w.pth"
 
 
 def test_weights_of_another_size_are_refused(dataset, tmp_path):

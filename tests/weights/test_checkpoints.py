@@ -12,7 +12,6 @@ import sys
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -138,16 +137,6 @@ def test_even_functions_torch_allows_are_refused_where_weights_need_none(refusal
     assert "bytearray" in error.why
 
 
-def test_numpy_in_the_meta_says_how_to_strip_it(refusal):
-    error = refusal(saved({"meta": {"loss": np.float64(0.5)}, "state_dict": WEIGHTS}))
-    assert "scalar" in error.why
-    assert "torch.save({'state_dict': c['state_dict']}" in error.next_step
-
-
-def test_a_whole_pickled_module_is_refused(refusal):
-    assert "torch.nn.modules.linear.Linear" in refusal(saved(torch.nn.Linear(2, 2))).why
-
-
 def test_a_plain_pickle_is_refused_unopened(tmp_path, refusal):
     marker = tmp_path / "ran"
     assert "pickle" in refusal(pickle.dumps(Payload(os.mkdir, str(marker)))).why
@@ -238,7 +227,7 @@ def test_endless_pickles_are_refused(refusal):
     [
         (b"", "empty"),
         (b"  <!DOCTYPE html><html>", "web page"),
-        (b"\x7fELF" + bytes(60), "neither"),
+        (b"\x00" * 60, "neither"),
         (b"PK\x03\x04", "damaged"),
         (struct.pack("<Q", 2**62) + b"{", "header"),
         (struct.pack("<Q", 3) + b"{}}", "header"),

@@ -4,7 +4,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from topformer.classes import assumed_classes, dataset_classes, named_classes
+from topformer.classes import dataset_classes, named_classes, numbered_classes
 from topformer.errors import TopformerError, UsageError
 from topformer.model import TopFormerClassifier, create_model
 from topformer.variants import TINY, VARIANTS
@@ -107,9 +107,20 @@ def test_counters_may_be_missing(tmp_path, tiny):
     assert equal_states(load_model(state_file(tmp_path / "w.pth", state)), tiny)
 
 
-def test_unnamed_classes_are_marked_as_assumed(tmp_path, tiny):
+def test_unnamed_classes_are_not_guessed(tmp_path, tiny):
     loaded = load_weights(state_file(tmp_path / "w.pth", tiny.state_dict()))
-    assert loaded.classes == assumed_classes(150)
+    assert loaded.classes == numbered_classes(150)
+
+
+def test_classes_a_person_names_go_before_the_files(tmp_path):
+    model = create_model("tiny", 2)
+    own = named_classes(["left", "right"])
+    for meta in ({}, {"CLASSES": ("cat", "dog")}, {"CLASSES": ("cat",)}, {"CLASSES": 7}):
+        path = mmseg_file(tmp_path / "w.pth", model, **meta)
+        assert load_weights(path, classes=own).classes == own
+    with pytest.raises(UsageError, match=r"2 class names were given, and w\.pth has 3 classes"):
+        load_weights(mmseg_file(tmp_path / "w.pth", create_model("tiny", 3)), classes=own)
+    assert load_weights("random", size="tiny", num_classes=2, classes=own).classes == own
 
 
 # Weights that do not fit
@@ -186,8 +197,8 @@ def test_the_tensors_the_size_is_read_from_may_be_missing_too(tmp_path, tiny, na
 
 
 def test_tensors_too_many_are_named(tmp_path, tiny):
-    state = dict(tiny.state_dict()) | {"auxiliary_head.conv.weight": torch.zeros(1)}
-    assert "auxiliary_head.conv.weight" in misfit(state_file(tmp_path / "w.pth", state)).what
+    state = dict(tiny.state_dict()) | {"decode_head.conv.weight": torch.zeros(1)}
+    assert "decode_head.conv.weight" in misfit(state_file(tmp_path / "w.pth", state)).what
 
 
 @pytest.mark.parametrize(
@@ -210,6 +221,7 @@ def test_class_names_that_do_not_match_the_head_are_refused(tmp_path, tiny):
     error = misfit(mmseg_file(tmp_path / "w.pth", tiny, CLASSES=("cat", "dog"), PALETTE=None))
     assert "2 classes" in error.why
     assert "150" in error.why
+    assert "--classes FILE" in error.next_step
 
 
 # Weights of our own
@@ -342,6 +354,12 @@ def test_published_names_are_fetched_and_credited(golden_path, monkeypatch):
     assert loaded.info.name == "TopFormer-T_448x448_2x8_160k"
     assert loaded.info.licence == LICENCE
     assert "drive.google.com" in loaded.info.source
+
+
+def test_a_published_name_names_its_data_set(tmp_path, tiny, monkeypatch):
+    path = state_file(tmp_path / "w.pth", tiny.state_dict())
+    monkeypatch.setattr(sources_module, "fetch", lambda _download, *, progress: path)
+    assert load_weights("TopFormer-T_448x448_2x8_160k").classes == dataset_classes("ade20k")
 
 
 def test_an_address_is_fetched_and_credited_without_its_keys(golden_path, monkeypatch):

@@ -16,8 +16,16 @@ from topformer.errors import ByHandError, TopformerError, advising
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from topformer.manifest import Document, Parity, WeightsInfo
+    from topformer.manifest import Classes, Document, Parity, WeightsInfo
 
+ClassesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--classes",
+        help="Class names: a file (one a line, or a classes.json) or a data set's key. "
+        "Default: those in the weights.",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
 ]
@@ -62,6 +70,34 @@ def announce_random(weights: WeightsInfo) -> None:
             "these are RANDOM weights: good for latency and for trying the toolchain, "
             "but the classes they find mean nothing."
         )
+
+
+def named_by(source: str | None) -> Classes | None:
+    """Read what --classes names; None where it was not given."""
+    from topformer.classes import read_classes  # noqa: PLC0415
+
+    return None if source is None else read_classes(source)
+
+
+def announce_unnamed(classes: Classes, weights: WeightsInfo) -> None:
+    """Warn that classes only have numbers, if so, and say how to name them."""
+    from topformer.classes import are_numbered, datasets_with  # noqa: PLC0415
+
+    if not are_numbered(classes) or weights.is_random:
+        return
+    count = len(classes.names)
+    keys = datasets_with(count)
+    known = f", or --classes {keys[0]} if they are that data set's {count}" if keys else ""
+    warn(
+        f"the weights name no classes: they are called class 0 to class {count - 1}. Name them "
+        f"with --classes FILE, one name a line{known}; predict, export and eval take it."
+    )
+
+
+def tell_form(notes: Iterable[str]) -> None:
+    """Say what was wrapped around the weights and taken off, a line each."""
+    for note in notes:
+        stderr().print(f"weights: {printable(note)}", markup=False, soft_wrap=True)
 
 
 def tell_licence(licence: str) -> None:

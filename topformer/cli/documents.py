@@ -69,6 +69,8 @@ class ExportDocument(Document, frozen=True, kw_only=True):
     passed: bool
     weights: WeightsInfo
     random_weights: bool
+    # What was wrapped around the weights and taken off.
+    notes: tuple[str, ...]
     files: tuple[ExportedFileDocument, ...]
 
 

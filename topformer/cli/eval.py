@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from topformer.cli.console import (
+    ClassesOption,
     JsonOption,
     announce_random,
+    named_by,
     print_document,
     print_lines,
     stage_display,
     stderr,
+    tell_form,
     warn,
     weights_as,
 )
@@ -53,6 +56,7 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out"),
+    classes: ClassesOption = None,
     json: JsonOption = False,
 ) -> None:
     """Score a model on a data set: mIoU, accuracies, confusion, worst pictures.
@@ -82,6 +86,7 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
     from topformer.preprocess import parse_image_size  # noqa: PLC0415
 
     size = parse_image_size(image_size) if image_size is not None else None
+    named = named_by(classes)
     opened = open_dataset(dataset, data)
     if short_side is not None:
         opened = replace(opened, scale=replace(opened.scale, short_px=short_side))
@@ -89,7 +94,7 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
     with stage_display() as show_stage:
         show_stage(f"opening {model}")
         with weights_as("--model "):
-            subject = open_subject(model, opened, image_size=size)
+            subject = open_subject(model, opened, image_size=size, classes=named)
         if short_side is not None and subject.protocol.name != "whole":
             raise UsageError(
                 "--short-side is for whole pictures, and this model is scored at a fixed size.",
@@ -104,6 +109,7 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
         )
         show_stage("drawing")
         files = _draw(done, found, out)
+    tell_form(subject.opened.notes)
     announce_random(subject.opened.manifest.weights)
     warning = eval_report.names_warning(done)
     if warning:

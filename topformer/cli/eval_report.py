@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from topformer.classes import are_numbered
 from topformer.cli.eval_document import (
     ClassScoreDocument,
     EvalDocument,
@@ -62,6 +63,11 @@ def caption(done: Evaluation) -> Caption:
 def names_warning(done: Evaluation) -> str:
     """Say where the model's class names are not the data set's; empty where they all are."""
     own, other = done.subject.opened.manifest.classes, done.dataset.classes
+    if are_numbered(own):
+        return (
+            f"the model names no classes: its ids are taken for those of {other.dataset}. If it "
+            "was trained on another set of as many classes, the scores mean nothing."
+        )
     differing = differing_names(own, other)
     if not differing:
         return ""

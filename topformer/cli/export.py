@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from topformer.cli.console import (
+    ClassesOption,
     JsonOption,
     announce_random,
+    announce_unnamed,
+    named_by,
     print_document,
     print_lines,
     show_parity,
     stage_display,
     stderr,
+    tell_form,
     tell_licence,
     weights_as,
 )
@@ -44,6 +48,7 @@ def export(
     images: Annotated[
         Path | None, typer.Option(help="Folder of pictures of yours to add to the proof.")
     ] = None,
+    classes: ClassesOption = None,
     json: JsonOption = False,
 ) -> None:
     """Export a model and prove that each file computes what the checkpoint does.
@@ -60,6 +65,7 @@ def export(
     from topformer.export import export_model  # noqa: PLC0415
     from topformer.preprocess import parse_image_size  # noqa: PLC0415
 
+    named = named_by(classes)
     with stage_display() as show_stage, weights_as("--weights "):
         result = export_model(
             weights=weights,
@@ -68,13 +74,16 @@ def export(
             image_size=parse_image_size(image_size),
             out_dir=out,
             images_dir=images,
+            classes=named,
             on_stage=show_stage,
         )
     for file in result.files:
         _report(file)
     suggest_size(result)
     info = result.files[0].manifest.weights
+    tell_form(result.notes)
     announce_random(info)
+    announce_unnamed(result.files[0].manifest.classes, info)
     tell_licence(info.licence)
     if json:
         print_document(_document(result, info))
@@ -147,5 +156,6 @@ def _document(result: ExportResult, info: WeightsInfo) -> ExportDocument:
         passed=result.passed,
         weights=info,
         random_weights=info.is_random,
+        notes=result.notes,
         files=tuple(files),
     )

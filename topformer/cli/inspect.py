@@ -10,6 +10,7 @@ import typer
 from topformer.cli.console import (
     JsonOption,
     announce_random,
+    announce_unnamed,
     print_document,
     print_lines,
     stdout_for_results,
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
     from topformer.benchmarks.profiling import OperatorTime
     from topformer.export.inspection import GraphInfo
-    from topformer.manifest import Manifest
+    from topformer.manifest import Classes
+    from topformer.runtimes import OpenedModel
+
+SHOWN_NAMES = 4
 
 
 def inspect(
@@ -64,6 +68,7 @@ def inspect(
                 title += " (random weights)"
             _draw(times, plot, title)
     announce_random(model.manifest.weights)
+    announce_unnamed(model.manifest.classes, model.manifest.weights)
     if json:
         from topformer.cli.inspect_document import InspectDocument  # noqa: PLC0415
 
@@ -72,13 +77,14 @@ def inspect(
                 path=file,
                 random_weights=model.manifest.weights.is_random,
                 manifest=model.manifest,
+                notes=model.notes,
                 graph=graph,
                 profile=tuple(times) if times is not None else None,
                 plot=str(plot) if plot else None,
             )
         )
         return
-    print_lines(_describe(file, model.manifest, graph))
+    print_lines(_describe(file, model, graph))
     if times is not None:
         _show_times(times)
         print_lines([f"profile: {plot}"])
@@ -96,15 +102,17 @@ def _draw(times: Sequence[OperatorTime], plot: Path, title: str) -> None:
     plot_profile(times, plot, title=title)
 
 
-def _describe(source: str, manifest: Manifest, graph: GraphInfo | None) -> list[str]:
+def _describe(source: str, model: OpenedModel, graph: GraphInfo | None) -> list[str]:
     """Write what a person asks of a file first, a fact a line."""
-    weights, file = manifest.weights, Path(source)
+    manifest, file = model.manifest, Path(source)
+    weights = manifest.weights
     lines = [
         f"file: {file} ({file.stat().st_size:,} bytes)" if file.exists() else f"model: {source}",
         f"model: TopFormer {manifest.model.variant}, {manifest.model.num_classes} classes "
-        f"({manifest.classes.dataset})",
+        f"({manifest.classes.dataset}: {_some_names(manifest.classes)})",
         f"weights: {weights.name}{' (RANDOM)' if weights.is_random else ''}, "
         f"sha256 {weights.sha256[:12]}, licence: {weights.licence}",
+        *(f"weights: {note}" for note in model.notes),
         f"input: {list(manifest.input.shape)} {manifest.input.colour_order} "
         f"mean {manifest.input.mean} std {manifest.input.std} resize {manifest.input.resize}",
         f"output: {list(manifest.output.shape)} logits at 1/{manifest.output.stride}",
@@ -135,6 +143,11 @@ def _describe(source: str, manifest: Manifest, graph: GraphInfo | None) -> list[
         if graph.planned_memory_bytes is not None:
             lines.append(f"planned memory: {graph.planned_memory_bytes:,} bytes")
     return lines
+
+
+def _some_names(classes: Classes) -> str:
+    shown = ", ".join(classes.names[:SHOWN_NAMES])
+    return f"{shown}, ..." if len(classes.names) > SHOWN_NAMES else shown
 
 
 def _show_times(times: Sequence[OperatorTime]) -> None:

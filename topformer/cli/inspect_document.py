@@ -14,6 +14,8 @@ class InspectDocument(Document, frozen=True, kw_only=True):
     path: str
     random_weights: bool
     manifest: Manifest
+    # What was wrapped around a checkpoint's weights and taken off.
+    notes: tuple[str, ...]
     graph: GraphInfo | None
     profile: tuple[OperatorTime, ...] | None
     plot: str | None

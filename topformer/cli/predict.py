@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from topformer.cli.console import (
+    ClassesOption,
     JsonOption,
     announce_random,
+    announce_unnamed,
+    named_by,
     print_document,
     print_lines,
     stage_display,
     stderr,
+    tell_form,
     weights_as,
 )
 from topformer.errors import TopformerError, UsageError
@@ -42,6 +46,7 @@ def predict(
         str | None,
         typer.Option(help="Input size for a checkpoint: one side, or HEIGHTxWIDTH. Default: 448."),
     ] = None,
+    classes: ClassesOption = None,
     json: JsonOption = False,
 ) -> None:
     """Segment pictures, and show what was found where.
@@ -68,11 +73,12 @@ def predict(
         raise UsageError(f"There are no pictures in {', '.join(map(str, pictures))}.")
     _check_names(paths)
     size = parse_image_size(image_size) if image_size is not None else None
+    named = named_by(classes)
     done: list[PictureDocument] = []
     failures: list[FailureDocument] = []
     with stage_display() as show_stage, weights_as("--model "):
         show_stage(f"opening {model}")
-        opened = open_model(model, image_size=size)
+        opened = open_model(model, image_size=size, classes=named)
         for number, path in enumerate(paths, start=1):
             show_stage(f"segmenting {path.name} ({number} of {len(paths)})")
             result = _segment(path, opened, out)
@@ -81,7 +87,9 @@ def predict(
             else:
                 failures.append(result)
     weights = opened.manifest.weights
+    tell_form(opened.notes)
     announce_random(weights)
+    announce_unnamed(opened.manifest.classes, weights)
     if json:
         print_document(
             PredictDocument(

@@ -21,7 +21,7 @@ from topformer.data.labels import LabelFile, open_labels
 from topformer.data.layouts import FoundPairs, Pair
 from topformer.data.transforms import Augmentation, augment, paste_classes
 from topformer.errors import TopformerError
-from topformer.images import read_turned
+from topformer.images import read_picture, read_turned
 from topformer.manifest import Classes
 
 DROP_ORIENTATION = (

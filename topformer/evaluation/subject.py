@@ -28,15 +28,20 @@ class Subject:
 
 
 def open_subject(
-    source: str | Path, dataset: Dataset, *, image_size: tuple[int, int] | None = None
+    source: str | Path,
+    dataset: Dataset,
+    *,
+    image_size: tuple[int, int] | None = None,
+    classes: Classes | None = None,
 ) -> Subject:
     """Open any source of a model to be scored on `dataset`.
 
     Checkpoints are scored on whole pictures, or with `image_size` (height, width) at that fixed
-    size; exported files always at their own. Raises `TopformerError` when the model cannot be
-    opened or has another number of classes than the data set.
+    size; exported files always at their own. `classes` take the place of those the model names.
+    Raises `TopformerError` when the model cannot be opened or has another number of classes than
+    the data set.
     """
-    opened = open_model(source, image_size=image_size)
+    opened = open_model(source, image_size=image_size, classes=classes)
     _refuse_other_count(opened.manifest.classes, dataset.classes, source)
     network = opened.network
     if image_size is None and isinstance(network, TorchNetwork):

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import msgspec
+
+from topformer.classes import check_count
 from topformer.errors import TopformerError
 from topformer.files import local_path
-from topformer.manifest import Manifest, read_manifest_of
+from topformer.manifest import Classes, Manifest, read_manifest_of
 from topformer.runtimes.opened import ExportedNetwork, OpenedModel
 from topformer.variants import DEFAULT_IMAGE_SIZE
 
@@ -43,18 +46,22 @@ def open_model(
     *,
     image_size: tuple[int, int] | None = None,
     threads: int | None = None,
+    classes: Classes | None = None,
 ) -> OpenedModel:
     """Open a model file, a size ("tiny") or a published checkpoint's name.
 
     `image_size` is (height, width) and applies to checkpoints only, 448x448 unless given: an
-    exported file has its own size. `threads` None leaves the runtime's own choice. Raises
+    exported file has its own size. `threads` None leaves the runtime's own choice. `classes` take
+    the place of those that the file names. Raises
     `TopformerError` when the file, its manifest or its weights cannot be used.
     """
     runtime = runtime_of(source)
     if runtime == "torch":
         from topformer.runtimes.torch_network import open_checkpoint  # noqa: PLC0415
 
-        return open_checkpoint(source, image_size=image_size or DEFAULT_IMAGE_SIZE, threads=threads)
+        return open_checkpoint(
+            source, image_size=image_size or DEFAULT_IMAGE_SIZE, threads=threads, classes=classes
+        )
     path = local_path(source)
     manifest = read_manifest_of(path)
     own_size = (manifest.input.height, manifest.input.width)
@@ -64,5 +71,8 @@ def open_model(
             why="An exported file has one fixed input size.",
             next_step="Leave the size out, or export the checkpoint again at the size you need.",
         )
+    if classes:
+        check_count(classes, manifest.model.num_classes, path.name)
+        manifest = msgspec.structs.replace(manifest, classes=classes)
     network = open_network(path, manifest, threads=threads)
     return OpenedModel(manifest=manifest, runtime=runtime, network=network)

@@ -41,6 +41,8 @@ class OpenedModel:
     # "torch", "executorch" or "onnxruntime".
     runtime: str
     network: Network
+    # What was wrapped around a checkpoint's weights and taken off, in sentences.
+    notes: tuple[str, ...] = ()
 
     def preprocess(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """RGB [H, W, 3] -> the normalised input tensor [1, 3, h, w]."""

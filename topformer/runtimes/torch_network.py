@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from topformer.manifest import Manifest, ModelInfo, OutputInfo
+from topformer.manifest import Classes, Manifest, ModelInfo, OutputInfo
 from topformer.model import TopFormer
 from topformer.preprocess import input_info
 from topformer.runtimes.opened import OpenedModel
@@ -45,12 +45,16 @@ def describe(loaded: LoadedWeights, image_size: tuple[int, int]) -> Manifest:
 
 
 def open_checkpoint(
-    source: str | Path, *, image_size: tuple[int, int], threads: int | None
+    source: str | Path,
+    *,
+    image_size: tuple[int, int],
+    threads: int | None,
+    classes: Classes | None = None,
 ) -> OpenedModel:
     """Load weights and open them at one input size (height, width)."""
     if threads is not None:
         torch.set_num_threads(threads)
-    return open_loaded(load_weights(source), image_size=image_size)
+    return open_loaded(load_weights(source, classes=classes), image_size=image_size)
 
 
 def open_loaded(loaded: LoadedWeights, *, image_size: tuple[int, int]) -> OpenedModel:
@@ -59,4 +63,5 @@ def open_loaded(loaded: LoadedWeights, *, image_size: tuple[int, int]) -> Opened
         manifest=describe(loaded, image_size),
         runtime="torch",
         network=TorchNetwork(loaded.model),
+        notes=loaded.notes,
     )

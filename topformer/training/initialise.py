@@ -1,5 +1,6 @@
 """The weights a training run begins with."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +20,7 @@ from topformer.weights.transfer import Progress
 
 IMAGENET, NONE = "imagenet", "none"
 _CLASSIFIER_HEAD = "head.l.weight"
+_CLASSIFYING = "decode_head.conv_seg.bias"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,25 +84,29 @@ def begin(
     if _CLASSIFIER_HEAD in checkpoint.tensors:
         initialise_backbone(model, checkpoint)
         return Beginning(model=model, description=f"backbone of {checkpoint.path.name}")
-    copied = _copy_fitting(model, checkpoint)
-    total = len(model.state_dict())
-    return Beginning(
-        model=model, description=f"{copied} of {total} tensors of {checkpoint.path.name}"
-    )
+    return Beginning(model=model, description=_copy_fitting(model, checkpoint))
 
 
 def _find(
     name: str, task: Literal["semantic-segmentation", "classification"], progress: Progress | None
 ) -> Checkpoint:
-    return read_checkpoint(find_source(name, task=task, progress=progress).path)
+    path = find_source(name, task=task, progress=progress).path
+    return read_checkpoint(path, read_classes=False)
 
 
-def _copy_fitting(model: TopFormer, checkpoint: Checkpoint) -> int:
-    """Copy every tensor of the same name and shape; a head for other classes stays as drawn."""
+def _copy_fitting(model: TopFormer, checkpoint: Checkpoint) -> str:
+    """Copy every tensor of the same name and shape, and say which stay as drawn.
+
+    A segmentation network gives all that fits, a bare backbone what it has.
+    """
     state = model.state_dict()
+    given = {
+        name if name.startswith(("backbone.", "decode_head.")) else f"backbone.{name}": tensor
+        for name, tensor in checkpoint.tensors.items()
+    }
     fitting = {
         name: tensor
-        for name, tensor in checkpoint.tensors.items()
+        for name, tensor in given.items()
         if name in state and state[name].shape == tensor.shape
     }
     body = [name for name in state if name.startswith("backbone.tpm.")]
@@ -112,4 +118,19 @@ def _copy_fitting(model: TopFormer, checkpoint: Checkpoint) -> int:
             next_step="Pass weights of the same --size, or --init none.",
         )
     model.load_state_dict(fitting, strict=False)
-    return len(fitting)
+    described = f"{len(fitting)} of {len(state)} tensors of {checkpoint.path.name}"
+    drawn = Counter(
+        # "backbone.SIM", "decode_head.conv_seg": the parts that people know.
+        ".".join(name.split(".")[:2])
+        for name in state
+        if name not in fitting and not name.endswith("_tracked")
+    )
+    if drawn:
+        parts = ", ".join(f"{part} ({count})" for part, count in drawn.items())
+        described += f", the others drawn at random: {parts}"
+    if _CLASSIFYING in given and _CLASSIFYING not in fitting:
+        described += (
+            f"; {len(given[_CLASSIFYING])} classes were told apart there, and "
+            f"{model.num_classes} are here"
+        )
+    return described

@@ -1,7 +1,7 @@
 """Reading checkpoints, ours and other people's, into one typed form.
 
-Three formats are told apart by content, never by suffix: `torch.save` files (the official mmseg
-segmentation checkpoints, timm's classification checkpoints, or a bare state_dict) and safetensors.
+Formats are told apart by content, never by suffix: `torch.save` files and safetensors, with the
+weights wrapped in whatever way (see `unwrapping`).
 Whatever is wrong with a file becomes one `TopformerError`, raised before memory is spent on it.
 """
 
@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import msgspec
 import safetensors
@@ -17,20 +17,22 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from topformer.classes import named_classes
 from topformer.errors import TopformerError
 from topformer.files import read_bytes, sha256_bytes
 from topformer.manifest import Classes, Document, ModelInfo, Positive, ShortText
-from topformer.weights.safeload import Unreadable, is_pickled, load_pickled, printable
+from topformer.weights.disarm import StandIn, Unreadable, printable
+from topformer.weights.file_kinds import describe_folder, describe_unknown
+from topformer.weights.named import classes_in
+from topformer.weights.safeload import is_pickled, load_pickled
+from topformer.weights.unwrapping import unwrap
 
 # The largest published file, with its optimizer's state, has about 60 MB.
 FILE_LIMIT_BYTES = 256 * 2**20
 _HEADER_LIMIT_BYTES = 4 * 2**20
 _TENSOR_LIMIT = 10_000
 _NAME_LIMIT = 300
+_SHOWN_OBJECTS = 4
 
-# Averaged weights first: they are the ones whose accuracy is published.
-_WEIGHT_KEYS = ("state_dict_ema", "state_dict", "model")
 COUNTER = "num_batches_tracked"
 HEADER_KEY = "topformer"
 
@@ -55,10 +57,12 @@ class Checkpoint:
 
     path: Path
     sha256: str
-    # float32, finite, on the CPU, without a `module.` prefix; BatchNorm's counters are int64.
+    # float32, finite, on the CPU, by their official names; BatchNorm's counters are int64.
     tensors: dict[str, Tensor]
-    # From an mmseg checkpoint's meta or from our header.
+    # From the meta that mmseg and mmengine write, or from our header.
     classes: Classes | None
+    # What was wrapped around the weights and taken off, in sentences.
+    notes: tuple[str, ...]
     # Only in files of our own.
     header: WeightsHeader | None
 
@@ -68,18 +72,22 @@ class Checkpoint:
         return {name: tensor.shape for name, tensor in self.tensors.items()}
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path, *, read_classes: bool = True) -> Checkpoint:
     """Read a checkpoint of any supported format; raises `TopformerError` when it is unsound.
 
+    `read_classes` False leaves the classes it names, which may be malformed, unread.
     Memory stays within about four times the file's size, which is limited to 256 MiB.
     """
-    data = read_bytes(path, limit_bytes=FILE_LIMIT_BYTES, kind="checkpoint")
+    is_folder = path.is_dir()
+    data = b"" if is_folder else read_bytes(path, limit_bytes=FILE_LIMIT_BYTES, kind="checkpoint")
     try:
+        if is_folder:
+            raise describe_folder(path)
         if is_pickled(data):
-            return _from_pickled(path, data)
+            return _from_pickled(path, data, read_classes=read_classes)
         if data[8:9] == b"{":
             return _from_safetensors(path, data)
-        raise Unreadable(_describe_unknown(data))
+        raise describe_unknown(data)
     except (Unreadable, TopformerError) as error:
         raise TopformerError(
             f"{path} cannot be used as a checkpoint.",
@@ -88,36 +96,26 @@ def read_checkpoint(path: Path) -> Checkpoint:
         ) from error
 
 
-def _describe_unknown(data: bytes) -> str:
-    if not data:
-        return "It is empty."
-    if data.lstrip()[:1] == b"<":
-        return "It is a web page, as a download site sends it in place of a file."
-    if data[:1] == b"\x80":
-        return "It is a Python pickle that torch.save did not write, and pickles can run code."
-    return "It is neither a torch.save file (.pth) nor safetensors."
-
-
-def _from_pickled(path: Path, data: bytes) -> Checkpoint:
-    content = load_pickled(data)
-    if not isinstance(content, dict):
-        raise Unreadable(f"It holds a {type(content).__name__}, not a dictionary of tensors.")
-    content = cast("dict[Any, Any]", content)
+def _from_pickled(path: Path, data: bytes, *, read_classes: bool) -> Checkpoint:
+    pickled = load_pickled(data)
+    unwrapped = unwrap(pickled.content)
     return Checkpoint(
         path=path,
         sha256=sha256_bytes(data),
-        tensors=_sound_tensors(_weights_of(content), file_bytes=len(data)),
-        classes=_classes_of(content.get("meta")),
+        tensors=_sound_tensors(unwrapped.entries, file_bytes=len(data)),
+        classes=classes_in(pickled.content) if read_classes else None,
+        notes=(*unwrapped.notes, *(() if unwrapped.module else _foreign_note(pickled.foreign))),
         header=None,
     )
 
 
-def _weights_of(content: dict[Any, Any]) -> dict[Any, Any]:
-    for key in _WEIGHT_KEYS:
-        weights = content.get(key)
-        if isinstance(weights, dict) and weights:
-            return cast("dict[Any, Any]", weights)
-    return content
+def _foreign_note(foreign: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the other libraries' objects beside the weights."""
+    if not foreign:
+        return ()
+    shown = ", ".join(printable(name, 80) for name in foreign[:_SHOWN_OBJECTS])
+    more = f" and {len(foreign) - _SHOWN_OBJECTS} more" if len(foreign) > _SHOWN_OBJECTS else ""
+    return (f"not built, only passed over: objects of {shown}{more}",)
 
 
 def _from_safetensors(path: Path, data: bytes) -> Checkpoint:
@@ -133,26 +131,15 @@ def _from_safetensors(path: Path, data: bytes) -> Checkpoint:
         own = None if header is None else msgspec.json.decode(header, type=WeightsHeader)
     except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError) as error:
         raise Unreadable(f"Its safetensors header is damaged: {printable(str(error))}.") from error
+    unwrapped = unwrap(tensors)
     return Checkpoint(
         path=path,
         sha256=sha256_bytes(data),
-        tensors=_sound_tensors(tensors, file_bytes=len(data)),
+        tensors=_sound_tensors(unwrapped.entries, file_bytes=len(data)),
         classes=own.classes if own else None,
+        notes=unwrapped.notes,
         header=own,
     )
-
-
-def _classes_of(meta: object) -> Classes | None:
-    """Class names and palette from mmseg's meta, where it has them."""
-    if not isinstance(meta, dict):
-        return None
-    meta = cast("dict[object, object]", meta)
-    names = meta.get("CLASSES")
-    if names is None:
-        return None
-    if not isinstance(names, list | tuple):
-        raise Unreadable("Its meta has CLASSES that are no list of names.")
-    return named_classes(cast("list[object]", names), meta.get("PALETTE"))
 
 
 def _sound_tensors(weights: Mapping[Any, object], *, file_bytes: int) -> dict[str, Tensor]:
@@ -173,20 +160,19 @@ def _sound_tensors(weights: Mapping[Any, object], *, file_bytes: int) -> dict[st
     }
     if max(claimed_bytes, sum(storages.values())) > file_bytes:
         raise Unreadable(f"Its tensors claim more than the file's {file_bytes:,} bytes.")
-    # torch's data-parallel wrappers put this before every name.
-    wrapped = all(name.startswith("module.") for name in claimed)
-    return {
-        name.removeprefix("module.") if wrapped else name: _finite_float32(name, tensor)
-        for name, tensor in claimed.items()
-    }
+    return {name: _finite_float32(name, tensor) for name, tensor in claimed.items()}
 
 
 def _numeric(name: str, value: object) -> Tensor:
     if not isinstance(value, Tensor):
-        raise Unreadable(f"The entry {printable(name)!r} is a {type(value).__name__}, no tensor.")
+        kind = value.qualified if isinstance(value, StandIn) else type(value).__name__
+        raise Unreadable(
+            f"The entry {printable(name)!r} is a {printable(kind)}, no tensor.",
+            next_step="Save the tensors themselves: model.state_dict().",
+        )
+    if name.endswith(COUNTER):
+        return _counter(name, value.detach())
     if value.is_floating_point() and value.element_size() >= 2:
-        return value.detach()
-    if name.endswith(COUNTER) and value.dtype is torch.int64 and value.numel() == 1:
         return value.detach()
     raise Unreadable(
         f"The tensor {printable(name)!r} holds {value.dtype} numbers; weights are floats.",
@@ -194,9 +180,21 @@ def _numeric(name: str, value: object) -> Tensor:
     )
 
 
+def _counter(name: str, tensor: Tensor) -> Tensor:
+    """Check a count of batches, which some tools store as a float or as a list of one."""
+    if tensor.numel() != 1 or tensor.is_complex():
+        raise Unreadable(
+            f"The counter {printable(name)!r} has shape {list(tensor.shape)}; it is one number.",
+            next_step="Leave the counters out: inference does not use them.",
+        )
+    return tensor
+
+
 def _finite_float32(name: str, tensor: Tensor) -> Tensor:
     if name.endswith(COUNTER):
-        return tensor.reshape(())
+        count = tensor.reshape(()).item()
+        # Inference never looks at it: one that is no count becomes none.
+        return torch.tensor(int(count) if 0 <= count < 2**63 else 0, dtype=torch.int64)
     numbers = tensor.to(torch.float32)
     if not math.isfinite(numbers.sum(dtype=torch.float64).item()):
         raise Unreadable(

@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from topformer.classes import assumed_classes, dataset_classes
+from topformer.classes import check_count, dataset_classes, numbered_classes
 from topformer.errors import TopformerError, UsageError
 from topformer.files import atomic_write, sha256_bytes
 from topformer.manifest import Classes, ModelInfo, WeightsInfo
@@ -34,6 +34,7 @@ from topformer.weights.matching import (
     pretrained_shapes,
     segmentation_layout,
 )
+from topformer.weights.named import CLASSES_BY_HAND
 from topformer.weights.sources import RANDOM, WeightsSource, file_source, find_source
 from topformer.weights.transfer import Progress
 
@@ -50,6 +51,8 @@ class LoadedWeights:
     classes: Classes
     # Usual (height, width) of the pictures it was trained on, where the weights say so.
     picture_size: tuple[int, int] | None = None
+    # What was wrapped around the weights and taken off, in sentences.
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +72,14 @@ def load_weights(
     *,
     size: str | None = None,
     num_classes: int | None = None,
+    classes: Classes | None = None,
     progress: Progress | None = None,
 ) -> LoadedWeights:
     """Load a segmentation model from any source of weights (see the module).
 
     `source` None means the default weights of `size`. `size` and `num_classes`, where given, must
-    be those of the weights; random weights take any. `progress` follows a download. Raises
+    be those of the weights; random weights take any. `classes` go before those the file names;
+    where nobody names any, they only have numbers. `progress` follows a download. Raises
     `UsageError` for a request that cannot be met, `TopformerError` for weights that are unsound or
     do not fit.
     """
@@ -90,11 +95,10 @@ def load_weights(
             )
         bundled = bundled_path(size) if source is None else None
         if bundled is None:
-            return _random(size, num_classes)
-        return _from_file(file_source(bundled), size, num_classes)
-    return _from_file(
-        find_source(source, task="semantic-segmentation", progress=progress), size, num_classes
-    )
+            return _random(size, num_classes, classes)
+        return _from_file(file_source(bundled), size, num_classes, classes)
+    found = find_source(source, task="semantic-segmentation", progress=progress)
+    return _from_file(found, size, num_classes, classes)
 
 
 def load_model(path_or_name: str | Path) -> TopFormer:
@@ -193,7 +197,8 @@ def load_classifier(
 
     Raises as `load_weights`.
     """
-    checkpoint = read_checkpoint(find_source(source, task="classification", progress=progress).path)
+    path = find_source(source, task="classification", progress=progress).path
+    checkpoint = read_checkpoint(path, read_classes=False)
     layout = classifier_layout(checkpoint, size=size)
     model = blank_classifier(layout.variant, num_classes=layout.num_classes)
     _fill(model, checkpoint.tensors)
@@ -220,7 +225,7 @@ def initialise_backbone(model: TopFormer, checkpoint: Checkpoint) -> BackboneIni
     )
 
 
-def _random(size: str, num_classes: int | None) -> LoadedWeights:
+def _random(size: str, num_classes: int | None, classes: Classes | None) -> LoadedWeights:
     """Draw weights; the same ones every time, and without touching the caller's random state."""
     with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
         torch.default_generator.manual_seed(_RANDOM_SEED)
@@ -232,8 +237,13 @@ def _random(size: str, num_classes: int | None) -> LoadedWeights:
         source=f"drawn with torch's seed {_RANDOM_SEED}; not trained",
         random_seed=_RANDOM_SEED,
     )
-    published = model.num_classes == 150
-    classes = dataset_classes("ade20k") if published else assumed_classes(model.num_classes)
+    if classes:
+        check_count(classes, model.num_classes, info.name)
+    # Without a count this is the published network of ADE20K.
+    elif num_classes is None:
+        classes = dataset_classes("ade20k")
+    else:
+        classes = numbered_classes(num_classes)
     return LoadedWeights(model=model.eval(), info=info, classes=classes)
 
 
@@ -246,8 +256,10 @@ def _sha256_of_tensors(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _from_file(source: WeightsSource, size: str | None, num_classes: int | None) -> LoadedWeights:
-    checkpoint = read_checkpoint(source.path)
+def _from_file(
+    source: WeightsSource, size: str | None, num_classes: int | None, classes: Classes | None
+) -> LoadedWeights:
+    checkpoint = read_checkpoint(source.path, read_classes=classes is None)
     layout = segmentation_layout(checkpoint, size=size, num_classes=num_classes)
     model = blank_segmenter(layout.variant, num_classes=layout.num_classes)
     _fill(model, checkpoint.tensors)
@@ -257,13 +269,21 @@ def _from_file(source: WeightsSource, size: str | None, num_classes: int | None)
             f"{source.path} contradicts itself.",
             why=f"Its header says {header.model}, its tensors say {model_info(model)}.",
         )
-    classes = checkpoint.classes or assumed_classes(layout.num_classes)
-    if len(classes.names) != layout.num_classes:
-        raise TopformerError(
-            f"{source.path} contradicts itself.",
-            why=f"It names {len(classes.names)} classes, and decode_head.conv_seg.weight has "
-            f"{layout.num_classes}.",
-        )
+    if classes:
+        check_count(classes, layout.num_classes, source.name)
+    elif checkpoint.classes:
+        classes = checkpoint.classes
+        if len(classes.names) != layout.num_classes:
+            raise TopformerError(
+                f"{source.path} contradicts itself.",
+                why=f"It names {len(classes.names)} classes, and decode_head.conv_seg.weight has "
+                f"{layout.num_classes}.",
+                next_step=CLASSES_BY_HAND,
+            )
+    elif source.dataset and len(dataset_classes(source.dataset).names) == layout.num_classes:
+        classes = dataset_classes(source.dataset)
+    else:
+        classes = numbered_classes(layout.num_classes)
     info = WeightsInfo(
         name=header.name if header else source.name,
         sha256=checkpoint.sha256,
@@ -276,6 +296,7 @@ def _from_file(source: WeightsSource, size: str | None, num_classes: int | None)
         info=info,
         classes=classes,
         picture_size=header.picture_size if header else None,
+        notes=checkpoint.notes,
     )
 
 

@@ -10,7 +10,7 @@ from topformer.errors import TopformerError
 from topformer.variants import VARIANTS, Variant, get_variant
 from topformer.weights.blank import blank_classifier, blank_segmenter
 from topformer.weights.checkpoints import COUNTER, Checkpoint
-from topformer.weights.safeload import printable
+from topformer.weights.disarm import printable
 
 # Names that occur in fudan-zvg/SeaFormer's checkpoints and in no TopFormer: its stages.
 _SEAFORMER_PREFIXES = ("backbone.smb", "smb", "backbone.trans1.", "trans1.")
@@ -45,7 +45,16 @@ def segmentation_layout(
             checkpoint,
             [_CLASSIFIER_WEIGHT],
             why="This is an ImageNet classification checkpoint: it has no decode_head.",
-            next_step="Use a segmentation checkpoint; `topformer models` lists the published ones.",
+            next_step="Use a segmentation checkpoint; `topformer models` lists the published ones. "
+            "To train one from this: `topformer train --init FILE`.",
+        )
+    if any(name.startswith(_PRETRAINED_PREFIXES) for name in checkpoint.tensors):
+        raise _misfit(
+            checkpoint,
+            [_SEGMENTATION_WEIGHT],
+            why="This is a bare backbone: it has no decode_head, which tells the classes apart.",
+            next_step="Give the whole checkpoint, or train a head on it: "
+            "`topformer train --init FILE`.",
         )
     variant = _checked_variant(checkpoint, size, prefix="backbone.")
     found_classes = _first_axis(checkpoint, _SEGMENTATION_WEIGHT)

@@ -2,16 +2,18 @@
 
 Three things stand before that loader. The zip container is read by Python's zipfile and written
 anew, so that torch's own zip reader sees nothing but stored members of known size. The pickle is
-walked, not run: it may name tensors, plain containers and nothing else. And its length is bounded.
-There is no fallback to unrestricted unpickling.
+walked, not run, and rewritten to name tensors, plain containers and inert things of ours only (see
+`disarm`). And its length is bounded. There is no fallback to unrestricted unpickling.
 """
 
-import argparse
 import io
-import pickletools
 import zipfile
+from dataclasses import dataclass
 
 import torch
+
+from topformer.weights.disarm import Disarmed, Unreadable, printable
+from topformer.weights.file_kinds import refuse_foreign_zip
 
 ZIP_MAGIC = b"PK\x03\x04"
 # What torch.save wrote before version 1.6, still the format of some published checkpoints: five
@@ -19,41 +21,14 @@ ZIP_MAGIC = b"PK\x03\x04"
 LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 _LEGACY_PICKLES = 5
 
-_MEMBER_LIMIT = 20_000
-# A checkpoint with optimizer and averaged weights takes about 70,000.
-_INSTRUCTION_LIMIT = 1_000_000
-
-_ALLOWED_GLOBALS = {
-    "collections.OrderedDict",
-    "torch._utils._rebuild_tensor_v2",
-    "torch._utils._rebuild_parameter",
-    *(
-        f"torch.{number}Storage"
-        for number in (
-            *("Float", "Half", "BFloat16", "Double"),
-            *("Long", "Int", "Short", "Char", "Byte", "Bool"),
-        )
-    ),
-    # timm keeps the arguments of its training command beside the weights. The class is a bag of
-    # attributes without code of its own.
-    "argparse.Namespace",
-}
-
-_STRIP_COMMAND = (
-    "If you trust whoever made the file, save its weights alone, where any code in it may run: "
-    "python -c \"import torch; c = torch.load('IN.pth', map_location='cpu', weights_only=False); "
-    "torch.save({'state_dict': c['state_dict']}, 'OUT.pth')\""
+_WHOLE_MODEL_COMMAND = (
+    "If you trust whoever made it, save its tensors where its program is installed, and give "
+    "OUT.pth: python -c \"import torch; m = torch.load('IN', map_location='cpu', "
+    "weights_only=False); torch.save({'state_dict': m.state_dict(), 'meta': {'CLASSES': "
+    "getattr(m, 'CLASSES', None)}}, 'OUT.pth')\""
 )
 
-
-class Unreadable(Exception):  # noqa: N818 - becomes a TopformerError once the file's name is known
-    """A file that is not what it claims; the text says why."""
-
-    def __init__(self, why: str, *, next_step: str = "") -> None:
-        """Take the reason and, where there is one, what to do about it."""
-        super().__init__(why)
-        self.why = why
-        self.next_step = next_step
+_MEMBER_LIMIT = 20_000
 
 
 def is_pickled(data: bytes) -> bool:
@@ -61,62 +36,80 @@ def is_pickled(data: bytes) -> bool:
     return data.startswith((ZIP_MAGIC, LEGACY_MAGIC))
 
 
-def load_pickled(data: bytes) -> object:
+@dataclass(frozen=True, kw_only=True)
+class Pickled:
+    """What a `torch.save` file holds, and whose objects in it were not built."""
+
+    content: object
+    foreign: tuple[str, ...]
+
+
+def load_pickled(data: bytes) -> Pickled:
     """Load the object in a `torch.save` file, tensors on the CPU.
 
     Needs about three times the memory of `data`. Raises `Unreadable`.
     """
+    disarmed = Disarmed()
     if data.startswith(ZIP_MAGIC):
-        data, pickle = _repack(data)
-        _refuse_objects(pickle, pickles=1)
+        data = _repack(data, disarmed)
     else:
-        _refuse_objects(data, pickles=_LEGACY_PICKLES)
+        data = disarmed.rewrite(data, pickles=_LEGACY_PICKLES)
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True, mmap=False)
+        with torch.serialization.safe_globals(disarmed.safe_globals):
+            content: object = torch.load(
+                io.BytesIO(data), map_location="cpu", weights_only=True, mmap=False
+            )
     except Exception as error:
         # Hostile bytes make the loader fail in any way Python can; all of them mean the same.
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        said = str(error).partition("WeightsUnpickler error:")
+        first_line = ((said[2] or said[0]).strip().splitlines() or [type(error).__name__])[0]
+        if "persistent_load of storage" in first_line:
+            raise Unreadable(
+                "It is a whole pickled model in the format before torch 1.6, with its program.",
+                next_step=_WHOLE_MODEL_COMMAND,
+            ) from error
         raise Unreadable(
-            f"torch's weights-only loader refuses it: {printable(first_line)}"
+            f"torch's weights-only loader refuses it: {printable(first_line)}",
+            next_step="Copy or fetch it again; it may be damaged.",
         ) from error
+    return Pickled(content=content, foreign=tuple(disarmed.foreign))
 
 
-def printable(text: str, limit: int = 200) -> str:
-    """Text from a file, shortened and without control characters, fit for a terminal."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in text[:limit])
-    return shown + ("..." if len(text) > limit else "")
-
-
-def _repack(data: bytes) -> tuple[bytes, bytes]:
-    """Copy the members of a zip file into a fresh one; return it and its `data.pkl`."""
+def _repack(data: bytes, disarmed: Disarmed) -> bytes:
+    """Copy the members of a zip file into a fresh one, its `data.pkl` made harmless."""
     # Each directory entry begins with this mark: bound them before zipfile builds objects of them.
     if data.count(b"PK\x01\x02") > _MEMBER_LIMIT:
         raise Unreadable(f"Its zip directory lists more than {_MEMBER_LIMIT:,} members.")
     fresh = io.BytesIO()
-    pickle = None
+    pickles = 0
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
+            refuse_foreign_zip([member.filename for member in members])
             _check_members(members, file_bytes=len(data))
             with zipfile.ZipFile(fresh, "w", zipfile.ZIP_STORED) as copy:
                 for member in members:
                     content = archive.read(member)
-                    copy.writestr(member.filename, content)
                     if member.filename.count("/") == 1 and member.filename.endswith("/data.pkl"):
-                        pickle = content
+                        content = disarmed.rewrite(content, pickles=1)
+                        pickles += 1
+                    copy.writestr(member.filename, content)
     except Unreadable:
         raise
     except Exception as error:  # Besides BadZipFile it fails with half a dozen others.
         raise Unreadable(f"The zip container is damaged: {printable(str(error))}.") from error
-    if pickle is None:
+    if not pickles:
         raise Unreadable("It is a zip file without the data.pkl that torch.save writes.")
-    return fresh.getvalue(), pickle
+    return fresh.getvalue()
 
 
 def _check_members(members: list[zipfile.ZipInfo], *, file_bytes: int) -> None:
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise Unreadable("Its members are compressed; torch.save never does that.")
+        raise Unreadable(
+            "Its members are compressed; torch.save never does that.",
+            next_step="If it was packed by hand, unpack it and pack it again without: "
+            "zip -0 -r OUT.pth FOLDER",
+        )
     # Members that overlap could add up to far more than the file.
     if sum(member.file_size for member in members) > file_bytes:
         raise Unreadable("Its members claim more bytes than the file has.")
@@ -126,38 +119,3 @@ def _check_members(members: list[zipfile.ZipInfo], *, file_bytes: int) -> None:
         raise Unreadable("Two of its members have the same name.")
     if len({member.filename.split("/")[0] for member in members}) > 1:
         raise Unreadable("Its members lie in more than one folder; torch.save never does that.")
-
-
-def _refuse_objects(data: bytes, *, pickles: int) -> None:
-    """Walk pickles without running them; refuse any that names more than tensors need."""
-    stream = io.BytesIO(data)
-    foreign: set[str] = set()
-    instructions = 0
-    try:
-        for _ in range(pickles):
-            for opcode, argument, _position in pickletools.genops(stream):
-                instructions += 1
-                if instructions > _INSTRUCTION_LIMIT:
-                    raise Unreadable(
-                        f"Its pickle has more than {_INSTRUCTION_LIMIT:,} instructions."
-                    )
-                if opcode.name == "GLOBAL":
-                    foreign.add(str(argument).replace(" ", "."))
-                elif opcode.name in {"STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}:
-                    foreign.add(f"a {opcode.name} instruction, which torch.save never writes")
-    except (ValueError, EOFError, UnicodeDecodeError) as error:
-        raise Unreadable(f"Its pickle is damaged: {printable(str(error))}.") from error
-    foreign -= _ALLOWED_GLOBALS
-    if foreign:
-        shown = ", ".join(printable(name, 80) for name in sorted(foreign)[:5])
-        # torch's own, but no module: what it builds special tensors with.
-        if all(name.startswith("torch.") and ".nn." not in name for name in foreign):
-            raise Unreadable(
-                f"Its tensors are sparse, quantised, complex, 8-bit or without data ({shown}).",
-                next_step="Give the weights as they were trained, in dense floats.",
-            )
-        raise Unreadable(
-            f"It holds Python objects besides tensors and plain values: {shown}. "
-            "Building them can run code, so they are never loaded.",
-            next_step=_STRIP_COMMAND,
-        )

@@ -26,6 +26,8 @@ class WeightsSource:
     name: str
     licence: str
     source: str
+    # Key of the data set it is published for, where that is known.
+    dataset: str | None = None
 
 
 def find_source(
@@ -53,6 +55,7 @@ def find_source(
             name=published.name,
             licence=LICENCE,
             source=f"hustvl/TopFormer, {published.page_url}",
+            dataset="ade20k" if published.dataset == "ADE20K" else None,
         )
     if is_address(source):
         path = fetch(url_download(source), progress=progress)
