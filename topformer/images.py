@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from topformer.errors import TopformerError, UsageError
+from topformer.files import open_regular
 
 # What a folder is searched for, and the only decoders that ever see a file: Pillow knows some more
 # that run other programs (EPS) or have no place here.
@@ -34,7 +35,11 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     `TopformerError` when the file is no picture, is damaged, or has more than 80 million pixels.
     """
     try:
-        with quiet_decoders(), Image.open(path, formats=FORMATS) as image:
+        with (
+            quiet_decoders(),
+            open_regular(path, kind="picture") as stream,
+            Image.open(stream, formats=FORMATS) as image,
+        ):
             _check_size(path, image)
             # First, because the TIFF decoder turns while it loads; the others leave it to us.
             image.load()

@@ -42,20 +42,23 @@ def inspect(
 
       topformer inspect model.onnx --profile
     """
+    from topformer.files import ensure_writable, fitting_name  # noqa: PLC0415
     from topformer.runtimes import open_model, runtime_of  # noqa: PLC0415
 
     if plot and not profile:
         raise typer.BadParameter("--plot draws the profile: pass --profile too.")
     with stdout_for_results():
         model = open_model(file)
+        if profile:
+            plot = plot or file.with_name(fitting_name(file.stem, ".profile.png"))
+            ensure_writable(plot)
         exported = runtime_of(file) != "torch"
         graph = _read_graph(file) if exported else None
         times = None
-        if profile:
+        if plot:
             from topformer.benchmarks.profiling import profile as profile_operators  # noqa: PLC0415
 
             times = profile_operators(file, model)
-            plot = plot or file.with_suffix(".profile.png")
             title = file.name
             if model.manifest.weights.is_random:
                 title += " (random weights)"

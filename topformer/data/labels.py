@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from topformer.errors import TopformerError
+from topformer.files import open_regular
 from topformer.images import LARGEST_PICTURE_PX, quiet_decoders
 from topformer.manifest import Classes
 
@@ -69,7 +70,11 @@ def _describe(table: LabelTable) -> str:
 def _read_values(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     """Pixel values [H, W], and the file's own palette [n, 3] where it has one."""
     try:
-        with quiet_decoders(), Image.open(path, formats=("PNG",)) as image:
+        with (
+            quiet_decoders(),
+            open_regular(path, kind="label file") as stream,
+            Image.open(stream, formats=("PNG",)) as image,
+        ):
             if image.width * image.height > LARGEST_PICTURE_PX:
                 raise TopformerError(
                     f"{path} has too many pixels.",
