@@ -22,14 +22,14 @@ from topformer.export.proof import (
     worst_reference,
 )
 from topformer.export.targets import Lowered, Target, get_target
-from topformer.files import atomic_write, sha256_bytes
+from topformer.files import atomic_write, ensure_writable_folder, sha256_bytes
 from topformer.fusion import fuse
 from topformer.manifest import (
     FileInfo,
     LevelParity,
     Manifest,
     Parity,
-    encode_manifest,
+    encode_document,
     manifest_path,
 )
 from topformer.model import TopFormer
@@ -98,10 +98,10 @@ def export_model(
     chosen = [get_target(name) for name in dict.fromkeys(targets)]
     if not chosen:
         raise UsageError("There is no target to export to.", next_step="Pass --target xnnpack.")
+    ensure_writable_folder(out_dir)
     subject = prepare(
         weights=weights, size=size, image_size=image_size, images_dir=images_dir, on_stage=on_stage
     )
-    out_dir.mkdir(parents=True, exist_ok=True)  # before the long work, which it may spare
     return ExportResult(
         files=tuple(_export_to(target, subject, out_dir, on_stage) for target in chosen)
     )
@@ -162,7 +162,7 @@ def _export_to(target: Target, subject: Subject, out_dir: Path, on_stage: OnStag
     path = out_dir / name
     if not parity.passed:
         path = path.with_name(f"{name}.failed")
-    description = encode_manifest(manifest)
+    description = encode_document(manifest)
     atomic_write(path, lowered.data)
     atomic_write(manifest_path(path), description)
     return ExportedFile(path=path, manifest=manifest)

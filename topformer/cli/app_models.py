@@ -99,14 +99,13 @@ def remove(
 
 def _describe(model: EmbeddedModel) -> None:
     if model.problem or not (model.file and model.weights and model.image_size):
-        stderr().print(f"{model.name}: {model.problem}", markup=False, soft_wrap=True)
+        stderr().print(f"{model.name}: {model.problem}", soft_wrap=True)
         return
     height, width = model.image_size
     drawn = "RANDOM weights" if model.weights.is_random else model.weights.name
     stderr().print(
         f"{model.name}: {height}x{width}, {model.file.size_bytes / 1e6:.1f} MB, {drawn}, "
         f"licence: {model.weights.licence}",
-        markup=False,
         soft_wrap=True,
     )
 

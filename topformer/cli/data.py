@@ -11,13 +11,12 @@ import typer
 from topformer.cli.console import JsonOption, print_document, print_lines, stage_display, stderr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.table import Table
 
+    from topformer.cli.console import Stages
     from topformer.cli.data_document import SplitCheckDocument
     from topformer.data import Dataset
-    from topformer.data.check import CheckProgress, SplitReport
+    from topformer.data.check import SplitReport
     from topformer.data.layouts import FoundPairs
     from topformer.evaluation.scoring import SegmentedPicture
 
@@ -60,6 +59,7 @@ def check(
     """
     from topformer.cli.data_document import DataCheckDocument  # noqa: PLC0415
     from topformer.data import open_dataset  # noqa: PLC0415
+    from topformer.files import ensure_writable_folder  # noqa: PLC0415
 
     opened = open_dataset(dataset, root)
     names = list(dict.fromkeys(split or ("train", "val")))
@@ -67,11 +67,8 @@ def check(
     found = {name: opened.split(name) for name in names}
     with stage_display() as show_stage:
         # Now, not after all files were read, is the time to learn that nothing can be written.
-        out.mkdir(parents=True, exist_ok=True)
-        splits = [
-            _check(opened, name, pairs, out, _progress(show_stage, name))
-            for name, pairs in found.items()
-        ]
+        ensure_writable_folder(out)
+        splits = [_check(opened, name, pairs, out, show_stage) for name, pairs in found.items()]
     for one in splits:
         _report(one)
     sound = not any(one.problem_count for one in splits)
@@ -91,16 +88,14 @@ def check(
     raise typer.Exit(0 if sound else 1)
 
 
-def _progress(show_stage: Callable[[str], None], split: str) -> CheckProgress:
-    return lambda done, total: show_stage(f"reading {split}: {done:,} of {total:,}")
-
-
 def _check(
-    opened: Dataset, name: str, found: FoundPairs, out: Path, progress: CheckProgress
+    opened: Dataset, name: str, found: FoundPairs, out: Path, show_stage: Stages
 ) -> SplitCheckDocument:
     from topformer.data.check import check_split  # noqa: PLC0415
 
-    report = check_split(found, opened.classes, progress=progress)
+    with show_stage.counting(f"reading {name}", len(found.pairs)) as tell:
+        report = check_split(found, opened.classes, progress=lambda done, _total: tell(done))
+    show_stage(f"drawing {name}")
     sheet = _draw(opened, name, found, out / f"{opened.key}-{name}.png")
     return _document(opened, name, report, sheet)
 
@@ -195,7 +190,6 @@ def _heading(one: SplitCheckDocument) -> str:
 
 
 def _table(one: SplitCheckDocument) -> Table:
-    from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     labelled = sum(entry.pixels for entry in one.classes)
@@ -207,5 +201,5 @@ def _table(one: SplitCheckDocument) -> Table:
     for entry in one.classes:
         share = f"{entry.pixels / labelled:.2%}" if labelled else "-"
         style = "" if entry.pixels else "yellow"
-        table.add_row(str(entry.id), escape(entry.name), share, f"{entry.pictures:,}", style=style)
+        table.add_row(str(entry.id), entry.name, share, f"{entry.pictures:,}", style=style)
     return table

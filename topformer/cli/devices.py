@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from topformer.cli.console import JsonOption, print_document, print_lines, stderr
+from topformer.cli.console import JsonOption, print_document, print_lines, spinner, stderr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def devices(json: JsonOption = False) -> None:
     from topformer.benchmarks.devices.adb import list_devices  # noqa: PLC0415
     from topformer.cli.devices_document import DevicesDocument  # noqa: PLC0415
 
-    with stderr().status("asking adb"):
+    with spinner("asking adb"):
         rows = tuple(_describe(device) for device in list_devices())
     if rows:
         stderr().print(_table(rows))
@@ -42,7 +42,7 @@ def devices(json: JsonOption = False) -> None:
         )
     for row in rows:
         if row.advice:
-            stderr().print(f"{row.serial}: {row.advice}", markup=False, soft_wrap=True)
+            stderr().print(f"{row.serial}: {row.advice}", soft_wrap=True)
     if json:
         print_document(DevicesDocument(devices=rows))
     else:
@@ -79,7 +79,6 @@ def _describe(device: ListedDevice) -> DeviceRow:
 
 
 def _table(rows: tuple[DeviceRow, ...]) -> Table:
-    from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(title="Devices", title_justify="left", show_lines=True)
@@ -88,7 +87,7 @@ def _table(rows: tuple[DeviceRow, ...]) -> Table:
     for row in rows:
         state = "emulated" if row.facts and row.facts.emulated else row.state
         # What a device prints is text, never markup.
-        table.add_row(escape(row.serial), escape(state), escape("\n".join(_lines(row))))
+        table.add_row(row.serial, state, "\n".join(_lines(row)))
     return table
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
 
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -146,7 +145,7 @@ def table(scored: EvalDocument) -> Table:
     for one in scored.classes:
         drawn.add_row(
             str(one.id),
-            escape(one.name),
+            one.name,
             *("-" if value is None else f"{value:.4f}" for value in (one.iou, one.accuracy)),
             percent(one.pixels / pixels) if one.pixels else "-",
             style=None if one.pixels else "dim",

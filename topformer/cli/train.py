@@ -73,7 +73,7 @@ def train(
         if json:
             print_document(chosen)
         else:
-            print_lines([recipe_text(chosen)])
+            print_lines(recipe_text(chosen).splitlines())
         return
     if data is None:
         raise UsageError("Training needs --data ROOT, the folder of the data set.")
@@ -135,7 +135,7 @@ def _train(
 
 def _prepare(out: Path, recipe: Recipe, place: Place, *, resume: bool) -> bool:
     """Whether there is a run to go on with; a run is never overwritten."""
-    from topformer.files import atomic_write  # noqa: PLC0415
+    from topformer.files import atomic_write, ensure_writable_folder  # noqa: PLC0415
     from topformer.training.checkpoints import has_checkpoints  # noqa: PLC0415
     from topformer.training.recipe import recipe_text  # noqa: PLC0415
 
@@ -145,6 +145,8 @@ def _prepare(out: Path, recipe: Recipe, place: Place, *, resume: bool) -> bool:
             f"{out} already holds a run.",
             next_step="Add --resume to go on with it, or choose another --out.",
         )
+    if place.is_first:
+        ensure_writable_folder(out)
     if place.is_first and not has_run:
         atomic_write(out / "recipe.toml", recipe_text(recipe).encode())
     return has_run

@@ -21,7 +21,8 @@ from topformer.classes import named_classes
 from topformer.errors import TopformerError
 from topformer.files import read_bytes, sha256_bytes
 from topformer.manifest import Classes, Document, ModelInfo, ShortText
-from topformer.weights.safeload import Unreadable, is_pickled, load_pickled, printable
+from topformer.text import brief
+from topformer.weights.safeload import Unreadable, is_pickled, load_pickled
 
 # The largest published file, with its optimizer's state, has about 60 MB.
 FILE_LIMIT_BYTES = 256 * 2**20
@@ -130,7 +131,7 @@ def _from_safetensors(path: Path, data: bytes) -> Checkpoint:
         header = metadata.get(HEADER_KEY)
         own = None if header is None else msgspec.json.decode(header, type=WeightsHeader)
     except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError) as error:
-        raise Unreadable(f"Its safetensors header is damaged: {printable(str(error))}.") from error
+        raise Unreadable(f"Its safetensors header is damaged: {brief(str(error))}.") from error
     return Checkpoint(
         path=path,
         sha256=sha256_bytes(data),
@@ -160,7 +161,7 @@ def _sound_tensors(weights: Mapping[Any, object], *, file_bytes: int) -> dict[st
     claimed: dict[str, Tensor] = {}
     for name, value in weights.items():
         if not isinstance(name, str) or len(name) > _NAME_LIMIT:
-            raise Unreadable(f"An entry's name is {printable(repr(name))}.")
+            raise Unreadable(f"An entry's name is {brief(repr(name))}.")
         claimed[name] = _numeric(name, value)
     if not claimed:
         raise Unreadable("It holds no tensors.")
@@ -181,13 +182,13 @@ def _sound_tensors(weights: Mapping[Any, object], *, file_bytes: int) -> dict[st
 
 def _numeric(name: str, value: object) -> Tensor:
     if not isinstance(value, Tensor):
-        raise Unreadable(f"The entry {printable(name)!r} is a {type(value).__name__}, no tensor.")
+        raise Unreadable(f"The entry {brief(name)!r} is a {type(value).__name__}, no tensor.")
     if value.is_floating_point() and value.element_size() >= 2:
         return value.detach()
     if name.endswith(COUNTER) and value.dtype is torch.int64 and value.numel() == 1:
         return value.detach()
     raise Unreadable(
-        f"The tensor {printable(name)!r} holds {value.dtype} numbers; weights are floats.",
+        f"The tensor {brief(name)!r} holds {value.dtype} numbers; weights are floats.",
         next_step="Give the weights as they were trained: float32, float16, bfloat16 or float64.",
     )
 
@@ -198,9 +199,9 @@ def _finite_float32(name: str, tensor: Tensor) -> Tensor:
     numbers = tensor.to(torch.float32)
     if not math.isfinite(numbers.sum(dtype=torch.float64).item()):
         raise Unreadable(
-            f"The tensor {printable(name)!r} holds NaN or infinity.",
+            f"The tensor {brief(name)!r} holds NaN or infinity.",
             next_step="The training diverged or the file is damaged; use an earlier checkpoint.",
         )
     if name.endswith("running_var") and bool((numbers < 0).any()):
-        raise Unreadable(f"The variances {printable(name)!r} are partly negative.")
+        raise Unreadable(f"The variances {brief(name)!r} are partly negative.")
     return numbers

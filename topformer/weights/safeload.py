@@ -13,6 +13,8 @@ import zipfile
 
 import torch
 
+from topformer.text import brief
+
 ZIP_MAGIC = b"PK\x03\x04"
 # What torch.save wrote before version 1.6, still the format of some published checkpoints: five
 # pickles in a row, then the raw numbers. The first pickle is this constant.
@@ -77,15 +79,7 @@ def load_pickled(data: bytes) -> object:
     except Exception as error:
         # Hostile bytes make the loader fail in any way Python can; all of them mean the same.
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise Unreadable(
-            f"torch's weights-only loader refuses it: {printable(first_line)}"
-        ) from error
-
-
-def printable(text: str, limit: int = 200) -> str:
-    """Text from a file, shortened and without control characters, fit for a terminal."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in text[:limit])
-    return shown + ("..." if len(text) > limit else "")
+        raise Unreadable(f"torch's weights-only loader refuses it: {brief(first_line)}") from error
 
 
 def _repack(data: bytes) -> tuple[bytes, bytes]:
@@ -108,7 +102,7 @@ def _repack(data: bytes) -> tuple[bytes, bytes]:
     except Unreadable:
         raise
     except Exception as error:  # Besides BadZipFile it fails with half a dozen others.
-        raise Unreadable(f"The zip container is damaged: {printable(str(error))}.") from error
+        raise Unreadable(f"The zip container is damaged: {brief(str(error))}.") from error
     if pickle is None:
         raise Unreadable("It is a zip file without the data.pkl that torch.save writes.")
     return fresh.getvalue(), pickle
@@ -146,10 +140,10 @@ def _refuse_objects(data: bytes, *, pickles: int) -> None:
                 elif opcode.name in {"STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}:
                     foreign.add(f"a {opcode.name} instruction, which torch.save never writes")
     except (ValueError, EOFError, UnicodeDecodeError) as error:
-        raise Unreadable(f"Its pickle is damaged: {printable(str(error))}.") from error
+        raise Unreadable(f"Its pickle is damaged: {brief(str(error))}.") from error
     foreign -= _ALLOWED_GLOBALS
     if foreign:
-        shown = ", ".join(printable(name, 80) for name in sorted(foreign)[:5])
+        shown = ", ".join(brief(name, 80) for name in sorted(foreign)[:5])
         # torch's own, but no module: what it builds special tensors with.
         if all(name.startswith("torch.") and ".nn." not in name for name in foreign):
             raise Unreadable(
