@@ -26,8 +26,8 @@ VERDICT_STYLES = {
 }
 
 
-def summary_lines(document: BenchDocument) -> Iterator[str]:
-    """One line a row, then one a comparison: for people and pipes alike."""
+def row_lines(document: BenchDocument) -> Iterator[str]:
+    """One line a row, with what the tables say of it."""
     for row in measured_rows(document.rows):
         total = row.total_ms
         yield (
@@ -41,8 +41,6 @@ def summary_lines(document: BenchDocument) -> Iterator[str]:
             f"{row.name}: {millions(counts.total)} M instructions, the network "
             f"{millions(counts.execute)} M, on an emulated {counts.cpu}: no latency{_random(row)}"
         )
-    for comparison in document.comparisons:
-        yield comparison_line(comparison)
 
 
 def _random(row: Row) -> str:

@@ -72,7 +72,7 @@ def list_models(folder: AppOption = None, json: JsonOption = False) -> None:
     if json:
         _print_models(found, models)
     else:
-        print_lines(model.name for model in models)
+        print_lines((model.name for model in models), shown=True)
     raise typer.Exit(1 if any(model.problem for model in models) else 0)
 
 

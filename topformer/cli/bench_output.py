@@ -35,7 +35,8 @@ def show_bench(document: BenchDocument, *, plot: Path | None, as_json: bool) -> 
     if as_json:
         print_document(document)
     else:
-        print_lines(report.summary_lines(document))
+        print_lines(report.row_lines(document), shown=True)
+        print_lines(map(report.comparison_line, document.comparisons))
 
 
 def hold_to_gate(document: BenchDocument, baseline: BenchDocument) -> None:

@@ -64,6 +64,20 @@ def warn(text: str) -> None:
     stderr().print(Text("warning:", style="yellow"), text, soft_wrap=True)
 
 
+def warn_of_letters(names: Iterable[str]) -> None:
+    """Warn of names that pictures show in another form, for want of a font."""
+    from topformer.fonts import undrawable  # noqa: PLC0415
+
+    lacking = undrawable(dict.fromkeys(names))
+    if lacking:
+        shown = ", ".join(map(printable, lacking[:5])) + (", ..." if len(lacking) > 5 else "")
+        warn(
+            f"no font on this machine has the letters of {len(lacking):,} names ({shown}): "
+            "pictures show ids or escapes in their place. A font that has them helps, such as "
+            "Debian's fonts-noto-core, or fonts-noto-cjk for Chinese, Japanese and Korean."
+        )
+
+
 def announce_random(weights: WeightsInfo) -> None:
     """Warn that a result comes from random weights, if it does."""
     if weights.is_random:

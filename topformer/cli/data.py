@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from topformer.cli.console import JsonOption, print_document, print_lines, stage_display, stderr
+from topformer.cli.console import (
+    JsonOption,
+    print_document,
+    print_lines,
+    stage_display,
+    stderr,
+    warn_of_letters,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -71,6 +78,7 @@ def check(
         splits = [_check(opened, name, pairs, out, show_stage) for name, pairs in found.items()]
     for one in splits:
         _report(one)
+    warn_of_letters(opened.classes.names)
     sound = not any(one.problem_count for one in splits)
     if json:
         print_document(

@@ -46,7 +46,7 @@ def devices(json: JsonOption = False) -> None:
     if json:
         print_document(DevicesDocument(devices=rows))
     else:
-        print_lines(row.serial for row in rows if row.facts)
+        print_lines((row.serial for row in rows if row.facts), shown=True)
 
 
 def _describe(device: ListedDevice) -> DeviceRow:

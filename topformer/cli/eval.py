@@ -16,6 +16,7 @@ from topformer.cli.console import (
     stage_display,
     stderr,
     warn,
+    warn_of_letters,
 )
 from topformer.errors import UsageError
 
@@ -98,6 +99,7 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
         )
         show_stage("drawing")
         files = _draw(done, found, out)
+    warn_of_letters((*opened.classes.names, *(one.pair.picture.name for one in done.worst)))
     announce_random(subject.opened.manifest.weights)
     warning = eval_report.names_warning(done)
     if warning:
@@ -108,7 +110,8 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
     if json:
         print_document(document)
     else:
-        print_lines(eval_report.summary(document))
+        print_lines(eval_report.summary(document), shown=True)
+        print_lines(document.files)
 
 
 def _draw(done: Evaluation, found: FoundPairs, out: Path) -> list[Path]:

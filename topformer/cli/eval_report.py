@@ -128,7 +128,8 @@ def heading(scored: EvalDocument) -> Text:
     """Write what stands over the table; apart from it, for a table's title is as narrow as it."""
     return Text.assemble(
         (f"{scored.dataset} {scored.split}", "bold"),
-        f", {scored.pictures:,} pictures, protocol {scored.protocol_description}",
+        f", {scored.pictures:,} pictures, pixel accuracy {_score(scored.pixel_accuracy)}"
+        f", protocol {scored.protocol_description}",
         (" (random weights)" if scored.random_weights else "", "yellow"),
         ("; compare only with scores of the same protocol and sizes", "dim"),
     )
@@ -157,13 +158,12 @@ def table(scored: EvalDocument) -> Table:
 
 
 def summary(scored: EvalDocument) -> list[str]:
-    """Write the lines for stdout."""
+    """Write what heading and table say as lines for stdout."""
     return [
         f"mIoU {_score(scored.miou)}",
         f"mean accuracy {_score(scored.mean_accuracy)}",
         f"pixel accuracy {_score(scored.pixel_accuracy)}",
         f"protocol {scored.protocol_description}",
-        *scored.files,
     ]
 
 

@@ -77,7 +77,7 @@ def export(
     if json:
         print_document(_document(result, info))
     else:
-        print_lines(file.path for file in result.files)
+        print_lines((file.path for file in result.files), shown=True)
     raise typer.Exit(0 if result.passed else 1)
 
 

@@ -34,7 +34,7 @@ def models(*, as_json: JsonOption = False) -> None:
     stderr().print(_checkpoint_table(document.checkpoints))
     for row in document.checkpoints:
         stderr().print(f"{row.name}: {row.source}", soft_wrap=True)
-    print_lines(row.name for row in (*document.variants, *document.checkpoints))
+    print_lines((row.name for row in (*document.variants, *document.checkpoints)), shown=True)
 
 
 def _collect() -> ModelsDocument:

@@ -14,6 +14,7 @@ from topformer.cli.console import (
     print_lines,
     stage_display,
     stderr,
+    warn_of_letters,
 )
 from topformer.errors import TopformerError, UsageError
 
@@ -93,6 +94,7 @@ def predict(
         stderr().print(_table(done, opened.manifest))
     if len(done) > 1:
         stderr().print(f"overlays and label pictures are in {out}", soft_wrap=True)
+    warn_of_letters(entry.name for one in done for entry in one.classes)
     announce_random(weights)
     if json:
         print_document(

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from topformer.cli.console import JsonOption, print_document, print_lines, tell_licence
+from topformer.cli.console import (
+    JsonOption,
+    print_document,
+    print_lines,
+    tell_licence,
+    warn_of_letters,
+)
 from topformer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -183,6 +189,7 @@ def _finish(
     from topformer.cli.train_document import TrainDocument  # noqa: PLC0415
 
     best = trained.best_path
+    warn_of_letters(run.dataset.classes.names)
     tell_licence(run.licence)
     if json:
         print_document(
