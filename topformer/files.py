@@ -59,7 +59,7 @@ def read_bytes(path: Path, *, limit_bytes: int, kind: str) -> bytes:
 
 
 @contextmanager
-def open_regular(path: Path, *, kind: str = "file") -> Generator[BinaryIO]:
+def open_regular(path: Path, *, kind: str = "regular file") -> Generator[BinaryIO]:
     """Open a file for reading; a FIFO, a device and all else that may block or not end is refused.
 
     Raises `TopformerError` for those, and `OSError` for what is not there or may not be read.

@@ -144,6 +144,7 @@ def terminal(monkeypatch):
     screen = Screen()
     screen.file = io.StringIO()
     screen._force_terminal = True
+    screen.is_interactive = True
     screen.width = 200
     monkeypatch.setattr(console, "stderr", lambda: screen)
     return screen

@@ -141,7 +141,7 @@ class Stages:
             return
         self._status.stop()
         with progress_bar() as bar:
-            task = bar.add_task(doing, total=total, numbers="pictures")
+            task = bar.add_task(printable(doing), total=total, numbers="pictures")
             yield lambda done: bar.update(task, completed=done)
         self._status.start()
 
