@@ -33,7 +33,7 @@ from topformer.manifest import (
     manifest_path,
 )
 from topformer.model import TopFormer
-from topformer.runtimes import open_network
+from topformer.runtimes import open_network, require_unicode
 from topformer.runtimes.torch_network import TorchNetwork, describe
 from topformer.variants import DEFAULT_SIZE
 from topformer.weights import load_weights
@@ -98,6 +98,7 @@ def export_model(
     chosen = [get_target(name) for name in dict.fromkeys(targets)]
     if not chosen:
         raise UsageError("There is no target to export to.", next_step="Pass --target xnnpack.")
+    require_unicode(out_dir)
     ensure_writable_folder(out_dir)
     subject = prepare(
         weights=weights, size=size, image_size=image_size, images_dir=images_dir, on_stage=on_stage

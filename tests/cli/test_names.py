@@ -84,6 +84,16 @@ def test_eval_and_predict(data_set, tmp_path):
     assert f"segmenting {NAME}.png" in result.stderr
 
 
+def test_a_model_whose_name_is_not_utf8_is_refused_in_a_sentence(small_pte, tmp_path):
+    path = tmp_path / "caf\udce9.pte"
+    shutil.copy(small_pte, path)
+    shutil.copy(small_pte.with_suffix(".json"), path.with_suffix(".json"))
+    for verb in ("inspect", "verify"):
+        assert "not UTF-8" in str(run(verb, path).exception)
+    result = run("export", "--out", tmp_path / "caf\udce9", "--target", "onnx")
+    assert "not UTF-8" in str(result.exception)
+
+
 def test_inspect_and_verify(small_pte, tmp_path):
     path = tmp_path / f"{NAME}.pte"
     shutil.copy(small_pte, path)
