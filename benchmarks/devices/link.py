@@ -128,5 +128,5 @@ def pull(link: Link, remote: str, local: Path, *, limit_bytes: int) -> None:
 
 def printable(data: bytes, *, limit: int = 1000) -> str:
     """End of what a device printed, fit for a terminal."""
-    text = data.decode(errors="replace").strip()[-limit:]
+    text = data.decode(errors="replace").replace("\t", " ").strip()[-limit:]
     return printable_text(text, lines=True)[-limit:]
