@@ -25,7 +25,7 @@ from topformer.benchmarks.bundle_plan import (
 )
 from topformer.benchmarks.bundle_tools import Toolchain, run_step
 from topformer.errors import TopformerError
-from topformer.files import read_bytes, sha256_file
+from topformer.files import ensure_writable_folder, read_bytes, sha256_file
 from topformer.manifest import Count, Document, Sha256, ShortText
 
 PROGRAM = "topformer-runner"
@@ -104,7 +104,7 @@ def build_bundle(
     plan = plan_bundle(target, ndk)
     from filelock import FileLock  # noqa: PLC0415
 
-    cache.mkdir(parents=True, exist_ok=True)
+    ensure_writable_folder(cache)
     folder = cache / f"{plan.target}-{plan.key()}"
     with FileLock(cache / f".{plan.target}.lock"):
         bundle = read_bundle(folder)

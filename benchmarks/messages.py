@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from topformer.manifest import ClassCount, Count, Document, Sha256, ShortText, Side
+from topformer.manifest import ClassCount, Count, Document, Sha256, ShortText, Side, encode_json
 
 # Ten thousand samples fit many times; garbage without a line end does not.
 LINE_LIMIT_BYTES = 4 * 2**20
@@ -35,7 +35,8 @@ class SampleNs(Document, frozen=True, kw_only=True, array_like=True):
 class Load(Document, frozen=True, kw_only=True, tag="load"):
     """Open a model in a fresh process, run it once cold and then warm it up."""
 
-    source: str
+    # The bytes of a name or path, which need not be UTF-8.
+    source: bytes
     form: Form
     threads: int
     # Height and width, for checkpoints only.
@@ -93,7 +94,7 @@ Reply = Loaded | Measured | Failed
 
 def encode_line(message: Command | Reply) -> bytes:
     """One message as one line."""
-    return msgspec.json.encode(message) + b"\n"
+    return encode_json(message) + b"\n"
 
 
 def decode_command(line: bytes) -> Command:

@@ -9,7 +9,7 @@ from topformer.benchmarks.machine import library_versions
 from topformer.benchmarks.messages import FORM_TEXT, Form
 from topformer.benchmarks.process import RowRequest
 from topformer.errors import TopformerError, UsageError
-from topformer.files import local_path, sha256_bytes
+from topformer.files import ensure_writable_folder, local_path, sha256_bytes
 from topformer.manifest import read_manifest_of
 from topformer.variants import get_variant
 
@@ -164,7 +164,7 @@ def default_exports(
 
     weights_sha256 = load_weights(None, size=size).info.sha256
     folder = cache / _cache_key(weights_sha256, size, image_size)
-    folder.mkdir(parents=True, exist_ok=True)
+    ensure_writable_folder(folder)
     with FileLock(folder / ".lock"):
         files = _kept(folder)
         missing = [EXPORT_TARGETS[runtime] for runtime in runtimes if runtime not in files]

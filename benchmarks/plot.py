@@ -24,6 +24,7 @@ from topformer.benchmarks.plot_style import (
 from topformer.benchmarks.report import heading, place
 from topformer.benchmarks.row_documents import MeasuredRow, counted_rows, measured_rows
 from topformer.benchmarks.timeline import draw_timeline, timeline_rows
+from topformer.fonts import drawable
 
 VERDICT_COLOURS = {"trusted": "#00795C", "noisy": "#B45309", "throttled": "#B91C1C"}
 
@@ -184,7 +185,7 @@ def _write_result(axes: Axes, position: int, row: MeasuredRow, limit_ms: float) 
 def _finish_axes(axes: Axes, rows: list[MeasuredRow], limit_ms: float) -> None:
     axes.set_xlim(0, limit_ms * TEXT_ROOM)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_yticks(range(len(rows)), [fill(row.name, NAME_CHARACTERS) for row in rows])
+    axes.set_yticks(range(len(rows)), [fill(drawable(row.name), NAME_CHARACTERS) for row in rows])
     axes.set_xticks([tick for tick in axes.get_xticks() if tick <= limit_ms])
     axes.tick_params(axis="both", length=0, colors=INK)
     axes.grid(axis="x", color=GRID, linewidth=0.8)

@@ -19,6 +19,7 @@ from topformer.benchmarks.plot_style import (
     write_titles,
 )
 from topformer.benchmarks.row_documents import CountedRow
+from topformer.fonts import drawable
 
 ROW_HEIGHT_IN = 0.6
 MARGINS_IN = 2.0
@@ -51,7 +52,7 @@ def draw_instructions(rows: Sequence[CountedRow], heading: str) -> bytes:
         axes.text(left + 0.01 * longest, position, total, va="center", fontsize=13, weight="bold")
     axes.set_xlim(0, longest * TEXT_ROOM)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_yticks(range(len(rows)), [fill(row.name, NAME_CHARACTERS) for row in rows])
+    axes.set_yticks(range(len(rows)), [fill(drawable(row.name), NAME_CHARACTERS) for row in rows])
     axes.tick_params(axis="both", length=0, colors=INK)
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from topformer.evaluation.figures import make_drawable
+
 # Okabe and Ito's palette, told apart by the colour-blind too.
 PART_COLOURS = {"preprocess": "#56B4E9", "network": "#0072B2", "labels": "#E69F00"}
 ROW_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -42,12 +44,14 @@ def finish_parts(figure: Figure) -> bytes:
     Returns a PNG.
     """
     figure.legend(loc="lower right", ncols=3, frameon=False, fontsize=10, labelcolor=INK)
+    make_drawable(figure)
     figure.tight_layout(rect=(0.0, LEGEND_HEIGHT_IN / figure.get_figheight(), 1.0, 1.0))
     return to_png(figure)
 
 
 def to_png(figure: Figure) -> bytes:
     """Draw a figure."""
+    make_drawable(figure)
     stream = BytesIO()
     FigureCanvasAgg(figure).print_png(stream)
     return stream.getvalue()

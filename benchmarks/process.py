@@ -81,7 +81,7 @@ class WorkerProcess:
         """Open the model in the worker; raises `TopformerError` when it cannot."""
         request = self.request
         command = Load(
-            source=request.source,
+            source=os.fsencode(request.source),
             form=request.form,
             threads=request.threads,
             image_size=request.image_size,

@@ -131,6 +131,8 @@ def plot_profile(times: Sequence[OperatorTime], path: Path, *, title: str) -> No
     """Draw the shares of the operators as bars into a PNG, the largest on top."""
     from matplotlib.figure import Figure  # noqa: PLC0415
 
+    from topformer.evaluation.figures import make_drawable  # noqa: PLC0415
+
     shown = times[::-1]
     figure = Figure(figsize=(9, 1.2 + 0.34 * len(shown)), layout="constrained")
     axes = figure.add_subplot()
@@ -142,5 +144,6 @@ def plot_profile(times: Sequence[OperatorTime], path: Path, *, title: str) -> No
     axes.set_xlim(0, 1.15 * max(shares))
     axes.set_title(f"{title}: time per operator", loc="left", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
+    make_drawable(figure)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from topformer.benchmarks.comparison import PartRatio, RowComparison
@@ -27,8 +26,8 @@ VERDICT_STYLES = {
 }
 
 
-def summary_lines(document: BenchDocument) -> Iterator[str]:
-    """One line a row, then one a comparison: for people and pipes alike."""
+def row_lines(document: BenchDocument) -> Iterator[str]:
+    """One line a row, with what the tables say of it."""
     for row in measured_rows(document.rows):
         total = row.total_ms
         yield (
@@ -42,8 +41,6 @@ def summary_lines(document: BenchDocument) -> Iterator[str]:
             f"{row.name}: {millions(counts.total)} M instructions, the network "
             f"{millions(counts.execute)} M, on an emulated {counts.cpu}: no latency{_random(row)}"
         )
-    for comparison in document.comparisons:
-        yield comparison_line(comparison)
 
 
 def _random(row: Row) -> str:
@@ -99,7 +96,7 @@ def place(document: BenchDocument) -> str:
 
 def tables(document: BenchDocument) -> Iterator[Table]:
     """Where the time goes and how it spreads, or the instructions; each fits a narrow terminal."""
-    title = escape(f"{heading(document)}, on {place(document)}")
+    title = f"{heading(document)}, on {place(document)}"
     if measured := measured_rows(document.rows):
         yield _parts_table(measured, title)
         yield _spread_table(measured, document)
@@ -115,14 +112,14 @@ def _parts_table(rows: Sequence[MeasuredRow], title: str) -> Table:
     table = _table("median ms", ["pre", "network", "labels", "total", "95 %", "verdict"])
     table.title = title
     for row in rows:
-        table.add_row(escape(row.name), *_part_cells(row))
+        table.add_row(row.name, *_part_cells(row))
     return table
 
 
 def _spread_table(rows: Sequence[MeasuredRow], document: BenchDocument) -> Table:
     table = _table("total ms", ["min", "p90", "p99", "max", "load", "first", "MiB"])
     for row in rows:
-        table.add_row(escape(row.name), *_spread_cells(row))
+        table.add_row(row.name, *_spread_cells(row))
     protocol = document.protocol
     table.caption = (
         f"{protocol.mode}: {protocol.rounds} blocks of {protocol.samples_per_block} samples a row, "
@@ -140,10 +137,10 @@ def _instructions_table(rows: Sequence[CountedRow], title: str) -> Table:
         counts = row.instructions
         parts = (counts.preprocess, counts.execute, counts.labels)
         table.add_row(
-            escape(row.name),
+            row.name,
             *(millions(part) for part in parts),
             f"[bold]{millions(counts.total)}[/bold]",
-            escape(counts.cpu),
+            counts.cpu,
             _verdict_cell(row),
         )
     return table
@@ -153,11 +150,11 @@ def _device_table(rows: Sequence[tuple[Row, CheckedOutput]]) -> Table:
     table = _table("output against this machine's", ["SQNR dB", "labels equal", "on", "cores"])
     for row, check in rows:
         table.add_row(
-            escape(row.name),
+            row.name,
             "exact" if check.exact else f"{check.sqnr_db:.1f}",
             f"{check.label_agreement:.3%}",
-            escape(row.device),
-            escape(row.cores.cluster or row.cores.effective) if row.cores else "any",
+            row.device,
+            row.cores.cluster or row.cores.effective if row.cores else "any",
         )
     return table
 

@@ -4,6 +4,7 @@ Started like `topformer.benchmarks.worker`, and answers like it. It sleeps while
 measures.
 """
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -31,13 +32,13 @@ _END_GRACE_S = 2.0
 def open_runner(command: Load, folder: Path) -> tuple[Loaded, Callable[[Measure], Measured]]:
     """Start the runner on a .pte, with its picture in `folder`, and say what it opened."""
     bundle = build_bundle("host", cache=default_cache(), on_stage=lambda _: None)
-    manifest = read_manifest_of(Path(command.source))
+    manifest = read_manifest_of(Path(os.fsdecode(command.source)))
     picture = bench_picture(manifest.input.height, manifest.input.width)
     picture_path = folder / "picture.rgb"
     picture_path.write_bytes(picture.pixels.tobytes())
     options = session_options(
         manifest,
-        model=Path(command.source).resolve(),
+        model=Path(os.fsdecode(command.source)).resolve(),
         picture=picture_path,
         threads=command.threads,
         warmups=command.warmups,

@@ -71,11 +71,12 @@ def open_subject(command: Load) -> Opened:
     """Import the runtime, then open the model with its threads set before it is loaded."""
     from topformer.runtimes import open_model, runtime_of  # noqa: PLC0415
 
+    source = os.fsdecode(command.source)
     start = time.perf_counter_ns()
-    for library in _LIBRARIES[runtime_of(command.source)]:
+    for library in _LIBRARIES[runtime_of(source)]:
         import_module(library)
     imported = time.perf_counter_ns()
-    model = open_model(command.source, image_size=command.image_size, threads=command.threads)
+    model = open_model(source, image_size=command.image_size, threads=command.threads)
     if command.form == "fused":
         from topformer.fusion import fuse  # noqa: PLC0415
         from topformer.runtimes.torch_network import TorchNetwork  # noqa: PLC0415
@@ -133,7 +134,7 @@ def _introduce(command: Load, opened: Opened) -> Loaded:
     """Say what was opened, after running it once cold and then warm."""
     manifest = opened.subject.manifest
     return Loaded(
-        model=manifest.file.name if manifest.file else Path(command.source).name,
+        model=manifest.file.name if manifest.file else Path(os.fsdecode(command.source)).name,
         sha256=manifest.file.sha256 if manifest.file else manifest.weights.sha256,
         variant=manifest.model.variant,
         classes=manifest.model.num_classes,

@@ -22,7 +22,7 @@ from topformer.export.proof import (
     worst_reference,
 )
 from topformer.export.targets import Lowered, Target, get_target
-from topformer.files import atomic_write, sha256_bytes
+from topformer.files import atomic_write, ensure_writable_folder, sha256_bytes
 from topformer.fusion import fuse
 from topformer.manifest import (
     Classes,
@@ -30,11 +30,11 @@ from topformer.manifest import (
     LevelParity,
     Manifest,
     Parity,
-    encode_manifest,
+    encode_document,
     manifest_path,
 )
 from topformer.model import TopFormer
-from topformer.runtimes import open_network
+from topformer.runtimes import open_network, require_unicode
 from topformer.runtimes.torch_network import TorchNetwork, describe
 from topformer.variants import DEFAULT_SIZE
 from topformer.weights import load_weights
@@ -107,6 +107,8 @@ def export_model(
     chosen = [get_target(name) for name in dict.fromkeys(targets)]
     if not chosen:
         raise UsageError("There is no target to export to.", next_step="Name one, as xnnpack.")
+    require_unicode(out_dir)
+    ensure_writable_folder(out_dir)
     subject = prepare(
         weights=weights,
         size=size,
@@ -115,7 +117,6 @@ def export_model(
         classes=classes,
         on_stage=on_stage,
     )
-    out_dir.mkdir(parents=True, exist_ok=True)  # before the long work, which it may spare
     return ExportResult(
         files=tuple(_export_to(target, subject, out_dir, on_stage) for target in chosen),
         picture_size=subject.picture_size,
@@ -181,7 +182,7 @@ def _export_to(target: Target, subject: Subject, out_dir: Path, on_stage: OnStag
     path = out_dir / name
     if not parity.passed:
         path = path.with_name(f"{name}.failed")
-    description = encode_manifest(manifest)
+    description = encode_document(manifest)
     atomic_write(path, lowered.data)
     atomic_write(manifest_path(path), description)
     return ExportedFile(path=path, manifest=manifest)

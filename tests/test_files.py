@@ -1,20 +1,36 @@
+import errno
 import os
+import socket
 import stat
+import sys
+import threading
+import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent / "android"))
+
+from manifest_edits import SAMPLE
 
 from topformer.errors import TopformerError
 from topformer.files import (
     atomic_path,
     atomic_write,
     decode_text,
+    ensure_writable,
+    ensure_writable_folder,
+    fitting_name,
     read_bytes,
     read_text,
     sha256_bytes,
     sha256_file,
 )
+from topformer.images import read_picture
+from topformer.manifest import encode_document, read_manifest_of
+from topformer.weights import load_weights
 
 
 def test_a_write_is_whole_and_leaves_nothing_beside(tmp_path):
@@ -110,3 +126,166 @@ def test_other_encodings_are_named_with_the_line(text, encoding, said):
     with pytest.raises(TopformerError, match="is not UTF-8") as caught:
         decode_text(text.encode(encoding), "x")
     assert all(word in caught.value.why for word in said)
+
+
+def endless(tmp_path, kind):
+    """Make something that blocks, never ends or must stay what it is."""
+    path = tmp_path / kind
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(str(path))
+    elif kind == "link":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        return Path(kind)
+    return path
+
+
+ENDLESS = ["fifo", "socket", "link", "folder", "/dev/zero", "/dev/null", "/proc/self/pagemap"]
+OPENERS = {
+    "read_bytes": lambda path: read_bytes(path, limit_bytes=10, kind="manifest"),
+    "sha256_file": sha256_file,
+    "read_picture": read_picture,
+    "read_manifest_of": read_manifest_of,
+    "load_weights": lambda path: load_weights(str(path)),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+@pytest.mark.parametrize("opener", OPENERS)
+def test_what_may_never_end_is_refused_unread(tmp_path, opener, kind):
+    path = endless(tmp_path, kind)
+    if opener == "read_manifest_of":
+        # Where a manifest can lie beside it.
+        link = tmp_path / "model.onnx"
+        link.symlink_to(path)
+        path = link
+        path.with_suffix(".json").write_bytes(encode_document(SAMPLE))
+    with pytest.raises(TopformerError) as caught:
+        OPENERS[opener](path)
+    assert path.name in caught.value.what
+
+
+def test_a_fifo_beside_a_manifest_is_no_model(tmp_path):
+    os.mkfifo(tmp_path / "model.json")
+    (tmp_path / "model.onnx").write_bytes(b"")
+    with pytest.raises(TopformerError, match=r"model\.json is not a file"):
+        read_manifest_of(tmp_path / "model.onnx")
+
+
+def test_links_are_followed(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "old").write_bytes(b"old")
+    for name, target in (("link", tmp_path / "old"), ("dangling", tmp_path / "there" / "new")):
+        link = tmp_path / name
+        link.symlink_to(target)
+        atomic_write(link, b"new")
+        assert link.is_symlink()
+        assert target.read_bytes() == b"new"
+        assert not target.is_symlink()
+
+
+def test_a_fifo_gets_the_result_and_stays(tmp_path):
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    data = bytes(range(256)) * 1000  # more than a pipe holds
+    got = []
+    reader = threading.Thread(target=lambda: got.append(path.read_bytes()))
+    reader.start()
+    time.sleep(0.5)  # until it has opened the FIFO, which nothing tells
+    atomic_write(path, data)
+    reader.join(10)
+    assert got == [data]
+    assert path.is_fifo()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_fifo_that_nobody_reads_does_not_block(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(TopformerError, match="Nobody reads"):
+        atomic_write(tmp_path / "fifo", b"x")
+
+
+@pytest.mark.parametrize("name", ["null", "full"])
+def test_a_device_gets_the_result_and_stays(tmp_path, name):
+    path = tmp_path / name
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o666, Path(f"/dev/{name}").stat().st_rdev)
+        path.open("wb").close()
+    except PermissionError:
+        path.unlink(missing_ok=True)
+        path.symlink_to(f"/dev/{name}")
+    ensure_writable(path)
+    if name == "full":
+        with pytest.raises(OSError, match="No space left") as caught:
+            atomic_write(path, b"x")
+        assert caught.value.filename == str(path)
+    else:
+        atomic_write(path, b"x")
+    assert path.is_char_device()
+
+
+@pytest.mark.parametrize("kind", ["folder", "socket"])
+def test_what_takes_no_result_is_refused_and_stays(tmp_path, kind):
+    path = endless(tmp_path, kind)
+    for write in (ensure_writable, lambda path: atomic_write(path, b"x")):
+        with pytest.raises(TopformerError, match=f"{kind} cannot be written"):
+            write(path)
+    assert path.is_dir() == (kind == "folder")
+    assert path.is_socket() == (kind == "socket")
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 300, "file/inside", "loop"], ids=["too long", "inside a file", "link to itself"]
+)
+def test_places_are_tried_before_the_work_and_named_as_given(tmp_path, name):
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    path = tmp_path / name
+    for try_it in (ensure_writable, ensure_writable_folder):
+        with pytest.raises(TopformerError, match="cannot be written") as caught:
+            try_it(path)
+        assert str(path) in caught.value.what
+    with pytest.raises(OSError, match=r"too long|Not a directory|symbolic links") as failed:
+        atomic_write(path, b"x")
+    assert str(failed.value.filename) in {str(path), str(path.parent)}
+    assert {entry.name for entry in tmp_path.iterdir()} == {"file", "loop"}
+
+
+def test_a_write_that_fails_names_the_file_that_was_asked_for(tmp_path):
+    def fail(temporary):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(temporary))
+
+    path = tmp_path / "result.png"
+    with pytest.raises(OSError, match="No space left") as caught, atomic_path(path) as temporary:
+        fail(temporary)
+    assert caught.value.filename == str(path)
+    # But another file that cannot be read meanwhile keeps its own name.
+    with pytest.raises(FileNotFoundError) as caught, atomic_path(path):
+        (tmp_path / "missing").read_bytes()
+    assert caught.value.filename == str(tmp_path / "missing")
+
+
+def test_tried_places_are_left_as_they_were(tmp_path):
+    ensure_writable_folder(tmp_path / "new" / "folder")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+    ensure_writable(tmp_path / "file")
+    assert not (tmp_path / "file").exists()
+
+
+@given(st.text(st.characters(exclude_characters="/\0", codec=None), min_size=1, max_size=300))
+def test_any_stem_gives_a_name_that_fits(stem):
+    name = fitting_name(stem, ".overlay.png")
+    assert len(os.fsencode(name)) <= 255
+    assert name.endswith(".overlay.png")
+    if len(os.fsencode(stem)) <= 243:
+        assert name == f"{stem}.overlay.png"
+
+
+def test_long_names_that_differ_at_their_ends_stay_apart():
+    names = {fitting_name("街" * 200 + ending, ".png") for ending in "ab"}
+    assert len(names) == 2

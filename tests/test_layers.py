@@ -9,13 +9,13 @@ ROOT = Path(__file__).parent.parent
 
 # In order; a module belongs to the first entry that is its name or the package it is in.
 LAYERS = [
-    ["topformer.errors", "topformer.files", "topformer.signatures"],
+    ["topformer.errors", "topformer.files", "topformer.text", "topformer.signatures"],
     ["topformer.variants"],
     ["topformer.model", "topformer.complexity"],
     ["topformer.manifest", "topformer.classes"],
     ["topformer.weights", "topformer.fusion"],
     ["topformer.preprocess", "topformer.images", "topformer.labels", "topformer.metrics"],
-    ["topformer.drawing"],
+    ["topformer.drawing", "topformer.fonts"],
     ["topformer.runtimes"],
     ["topformer.data"],
     ["topformer.evaluation"],

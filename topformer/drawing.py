@@ -11,7 +11,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from topformer.errors import TopformerError
 from topformer.files import atomic_path
+from topformer.fonts import drawable, font_file, undrawable
 from topformer.manifest import Classes
+from topformer.text import well_formed
 
 CLASS_OPACITY = 0.5
 # An 8-bit PNG has room for so many ids and colours.
@@ -23,6 +25,8 @@ LARGEST_FONT_PX = 64
 MOST_ROWS = 10
 # Texts that would be cut to fewer characters are not drawn.
 SHORTEST_TEXT = 6
+# Below ids that stand for names in letters for which there is no font.
+NO_FONT = "(no font for names)"
 PANEL_COLOUR = (16, 18, 24, 205)
 TEXT_COLOUR = (255, 255, 255, 255)
 FAINT_COLOUR = (196, 200, 208, 255)
@@ -101,7 +105,7 @@ def save_png(image: Image.Image, path: Path, *, description: str) -> None:
     Raises `TopformerError` when the folder or the file cannot be written.
     """
     text = PngInfo()
-    text.add_itxt("Description", description)
+    text.add_itxt("Description", well_formed(description))
     text.add_text("Software", "topformer")
     try:
         with atomic_path(path) as temporary:
@@ -112,8 +116,11 @@ def save_png(image: Image.Image, path: Path, *, description: str) -> None:
         ) from error
 
 
-def _font(size_px: float) -> ImageFont.FreeTypeFont:
-    """Pillow's own font, so that every machine draws the same."""
+def _font(size_px: float, text: str = "") -> ImageFont.FreeTypeFont:
+    """Pillow's own font, so that every machine draws the same; another where that lacks letters."""
+    file = None if text.isascii() else font_file(text)
+    if file is not None:
+        return ImageFont.truetype(file, size_px)
     font = ImageFont.load_default(size=size_px)
     if isinstance(font, ImageFont.FreeTypeFont):
         return font
@@ -163,16 +170,21 @@ class _Row:
 
 
 def _legend_rows(found: Sequence[FoundClass], most_rows: int) -> list[_Row]:
+    lacking = bool(undrawable(" ".join(one.name.split()) for one in found)) and most_rows > 2
+    most_rows -= lacking
     shown = found if len(found) <= most_rows else found[: most_rows - 1]
-    rows = [
-        _Row(colour=one.colour, name=" ".join(one.name.split()), share=percent(one.share))
-        for one in shown
-    ]
+    rows = [_Row(colour=one.colour, name=_name(one), share=percent(one.share)) for one in shown]
     if len(shown) < len(found):
         rest = found[len(shown) :]
         share = percent(sum(one.share for one in rest))
         rows.append(_Row(colour=None, name=f"{len(rest)} more", share=share))
+    if lacking:
+        rows.append(_Row(colour=None, name=NO_FONT, share=""))
     return rows
+
+
+def _name(one: FoundClass) -> str:
+    return drawable(" ".join(one.name.split()), otherwise=f"class {one.id}")
 
 
 def _draw_legend(
@@ -189,23 +201,25 @@ def _draw_legend(
     share_width = max(font.getlength(row.share) for row in rows)
     fixed_width = round(2 * padding + swatch + 2 * gap + share_width)
     room = round(image.width * 0.5) - margin - fixed_width
-    names = [_shorten(row.name, room, font) for row in rows]
+    fonts = [_font(font.size, row.name) for row in rows]
+    names = [_shorten(row.name, room, own) for row, own in zip(rows, fonts, strict=True)]
     cut = [name for row, name in zip(rows, names, strict=True) if name != row.name]
     if any(len(name) < SHORTEST_TEXT for name in cut):
         return
-    name_width = round(max(font.getlength(name) for name in names))
+    widths = [own.getlength(name) for name, own in zip(names, fonts, strict=True)]
+    name_width = round(max(widths))
 
     size = (fixed_width + name_width, len(rows) * line + 2 * padding)
     panel = Image.new("RGBA", size)
     draw = ImageDraw.Draw(panel)
     draw.rounded_rectangle((0, 0, size[0] - 1, size[1] - 1), radius=padding, fill=PANEL_COLOUR)
-    for number, (row, name) in enumerate(zip(rows, names, strict=True)):
+    for number, (row, name, own) in enumerate(zip(rows, names, fonts, strict=True)):
         middle = padding + line * (number + 0.5)
         if row.colour is not None:
             top = round(middle - swatch / 2)
             box = (padding, top, padding + swatch, top + swatch)
             draw.rectangle(box, fill=(*row.colour, 255), outline=FAINT_COLOUR)
-        draw.text((padding + swatch + gap, middle), name, TEXT_COLOUR, font, anchor="lm")
+        draw.text((padding + swatch + gap, middle), name, TEXT_COLOUR, own, anchor="lm")
         draw.text((size[0] - padding, middle), row.share, FAINT_COLOUR, font, anchor="rm")
     image.paste(panel, (margin, margin), panel)
 

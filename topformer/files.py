@@ -1,13 +1,17 @@
 """Files in and out: hashes, size limits, encodings, and writes that are whole or absent."""
 
 import codecs
+import errno
 import hashlib
 import os
 import re
+import shutil
+import stat
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from topformer.errors import TopformerError, UsageError
 
@@ -40,15 +44,28 @@ def local_path(given: str | Path) -> Path:
     return Path(given)
 
 
+BLOCK_BYTES = 2**16
+# Of a file's name, on all systems that people use.
+LONGEST_NAME_BYTES = 255
+_TEMPORARY = ".topformer-"
+
+
 def sha256_bytes(data: bytes) -> str:
     """Hex digest of bytes in memory."""
     return hashlib.sha256(data).hexdigest()
 
 
 def sha256_file(path: Path) -> str:
-    """Hex digest of a file, read in blocks."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """Hex digest of a file, read in blocks; raises `TopformerError` for what is no regular file."""
+    digest = hashlib.sha256()
+    with open_regular(path) as stream:
+        left = os.fstat(stream.fileno()).st_size
+        while block := stream.read(min(BLOCK_BYTES, left + 1)):
+            left -= len(block)
+            if left < 0:
+                raise _endless(path)
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def read_bytes(path: Path, *, limit_bytes: int, kind: str) -> bytes:
@@ -57,17 +74,110 @@ def read_bytes(path: Path, *, limit_bytes: int, kind: str) -> bytes:
     `kind` names the file in the error, as in "manifest".
     """
     try:
-        size_bytes = path.stat().st_size
-        if not path.is_file():
-            raise TopformerError(f"{path} is not a file.", why=f"A {kind} was expected there.")
-        if size_bytes > limit_bytes:
-            raise TopformerError(
-                f"{path} is too large to be a {kind}.",
-                why=f"It has {size_bytes:,} bytes; the limit is {limit_bytes:,}.",
-            )
-        return path.read_bytes()
+        with open_regular(path, kind=kind) as stream:
+            size_bytes = os.fstat(stream.fileno()).st_size
+            if size_bytes > limit_bytes:
+                raise TopformerError(
+                    f"{path} is too large to be a {kind}.",
+                    why=f"It has {size_bytes:,} bytes; the limit is {limit_bytes:,}.",
+                )
+            data = stream.read(size_bytes + 1) or b""
     except OSError as error:
         raise TopformerError(f"{path} cannot be read.", why=error.strerror or str(error)) from error
+    if len(data) > size_bytes:
+        raise _endless(path)
+    return data
+
+
+@contextmanager
+def open_regular(path: Path, *, kind: str = "regular file") -> Generator[BinaryIO]:
+    """Open a file for reading; a FIFO, a device and all else that may block or not end is refused.
+
+    Raises `TopformerError` for those, and `OSError` for what is not there or may not be read.
+    """
+    # Before it is opened, too: that alone makes some devices do something.
+    _require_regular(path, path.stat(), kind)
+    # A FIFO that came in between does not hold us up.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        _require_regular(path, os.fstat(stream.fileno()), kind)
+        yield stream
+
+
+def _require_regular(path: Path, found: os.stat_result, kind: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise TopformerError(
+            f"{path} is not a file.",
+            why=f"A {kind} was expected there, and it is {_describe(found.st_mode)}.",
+        )
+
+
+def _endless(path: Path) -> TopformerError:
+    return TopformerError(
+        f"{path} cannot be read.", why="It holds more than its size, as files do that never end."
+    )
+
+
+def _describe(mode: int) -> str:
+    names = {
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a FIFO",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    return names.get(stat.S_IFMT(mode), "something else")
+
+
+def fitting_name(stem: str, suffix: str) -> str:
+    """Join stem and suffix to a name that file systems take: of a long stem, start and hash."""
+    name = stem + suffix
+    if len(os.fsencode(name)) <= LONGEST_NAME_BYTES:
+        return name
+    ending = f"-{sha256_bytes(os.fsencode(stem))[:12]}{suffix}"
+    while len(os.fsencode(stem + ending)) > LONGEST_NAME_BYTES:
+        stem = stem[:-1]
+    return stem + ending
+
+
+def ensure_writable_folder(folder: Path) -> None:
+    """Make a folder and try it, before long work whose results go there.
+
+    Raises `TopformerError` when it cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _try_folder(folder)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def ensure_writable(path: Path) -> None:
+    """Try a place for a file, before long work whose result goes there; nothing is left there.
+
+    Raises `TopformerError` when nothing can be written there.
+    """
+    try:
+        if not _is_poured_into(path):
+            target = Path(os.path.realpath(path))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _try_folder(target.parent)
+        elif not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _try_folder(folder: Path) -> None:
+    with tempfile.NamedTemporaryFile(prefix=_TEMPORARY, dir=folder) as stream:
+        stream.write(bytes(BLOCK_BYTES))  # a disk may be full, too
+
+
+def _unwritable(path: Path, error: OSError) -> TopformerError:
+    return TopformerError(
+        f"{path} cannot be written to.",
+        why=error.strerror or str(error),
+        next_step="Write to another place, or change what stands in the way.",
+    )
 
 
 def read_text(path: Path, *, limit_bytes: int, kind: str) -> str:
@@ -141,12 +251,28 @@ def _is_alone(data: bytes, place: int) -> bool:
 
 @contextmanager
 def atomic_path(path: Path) -> Generator[Path]:
-    """Yield a temporary path beside `path`; on success it becomes `path`, else it is removed.
+    """Yield a temporary path; on success its content is at `path`, else it is removed.
 
-    The data is flushed to disk before the rename, so a crash leaves the old file or the new one.
+    A regular file is replaced by a rename, also where `path` is a link to it or to nothing. The
+    data is flushed to disk before, so a crash leaves the old file or the new one. A device or a
+    FIFO stays what it is and gets the content; a folder, a socket or a disk is refused. Raises
+    `OSError` that names `path`, or `TopformerError`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with _poured(path) if _is_poured_into(path) else _renamed(path) as temporary:
+            yield temporary
+    except OSError as error:
+        name = error.filename
+        if name is not None and not Path(os.fsdecode(name)).name.startswith(_TEMPORARY):
+            raise  # of another file, which the caller reads
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+@contextmanager
+def _renamed(path: Path) -> Generator[Path]:
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=_TEMPORARY, suffix=".part", dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -157,9 +283,47 @@ def atomic_path(path: Path) -> Generator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _poured(path: Path) -> Generator[Path]:
+    with tempfile.TemporaryDirectory(prefix=_TEMPORARY) as folder:
+        temporary = Path(folder) / f"{_TEMPORARY}result"
+        temporary.touch()
+        yield temporary
+        try:
+            # Else this would wait until somebody reads the FIFO.
+            handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            os.set_blocking(handle, True)
+            with os.fdopen(handle, "wb") as stream, temporary.open("rb") as source:
+                shutil.copyfileobj(source, stream)
+        except OSError as error:
+            if error.errno not in {errno.ENXIO, errno.EPIPE}:
+                raise
+            raise TopformerError(
+                f"Nobody reads {path}.",
+                why="It is a FIFO, which keeps nothing.",
+                next_step="Start its reader first, or write to a file.",
+            ) from error
+
+
+def _is_poured_into(path: Path) -> bool:
+    """Whether something stands at `path` that takes bytes but must not be replaced.
+
+    Raises `TopformerError` for what takes no result.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISREG(mode):
+        return False
+    if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode):
+        return True
+    raise TopformerError(f"{path} cannot be written.", why=f"It is {_describe(mode)}.")
 
 
 def atomic_write(path: Path, data: bytes) -> None:

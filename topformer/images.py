@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
 
 from topformer.errors import TopformerError, UsageError
+from topformer.files import open_regular
 from topformer.signatures import CAMERA_RAW, kind_of
 
 # What a folder is searched for, and the only decoders that ever see a file: Pillow knows some more
@@ -53,7 +54,11 @@ def read_turned(path: Path) -> tuple[NDArray[np.uint8], int]:
     Orientations are 1 (as stored) to 8; 1 stands for none, too.
     """
     try:
-        with quiet_decoders(), Image.open(path, formats=FORMATS) as image:
+        with (
+            quiet_decoders(),
+            open_regular(path, kind="picture") as stream,
+            Image.open(stream, formats=FORMATS) as image,
+        ):
             _check_size(path, image)
             if isinstance(image, TiffImagePlugin.TiffImageFile):
                 _refuse_preview(path, image)

@@ -4,13 +4,15 @@
 Everything that runs a model takes sizes, normalisation, class names and palette from there.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import msgspec
 
 from topformer.errors import TopformerError, UsageError
 from topformer.files import read_bytes, sha256_file
+from topformer.text import well_formed
 
 MANIFEST_LIMIT_BYTES = 16 * 2**20
 
@@ -253,9 +255,29 @@ def manifest_path(model_file: Path) -> Path:
     return model_file.with_suffix(".json")
 
 
-def encode_manifest(manifest: Manifest) -> bytes:
-    """Serialise a manifest as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+def encode_json(document: Document) -> bytes:
+    r"""Serialise a document as JSON; bytes in names that are not UTF-8 are written as `\\xe9`."""
+    try:
+        return msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_well_formed(msgspec.to_builtins(document)))
+
+
+def encode_document(document: Document) -> bytes:
+    """Serialise a document as indented JSON, for people too."""
+    return msgspec.json.format(encode_json(document), indent=2) + b"\n"
+
+
+def _well_formed(value: object) -> object:
+    """Copy what JSON is made of, with every text well-formed."""
+    if isinstance(value, str):
+        return well_formed(value)
+    if isinstance(value, dict):
+        entries = cast("dict[object, object]", value).items()
+        return {_well_formed(key): _well_formed(entry) for key, entry in entries}
+    if isinstance(value, list | tuple):
+        return [_well_formed(entry) for entry in cast("Sequence[object]", value)]
+    return value
 
 
 def read_manifest(path: Path) -> Manifest:

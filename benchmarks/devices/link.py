@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 from topformer.benchmarks.pipes import Conversation
 from topformer.errors import TopformerError
 from topformer.files import atomic_write
+from topformer.text import printable as printable_text
 
 RUN_TIMEOUT_S = 30.0
 RUN_LIMIT_BYTES = 2**20
@@ -126,6 +127,6 @@ def pull(link: Link, remote: str, local: Path, *, limit_bytes: int) -> None:
 
 
 def printable(data: bytes, *, limit: int = 1000) -> str:
-    """End of what a device printed, without control characters that a terminal would obey."""
-    text = data.decode(errors="replace").strip()[-limit:]
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    """End of what a device printed, fit for a terminal."""
+    text = data.decode(errors="replace").replace("\t", " ").strip()[-limit:]
+    return printable_text(text, lines=True)[-limit:]

@@ -6,13 +6,15 @@ Every function takes any text and returns what it understands of it.
 import re
 from dataclasses import dataclass, field
 
+from topformer.text import printable
+
 MOST_CPUS = 256
 _VALUE_LIMIT = 200
 
 
 def clean(text: str) -> str | None:
-    """Shorten a value and free it of control characters; None when nothing is left."""
-    kept = "".join(c for c in text[: 2 * _VALUE_LIMIT] if c.isprintable()).strip()
+    """Shorten a value and make it fit for a terminal; None when nothing is left."""
+    kept = printable(text[: 2 * _VALUE_LIMIT].strip())
     return kept[:_VALUE_LIMIT] or None
 
 

@@ -19,6 +19,7 @@ from topformer.benchmarks.runner_documents import (
 )
 from topformer.benchmarks.runner_replies import loaded_reply, measured_reply
 from topformer.errors import TopformerError
+from topformer.text import brief
 
 
 class DeviceWorker:
@@ -100,7 +101,7 @@ class DeviceWorker:
         try:
             return decode_document(line, expected)
         except TopformerError as error:
-            why = f"{error.what} {printable(error.why.encode())}".rstrip()
+            why = f"{error.what} {brief(error.why, 1000)}".rstrip()
             self._fail("failed", why)
 
     def _fail_ended(self) -> NoReturn:

@@ -18,7 +18,7 @@ from topformer import metrics
 from topformer.android.golden import Golden, encode_golden
 from topformer.export.proof import margins_at
 from topformer.labels import upsample_labels
-from topformer.manifest import encode_manifest
+from topformer.manifest import encode_document
 from topformer.preprocess import input_info, to_tensor
 
 RESOURCES = Path(__file__).parents[2] / "android_app" / "core" / "src" / "test" / "resources"
@@ -195,7 +195,7 @@ def vectors() -> dict[str, bytes]:
     }
     lines = b",\n".join(map(msgspec.json.encode, edits()))
     return written | {
-        "manifest.json": encode_manifest(SAMPLE),
+        "manifest.json": encode_document(SAMPLE),
         "example.golden": encode_golden(golden()),
         "manifest-edits.json": b"[\n" + lines + b"\n]\n",
     }

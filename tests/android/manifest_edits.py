@@ -21,7 +21,7 @@ from topformer.manifest import (
     OutputInfo,
     Parity,
     WeightsInfo,
-    encode_manifest,
+    encode_document,
 )
 from topformer.preprocess import input_info
 
@@ -92,7 +92,7 @@ def edits() -> Iterator[tuple[int, int, str, bool]]:
     An edit is where in the sample, how many characters go, what comes, and whether the app can use
     the result.
     """
-    sample = encode_manifest(SAMPLE).decode()
+    sample = encode_document(SAMPLE).decode()
     for edited in _edited(json.loads(sample)):
         text = json.dumps(edited, indent=2, ensure_ascii=False) + "\n"
         before = _common(sample, text)

@@ -9,6 +9,7 @@ from rich.console import Console
 from topformer.benchmarks import report
 from topformer.benchmarks.plot import draw
 from topformer.benchmarks.row_documents import Cores, RowWeights
+from topformer.cli.screen import Screen
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,10 @@ def with_row(document, **changes):
 
 
 def test_every_row_and_comparison_has_a_line(document):
-    lines = list(report.summary_lines(document))
+    lines = [
+        *report.row_lines(document),
+        *map(report.comparison_line, document.comparisons),
+    ]
     assert len(lines) == 3 + 4
     assert lines[0].startswith("executorch, 1 thread: 15.0")
     assert "1.25 times the network's 12.0" in lines[0]
@@ -43,7 +47,8 @@ def test_the_table_names_random_weights_and_verdicts(document):
 
 
 def test_names_are_not_markup(document):
-    console = Console(width=80)
+    console = Screen()
+    console.width = 80
     with console.capture() as capture:
         console.print(*report.tables(with_row(document, name="[red]evil[/blue].pte")))
     assert "[red]evil[/blue].pte" in capture.get()
@@ -102,7 +107,7 @@ def test_an_emulated_device_has_instructions_and_no_milliseconds():
     text = text_of(document)
     assert "199.06" in text
     assert "cortex-a76" in text
-    (line,) = report.summary_lines(document)
+    (line,) = report.row_lines(document)
     assert line == (
         "executorch, 1 thread: 206.66 M instructions, the network 199.06 M, "
         "on an emulated cortex-a76: no latency, random weights"

@@ -21,7 +21,7 @@ from topformer.benchmarks.messages import (
 from topformer.benchmarks.picture import bench_picture
 from topformer.benchmarks.worker import open_subject, serve, time_once
 
-LOAD = Load(source="fake", form="", threads=1, image_size=None, warmups=1)
+LOAD = Load(source=b"fake", form="", threads=1, image_size=None, warmups=1)
 
 
 def answers(*lines: bytes):
@@ -78,7 +78,7 @@ def batch_norms(subject):
 
 def test_torch_is_measured_as_it_is_and_fused():
     command = Load(
-        source="tiny",
+        source=b"tiny",
         form="unfused",
         threads=torch.get_num_threads(),
         image_size=(64, 64),

@@ -115,5 +115,5 @@ def test_names_cannot_steer_the_terminal(benches, files):
     result = invoke(*files, "--anyway")
     assert result.exit_code == 0
     assert "\x1b[2J" not in result.stdout + result.stderr
-    assert "evil?[2J[red] against executorch, 1 thread: network" in result.stdout
+    assert "evil\\x1b[2J[red] against executorch, 1 thread: network" in result.stdout
     assert "evil?[2J[red]: the contender is noisy" in result.stderr

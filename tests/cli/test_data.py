@@ -134,7 +134,8 @@ def test_where_nothing_can_be_read_no_sheet_is_drawn(folder, tmp_path):
 
 def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(folder, tmp_path):
     result = invoke(folder, "--dataset", "folder", "--out", folder / "classes.json")
-    assert isinstance(result.exception, OSError)
+    assert isinstance(result.exception, TopformerError)
+    assert result.exception.what == f"{folder / 'classes.json'} cannot be written to."
     assert "road" not in result.stderr
 
 

@@ -1,4 +1,6 @@
 import json
+import shutil
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -10,7 +12,7 @@ from topformer import runtimes
 from topformer.classes import dataset_classes
 from topformer.cli.documents import PredictDocument
 from topformer.cli.main import build_app
-from topformer.errors import UsageError
+from topformer.errors import TopformerError, UsageError
 from topformer.images import read_picture
 from topformer.manifest import Manifest, ModelInfo, OutputInfo, WeightsInfo
 from topformer.preprocess import input_info
@@ -111,6 +113,57 @@ def test_a_broken_picture_is_reported_and_the_rest_go_on(trained, half_bright, t
     assert failure["why"]
     assert "broken.png" in result.stderr
     assert {path.name for path in out.iterdir()} == {"half.overlay.png", "half.labels.png"}
+
+
+def test_a_result_that_cannot_be_written_fails_its_picture_only(trained, half_bright, tmp_path):
+    folder, out = tmp_path / "pictures", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a.png", "b.png", f"{'x' * 251}.png"):
+        shutil.copy(half_bright, folder / name)
+    # Something that is no file and must not be replaced.
+    (out / "a.labels.png").mkdir(parents=True)
+    result = run(folder, "--out", out, "--json")
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    (failure,) = document["failures"]
+    assert failure["path"] == str(folder / "a.png")
+    assert "a.labels.png" in failure["what"]
+    assert "folder" in failure["why"]
+    assert f"failed: {failure['what']}" in result.stderr
+    for one in document["pictures"]:
+        assert Path(one["overlay"]).is_file()
+        assert Path(one["labels"]).is_file()
+    assert [Path(one["path"]).name[0] for one in document["pictures"]] == ["b", "x"]
+
+
+def test_an_unwritable_folder_is_told_before_the_model_is_opened(monkeypatch, half_bright):
+    monkeypatch.setattr(runtimes, "open_model", None)
+    result = run(half_bright, "--out", half_bright / "inside")
+    assert isinstance(result.exception, TopformerError)
+    assert result.exception.what == f"{half_bright / 'inside'} cannot be written to."
+
+
+def test_a_folder_has_a_line_a_picture_and_one_table(trained, half_bright, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    shutil.copy(half_bright, folder / "half.png")
+    Image.new("RGB", (60, 200)).save(folder / "dark.png")
+    result = run(folder, "--out", tmp_path / "out")
+    bright, dark = (dataset_classes("ade20k").names[number] for number in (2, 5))
+    lines = result.stderr.splitlines()
+    assert f"dark.png: {dark} 100.0 %" in lines
+    (half,) = (line for line in lines if line.startswith("half.png: "))
+    assert bright in half
+    assert dark in half
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
+    # The whole of one and half of the other, which has as many pixels.
+    shares = {name.removeprefix("■ "): (share, pictures) for name, share, pictures in rows}
+    assert shares[dark][1] == "2"
+    assert shares[bright][1] == "1"
+    assert 74 < float(shares[dark][0].removesuffix(" %")) < 77
+    alone = run(half_bright, "--out", tmp_path / "alone").stderr.splitlines()
+    assert "half.png" in alone
+    assert not any(line.startswith("half.png:") for line in alone)
 
 
 def test_orientation_alpha_and_grey(trained, tmp_path):

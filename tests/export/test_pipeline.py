@@ -18,7 +18,7 @@ from topformer.export.verification import verify_file
 from topformer.images import bundled_pictures
 from topformer.manifest import (
     Manifest,
-    encode_manifest,
+    encode_document,
     manifest_path,
     read_manifest,
     read_manifest_of,
@@ -41,7 +41,7 @@ def copied(exported, tmp_path):
 
 def rewrite(path: Path, **changes) -> None:
     manifest = msgspec.structs.replace(read_manifest(manifest_path(path)), **changes)
-    manifest_path(path).write_bytes(encode_manifest(manifest))
+    manifest_path(path).write_bytes(encode_document(manifest))
 
 
 def test_both_files_pass_their_proof(exported):

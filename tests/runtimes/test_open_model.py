@@ -14,7 +14,7 @@ from topformer.errors import TopformerError
 from topformer.files import sha256_file
 from topformer.images import bundled_pictures
 from topformer.labels import upsample_labels
-from topformer.manifest import encode_manifest, manifest_path
+from topformer.manifest import encode_document, manifest_path
 from topformer.runtimes import open_network, runtime_of
 from topformer.weights import load_weights, save_weights
 
@@ -117,7 +117,7 @@ def write_onnx(path, manifest, graph_nodes, initialisers=(), shape=(1, 150, 56, 
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     path.write_bytes(proto.SerializeToString())
     file = msgspec.structs.replace(manifest.file, sha256=sha256_file(path))
-    manifest_path(path).write_bytes(encode_manifest(msgspec.structs.replace(manifest, file=file)))
+    manifest_path(path).write_bytes(encode_document(msgspec.structs.replace(manifest, file=file)))
 
 
 def test_an_output_that_is_not_the_manifests_is_refused(exported_tiny, tmp_path):

@@ -19,7 +19,7 @@ from topformer.manifest import (
     ShortText,
     WeightsInfo,
     check_file,
-    encode_manifest,
+    encode_document,
     read_manifest_of,
 )
 
@@ -96,7 +96,7 @@ def embed_model(model: Path, app: Path) -> EmbeddedModel:
         )
         shutil.copyfile(model, pte)
         check_file(pte, manifest)
-        json.write_bytes(encode_manifest(manifest))
+        json.write_bytes(encode_document(manifest))
         golden_file.write_bytes(golden)
     return look_at(in_app)
 

@@ -21,6 +21,7 @@ from topformer.benchmarks.runner_documents import RunnerFailureError, RunnerRun,
 from topformer.benchmarks.runner_replies import loaded_reply
 from topformer.errors import TopformerError
 from topformer.manifest import read_manifest_of
+from topformer.text import brief
 
 # The device looks for the document itself, seldom enough not to be in the measurement's way.
 LOOKS, LOOK_S = 10, 0.5
@@ -91,7 +92,7 @@ class AppWorker:
             run = decode_document(document.strip(), RunnerRun)
         except TopformerError as error:
             code = error.code if isinstance(error, RunnerFailureError) else ""
-            why = f"{error.what} {printable(error.why.encode())}".rstrip()
+            why = f"{error.what} {brief(error.why, 1000)}".rstrip()
             self._fail("failed in the app", why, next_step=_NEXT_STEPS.get(code, ""))
         self._check(run, samples=samples, warmups=warmups)
         return run

@@ -56,9 +56,12 @@ def build(
 
       topformer app build --sdk-free demo.apk --aar executorch-android-1.5.1.aar
     """
+    from topformer.files import ensure_writable  # noqa: PLC0415
 
     _check_options(sdk_free, aar, aar_sha256)
     found = find_sources(folder)
+    if sdk_free is not None:
+        ensure_writable(sdk_free)
     models = _whole_models(found)
     if sdk_free is None:
         apk, runtime = _build_with_gradle(found)
@@ -119,7 +122,6 @@ def _check_archive(app: Path, aar: Path, sha256: str | None) -> CheckedAar:
     stderr().print(
         f"{aar}: ExecuTorch {version}, SHA-256 {checked.sha256} as "
         f"{'passed' if sha256 else 'published'}, for {', '.join(checked.abis)}",
-        markup=False,
         soft_wrap=True,
     )
     return checked

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from topformer.cli.app_options import AppOption, SerialOption, find_sources
-from topformer.cli.console import JsonOption, print_document, print_lines, stderr
+from topformer.cli.console import JsonOption, print_document, print_lines, spinner
 
 ApkOption = Annotated[Path | None, typer.Option(help="An APK; by default what `build` built.")]
 
@@ -33,7 +33,7 @@ def install(
 
     chosen = apk or find_sources(folder) / APK
     (device,) = choose_devices(serial, all_devices=False)
-    with stderr().status(f"installing on {device.serial}"):
+    with spinner(f"installing on {device.serial}"):
         install_app(connect(device), chosen)
     _print_done("installed", device.serial, as_json=json)
 

@@ -71,7 +71,7 @@ def list_models(folder: AppOption = None, json: JsonOption = False) -> None:
     if json:
         _print_models(found, models)
     else:
-        print_lines(model.name for model in models)
+        print_lines((model.name for model in models), shown=True)
     raise typer.Exit(1 if any(model.problem for model in models) else 0)
 
 
@@ -98,14 +98,13 @@ def remove(
 
 def _describe(model: EmbeddedModel) -> None:
     if model.problem or not (model.file and model.weights and model.image_size):
-        stderr().print(f"{model.name}: {model.problem}", markup=False, soft_wrap=True)
+        stderr().print(f"{model.name}: {model.problem}", soft_wrap=True)
         return
     height, width = model.image_size
     drawn = "RANDOM weights" if model.weights.is_random else model.weights.name
     stderr().print(
         f"{model.name}: {height}x{width}, {model.file.size_bytes / 1e6:.1f} MB, {drawn}, "
         f"licence: {model.weights.licence}",
-        markup=False,
         soft_wrap=True,
     )
 

@@ -111,6 +111,7 @@ def bench(
     from topformer.cli.bench_choice import BenchChoice  # noqa: PLC0415
     from topformer.cli.bench_output import hold_to_gate, show_bench  # noqa: PLC0415
     from topformer.cli.bench_run import run_bench  # noqa: PLC0415
+    from topformer.files import ensure_writable  # noqa: PLC0415
 
     choice = BenchChoice(
         device=device,
@@ -127,8 +128,10 @@ def bench(
         max_start_temp_c=max_start_temp,
         bundle=runner,
     )
-    # Read before anything is measured: a bad file should not cost a bench.
+    # Read before anything is measured: a bad file should not cost a bench. Nor should a bad place.
     baseline = read_bench(gate) if gate is not None else None
+    if plot is not None:
+        ensure_writable(plot)
     document = run_bench(choice)
     show_bench(document, plot=plot, as_json=json)
     if baseline is not None:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from rich.markup import escape
-
 from topformer.android.assets import (
     MODELS_FOLDER,
     NoSourcesError,
@@ -57,9 +55,7 @@ def bench_in_app(link: AdbLink, choice: BenchChoice) -> BenchDocument:
         max_start_c=choice.max_start_temp_c,
     )
     with stdout_for_results():
-        return bench_app(
-            link, plan, on_stage=show_stage_line, on_warning=lambda text: warn(escape(text))
-        )
+        return bench_app(link, plan, on_stage=show_stage_line, on_warning=warn)
 
 
 def plan_app(choice: BenchChoice) -> list[RowRequest]:

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-from rich.markup import escape
-
 from topformer.benchmarks.bundle import build_bundle, default_cache
 from topformer.benchmarks.devices.adb import SeveralDevicesError, choose_devices, connect
 from topformer.benchmarks.devices.bench import DevicePlan, bench_device
@@ -114,6 +112,4 @@ def _bench_one(link: Link, choice: BenchChoice) -> BenchDocument:
         bundle=choice.bundle,
     )
     with stdout_for_results():
-        return bench_device(
-            link, plan, on_stage=show_stage_line, on_warning=lambda text: warn(escape(text))
-        )
+        return bench_device(link, plan, on_stage=show_stage_line, on_warning=warn)

@@ -39,7 +39,6 @@ def compare(
 
       topformer compare bench.json --json
     """
-    from rich.markup import escape  # noqa: PLC0415
 
     from topformer.benchmarks import comparison, matching  # noqa: PLC0415
 
@@ -58,7 +57,7 @@ def compare(
     rows = [comparison.compare(*pair) for pair in matched.pairs]
     _refuse_or_warn(rows, anyway=anyway)
     for name in (*matched.baseline_only, *matched.contender_only):
-        warn(escape(f"{name}: nothing to compare it with."))
+        warn(f"{name}: nothing to compare it with.")
     if json:
         from topformer.cli.compare_document import CompareDocument  # noqa: PLC0415
 
@@ -76,7 +75,6 @@ def compare(
 
 
 def _refuse_or_warn(rows: Sequence[RowComparison], *, anyway: bool) -> None:
-    from rich.markup import escape  # noqa: PLC0415
 
     found = [
         f"{one.contender}: {', '.join((*one.unlike, *one.doubts))}"
@@ -90,7 +88,7 @@ def _refuse_or_warn(rows: Sequence[RowComparison], *, anyway: bool) -> None:
             next_step="Measure both alike until they are trusted, or pass --anyway.",
         )
     for text in found:
-        warn(escape(f"not to be ranked: {text}."))
+        warn(f"not to be ranked: {text}.")
 
 
 def _lines(rows: Sequence[RowComparison]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager
@@ -12,9 +13,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from topformer.errors import ByHandError, TopformerError, advising
+from topformer.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
+    from rich.text import Text
 
     from topformer.manifest import Classes, Document, Parity, WeightsInfo
 
@@ -34,33 +38,52 @@ JsonOption = Annotated[
 @cache
 def stderr() -> Console:
     """Return the console for all that is not a result; made late, because help needs none."""
-    from rich.console import Console  # noqa: PLC0415
+    from topformer.cli.screen import Screen  # noqa: PLC0415
 
-    return Console(stderr=True, highlight=False, emoji=False)
+    return Screen()
 
 
 def print_document(document: Document) -> None:
-    """Write one document to stdout, indented."""
-    import msgspec  # noqa: PLC0415
+    """Write one document to stdout, indented, in UTF-8."""
+    from topformer.manifest import encode_document  # noqa: PLC0415
 
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2)
-    sys.stdout.write(text.decode() + "\n")
+    sys.stdout.flush()
+    # JSON is UTF-8, whatever the terminal is.
+    sys.stdout.buffer.write(encode_document(document))
+    sys.stdout.buffer.flush()
 
 
-def print_lines(lines: Iterable[object]) -> None:
-    """Write plain result lines to stdout, for people and pipes alike."""
+def print_lines(lines: Iterable[object], *, shown: bool = False) -> None:
+    """Write plain result lines to stdout, for people and pipes alike.
+
+    With `shown`, stderr has said the same in a table: on a terminal that shows both, they are left
+    out.
+    """
+    if shown and stderr().is_terminal and sys.stdout.isatty():
+        return
     for line in lines:
         sys.stdout.write(f"{printable(str(line))}\n")
 
 
-def printable(text: str) -> str:
-    """Replace what could steer a terminal: names in files, and on devices, are anybody's."""
-    return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
-
-
 def warn(text: str) -> None:
     """Print a warning."""
-    stderr().print(f"[yellow]warning:[/yellow] {printable(text)}", soft_wrap=True)
+    from rich.text import Text  # noqa: PLC0415
+
+    stderr().print(Text("warning:", style="yellow"), text, soft_wrap=True)
+
+
+def warn_of_letters(names: Iterable[str]) -> None:
+    """Warn of names that pictures show in another form, for want of a font."""
+    from topformer.fonts import undrawable  # noqa: PLC0415
+
+    lacking = undrawable(dict.fromkeys(names))
+    if lacking:
+        shown = ", ".join(map(printable, lacking[:5])) + (", ..." if len(lacking) > 5 else "")
+        warn(
+            f"no font on this machine has the letters of {len(lacking):,} names ({shown}): "
+            "pictures show ids or escapes in their place. A font that has them helps, such as "
+            "Debian's fonts-noto-core, or fonts-noto-cjk for Chinese, Japanese and Korean."
+        )
 
 
 def announce_random(weights: WeightsInfo) -> None:
@@ -102,7 +125,7 @@ def tell_form(notes: Iterable[str]) -> None:
 
 def tell_licence(licence: str) -> None:
     """Say in one line what the weights in a file that was made may be used for."""
-    stderr().print(f"licence of the weights: {licence}", markup=False, soft_wrap=True)
+    stderr().print(f"licence of the weights: {licence}", soft_wrap=True)
 
 
 def weights_as(given: str, *, otherwise: str = "") -> AbstractContextManager[None]:
@@ -128,32 +151,103 @@ def stdout_for_results() -> Generator[None]:
         os.close(saved)
 
 
+class Stages:
+    """Says what goes on: on a terminal in a line that changes, elsewhere a line a stage."""
+
+    def __init__(self) -> None:
+        """Show that something has begun."""
+        self._shown = ""
+        self._status = stderr().status(_plain("starting"))
+
+    def __call__(self, stage: str) -> None:
+        """Show a stage."""
+        # "fetching weights: 3 MiB" and "fetching weights: 4 MiB" are one stage.
+        name = re.sub(r": [\d. of]+ MiB$", "", stage)
+        if not stderr().is_terminal and name != self._shown:
+            stderr().print(f"{name} ...", style="dim", soft_wrap=True)
+        self._shown = name
+        self._status.update(_plain(stage))
+
+    @contextmanager
+    def counting(
+        self, doing: str, total: int, *, told: bool = False
+    ) -> Generator[Callable[[int], None]]:
+        """Yield what to tell how many pictures are done; a terminal shows a bar and the time left.
+
+        Elsewhere a line is printed each quarter of the way, unless each picture is `told` anyway.
+        """
+        if total == 1 or not stderr().is_terminal:
+            quiet = told or total == 1
+            yield lambda done: None if quiet else _tell_quarter(doing, done, total)
+            return
+        self._status.stop()
+        with progress_bar() as bar:
+            task = bar.add_task(printable(doing), total=total, numbers="pictures")
+            yield lambda done: bar.update(task, completed=done)
+        self._status.start()
+
+    @contextmanager
+    def running(self) -> Generator[None]:
+        """Turn the spinner."""
+        with self._status:
+            yield
+
+
+def _tell_quarter(doing: str, done: int, total: int) -> None:
+    if done * 4 // total > (done - 1) * 4 // total:
+        stderr().print(f"{doing}: {done:,} of {total:,} pictures", style="dim")
+
+
 @contextmanager
-def stage_display() -> Generator[Callable[[str], None]]:
+def stage_display() -> Generator[Stages]:
     """Show a spinner with the current stage, and keep stdout for results meanwhile."""
-    with stdout_for_results(), stderr().status("starting") as status:
-        shown = ""
+    stages = Stages()
+    with stdout_for_results(), stages.running():
+        yield stages
 
-        def show(stage: str) -> None:
-            nonlocal shown
-            # "fetching weights: 3 MiB" and "fetching weights: 4 MiB" are one stage.
-            name = stage.partition(":")[0]
-            if not stderr().is_terminal and name != shown:
-                stderr().print(f"{name} ...", style="dim")
-            shown = name
-            status.update(stage)
 
-        yield show
+@contextmanager
+def spinner(text: str) -> Generator[None]:
+    """Show on a terminal that something takes a while."""
+    with stderr().status(_plain(text)):
+        yield
+
+
+def progress_bar(*, disable: bool = False) -> Progress:
+    """Make a line with a bar, numbers of its task's field of that name, and the time left."""
+    from rich import progress  # noqa: PLC0415
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[numbers]}", markup=False),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("left"),
+        progress.TimeRemainingColumn(),
+        console=stderr(),
+        speed_estimate_period=600,  # seconds: scoring makes single steps of a training slow
+        disable=disable,
+    )
+
+
+def _plain(text: str) -> Text:
+    """Make a text of which rich takes nothing for markup; a string in a spinner it always reads."""
+    from rich.text import Text  # noqa: PLC0415
+
+    return Text(printable(text))
 
 
 def show_parity(title: str, parity: Parity) -> None:
     """Print the steps of a proof, the worst input of each figure counting, and the exceptions."""
     from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
     from topformer.cli.tables import print_table  # noqa: PLC0415
 
-    verdict = "[green]verified[/green]" if parity.passed else "[bold red]FAILED[/bold red]"
-    table = Table(title=f"{title}: {verdict}", title_justify="left", title_style="")
+    verdict = ("verified", "green") if parity.passed else ("FAILED", "bold red")
+    heading = Text.assemble(printable(title), ": ", verdict)
+    table = Table(title=heading, title_justify="left", title_style="")
     table.add_column("against float64")
     for heading in ("max error", "SQNR dB", "labels equal", "ties forgiven"):
         table.add_column(heading, justify="right")
@@ -168,7 +262,7 @@ def show_parity(title: str, parity: Parity) -> None:
         )
     print_table(table)
     for line in _explain(parity):
-        stderr().print(f"  {line}", markup=False, soft_wrap=True)
+        stderr().print(f"  {line}", soft_wrap=True)
 
 
 def _explain(parity: Parity) -> Generator[str]:
@@ -204,5 +298,5 @@ def fail(error: TopformerError, *, as_json: bool) -> NoReturn:
     ):
         if text:
             stderr().print(label, style=style, end=" ")
-            stderr().print(printable(text), markup=False, soft_wrap=True)
+            stderr().print(text, soft_wrap=True)
     sys.exit(error.exit_code)

@@ -8,20 +8,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from topformer.cli.console import JsonOption, print_document, print_lines, stage_display, stderr
+from topformer.cli.console import (
+    JsonOption,
+    print_document,
+    print_lines,
+    stage_display,
+    stderr,
+    warn_of_letters,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.table import Table
 
+    from topformer.cli.console import Stages
     from topformer.cli.data_document import (
         ProblemDocument,
         SplitCheckDocument,
         WarningDocument,
     )
     from topformer.data import Dataset
-    from topformer.data.check import CheckProgress, SplitReport
+    from topformer.data.check import SplitReport
     from topformer.data.doubts import Doubt
     from topformer.data.layouts import FoundPairs
     from topformer.evaluation.scoring import SegmentedPicture
@@ -67,6 +73,7 @@ def check(
     """
     from topformer.cli.data_document import DataCheckDocument  # noqa: PLC0415
     from topformer.data import open_dataset  # noqa: PLC0415
+    from topformer.files import ensure_writable_folder  # noqa: PLC0415
 
     opened = open_dataset(dataset, root)
     names = list(dict.fromkeys(split or ("train", "val")))
@@ -74,10 +81,11 @@ def check(
     found = {name: opened.split(name) for name in names}
     with stage_display() as show_stage:
         # Now, not after all files were read, is the time to learn that nothing can be written.
-        out.mkdir(parents=True, exist_ok=True)
-        splits = [_check(opened, name, found, out, _progress(show_stage, name)) for name in found]
+        ensure_writable_folder(out)
+        splits = [_check(opened, name, found, out, show_stage) for name in found]
     for one in splits:
         _report(one)
+    warn_of_letters(opened.classes.names)
     sound = not any(one.problem_count or one.warnings for one in splits)
     if json:
         print_document(
@@ -95,23 +103,21 @@ def check(
     raise typer.Exit(0 if sound else 1)
 
 
-def _progress(show_stage: Callable[[str], None], split: str) -> CheckProgress:
-    return lambda done, total: show_stage(f"reading {split}: {done:,} of {total:,}")
-
-
 def _check(
-    opened: Dataset, name: str, splits: dict[str, FoundPairs], out: Path, progress: CheckProgress
+    opened: Dataset, name: str, splits: dict[str, FoundPairs], out: Path, show_stage: Stages
 ) -> SplitCheckDocument:
     from topformer.data.check import check_split  # noqa: PLC0415
     from topformer.data.doubts import shared_pictures  # noqa: PLC0415
 
     found, names = splits[name], list(splits)
-    report = check_split(found, opened.classes, progress=progress)
+    with show_stage.counting(f"reading {name}", len(found.pairs)) as tell:
+        report = check_split(found, opened.classes, progress=lambda done, _total: tell(done))
     shared = [
         shared_pictures(earlier, splits[earlier], name, found)
         for earlier in names[: names.index(name)]
     ]
     doubts = (*report.doubts, *(doubt for doubt in shared if doubt is not None))
+    show_stage(f"drawing {name}")
     sheet = _draw(opened, name, found, doubts, out / f"{opened.key}-{name}.png")
     return _document(opened, name, report, doubts, sheet)
 
@@ -244,7 +250,6 @@ def _heading(one: SplitCheckDocument) -> str:
 
 
 def _table(one: SplitCheckDocument) -> Table:
-    from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     labelled = sum(entry.pixels for entry in one.classes)
@@ -256,5 +261,5 @@ def _table(one: SplitCheckDocument) -> Table:
     for entry in one.classes:
         share = f"{entry.pixels / labelled:.2%}" if labelled else "-"
         style = "" if entry.pixels else "yellow"
-        table.add_row(str(entry.id), escape(entry.name), share, f"{entry.pictures:,}", style=style)
+        table.add_row(str(entry.id), entry.name, share, f"{entry.pictures:,}", style=style)
     return table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from topformer.cli.console import JsonOption, print_document, print_lines, stderr
+from topformer.cli.console import JsonOption, print_document, print_lines, spinner, stderr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def devices(json: JsonOption = False) -> None:
     from topformer.cli.devices_document import DevicesDocument  # noqa: PLC0415
     from topformer.cli.tables import print_table  # noqa: PLC0415
 
-    with stderr().status("asking adb"):
+    with spinner("asking adb"):
         rows = tuple(_describe(device) for device in list_devices())
     if rows:
         print_table(_table(rows))
@@ -43,11 +43,11 @@ def devices(json: JsonOption = False) -> None:
         )
     for row in rows:
         if row.advice:
-            stderr().print(f"{row.serial}: {row.advice}", markup=False, soft_wrap=True)
+            stderr().print(f"{row.serial}: {row.advice}", soft_wrap=True)
     if json:
         print_document(DevicesDocument(devices=rows))
     else:
-        print_lines(row.serial for row in rows if row.facts)
+        print_lines((row.serial for row in rows if row.facts), shown=True)
 
 
 def _describe(device: ListedDevice) -> DeviceRow:
@@ -80,7 +80,6 @@ def _describe(device: ListedDevice) -> DeviceRow:
 
 
 def _table(rows: tuple[DeviceRow, ...]) -> Table:
-    from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(title="Devices", title_justify="left", show_lines=True)
@@ -89,7 +88,7 @@ def _table(rows: tuple[DeviceRow, ...]) -> Table:
     for row in rows:
         state = "emulated" if row.facts and row.facts.emulated else row.state
         # What a device prints is text, never markup.
-        table.add_row(escape(row.serial), escape(state), escape("\n".join(_lines(row))))
+        table.add_row(row.serial, state, "\n".join(_lines(row)))
     return table
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from topformer.cli.console import JsonOption, print_document, print_lines, stderr
+from topformer.cli.console import JsonOption, print_document, print_lines, spinner
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,7 +50,7 @@ def doctor(
 
     checks = [_package(name) for name in PACKAGES]
     if not skip_runtimes:
-        with stderr().status("running a model in each runtime"):
+        with spinner("running a model in each runtime"):
             checks += [_runtime(name) for name in RUNTIMES]
     checks += [*(_tool(name, purpose) for name, purpose in TOOLS.items()), _cmake()]
     healthy = all(check.state in {"ok", "optional"} for check in checks)
@@ -147,6 +147,7 @@ def _cmake() -> Check:
 
 def _table(checks: list[Check]) -> Table:
     from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
     colours = {"ok": "green", "failed": "bold red", "missing": "bold red", "optional": "yellow"}
     table = Table(title="topformer doctor", title_justify="left")
@@ -156,5 +157,6 @@ def _table(checks: list[Check]) -> Table:
         table.add_column(heading, overflow="fold")
     for check in checks:
         colour = colours[check.state]
-        table.add_row(check.name, f"[{colour}]{check.state}[/{colour}]", check.detail, check.remedy)
+        state = Text(check.state, style=colour)
+        table.add_row(check.name, state, check.detail, check.remedy)
     return table

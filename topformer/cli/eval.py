@@ -19,18 +19,14 @@ from topformer.cli.console import (
     stderr,
     tell_form,
     warn,
+    warn_of_letters,
     weights_as,
 )
 from topformer.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from topformer.cli.eval_report import Evaluation
     from topformer.data.layouts import FoundPairs
-
-# Progress is told so often where no line can be overwritten.
-PROGRESS_PARTS = 4
 
 
 def eval(  # noqa: A001 - a verb's function is called what the verb is
@@ -76,13 +72,13 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
 
       topformer eval --model best.safetensors --image-size 448 --dataset folder --data my/set
     """
-    from rich.markup import escape  # noqa: PLC0415
 
     from topformer.cli import eval_report  # noqa: PLC0415
     from topformer.cli.tables import print_table  # noqa: PLC0415
     from topformer.data import open_dataset  # noqa: PLC0415
     from topformer.evaluation.scoring import score_split  # noqa: PLC0415
     from topformer.evaluation.subject import open_subject  # noqa: PLC0415
+    from topformer.files import ensure_writable_folder  # noqa: PLC0415
     from topformer.preprocess import parse_image_size  # noqa: PLC0415
 
     size = parse_image_size(image_size) if image_size is not None else None
@@ -101,36 +97,30 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
                 next_step="Leave --short-side out.",
             )
         # Now, not after an hour of scoring, is the time to learn that nothing can be written there.
-        out.mkdir(parents=True, exist_ok=True)
-        progress = _progress(show_stage)
-        scored = score_split(subject.segment, found, opened.classes, progress=progress)
+        ensure_writable_folder(out)
+        with show_stage.counting(f"scoring {split}", len(found.pairs)) as tell:
+            scored = score_split(
+                subject.segment, found, opened.classes, progress=lambda done, _total: tell(done)
+            )
         done = eval_report.Evaluation(
             model=model, subject=subject, dataset=opened, split=split, scored=scored
         )
         show_stage("drawing")
         files = _draw(done, found, out)
     tell_form(subject.opened.notes)
+    warn_of_letters((*opened.classes.names, *(one.pair.picture.name for one in done.worst)))
     announce_random(subject.opened.manifest.weights)
     warning = eval_report.names_warning(done)
     if warning:
-        warn(escape(warning))
+        warn(warning)
     document = eval_report.document(done, files)
     stderr().print(eval_report.heading(document), soft_wrap=True)
     print_table(eval_report.table(document))
     if json:
         print_document(document)
     else:
-        print_lines(eval_report.summary(document))
-
-
-def _progress(show_stage: Callable[[str], None]) -> Callable[[int, int], None]:
-    def show(done: int, total: int) -> None:
-        if stderr().is_terminal:
-            show_stage(f"scoring: {done:,} of {total:,} pictures")
-        elif done * PROGRESS_PARTS // total > (done - 1) * PROGRESS_PARTS // total:
-            show_stage(f"scored {done:,} of {total:,} pictures")
-
-    return show
+        print_lines(eval_report.summary(document), shown=True)
+        print_lines(document.files)
 
 
 def _draw(done: Evaluation, found: FoundPairs, out: Path) -> list[Path]:

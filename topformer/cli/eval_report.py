@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
 
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -135,7 +134,8 @@ def heading(scored: EvalDocument) -> Text:
     """Write what stands over the table; apart from it, for a table's title is as narrow as it."""
     return Text.assemble(
         (f"{scored.dataset} {scored.split}", "bold"),
-        f", {scored.pictures:,} pictures, protocol {scored.protocol_description}",
+        f", {scored.pictures:,} pictures, pixel accuracy {_score(scored.pixel_accuracy)}"
+        f", protocol {scored.protocol_description}",
         (" (random weights)" if scored.random_weights else "", "yellow"),
         ("; compare only with scores of the same protocol and sizes", "dim"),
     )
@@ -152,7 +152,7 @@ def table(scored: EvalDocument) -> Table:
     for one in scored.classes:
         drawn.add_row(
             str(one.id),
-            escape(one.name),
+            one.name,
             *("-" if value is None else f"{value:.4f}" for value in (one.iou, one.accuracy)),
             percent(one.pixels / pixels) if one.pixels else "-",
             style=None if one.pixels else "dim",
@@ -164,13 +164,12 @@ def table(scored: EvalDocument) -> Table:
 
 
 def summary(scored: EvalDocument) -> list[str]:
-    """Write the lines for stdout."""
+    """Write what heading and table say as lines for stdout."""
     return [
         f"mIoU {_score(scored.miou)}",
         f"mean accuracy {_score(scored.mean_accuracy)}",
         f"pixel accuracy {_score(scored.pixel_accuracy)}",
         f"protocol {scored.protocol_description}",
-        *scored.files,
     ]
 
 

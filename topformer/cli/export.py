@@ -88,7 +88,7 @@ def export(
     if json:
         print_document(_document(result, info))
     else:
-        print_lines(file.path for file in result.files)
+        print_lines((file.path for file in result.files), shown=True)
     raise typer.Exit(0 if result.passed else 1)
 
 
@@ -122,13 +122,11 @@ def _report(file: ExportedFile) -> None:
         f"{delegation.macs_inside_share:.1%} of the multiply-adds; {outside} operators outside",
     )
     for group in delegation.outside:
-        stderr().print(
-            f"    outside: {group.count} x {group.operator}: {group.reason}", markup=False
-        )
+        stderr().print(f"    outside: {group.count} x {group.operator}: {group.reason}")
     if delegation.planned_memory_bytes is not None:
         stderr().print(f"  planned memory: {delegation.planned_memory_bytes:,} bytes")
     for note in delegation.notes:
-        stderr().print(f"  {note}", markup=False)
+        stderr().print(f"  {note}")
 
 
 def _document(result: ExportResult, info: WeightsInfo) -> ExportDocument:

@@ -48,6 +48,7 @@ def inspect(
 
       topformer inspect model.onnx --profile
     """
+    from topformer.files import ensure_writable, fitting_name  # noqa: PLC0415
     from topformer.runtimes import open_model, runtime_of  # noqa: PLC0415
 
     if plot and not profile:
@@ -55,14 +56,16 @@ def inspect(
     path = Path(file)
     with stdout_for_results(), weights_as(""):
         model = open_model(file)
+        if profile:
+            plot = plot or path.with_name(fitting_name(path.stem, ".profile.png"))
+            ensure_writable(plot)
         exported = runtime_of(file) != "torch"
         graph = _read_graph(path) if exported else None
         times = None
-        if profile:
+        if plot:
             from topformer.benchmarks.profiling import profile as profile_operators  # noqa: PLC0415
 
             times = profile_operators(path, model)
-            plot = plot or path.with_suffix(".profile.png")
             title = path.name
             if model.manifest.weights.is_random:
                 title += " (random weights)"

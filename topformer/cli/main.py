@@ -10,6 +10,7 @@ import typer
 
 from topformer import __version__
 from topformer.cli.console import fail
+from topformer.cli.streams import prepare_streams
 from topformer.errors import TopformerError
 from topformer.files import is_address, local_path
 
@@ -67,18 +68,26 @@ def load_verb(name: str) -> Callable[..., None] | typer.Typer:
 
 
 def main() -> None:
-    """Run the command line; exit 0 when done, 1 when the job failed, 2 on wrong usage."""
+    """Run the command line; exit 0 when done, 1 when the job failed, 2 on wrong usage.
+
+    The status is 141 when whoever reads stdout goes before all is written.
+    """
     arguments = sys.argv[1:]
+    as_json = "--json" in arguments
     verb = next((argument for argument in arguments if not argument.startswith("-")), "")
     try:
+        prepare_streams(as_json=as_json)
         _refuse_addresses(verb, arguments)
-        build_app(verb)()
+        try:
+            build_app(verb)()
+        finally:
+            # Here, where a failure can still be told.
+            sys.stdout.flush()
     except TopformerError as error:
-        fail(error, as_json="--json" in arguments)
+        fail(error, as_json=as_json)
     except OSError as error:  # a full disk, a folder that is a file, a missing permission
         what = f"{error.filename} cannot be used." if error.filename else "The system refused."
-        reason = TopformerError(what, why=error.strerror or str(error))
-        fail(reason, as_json="--json" in arguments)
+        fail(TopformerError(what, why=error.strerror or str(error)), as_json=as_json)
 
 
 def _refuse_addresses(verb: str, arguments: Sequence[str]) -> None:

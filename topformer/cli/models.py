@@ -35,7 +35,7 @@ def models(*, as_json: JsonOption = False) -> None:
     print_table(_variant_table(document.variants), _checkpoint_table(document.checkpoints))
     for row in document.checkpoints:
         stderr().print(f"{row.name}: {row.source}", soft_wrap=True)
-    print_lines(row.name for row in (*document.variants, *document.checkpoints))
+    print_lines((row.name for row in (*document.variants, *document.checkpoints)), shown=True)
 
 
 def _collect() -> ModelsDocument:

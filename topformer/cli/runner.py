@@ -64,7 +64,7 @@ def build(
         )
     made = "built" if built.is_new else "built before, and whole"
     size_mb = built.bundle.size_bytes / 1e6
-    stderr().print(f"{target} runner: {made}, {size_mb:.1f} MB", markup=False)
+    stderr().print(f"{target} runner: {made}, {size_mb:.1f} MB")
     if json:
         print_document(
             RunnerBuildDocument(

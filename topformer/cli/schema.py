@@ -51,4 +51,5 @@ def schema(
 
     module, name = DOCUMENTS[document].split(":")
     described = msgspec.json.schema(getattr(import_module(module), name))
-    print_lines([msgspec.json.format(msgspec.json.encode(described), indent=2).decode()])
+    text = msgspec.json.format(msgspec.json.encode(described), indent=2).decode()
+    print_lines(text.splitlines())

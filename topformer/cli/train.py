@@ -12,6 +12,7 @@ from topformer.cli.console import (
     print_document,
     print_lines,
     tell_licence,
+    warn_of_letters,
     weights_as,
 )
 from topformer.errors import UsageError
@@ -79,7 +80,7 @@ def train(
         if json:
             print_document(chosen)
         else:
-            print_lines([recipe_text(chosen)])
+            print_lines(recipe_text(chosen).splitlines())
         return
     if data is None:
         raise UsageError("Training needs --data ROOT, the folder of the data set.")
@@ -143,7 +144,7 @@ def _train(
 
 def _prepare(out: Path, recipe: Recipe, place: Place, *, resume: bool) -> bool:
     """Whether there is a run to go on with; a run is never overwritten."""
-    from topformer.files import atomic_write  # noqa: PLC0415
+    from topformer.files import atomic_write, ensure_writable_folder  # noqa: PLC0415
     from topformer.training.checkpoints import has_checkpoints  # noqa: PLC0415
     from topformer.training.recipe import recipe_text  # noqa: PLC0415
 
@@ -153,6 +154,8 @@ def _prepare(out: Path, recipe: Recipe, place: Place, *, resume: bool) -> bool:
             f"{out} already holds a run.",
             next_step="Add --resume to go on with it, or choose another --out.",
         )
+    if place.is_first:
+        ensure_writable_folder(out)
     if place.is_first and not has_run:
         atomic_write(out / "recipe.toml", recipe_text(recipe).encode())
     return has_run
@@ -192,6 +195,7 @@ def _finish(
     from topformer.cli.train_document import TrainDocument  # noqa: PLC0415
 
     best = trained.best_path
+    warn_of_letters(run.dataset.classes.names)
     tell_licence(run.licence)
     if json:
         print_document(

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
-from topformer.cli.console import stderr
+from topformer.cli.console import progress_bar, stderr
 from topformer.data.check import check_split, require_sound
 from topformer.data.doubts import shared_pictures
 from topformer.training.journal import ScoreRecord, StepRecord
@@ -31,18 +22,7 @@ class Display:
     def __init__(self, place: Place, iterations: int) -> None:
         self.speaks = place.is_first
         self.miou = ""
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[numbers]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=stderr(),
-            speed_estimate_period=600,  # seconds: scoring makes single steps slow
-            disable=not (self.speaks and stderr().is_terminal),
-        )
+        self.progress = progress_bar(disable=not (self.speaks and stderr().is_terminal))
         self.task = self.progress.add_task(
             "training", total=iterations, numbers="", start=False, visible=False
         )
@@ -122,4 +102,4 @@ class Display:
             self._print(text)
 
     def _print(self, text: str) -> None:
-        self.progress.console.print(text, markup=False, soft_wrap=True, highlight=False)
+        stderr().print(text, soft_wrap=True)

@@ -61,5 +61,5 @@ def verify(
             )
         )
     else:
-        print_lines([f"{file}: {'verified' if parity.passed else 'FAILED'}"])
+        print_lines([f"{file}: {'verified' if parity.passed else 'FAILED'}"], shown=True)
     raise typer.Exit(0 if parity.passed else 1)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from topformer.errors import TopformerError
+from topformer.files import open_regular
 from topformer.images import FORMATS, LARGEST_PICTURE_PX, orientation_of, quiet_decoders
 from topformer.manifest import Classes
 from topformer.signatures import kind_of
@@ -142,7 +143,11 @@ def _describe(table: LabelTable) -> str:
 
 def _read_values(path: Path) -> _Values:
     try:
-        with quiet_decoders(), Image.open(path, formats=("PNG",)) as image:
+        with (
+            quiet_decoders(),
+            open_regular(path, kind="label file") as stream,
+            Image.open(stream, formats=("PNG",)) as image,
+        ):
             if image.width * image.height > LARGEST_PICTURE_PX:
                 raise TopformerError(
                     f"{path} has too many pixels.",

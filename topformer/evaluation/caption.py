@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from topformer.text import columns
+
 
 @dataclass(frozen=True, kw_only=True)
 class Caption:
@@ -24,6 +26,10 @@ class Caption:
 
 
 def shorten(text: str, characters: int) -> str:
-    """Write a text in one line of at most so many characters."""
+    """Write a text in one line of at most so many characters; wide ones count as two."""
     text = " ".join(text.split())
-    return text if len(text) <= characters else text[: max(0, characters - 1)].rstrip() + "…"
+    if columns(text) <= characters:
+        return text
+    while text and columns(text) > characters - 1:
+        text = text[:-1]
+    return text.rstrip() + "…"

@@ -22,9 +22,10 @@ from topformer.evaluation.figures import (
     INK,
     caption_height_in,
     encode_png,
-    take_literally,
     write_caption,
 )
+from topformer.fonts import drawable
+from topformer.text import columns
 
 # Okabe and Ito's palette, told apart by the colour-blind too.
 HIT_COLOUR, MISS_COLOUR = "#0072B2", "#C2410C"
@@ -98,7 +99,7 @@ def draw_confusion(counts: Counts, scores: Scores, names: Sequence[str], caption
     """Draw a confusion matrix [truth, predicted], rows as shares of the truth; returns a PNG."""
     labels = [_label(number, name, len(names)) for number, name in enumerate(names)]
     sizes = _Sizes.of(len(names))
-    longest = max(map(len, labels))
+    longest = max(map(columns, labels))
     page = _Page(
         sizes=sizes,
         # A lone class is given a page that its title fits on.
@@ -119,7 +120,7 @@ def draw_confusion(counts: Counts, scores: Scores, names: Sequence[str], caption
 
 def _label(number: int, name: str, classes: int) -> str:
     """Write a class's name, with its id where there are too many to count."""
-    short = shorten(name, NAME_CHARACTERS)
+    short = shorten(drawable(name, otherwise=f"class {number}"), NAME_CHARACTERS)
     return short if classes <= 25 else f"{short}  {number}"
 
 
@@ -138,8 +139,6 @@ def _draw_matrix(axes: Axes, counts: Counts, labels: Sequence[str], sizes: _Size
     positions = range(len(labels))
     for axis, rotation in ((axes.xaxis, 90), (axes.yaxis, 0)):
         axis.set_ticks(positions, labels, fontsize=sizes.font_pt, rotation=rotation, color=INK)
-        for text in axis.get_ticklabels():
-            take_literally(text)
     for number, text in enumerate(axes.get_yticklabels()):
         text.set_color(INK if total[number, 0] else FAINT)
     _draw_grid(axes, len(labels))

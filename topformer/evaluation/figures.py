@@ -3,16 +3,16 @@
 # pyright: standard
 # Not strict: matplotlib types its methods loosely.
 
-import warnings
-from collections.abc import Generator
-from contextlib import contextmanager
 from io import BytesIO
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 
 from topformer.evaluation.caption import Caption, shorten
+from topformer.fonts import drawable, font_file, usual_font
+from topformer.text import well_formed
 
 INK, FAINT, WARNING = "#1F2937", "#6B7280", "#B91C1C"
 # Width of a character as a share of the font's size, more than most of them take.
@@ -42,36 +42,48 @@ def _write_line(
 ) -> None:
     width_in, height_in = figure.get_size_inches()
     room = (width_in - 2 * EDGE_IN) * 72 / font_pt / CHARACTER_WIDTH
-    written = figure.text(
+    figure.text(
         EDGE_IN / width_in,
         1 - top_in / height_in,
-        shorten(text, int(room)),
+        shorten(drawable(text), int(room)),
         va="top",
         fontsize=font_pt,
         color=color,
         weight=weight,
     )
-    take_literally(written)
 
 
-def take_literally(text: Text) -> Text:
-    """Keep a dollar sign, as in the name of a class, from starting a formula."""
-    text.set_parse_math(False)
-    return text
+def make_drawable(figure: Figure) -> None:
+    """Take every text of a figure as it is, and give those that need it a font with their letters.
+
+    A dollar sign, as in the name of a class, starts no formula. Where no font has the letters,
+    they are written as escapes.
+    """
+    for axes in figure.axes:
+        # Ticks make their labels when they are asked for.
+        axes.get_xticklabels()
+        axes.get_yticklabels()
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+        shown = drawable(text.get_text())
+        text.set_text(shown)
+        text.set_fontproperties(with_letters(text.get_fontproperties(), shown))
+
+
+def with_letters(font: FontProperties, text: str) -> FontProperties:
+    """Return the font, or another of its size where it lacks letters of the text."""
+    file = None if text.isascii() else font_file(text)
+    if file is None or file == usual_font():
+        return font
+    other = font.copy()
+    other.set_file(file)
+    return other
 
 
 def encode_png(figure: Figure, *, description: str) -> bytes:
     """Draw a figure as a PNG that carries its description in a text chunk."""
+    make_drawable(figure)
     stream = BytesIO()
-    with warnings_of_glyphs_ignored():
-        metadata = {"Description": description, "Software": "topformer"}
-        FigureCanvasAgg(figure).print_png(stream, metadata=metadata)
+    metadata = {"Description": well_formed(description), "Software": "topformer"}
+    FigureCanvasAgg(figure).print_png(stream, metadata=metadata)
     return stream.getvalue()
-
-
-@contextmanager
-def warnings_of_glyphs_ignored() -> Generator[None]:
-    """Let scripts that the font lacks become boxes, as they would in any plot, without a word."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        yield

@@ -24,11 +24,11 @@ from topformer.evaluation.figures import (
     INK,
     caption_height_in,
     encode_png,
-    take_literally,
-    warnings_of_glyphs_ignored,
+    with_letters,
     write_caption,
 )
 from topformer.evaluation.scoring import SegmentedPicture, picture_miou
+from topformer.fonts import drawable
 from topformer.manifest import Classes
 
 DPI = 100
@@ -71,8 +71,8 @@ class _Sheet:
         self, text: str, left: float, top: float, *, size_px: int, colour: str, bold: bool = False
     ) -> float:
         """Write a line from its upper left corner; returns where it ends."""
-        font = _font(size_px, bold=bold)
-        written = self.figure.text(
+        font = with_letters(_font(size_px, bold=bold), text)
+        self.figure.text(
             left / self.width_px,
             1 - (top + ASCENT * size_px) / self.height_px,
             text,
@@ -80,13 +80,12 @@ class _Sheet:
             fontproperties=font,
             color=colour,
         )
-        take_literally(written)
         return left + self.measure(text, font)
 
     def measure(self, text: str, font: FontProperties) -> float:
         """Width of a line in pixels."""
-        with warnings_of_glyphs_ignored():
-            return self.canvas.get_renderer().get_text_width_height_descent(text, font, False)[0]
+        font = with_letters(font, text)
+        return self.canvas.get_renderer().get_text_width_height_descent(text, font, False)[0]
 
     def mark(self, left: float, top: float, side: float, colour: tuple[int, int, int]) -> None:
         """Draw a square of a class's colour."""
@@ -195,7 +194,7 @@ def _paint(
 
 def _describe(sheet: _Sheet, one: SegmentedPicture, classes: Classes, box: _Box) -> None:
     """Write a picture's name and scores, and below them each class with its IoU in this picture."""
-    name = shorten(one.name, FILE_CHARACTERS)
+    name = shorten(drawable(one.name), FILE_CHARACTERS)
     name_end = sheet.write(name, box.left, box.top, size_px=NAME_PX, colour=INK, bold=True)
     below = _Box(left=box.left, top=box.top + 24, right=box.right)
     if one.predicted is None:
@@ -207,14 +206,18 @@ def _describe(sheet: _Sheet, one: SegmentedPicture, classes: Classes, box: _Box)
     _write_classes(sheet, _score_chips(counts, classes), below)
 
 
+def _class_name(number: int, classes: Classes) -> str:
+    name = drawable(classes.names[number], otherwise=f"class {number}")
+    return shorten(name, NAME_CHARACTERS)
+
+
 def _content_chips(truth: NDArray[np.integer], classes: Classes) -> list[_Chip]:
     """List the classes of a picture with their share of its labelled pixels, largest first."""
     counts = np.bincount(truth.ravel(), minlength=256)[: len(classes.names)]
     return [
         _Chip(
             mark=classes.palette[number],
-            text=f"{shorten(classes.names[number], NAME_CHARACTERS)} "
-            f"{percent(counts[number] / counts.sum())}",
+            text=f"{_class_name(number, classes)} {percent(counts[number] / counts.sum())}",
             colour=INK,
         )
         for number in np.argsort(-counts, kind="stable").tolist()
@@ -228,7 +231,7 @@ def _score_chips(counts: Counts, classes: Classes) -> list[_Chip]:
     truth, predicted = counts.sum(1), counts.sum(0)
     chips: list[_Chip] = []
     for number in np.lexsort((-predicted, -truth)).tolist():
-        name = shorten(classes.names[number], NAME_CHARACTERS)
+        name = _class_name(number, classes)
         if truth[number]:
             text, colour = f"{name} {iou[number]:.2f}", INK
         elif predicted[number]:

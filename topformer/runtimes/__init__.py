@@ -5,13 +5,14 @@ from pathlib import Path
 import msgspec
 
 from topformer.classes import check_count
-from topformer.errors import TopformerError
+from topformer.errors import TopformerError, UsageError
 from topformer.files import local_path
 from topformer.manifest import Classes, Manifest, read_manifest_of
 from topformer.runtimes.opened import ExportedNetwork, OpenedModel
+from topformer.text import well_formed
 from topformer.variants import DEFAULT_IMAGE_SIZE
 
-__all__ = ["OpenedModel", "open_model", "open_network", "runtime_of"]
+__all__ = ["OpenedModel", "open_model", "open_network", "require_unicode", "runtime_of"]
 
 # Any other suffix, and any name, is a checkpoint that torch runs.
 EXPORTED_RUNTIMES = {".pte": "executorch", ".onnx": "onnxruntime"}
@@ -22,11 +23,22 @@ def runtime_of(source: str | Path) -> str:
     return EXPORTED_RUNTIMES.get(Path(source).suffix.lower(), "torch")
 
 
+def require_unicode(path: Path) -> None:
+    """Refuse a path that is not UTF-8: neither runtime opens one."""
+    if well_formed(str(path)) != str(path):
+        raise UsageError(
+            f"{path} has a name that is not UTF-8.",
+            why="The runtimes open exported models by names that are.",
+            next_step="Rename it: a model together with its .json.",
+        )
+
+
 def open_network(path: Path, manifest: Manifest, *, threads: int | None = None) -> ExportedNetwork:
     """Load an exported file whose manifest has been read and checked.
 
     `threads` must be set before ExecuTorch loads its first file and cannot change in a process.
     """
+    require_unicode(path)
     if runtime_of(path) == "executorch":
         from topformer.runtimes.executorch_network import ExecutorchNetwork  # noqa: PLC0415
 

@@ -21,7 +21,7 @@ import torch
 
 from topformer.errors import TopformerError
 from topformer.files import atomic_write, read_bytes, sha256_bytes, sha256_file
-from topformer.manifest import Count, Document, Sha256
+from topformer.manifest import Count, Document, Sha256, encode_json
 from topformer.weights.safeload import Unreadable, load_pickled
 
 FOLDER = "checkpoints"
@@ -72,7 +72,7 @@ def save_checkpoint(
         for name, data in (
             ("model.safetensors", model),
             ("state.pt", state),
-            ("checkpoint.json", msgspec.json.encode(index)),
+            ("checkpoint.json", encode_json(index)),
         ):
             atomic_write(part / name, data)
         shutil.rmtree(final, ignore_errors=True)

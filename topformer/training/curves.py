@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from topformer.evaluation.figures import make_drawable
 from topformer.training.journal import Record, ScoreRecord, StepRecord
 
 # Okabe and Ito's palette, told apart by the colour-blind too.
@@ -29,6 +30,7 @@ def draw_curves(records: list[Record], *, title: str) -> bytes:
     below.xaxis.set_major_locator(MaxNLocator(integer=True))
     below.set_xlabel("optimizer steps", color=FAINT)
     above.set_title(title, loc="left", color=INK, weight="bold")
+    make_drawable(figure)
     figure.tight_layout()
     stream = BytesIO()
     FigureCanvasAgg(figure).print_png(stream)

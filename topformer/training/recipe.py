@@ -19,6 +19,7 @@ from topformer.data.transforms import Augmentation
 from topformer.errors import UsageError
 from topformer.files import read_text, sha256_bytes
 from topformer.manifest import Document
+from topformer.text import well_formed
 from topformer.variants import VARIANTS
 
 RECIPE_LIMIT_BYTES = 2**20
@@ -198,6 +199,12 @@ def load_recipe(
     for name, text in (overrides or {}).items():
         if name not in Recipe.__struct_fields__:
             raise _unknown(name, "--set")
+        if well_formed(text) != text:
+            raise UsageError(
+                f"{name}={text} cannot stand in a recipe.",
+                why="A recipe is written as UTF-8, and this is not.",
+                next_step="Rename the file.",
+            )
         fields[name] = _value(text, f"--set {name}")
     try:
         return msgspec.convert(fields, type=Recipe)

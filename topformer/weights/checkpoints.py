@@ -20,7 +20,8 @@ from torch import Tensor
 from topformer.errors import TopformerError
 from topformer.files import read_bytes, sha256_bytes
 from topformer.manifest import Classes, Document, ModelInfo, Positive, ShortText
-from topformer.weights.disarm import StandIn, Unreadable, printable
+from topformer.text import brief
+from topformer.weights.disarm import StandIn, Unreadable
 from topformer.weights.file_kinds import describe_folder, describe_unknown
 from topformer.weights.named import classes_in
 from topformer.weights.safeload import is_pickled, load_pickled
@@ -113,7 +114,7 @@ def _foreign_note(foreign: tuple[str, ...]) -> tuple[str, ...]:
     """Name the other libraries' objects beside the weights."""
     if not foreign:
         return ()
-    shown = ", ".join(printable(name, 80) for name in foreign[:_SHOWN_OBJECTS])
+    shown = ", ".join(brief(name, 80) for name in foreign[:_SHOWN_OBJECTS])
     more = f" and {len(foreign) - _SHOWN_OBJECTS} more" if len(foreign) > _SHOWN_OBJECTS else ""
     return (f"not built, only passed over: objects of {shown}{more}",)
 
@@ -130,7 +131,7 @@ def _from_safetensors(path: Path, data: bytes) -> Checkpoint:
         header = metadata.get(HEADER_KEY)
         own = None if header is None else msgspec.json.decode(header, type=WeightsHeader)
     except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError) as error:
-        raise Unreadable(f"Its safetensors header is damaged: {printable(str(error))}.") from error
+        raise Unreadable(f"Its safetensors header is damaged: {brief(str(error))}.") from error
     unwrapped = unwrap(tensors)
     return Checkpoint(
         path=path,
@@ -149,7 +150,7 @@ def _sound_tensors(weights: Mapping[Any, object], *, file_bytes: int) -> dict[st
     claimed: dict[str, Tensor] = {}
     for name, value in weights.items():
         if not isinstance(name, str) or len(name) > _NAME_LIMIT:
-            raise Unreadable(f"An entry's name is {printable(repr(name))}.")
+            raise Unreadable(f"An entry's name is {brief(repr(name))}.")
         claimed[name] = _numeric(name, value)
     if not claimed:
         raise Unreadable("It holds no tensors.")
@@ -167,7 +168,7 @@ def _numeric(name: str, value: object) -> Tensor:
     if not isinstance(value, Tensor):
         kind = value.qualified if isinstance(value, StandIn) else type(value).__name__
         raise Unreadable(
-            f"The entry {printable(name)!r} is a {printable(kind)}, no tensor.",
+            f"The entry {brief(name)!r} is a {brief(kind)}, no tensor.",
             next_step="Save the tensors themselves: model.state_dict().",
         )
     if name.endswith(COUNTER):
@@ -175,7 +176,7 @@ def _numeric(name: str, value: object) -> Tensor:
     if value.is_floating_point() and value.element_size() >= 2:
         return value.detach()
     raise Unreadable(
-        f"The tensor {printable(name)!r} holds {value.dtype} numbers; weights are floats.",
+        f"The tensor {brief(name)!r} holds {value.dtype} numbers; weights are floats.",
         next_step="Give the weights as they were trained: float32, float16, bfloat16 or float64.",
     )
 
@@ -184,7 +185,7 @@ def _counter(name: str, tensor: Tensor) -> Tensor:
     """Check a count of batches, which some tools store as a float or as a list of one."""
     if tensor.numel() != 1 or tensor.is_complex():
         raise Unreadable(
-            f"The counter {printable(name)!r} has shape {list(tensor.shape)}; it is one number.",
+            f"The counter {brief(name)!r} has shape {list(tensor.shape)}; it is one number.",
             next_step="Leave the counters out: inference does not use them.",
         )
     return tensor
@@ -198,9 +199,9 @@ def _finite_float32(name: str, tensor: Tensor) -> Tensor:
     numbers = tensor.to(torch.float32)
     if not math.isfinite(numbers.sum(dtype=torch.float64).item()):
         raise Unreadable(
-            f"The tensor {printable(name)!r} holds NaN or infinity.",
+            f"The tensor {brief(name)!r} holds NaN or infinity.",
             next_step="The training diverged or the file is damaged; use an earlier checkpoint.",
         )
     if name.endswith("running_var") and bool((numbers < 0).any()):
-        raise Unreadable(f"The variances {printable(name)!r} are partly negative.")
+        raise Unreadable(f"The variances {brief(name)!r} are partly negative.")
     return numbers

@@ -20,6 +20,8 @@ from typing import Any, cast
 import numpy as np
 import torch._utils as torch_utils
 
+from topformer.text import brief
+
 # A checkpoint with optimizer and averaged weights takes about 70,000.
 _INSTRUCTION_LIMIT = 1_000_000
 _ARRAY_LIMIT_BYTES = 16 * 2**20
@@ -65,12 +67,6 @@ class Unreadable(Exception):  # noqa: N818 - becomes a TopformerError once the f
         super().__init__(why)
         self.why = why
         self.next_step = next_step
-
-
-def printable(text: str, limit: int = 200) -> str:
-    """Text from a file, shortened and without control characters, fit for a terminal."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in text[:limit])
-    return shown + ("..." if len(text) > limit else "")
 
 
 class StandIn:
@@ -268,7 +264,7 @@ class Disarmed:
                             f"a {opcode.name} instruction, which torch.save writes only if asked to"
                         )
         except (ValueError, EOFError, UnicodeDecodeError) as error:
-            raise Unreadable(f"Its pickle is damaged: {printable(str(error))}.") from error
+            raise Unreadable(f"Its pickle is damaged: {brief(str(error))}.") from error
         if refused:
             raise _refusal(refused)
         return b"".join((*pieces, data[copied:]))
@@ -308,7 +304,7 @@ def _is_refused(name: str) -> bool:
 
 
 def _refusal(names: set[str]) -> Unreadable:
-    shown = ", ".join(printable(name, 80) for name in sorted(names)[:5])
+    shown = ", ".join(brief(name, 80) for name in sorted(names)[:5])
     if all(_SPECIAL_TENSOR.match(name) for name in names):
         return Unreadable(
             "Its tensors are sparse, quantised, complex, sharded, 8-bit or without data "

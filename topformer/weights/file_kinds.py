@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from topformer.weights.disarm import Unreadable, printable
+from topformer.text import brief
+from topformer.weights.disarm import Unreadable
 
 _WANTED = "Give a .pth that torch.save wrote, or safetensors."
 _UNPACK = "Unpack it, and give the .pth or .safetensors from inside."
@@ -123,7 +124,7 @@ def refuse_foreign_zip(names: list[str]) -> None:
     ):
         raise Unreadable("It is a Core ML package.", next_step=_WANTED)
     telling = [name for name in names if name.endswith((".pth", ".pt", ".ckpt", ".safetensors"))]
-    shown = ", ".join(printable(name, 80) for name in (telling or names)[:_SHOWN_MEMBERS])
+    shown = ", ".join(brief(name, 80) for name in (telling or names)[:_SHOWN_MEMBERS])
     raise Unreadable(
         f"It is a zip archive without the data.pkl that torch.save writes; it holds {shown}"
         f"{', ...' if len(telling or names) > _SHOWN_MEMBERS else ''}.",
@@ -157,7 +158,7 @@ def describe_folder(folder: Path) -> Unreadable:
             "below it, or what zero_to_fp32.py makes of it.",
         )
     files = [name for name in names if name.endswith((".pth", ".pt", ".ckpt", ".safetensors"))]
-    shown = ", ".join(printable(name, 80) for name in files[:_SHOWN_MEMBERS])
+    shown = ", ".join(brief(name, 80) for name in files[:_SHOWN_MEMBERS])
     return Unreadable(
         "It is a folder, and a file is wanted.",
         next_step=f"Give a file in it: {shown}." if files else _WANTED,

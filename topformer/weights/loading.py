@@ -10,7 +10,6 @@ from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 
-import msgspec
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from topformer.classes import check_count, dataset_classes, numbered_classes
 from topformer.errors import TopformerError, UsageError
 from topformer.files import atomic_write, sha256_bytes
-from topformer.manifest import Classes, ModelInfo, WeightsInfo
+from topformer.manifest import Classes, ModelInfo, WeightsInfo, encode_json
 from topformer.model import TopFormer, TopFormerClassifier, create_model
 from topformer.variants import VARIANTS, get_variant
 from topformer.weights.blank import blank_classifier, blank_segmenter
@@ -169,7 +168,7 @@ def pack_weights(
     tensors = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
     # One entry only: the library writes several in random order, and equal weights should have
     # equal bytes.
-    metadata = {HEADER_KEY: msgspec.json.encode(header).decode()}
+    metadata = {HEADER_KEY: encode_json(header).decode()}
     return safetensors.torch.save(tensors, metadata)
 
 

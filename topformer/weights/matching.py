@@ -7,10 +7,10 @@ from functools import lru_cache
 from torch import Size, nn
 
 from topformer.errors import TopformerError
+from topformer.text import brief
 from topformer.variants import VARIANTS, Variant, get_variant
 from topformer.weights.blank import blank_classifier, blank_segmenter
 from topformer.weights.checkpoints import COUNTER, Checkpoint
-from topformer.weights.disarm import printable
 
 # Names that occur in fudan-zvg/SeaFormer's checkpoints and in no TopFormer: its stages.
 _SEAFORMER_PREFIXES = ("backbone.smb", "smb", "backbone.trans1.", "trans1.")
@@ -194,7 +194,7 @@ def _first_axis(checkpoint: Checkpoint, name: str) -> int:
 def _misfit(
     checkpoint: Checkpoint, names: list[str], *, why: str, next_step: str = ""
 ) -> TopformerError:
-    shown = ", ".join(printable(name, 100) for name in names[:_SHOWN_KEYS])
+    shown = ", ".join(brief(name, 100) for name in names[:_SHOWN_KEYS])
     more = f" and {len(names) - _SHOWN_KEYS:,} more" if len(names) > _SHOWN_KEYS else ""
     return TopformerError(
         f"{checkpoint.path} does not fit the network: {shown}{more}.", why=why, next_step=next_step

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
-from topformer.weights.disarm import Disarmed, Unreadable, printable
+from topformer.text import brief
+from topformer.weights.disarm import Disarmed, Unreadable
 from topformer.weights.file_kinds import refuse_foreign_zip
 
 ZIP_MAGIC = b"PK\x03\x04"
@@ -69,7 +70,7 @@ def load_pickled(data: bytes) -> Pickled:
                 next_step=_WHOLE_MODEL_COMMAND,
             ) from error
         raise Unreadable(
-            f"torch's weights-only loader refuses it: {printable(first_line)}",
+            f"torch's weights-only loader refuses it: {brief(first_line)}",
             next_step="Copy or fetch it again; it may be damaged.",
         ) from error
     return Pickled(content=content, foreign=tuple(disarmed.foreign))
@@ -97,7 +98,7 @@ def _repack(data: bytes, disarmed: Disarmed) -> bytes:
     except Unreadable:
         raise
     except Exception as error:  # Besides BadZipFile it fails with half a dozen others.
-        raise Unreadable(f"The zip container is damaged: {printable(str(error))}.") from error
+        raise Unreadable(f"The zip container is damaged: {brief(str(error))}.") from error
     if not pickles:
         raise Unreadable("It is a zip file without the data.pkl that torch.save writes.")
     return fresh.getvalue()

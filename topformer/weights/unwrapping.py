@@ -16,7 +16,8 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from topformer.weights.disarm import Array, StandIn, Unreadable, printable
+from topformer.text import brief
+from topformer.weights.disarm import Array, StandIn, Unreadable
 
 _DEPTH_LIMIT = 8
 _NODE_LIMIT = 20_000
@@ -321,23 +322,23 @@ def _notes(taken: _Copy, copies: list[_Copy], left: list[str]) -> Iterator[str]:
     """Say what was taken off, which copy was taken, and what was left out, a sentence each."""
     if taken.node.module:
         yield (
-            f"a whole pickled {printable(taken.node.module, 80)}: its tensors were taken, none of "
+            f"a whole pickled {brief(taken.node.module, 80)}: its tensors were taken, none of "
             "its code was run"
         )
     elif taken.node.path not in {(), ("state_dict",)}:
-        yield f"found under {printable('.'.join(taken.node.path), 80)}"
+        yield f"found under {brief('.'.join(taken.node.path), 80)}"
     wrapped = _taken_off(taken)
     if wrapped:
-        yield f"taken off every name: {printable(wrapped, 80)}"
+        yield f"taken off every name: {brief(wrapped, 80)}"
     if len(copies) > 1:
         others = [copy for copy in copies if copy is not taken]
         kind = "averaged weights" if taken.averaged else "weights"
         places = ", ".join(_described(copy, taken) for copy in others[:_SHOWN])
-        yield f"the {kind} of {printable(taken.place, 80)} were taken, not those of {places}"
+        yield f"the {kind} of {brief(taken.place, 80)} were taken, not those of {places}"
     if left:
         groups = Counter(_group(name.removeprefix(taken.wrapping)) for name in left)
         shown = ", ".join(
-            f"{printable(group, 60)} ({count} tensor{'s' if count > 1 else ''})"
+            f"{brief(group, 60)} ({count} tensor{'s' if count > 1 else ''})"
             for group, count in groups.most_common(_SHOWN)
         )
         more = f" and {len(groups) - _SHOWN} more" if len(groups) > _SHOWN else ""
@@ -347,7 +348,7 @@ def _notes(taken: _Copy, copies: list[_Copy], left: list[str]) -> Iterator[str]:
 def _described(other: _Copy, taken: _Copy) -> str:
     lacking = _weight_count(taken) - _weight_count(other)
     remark = f", which lacks {lacking} tensors" if lacking > 0 else ""
-    return printable(other.place, 80) + remark
+    return brief(other.place, 80) + remark
 
 
 def _taken_off(copy: _Copy) -> str:
@@ -405,10 +406,10 @@ def _without_wrappers(entries: Mapping[str, object]) -> dict[Any, object]:
 
 def _what(content: object) -> str:
     if isinstance(content, StandIn):
-        return f"a {printable(content.qualified, 80)}"
+        return f"a {brief(content.qualified, 80)}"
     if isinstance(content, dict):
         keys = cast("dict[object, object]", content)
-        shown = ", ".join(printable(repr(key), 40) for key in list(keys)[:_SHOWN])
+        shown = ", ".join(brief(repr(key), 40) for key in list(keys)[:_SHOWN])
         arrays = any(isinstance(value, Array) for value in keys.values())
         kind = "a dictionary of numpy arrays, called" if arrays else "a dictionary with"
         return f"{kind} {shown}" if shown else "an empty dictionary"
