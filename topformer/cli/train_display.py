@@ -8,6 +8,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from topformer.training.loop import Run
-    from topformer.training.processes import Place
+    from topformer.training.processes import Place, Pulse
 
 
 class Display:
@@ -60,15 +61,16 @@ class Display:
         """Leave the last state of the line standing."""
         self.progress.stop()
 
-    def check(self, run: Run) -> None:
+    def check(self, run: Run, pulse: Pulse) -> None:
         """Open every picture and label file once, before anything is trained on them."""
         for name, found in (("train", run.train), ("val", run.val)):
             task = self.progress.add_task(f"checking {name}", total=len(found.pairs), numbers="")
-            report = check_split(
-                found,
-                run.dataset.classes,
-                progress=lambda done, _total, task=task: self.progress.update(task, completed=done),
-            )
+
+            def show(done: int, _total: int, task: TaskID = task) -> None:
+                pulse()
+                self.progress.update(task, completed=done)
+
+            report = check_split(found, run.dataset.classes, progress=show)
             require_sound(report)
             self.progress.remove_task(task)
 
@@ -93,7 +95,8 @@ class Display:
             self.miou = f"  mIoU {record.miou:.4f}"
             self._print(
                 f"step {record.step}: mIoU {record.miou:.4f}, mean accuracy "
-                f"{record.mean_accuracy:.4f}, pixels {record.pixel_accuracy:.4f}"
+                f"{record.mean_accuracy:.4f}, pixels {record.pixel_accuracy:.4f} "
+                f"({record.protocol})"
             )
             return
         numbers = (
