@@ -65,7 +65,7 @@ def test_gradients_are_shared_after_the_last_part_however_many_there_are(batch, 
     """Four samples in "three" parts are two: on many processes none would be shared."""
     held = []
     monkeypatch.setattr(Learner, "_unsynchronised", lambda _, hold: held.append(hold) or NOTHING)
-    learn(batch, batch=6, accumulate=3)
+    Learner(settled_model(), small_recipe(batch=6, accumulate=3), ALONE).step(0, batch)
     assert held == [True, False]
 
 
