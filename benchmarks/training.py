@@ -50,7 +50,7 @@ def measure(dataset: str, root: Path, size: str, *, rounds: int = ROUNDS) -> Tim
     keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = create_model(variant_for(size, opened), len(opened.classes.names))
-    learner = Learner(model, recipe, Place(rank=0, count=1, device=device))
+    learner = Learner(model, recipe, Place(rank=0, world_size=1, device=device))
     threads = torch.get_num_threads()
     batches = training_batches(
         opened.split("train"),

@@ -89,7 +89,7 @@ def take_steps() -> float:
     from topformer.training.recipe import load_recipe  # noqa: PLC0415
 
     recipe, classes = load_recipe("camvid", "tiny"), 11
-    place = Place(rank=0, count=1, device=torch.device("cpu"))
+    place = Place(rank=0, world_size=1, device=torch.device("cpu"))
     learner = Learner(create_model("tiny", classes), recipe, place)
     shape = (recipe.batch, *recipe.crop)
     batch = Batch(

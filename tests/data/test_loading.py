@@ -1,15 +1,22 @@
 """Batches are a function of the step, whoever reads them and wherever reading begins."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
+from multiprocessing import active_children
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from topformer.data import open_dataset
+from topformer.data import loading, open_dataset
 from topformer.data.loading import (
+    read_ahead,
     read_pair,
     slot_at,
     training_batches,
@@ -43,22 +50,33 @@ def dataset(tmp_path_factory):
     return open_dataset("folder", root)
 
 
-def batches(
-    dataset, *, first=0, end=6, positions=range(4), workers=0, seed=3, augmentation=AUGMENTATION
+def reading(
+    dataset,
+    *,
+    first=0,
+    end=6,
+    positions=range(4),
+    workers=0,
+    seed=3,
+    told=None,
+    augmentation=AUGMENTATION,
 ):
-    return list(
-        training_batches(
-            dataset.split("train"),
-            dataset.classes,
-            augmentation,
-            first_step=first,
-            end_step=end,
-            batch=4,
-            positions=positions,
-            seed=seed,
-            workers=workers,
-        )
+    return training_batches(
+        dataset.split("train"),
+        dataset.classes,
+        augmentation,
+        first_step=first,
+        end_step=end,
+        batch=4,
+        positions=positions,
+        seed=seed,
+        workers=workers,
+        on_notice=[].append if told is None else told.append,
     )
+
+
+def batches(dataset, **settings):
+    return list(reading(dataset, **settings))
 
 
 def assert_same(found, expected):
@@ -159,3 +177,114 @@ def test_the_loader_pins_batches_by_their_own_method(dataset, monkeypatch):
     pinned = pin_memory(batch)
     assert torch.equal(pinned.labels, batch.labels + 1)
     assert pinned.sources == batch.sources
+
+
+def test_without_memory_to_share_batches_come_through_pipes_and_it_is_said_once(
+    dataset, monkeypatch
+):
+    told = []
+    assert_same(batches(dataset, workers=2, told=told), batches(dataset))
+    assert told == []
+    monkeypatch.setattr(loading, "_memory_files_work", lambda: False)
+    assert_same(batches(dataset, workers=2, told=told), batches(dataset))
+    (notice,) = told
+    assert "pipes" in notice
+
+
+def test_a_batch_whose_file_cannot_be_made_comes_through_a_pipe(dataset, monkeypatch):
+    def full(_name):
+        raise OSError(28, "No space left on device")
+
+    send = loading._Send()
+    monkeypatch.setattr(os, "memfd_create", full)
+    sample = (torch.zeros(3, 64, 64), torch.full((64, 64), 255), Path("one.png"))
+    sent = send([sample])
+    assert isinstance(sent, loading._Copied)
+    assert torch.equal(sent.batch().labels, sample[1][None])
+
+
+def test_batches_stay_as_they_are_while_later_ones_are_made(dataset):
+    kept = batches(dataset, workers=1, end=12)
+    assert_same(kept, batches(dataset, end=12))
+
+
+def test_reading_needs_no_room_in_dev_shm(dataset):
+    """In a mount namespace with a /dev/shm of 64 KB, where no batch has room."""
+    mounted = "mount -t tmpfs -o size=64k tmpfs /dev/shm"
+    if subprocess.run(["unshare", "-m", "sh", "-c", mounted], check=False).returncode:
+        pytest.skip("mounts cannot be changed here")
+    read = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path; from test_loading import *\n"
+        "dataset = open_dataset('folder', Path(sys.argv[2]))\n"
+        "assert_same(batches(dataset, workers=2), batches(dataset))\n"
+    )
+    inside = [sys.executable, "-c", read, str(Path(__file__).parent), str(dataset.root)]
+    command = ["unshare", "-m", "sh", "-c", f'{mounted} && exec "$@"', "sh", *inside]
+    subprocess.run(command, check=True, timeout=120)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGBUS])
+def test_a_reading_process_that_dies_ends_reading_with_advice(dataset, number):
+    made = reading(dataset, workers=2, end=10_000)
+    next(made)
+    os.kill(active_children()[0].pid, number)
+    # torch tells it wherever this process is: in the wait, or here.
+    with pytest.raises((TopformerError, RuntimeError)) as caught:
+        for _ in made:
+            pass
+    error = caught.value
+    trouble = error if isinstance(error, TopformerError) else loading.reading_trouble(error)
+    assert trouble.what == "A reading process is gone."
+    for advice in ("--set workers=0", "--shm-size", "--resume"):
+        assert advice in trouble.next_step
+    made.close()
+    assert not active_children()
+
+
+def test_reading_processes_that_bring_nothing_are_not_waited_for_for_ever(dataset, monkeypatch):
+    monkeypatch.setattr(loading, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(loading, "PATIENCE_PER_SAMPLE_S", 0.0)
+    made = reading(dataset, workers=1, end=10_000)
+    next(made)
+    (reader,) = active_children()
+    os.kill(reader.pid, signal.SIGSTOP)
+    with pytest.raises(TopformerError, match="brought no batch") as caught:
+        for _ in made:
+            pass
+    assert "--set workers=0" in caught.value.next_step
+    reader.join(20)
+    assert reader.exitcode is not None
+
+
+def test_other_errors_are_none_of_reading():
+    assert (
+        loading.reading_trouble(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) is None
+    )
+
+
+def test_no_process_to_be_had_is_told(dataset, monkeypatch):
+    def refuse(_self):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refuse)
+    with pytest.raises(TopformerError, match="could not be started") as caught:
+        batches(dataset, workers=1)
+    assert "--set workers=0" in caught.value.next_step
+
+
+def test_reading_ahead_keeps_the_order_and_raises_in_turn():
+    seen = []
+
+    def read(number):
+        seen.append(number)
+        if number == 3:
+            raise TopformerError("three")
+        return number * number
+
+    found = read_ahead(range(9), read, threads=2, ahead=2)
+    assert [next(found) for _ in range(3)] == [(0, 0), (1, 1), (2, 4)]
+    with pytest.raises(TopformerError, match="three"):
+        next(found)
+    assert max(seen) <= 5
+    assert list(read_ahead([], read, threads=1, ahead=2)) == []

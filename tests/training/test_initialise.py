@@ -13,7 +13,7 @@ from topformer.training.processes import Place
 from topformer.variants import VARIANTS
 from topformer.weights import save_weights
 
-CPU = Place(rank=0, count=1, device=torch.device("cpu"))
+CPU = Place(rank=0, world_size=1, device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")

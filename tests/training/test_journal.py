@@ -57,6 +57,23 @@ def test_damage_in_the_middle_is_told(tmp_path):
         read_log(path)
 
 
+@pytest.mark.parametrize("after", [b"", b"{}\n"])
+def test_a_log_nested_without_end_is_damage_wherever_it_stands(tmp_path, after):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b'{"a":' * 100_000 + b"\n" + after)
+    with pytest.raises(TopformerError, match="damaged in line 1"):
+        read_log(path)
+
+
+def test_scores_from_before_protocols_were_told_are_of_whole_pictures(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text(
+        '{"kind":"score","step":1,"miou":0.5,"mean_accuracy":0.6,"pixel_accuracy":0.9}\n'
+    )
+    assert read_log(path) == [score(1)]
+    assert score(1).protocol == "whole"
+
+
 def test_tensorboard_gets_the_same_numbers(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

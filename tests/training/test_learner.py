@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from topformer.model import create_model
 from topformer.training.learner import Learner
 from topformer.training.processes import Place
 
-ALONE = Place(rank=0, count=1, device=torch.device("cpu"))
+NOTHING = nullcontext()
+ALONE = Place(rank=0, world_size=1, device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,14 @@ def test_accumulated_parts_give_the_gradient_of_the_whole_batch(batch, parts):
         for name, value in tensors(whole).items()
     ]
     assert max(differences) < 1e-4
+
+
+def test_gradients_are_shared_after_the_last_part_however_many_there_are(batch, monkeypatch):
+    """Four samples in "three" parts are two: on many processes none would be shared."""
+    held = []
+    monkeypatch.setattr(Learner, "_unsynchronised", lambda _, hold: held.append(hold) or NOTHING)
+    Learner(settled_model(), small_recipe(batch=6, accumulate=3), ALONE).step(0, batch)
+    assert held == [True, False]
 
 
 def test_steps_lower_the_loss(batch):

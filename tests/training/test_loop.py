@@ -2,10 +2,12 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,19 @@ import torch
 from safetensors.torch import load_file
 from training_fakes import SilentObserver, small_recipe, small_run
 
+from topformer.data import open_dataset
+from topformer.data.loading import training_batches
 from topformer.errors import TopformerError
+from topformer.evaluation.scoring import score_split
+from topformer.evaluation.subject import open_subject
 from topformer.model import create_model
-from topformer.training import checkpoints
+from topformer.training import checkpoints, loop
 from topformer.training.journal import ScoreRecord, StepRecord, read_log
 from topformer.training.loop import train
 from topformer.training.processes import Place
+from topformer.training.recipe import recipe_text
 
-ALONE = Place(rank=0, count=1, device=torch.device("cpu"))
+ALONE = Place(rank=0, world_size=1, device=torch.device("cpu"))
 
 
 def run_training(folder: Path, out: Path, *, resume: bool = False, observer=None, **fields):
@@ -116,10 +123,132 @@ def test_resuming_from_the_checkpoint_before_a_damaged_one(uninterrupted, folder
     assert_same_weights(trained.last_path, uninterrupted[0] / "last.safetensors")
 
 
-def test_resuming_with_another_recipe_is_refused(folder, tmp_path):
-    run_training(folder, tmp_path)
-    with pytest.raises(TopformerError, match="another recipe"):
+class Stuck:
+    """Batches of which one never comes, and a signal while it is waited for."""
+
+    def __init__(self, after: int, number: signal.Signals) -> None:
+        self.after, self.number = after, number
+
+    def __call__(self, *arguments, **settings):
+        made = training_batches(*arguments, **settings)
+        for _ in range(self.after):
+            yield next(made)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        before = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), self.number))
+        try:
+            time.sleep(60)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_signal_is_answered_also_while_data_are_waited_for(
+    uninterrupted, folder, tmp_path, monkeypatch, number, after
+):
+    monkeypatch.setattr(loop, "training_batches", Stuck(after, number))
+    began = time.monotonic()
+    with pytest.raises(TopformerError, match=f"Stopped after step {after} of") as caught:
+        run_training(folder, tmp_path, ema_decay=0.5)
+    assert time.monotonic() - began < 30
+    assert number.name in caught.value.why
+    monkeypatch.undo()
+    trained, _ = run_training(folder, tmp_path, resume=True, ema_decay=0.5)
+    assert trained.resumed_from == after
+    assert_same_weights(trained.last_path, uninterrupted[0] / "last.safetensors")
+
+
+def test_a_reading_process_that_dies_in_a_step_is_told_and_checkpoints_stay(
+    folder, tmp_path, monkeypatch
+):
+    class Killing(SilentObserver):
+        def on_step(self, step):
+            if step == 2:
+                os.kill(active_children()[0].pid, signal.SIGKILL)
+                time.sleep(2)
+
+    with pytest.raises(TopformerError, match="A reading process is gone"):
+        run_training(folder, tmp_path, workers=2, iterations=50, observer=Killing())
+    assert not active_children()
+
+
+def begun(folder, out: Path, **fields) -> Path:
+    """A run with its recipe beside it, as the command line leaves it."""
+    run_training(folder, out, **fields)
+    path = out / "recipe.toml"
+    path.write_text(recipe_text(small_recipe(**fields)))
+    return path
+
+
+def test_resuming_with_another_recipe_names_the_fields_that_differ(folder, tmp_path):
+    path = begun(folder, tmp_path)
+    changes = {"learning_rate": 5e-4, "iterations": 8, "crop": (96, 64), "workers": 1}
+    with pytest.raises(TopformerError, match="another recipe") as caught:
+        run_training(folder, tmp_path, resume=True, **changes)
+    assert caught.value.why == (
+        "They differ in iterations: 4 then, 8 now; learning_rate: 0.001 then, 0.0005 now; "
+        "crop: [64,96] then, [96,64] now."
+    )
+    assert str(path) in caught.value.next_step
+
+
+def test_a_recipe_changed_since_is_not_believed(folder, tmp_path):
+    path = begun(folder, tmp_path)
+    path.write_text(recipe_text(small_recipe(seed=7)))
+    with pytest.raises(TopformerError, match="another recipe") as caught:
         run_training(folder, tmp_path, resume=True, learning_rate=5e-4)
+    assert "was changed since then" in caught.value.why
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        b"",
+        b"\xff\xfe\x00",
+        b"seed = " + b"[" * 100_000,
+        b"a." * 100_000 + b"a = 1",
+        b"x" * 2**21,
+        b"iterations = -1",
+        b"unheard_of = 1",
+    ],
+)
+def test_a_recipe_that_cannot_be_read_is_one_clear_error(folder, tmp_path, finished, content):
+    shutil.copytree(finished, tmp_path / "run")
+    if content is not None:
+        (tmp_path / "run" / "recipe.toml").write_bytes(content)
+    with pytest.raises(TopformerError, match="another recipe") as caught:
+        run_training(folder, tmp_path / "run", resume=True, learning_rate=5e-4)
+    assert "cannot be read" in caught.value.why
+    assert len(caught.value.why) < 1000
+
+
+@pytest.fixture(scope="module")
+def finished(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("finished")
+    run_training(folder, out, iterations=1)
+    return out
+
+
+def test_a_checkpoint_index_nested_without_end_is_damage(folder, tmp_path, finished):
+    shutil.copytree(finished, tmp_path / "run")
+    (index,) = (tmp_path / "run" / "checkpoints").glob("*/checkpoint.json")
+    index.write_bytes(b"[" * 60_000)
+    with pytest.raises(TopformerError, match="None of the checkpoints"):
+        run_training(folder, tmp_path / "run", resume=True, iterations=1)
+
+
+@pytest.mark.parametrize("stretch", [False, True])
+def test_scores_are_taken_as_the_recipe_shows_pictures_and_name_the_protocol(
+    folder, tmp_path, stretch
+):
+    trained, observer = run_training(folder, tmp_path, iterations=1, stretch=stretch)
+    dataset = open_dataset("folder", folder)
+    size = (64, 96) if stretch else None
+    subject = open_subject(trained.best_path, dataset, image_size=size)
+    scores = score_split(subject.segment, dataset.split("val"), dataset.classes).scores
+    assert observer.records[-1].miou == scores.miou
+    assert observer.records[-1].protocol == subject.protocol.description
 
 
 def test_resuming_with_another_network_is_refused(folder, tmp_path):

@@ -111,26 +111,32 @@ def _train(
     from topformer.cli.console import stdout_for_results  # noqa: PLC0415
     from topformer.cli.train_display import Display  # noqa: PLC0415
     from topformer.data import open_dataset  # noqa: PLC0415
-    from topformer.training.initialise import begin, check_fits  # noqa: PLC0415
+    from topformer.training.initialise import (  # noqa: PLC0415
+        begin,
+        check_fits,
+        check_parts,
+        variant_for,
+    )
     from topformer.training.loop import train as run_training  # noqa: PLC0415
-    from topformer.training.processes import join  # noqa: PLC0415
+    from topformer.training.processes import Pulse, join  # noqa: PLC0415
     from topformer.training.results import write_pictures  # noqa: PLC0415
     from topformer.weights import load_weights  # noqa: PLC0415
 
     opened = open_dataset(dataset, data)
     with stdout_for_results(), join() as place, Display(place, recipe.iterations) as display:
-        place.share(recipe.batch)
+        check_parts(variant_for(size, opened), recipe, place)
         with weights_as("--set teacher="):
             teacher = load_weights(recipe.teacher).model if recipe.teacher else None
         check_fits(recipe, opened, place, teacher=teacher)
         has_run = _prepare(out, recipe, place, resume=resume)
         run = _describe(opened, size, recipe, out)
-        if not has_run:
-            display.check(run)
+        if place.is_first and not has_run:
+            display.check(run, Pulse(place))
+        place.meet()
         with weights_as("--init ", otherwise=", or --init none to train from scratch"):
             start = begin(size, opened, recipe, progress=display.on_fetch)
         display.on_notice(f"{start.description}; {len(run.train.pairs):,} training pictures")
-        if place.count > 1 and place.device.type == "cpu":
+        if place.world_size > 1 and place.device.type == "cpu":
             display.on_notice(
                 "on CPUs every process keeps BatchNorm statistics of its own share of a batch"
             )
@@ -139,7 +145,7 @@ def _train(
             return
         display.on_notice("drawing curves and predictions")
         files = write_pictures(run, trained)
-    _finish(run, size, start.description, place.count, trained, files, json=json)
+    _finish(run, size, start.description, place.world_size, trained, files, json=json)
 
 
 def _prepare(out: Path, recipe: Recipe, place: Place, *, resume: bool) -> bool:
@@ -194,7 +200,7 @@ def _finish(
 ) -> None:
     from topformer.cli.train_document import TrainDocument  # noqa: PLC0415
 
-    best = trained.best_path
+    best, protocol = trained.best_path, run.protocol.description
     warn_of_letters(run.dataset.classes.names)
     tell_licence(run.licence)
     if json:
@@ -208,6 +214,7 @@ def _finish(
                 processes=processes,
                 steps=trained.steps,
                 resumed_from=trained.resumed_from,
+                protocol=protocol,
                 best=trained.best,
                 best_weights=None if best is None else str(best),
                 last_weights=str(trained.last_path),
@@ -216,5 +223,7 @@ def _finish(
         )
         return
     if trained.best is not None:
-        print_lines([f"mIoU {trained.best.miou:.4f} on val at step {trained.best.step}"])
+        print_lines(
+            [f"mIoU {trained.best.miou:.4f} on val at step {trained.best.step} ({protocol})"]
+        )
     print_lines(path for path in (best, trained.last_path, *files) if path is not None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.progress import TaskID
+
 from topformer.cli.console import progress_bar, stderr
 from topformer.data.check import check_split, require_sound
 from topformer.data.doubts import shared_pictures
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from topformer.training.loop import Run
-    from topformer.training.processes import Place
+    from topformer.training.processes import Place, Pulse
 
 
 class Display:
@@ -41,7 +43,7 @@ class Display:
         """Leave the last state of the line standing."""
         self.progress.stop()
 
-    def check(self, run: Run) -> None:
+    def check(self, run: Run, pulse: Pulse) -> None:
         """Open every picture and label file once, before anything is trained on them.
 
         Problems are raised; what is doubtful is said in short, and training begins.
@@ -49,11 +51,12 @@ class Display:
         doubts: list[str] = []
         for name, found in (("train", run.train), ("val", run.val)):
             task = self.progress.add_task(f"checking {name}", total=len(found.pairs), numbers="")
-            report = check_split(
-                found,
-                run.dataset.classes,
-                progress=lambda done, _total, task=task: self.progress.update(task, completed=done),
-            )
+
+            def show(done: int, _total: int, task: TaskID = task) -> None:
+                pulse()
+                self.progress.update(task, completed=done)
+
+            report = check_split(found, run.dataset.classes, progress=show)
             require_sound(report)
             self.progress.remove_task(task)
             doubts += [f"{name}: {doubt.what}" for doubt in report.doubts]
@@ -85,7 +88,8 @@ class Display:
             self.miou = f"  mIoU {record.miou:.4f}"
             self._print(
                 f"step {record.step}: mIoU {record.miou:.4f}, mean accuracy "
-                f"{record.mean_accuracy:.4f}, pixels {record.pixel_accuracy:.4f}"
+                f"{record.mean_accuracy:.4f}, pixels {record.pixel_accuracy:.4f} "
+                f"({record.protocol})"
             )
             return
         numbers = (

@@ -20,7 +20,9 @@ class TrainDocument(Document, frozen=True, kw_only=True):
     processes: Count
     steps: Count
     resumed_from: Count | None
-    # On val, whole pictures; null where no score was taken.
+    # How val was scored, as `eval` names it.
+    protocol: ShortText
+    # On val; null where no score was taken.
     best: Best | None
     # Weights of the best score and of the last step, and what else was written.
     best_weights: str | None

@@ -1,8 +1,6 @@
 """Looks through a split before anything is trained on it: every picture, every label file."""
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +9,10 @@ from numpy.typing import NDArray
 from topformer.data.doubts import Doubt, PairFacts, Suspicions
 from topformer.data.labels import IGNORED
 from topformer.data.layouts import FoundPairs, Pair
-from topformer.data.loading import open_pair
+from topformer.data.loading import open_pair, read_ahead
 from topformer.errors import TopformerError
-from topformer.images import quiet_decoders
 from topformer.manifest import Classes
 
-# Decoders run outside Python's lock, so threads use the cores.
 THREADS = 2
 AHEAD = 16
 MOST_PROBLEMS = 20
@@ -58,7 +54,10 @@ def check_split(
     pixels, pictures = np.zeros(256, np.int64), np.zeros(number, np.int64)
     sizes: set[tuple[int, int]] = set()
     suspicions = Suspicions(found, classes)
-    for done, (pair, result) in enumerate(_open_all(found, classes), start=1):
+    opened = read_ahead(
+        found.pairs, lambda pair: _open(pair, found, classes), threads=THREADS, ahead=AHEAD
+    )
+    for done, (pair, result) in enumerate(opened, start=1):
         if isinstance(result, TopformerError):
             problem_count += 1
             problems += [result] if len(problems) < MOST_PROBLEMS else []
@@ -109,26 +108,6 @@ def _nothing_counts(found: FoundPairs) -> TopformerError:
         next_step="Some data sets keep the labels of their test split to themselves; take another "
         "split. Else get the label files again.",
     )
-
-
-def _open_all(
-    found: FoundPairs, classes: Classes
-) -> Generator[tuple[Pair, PairFacts | TopformerError]]:
-    """Open pairs in order, a few ahead of the one that is looked at."""
-    with quiet_decoders(), ThreadPoolExecutor(THREADS) as pool:
-        waiting: deque[tuple[Pair, Future[PairFacts | TopformerError]]] = deque()
-        for pair in found.pairs:
-            waiting.append((pair, pool.submit(_open, pair, found, classes)))
-            if len(waiting) > AHEAD:
-                yield from _results([waiting.popleft()])
-        yield from _results(waiting)
-
-
-def _results(
-    waiting: Iterable[tuple[Pair, Future[PairFacts | TopformerError]]],
-) -> Generator[tuple[Pair, PairFacts | TopformerError]]:
-    for pair, future in waiting:
-        yield pair, future.result()
 
 
 def _open(pair: Pair, found: FoundPairs, classes: Classes) -> PairFacts | TopformerError:

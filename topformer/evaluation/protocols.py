@@ -17,6 +17,8 @@ from torch.nn import functional
 
 from topformer.data.datasets import WholeImageScale
 from topformer.data.transforms import fitted_size, normalise, resize
+from topformer.labels import upsample_labels
+from topformer.preprocess import input_info, to_tensor
 from topformer.runtimes import OpenedModel
 from topformer.variants import MINIMUM_SIDE_PX
 
@@ -81,6 +83,22 @@ def _whole_sizes(
     fitted = fitted_size(size, scale.long_px, scale.short_px)
     height, width = (-(-side // scale.multiple_px) * scale.multiple_px for side in fitted)
     return fitted, (max(MINIMUM_SIDE_PX, height), max(MINIMUM_SIDE_PX, width))
+
+
+def network_segmenter(network: nn.Module, protocol: Protocol) -> Segmenter:
+    """Segment by either protocol; `network` is in eval mode and stays where it is."""
+    if protocol.scale is not None:
+        return whole_segmenter(network, protocol.scale)
+    assert protocol.image_size is not None
+    shown, device = input_info(*protocol.image_size), next(network.parameters()).device
+
+    @torch.inference_mode()
+    def segment(picture: NDArray[np.uint8]) -> NDArray[np.integer]:
+        logits: Tensor = network(torch.as_tensor(to_tensor(picture, shown)).to(device))
+        height, width = picture.shape[:2]
+        return upsample_labels(logits.cpu().numpy(), (height, width))[0]
+
+    return segment
 
 
 def whole_segmenter(network: nn.Module, scale: WholeImageScale) -> Segmenter:

@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topformer.data.layouts import FoundPairs, Pair
-from topformer.data.loading import read_pair
+from topformer.data.loading import read_ahead, read_pair
 from topformer.evaluation.confusion import Counts, Scores, count, empty_counts, scores_of
 from topformer.evaluation.protocols import Segmenter
 from topformer.manifest import Classes
+
+# Pictures read by a thread while one is segmented: they take memory, and one is enough mostly.
+AHEAD = 2
 
 # Called with the pictures that are done and all that there are.
 ScoringProgress = Callable[[int, int], None]
@@ -62,13 +65,13 @@ def score_split(
 ) -> SplitScores:
     """Segment every picture of a split and count.
 
-    Raises the error of the first picture that cannot be read: a score over fewer pictures than it
-    claims would be wrong.
+    A thread reads those that come next. Raises the error of the first picture that cannot be read:
+    a score over fewer pictures than it claims would be wrong.
     """
     counts = empty_counts(len(classes.names))
     pictures: list[PictureScore] = []
-    for pair in found.pairs:
-        picture, truth = _read(pair, found, classes)
+    read = read_ahead(found.pairs, lambda pair: _read(pair, found, classes), threads=1, ahead=AHEAD)
+    for pair, (picture, truth) in read:
         own = count(truth, segment(picture), len(classes.names))
         counts += own
         pictures.append(

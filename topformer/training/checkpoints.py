@@ -112,7 +112,10 @@ def restore(out: Path) -> Restored | None:
     for folder in _folders(out):
         try:
             index, state = _read(folder)
-        except (TopformerError, Unreadable, msgspec.MsgspecError, ValueError, OSError) as error:
+        except (
+            *(TopformerError, Unreadable, msgspec.MsgspecError),
+            *(ValueError, OSError, RecursionError),
+        ) as error:
             damaged.append(f"{folder.name}: {str(error).splitlines()[0]}")
             continue
         return Restored(index=index, state=state, passed_over=tuple(damaged))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch import Tensor, nn
 
 from topformer.data import Dataset
 from topformer.errors import TopformerError, UsageError
@@ -57,6 +58,43 @@ def check_fits(
             f"The teacher tells {teacher.num_classes} classes apart, the data set {classes}.",
             next_step="Take a teacher that was trained on this data set.",
         )
+
+
+def check_parts(variant: Variant, recipe: Recipe, place: Place) -> None:
+    """Refuse batches of which BatchNorm would see a single value of a channel.
+
+    Raises `UsageError`, also where the batch cannot be shared by the processes.
+    """
+    share = torch.empty(len(place.share(recipe.batch)), device="meta")
+    pictures = min(len(part) for part in share.chunk(recipe.accumulate))
+    if place.device.type == "cuda":
+        pictures *= place.world_size  # their statistics are synchronised
+    height, width = recipe.crop
+    if pictures > 1 or _fewest_values(variant, height, width) > 1:
+        return
+    raise UsageError(
+        f"One picture of {height}x{width} at a time is too little to train on.",
+        why="The network shrinks it to a single value a channel, and BatchNorm needs two or more "
+        "to learn a spread.",
+        next_step="Set a larger crop (--set crop=[64,128]), or let more pictures be computed at "
+        "once: a larger batch, a smaller accumulate, fewer processes.",
+    )
+
+
+def _fewest_values(variant: Variant, height: int, width: int) -> int:
+    """Values a channel, of one picture, in the smallest map that BatchNorm works on."""
+    found: list[int] = []
+
+    def note(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        found.append(inputs[0][0, 0].numel())
+
+    with torch.device("meta"):  # shapes only
+        model = TopFormer(variant).eval()
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.register_forward_pre_hook(note)
+        model(torch.empty(1, 3, height, width))
+    return min(found)
 
 
 def begin(

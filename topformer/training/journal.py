@@ -24,9 +24,11 @@ class StepRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="ste
 
 
 class ScoreRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="score"):
-    """Scores on val, whole pictures."""
+    """Scores on val."""
 
     step: Count
+    # See `evaluation.protocols`; logs from before it was written are of whole pictures.
+    protocol: str = "whole"
     miou: float
     mean_accuracy: float
     pixel_accuracy: float
@@ -52,7 +54,7 @@ class Journal:
                 stream.write(msgspec.json.encode(record) + b"\n")
             if self._board is not None:
                 for name, value in msgspec.structs.asdict(record).items():
-                    if name != "step":
+                    if isinstance(value, float):
                         self._board.add_scalar(name, value, record.step)
         except OSError:
             pass
@@ -73,8 +75,8 @@ def read_log(path: Path) -> list[Record]:
     for number, line in enumerate(lines, start=1):
         try:
             records.append(msgspec.json.decode(line, type=Record))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            if number == len(lines):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            if number == len(lines) and not isinstance(error, RecursionError):
                 break
             raise TopformerError(
                 f"{path} is damaged in line {number}.",

@@ -31,7 +31,7 @@ class Learner:
     ) -> None:
         self.recipe, self.place = recipe, place
         cuda = place.device.type == "cuda"
-        if place.count > 1 and cuda:
+        if place.world_size > 1 and cuda:
             nn.SyncBatchNorm.convert_sync_batchnorm(model)  # in place: all its layers are inside
         self.memory = torch.channels_last if recipe.channels_last else torch.contiguous_format
         model = model.to(place.device).to(memory_format=self.memory)  # pyright: ignore[reportCallIssue]
@@ -44,7 +44,7 @@ class Learner:
             self.averaged = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
         self.scaler = torch.GradScaler(place.device.type, enabled=recipe.amp == "fp16")
         self.shared: DistributedDataParallel | None = None
-        if place.count > 1:
+        if place.world_size > 1:
             self.shared = DistributedDataParallel(
                 self.model, device_ids=[place.device] if cuda else None
             )
@@ -68,13 +68,11 @@ class Learner:
         torch.manual_seed(_mixed_seed(recipe.seed, number, self.place.rank))
         set_learning_rate(self.optimizer, learning_rate_at(number, recipe))
         total = 0.0
-        parts = zip(
-            batch.pictures.chunk(recipe.accumulate),
-            batch.labels.chunk(recipe.accumulate),
-            strict=True,
-        )
-        for part, (pictures, labels) in enumerate(parts, start=1):
-            with self._unsynchronised(part < recipe.accumulate):
+        # There may be fewer: 6 samples make 3 parts, not 4.
+        parts = [chunk.chunk(recipe.accumulate) for chunk in (batch.pictures, batch.labels)]
+        last = len(parts[0])
+        for part, (pictures, labels) in enumerate(zip(*parts, strict=True), start=1):
+            with self._unsynchronised(part < last):
                 loss = self._loss(pictures, labels) * (len(labels) / len(batch.labels))
                 self.scaler.scale(loss).backward()
             total += loss.item()

@@ -2,19 +2,23 @@
 
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
-import torch
-from torch import distributed, nn
+from torch import nn
 
 from topformer.data import Dataset
 from topformer.data.layouts import FoundPairs
-from topformer.data.loading import training_batches
+from topformer.data.loading import reading_trouble, training_batches
 from topformer.errors import TopformerError
-from topformer.evaluation.confusion import Scores
-from topformer.evaluation.protocols import whole_segmenter
+from topformer.evaluation.confusion import Scores, scores_of
+from topformer.evaluation.protocols import Protocol as ScoringProtocol
+from topformer.evaluation.protocols import (
+    fixed_protocol,
+    network_segmenter,
+    whole_protocol,
+)
 from topformer.evaluation.scoring import score_split
 from topformer.files import atomic_write
 from topformer.model import TopFormer
@@ -24,8 +28,14 @@ from topformer.training.journal import Journal, Record, ScoreRecord
 from topformer.training.learner import Learner
 from topformer.training.meter import Meter
 from topformer.training.optimizer import learning_rate_at
-from topformer.training.processes import Place
-from topformer.training.recipe import Recipe, augmentation_of, recipe_sha256
+from topformer.training.processes import GO_ON, STOP, OutOfStepError, Place, Pulse, lost_peers
+from topformer.training.recipe import (
+    Recipe,
+    augmentation_of,
+    read_recipe,
+    recipe_differences,
+    recipe_sha256,
+)
 from topformer.training.signals import StopWish, stop_wish
 from topformer.weights import pack_weights
 
@@ -62,6 +72,13 @@ class Run:
     # Usual (height, width) of the training pictures.
     picture_size: tuple[int, int]
 
+    @property
+    def protocol(self) -> ScoringProtocol:
+        """How the network is scored on val: as it is shown pictures in training."""
+        if self.recipe.stretch:
+            return fixed_protocol(self.recipe.crop)
+        return whole_protocol(self.dataset.scale)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
@@ -86,7 +103,8 @@ def train(
     """Train `model` from where it is, or from the newest sound checkpoint in `run.out`.
 
     After SIGINT or SIGTERM a checkpoint is written and `TopformerError` raised; it is also raised
-    when the loss is no number and when what must be written cannot be.
+    when the loss is no number, when reading processes die, when another process fails, and when
+    what must be written cannot be.
     """
     if place.device.type == "cpu":
         keep_freed_memory()
@@ -99,11 +117,12 @@ def train(
 
 
 class _Loop:
-    """A run in this process; only the first process writes, scores and speaks."""
+    """A run in this process; all score, only the first process writes and speaks."""
 
     def __init__(self, run: Run, learner: Learner, place: Place, observer: Observer) -> None:
         self.run, self.learner, self.place, self.observer = run, learner, place, observer
         self.best: Best | None = None
+        self.saved: int | None = None
 
     def steps(self, first: int, wish: StopWish) -> None:
         """Take the steps from `first` to the recipe's end."""
@@ -120,44 +139,48 @@ class _Loop:
             positions=self.place.share(recipe.batch),
             seed=recipe.seed,
             workers=recipe.workers,
+            on_notice=self.observer.on_notice,
         )
+        waited = meter.waiting_for(batches)
         # Closed at once whatever happens, so that no reading process outlives the loop.
-        with closing(batches):
-            for number, batch in enumerate(meter.waiting_for(batches), start=first):
-                meter.add(self.learner.step(number, batch))
-                done, last = number + 1, number + 1 == recipe.iterations
-                stop = self._agreed(wish.received) and not last
-                if journal is not None:
-                    self._after_step(done, journal, meter, save=stop or last)
-                if stop:
-                    raise TopformerError(
-                        f"Stopped after step {done} of {recipe.iterations}.",
-                        why=f"{wish.name} was received; a checkpoint is written.",
-                        next_step="Give the same command with --resume to go on.",
-                    )
+        with closing(batches), _readers_watched():
+            for number in range(first, recipe.iterations):
+                batch = wish.unless_received(lambda: next(waited))
+                # They must all leave at the same step, and no step can be taken without all.
+                if self.place.agree(GO_ON if batch else STOP) == STOP or batch is None:
+                    self._stop(number, wish)
+                with lost_peers():
+                    loss = self.learner.step(number, batch)
+                meter.add(loss)
+                self._after_step(number + 1, journal, meter)
         if journal is not None:
             journal.close()
 
-    def _after_step(self, done: int, journal: Journal, meter: Meter, *, save: bool) -> None:
+    def _stop(self, done: int, wish: StopWish) -> NoReturn:
+        """Leave a checkpoint and the loop."""
+        if self.place.is_first and self.saved != done:
+            self._save(done, required=True)
+        raise TopformerError(
+            f"Stopped after step {done} of {self.run.recipe.iterations}.",
+            why=f"{wish.name} was received; a checkpoint is written.",
+            next_step="Give the same command with --resume to go on.",
+        )
+
+    def _after_step(self, done: int, journal: Journal | None, meter: Meter) -> None:
         """Log, score and save when it is time to."""
         recipe = self.run.recipe
         last = done == recipe.iterations
-        self.observer.on_step(done)
-        if done % recipe.log_every == 0 or last:
-            self._tell(journal, meter.record(done, learning_rate_at(done - 1, recipe)))
+        if journal is not None:
+            self.observer.on_step(done)
+            if done % recipe.log_every == 0 or last:
+                self._tell(journal, meter.record(done, learning_rate_at(done - 1, recipe)))
         if done % recipe.evaluation_interval == 0 or last:
-            self._tell(journal, self._score(done))
+            record = self._score(done)
+            if journal is not None:
+                self._tell(journal, record)
             meter.restart()
-        if save or done % recipe.checkpoint_interval == 0:
-            self._save(done, required=save)
-
-    def _agreed(self, stop: bool) -> bool:
-        """Whether any process was asked to stop: they must all leave at the same step."""
-        if self.place.count == 1:
-            return stop
-        flag = torch.tensor(float(stop), device=self.place.device)
-        distributed.all_reduce(flag, distributed.ReduceOp.MAX)  # pyright: ignore[reportUnknownMemberType]
-        return bool(flag.item())
+        if self.place.is_first and (last or done % recipe.checkpoint_interval == 0):
+            self._save(done, required=last)
 
     def _tell(self, journal: Journal, record: Record) -> None:
         journal.write(record)
@@ -165,13 +188,15 @@ class _Loop:
 
     def _score(self, step: int) -> ScoreRecord:
         """Score on val; the best weights so far are kept."""
-        scores = validate(self.learner.usable, self.run)
+        scores = validate(self.learner.usable, self.run, self.place)
         # A score that is no number, as of an empty val, is never the best.
         if self.best is None or scores.miou > self.best.miou:
             self.best = Best(step=step, miou=scores.miou)
-            self._write_weights(self.run.out / "best.safetensors", required=False)
+            if self.place.is_first:
+                self._write_weights(self.run.out / "best.safetensors", required=False)
         return ScoreRecord(
             step=step,
+            protocol=self.run.protocol.description,
             miou=scores.miou,
             mean_accuracy=scores.mean_accuracy,
             pixel_accuracy=scores.pixel_accuracy,
@@ -204,6 +229,7 @@ class _Loop:
         with self._disk("The checkpoint", required=required):
             keep = recipe.keep_checkpoints
             save_checkpoint(self.run.out, index, model=model, state=state, keep=keep)
+            self.saved = step
 
     @contextmanager
     def _disk(self, what: str, *, required: bool) -> Generator[None]:
@@ -228,12 +254,7 @@ class _Loop:
         for damage in restored.passed_over:
             self.observer.on_notice(f"a checkpoint is damaged and was passed over: {damage}")
         if restored.index.recipe_sha256 != recipe_sha256(self.run.recipe):
-            raise TopformerError(
-                f"The run in {self.run.out} was begun with another recipe.",
-                why="Going on with other numbers would give neither run's result.",
-                next_step=f"Give the same options as then ({self.run.out / 'recipe.toml'} has "
-                "them), or another --out.",
-            )
+            raise _other_recipe(self.run, restored.index.recipe_sha256)
         try:
             self.learner.load_state(restored.state)
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
@@ -242,7 +263,7 @@ class _Loop:
                 why=str(error).splitlines()[0],
                 next_step="Give the same --size and --dataset as then, or another --out.",
             ) from error
-        self.best = restored.index.best
+        self.best, self.saved = restored.index.best, restored.index.step
         return restored.index.step
 
     def finish(self, resumed_from: int | None) -> Trained:
@@ -260,10 +281,57 @@ class _Loop:
         )
 
 
-def validate(model: TopFormer, run: Run) -> Scores:
-    """Score a network on whole val pictures; it is left in the mode it was in."""
+@contextmanager
+def _readers_watched() -> Generator[None]:
+    """Say what to do where torch finds in the middle of a step that a reading process is gone."""
+    try:
+        yield
+    except RuntimeError as error:
+        trouble = reading_trouble(error)
+        if trouble is None:
+            raise
+        raise OutOfStepError(trouble.what, why=trouble.why, next_step=trouble.next_step) from error
+
+
+def _other_recipe(run: Run, sha256: str) -> TopformerError:
+    """Tell by its recipe.toml what a run was begun with, where that is still to be told."""
+    path = run.out / "recipe.toml"
+    try:
+        then = read_recipe(path)
+    except TopformerError as error:
+        why = f"{path}, which should say with which, cannot be read: {error.why or error.what}"
+        advice = "Give the same options as then"
+    else:
+        differing = "; ".join(recipe_differences(then, run.recipe))
+        why = f"They differ in {differing}." if differing else ""
+        advice = f"Give the same options as then ({path} has them)"
+        if recipe_sha256(then) != sha256:
+            why = f"{why} {path} was changed since then, and may tell other numbers.".strip()
+            advice = "Give the same options as then"
+    return TopformerError(
+        f"The run in {run.out} was begun with another recipe.",
+        why=why,
+        next_step=f"{advice}, or another --out: going on with other numbers would give neither "
+        "run's result.",
+    )
+
+
+def validate(model: TopFormer, run: Run, place: Place) -> Scores:
+    """Score a network on val, each process on its share; it is left in the mode it was in.
+
+    All see the first process's network: statistics of BatchNorm may differ between them.
+    """
     was_training = model.training
-    segment = whole_segmenter(model.eval(), run.dataset.scale)
-    scored = score_split(segment, run.val, run.dataset.classes)
+    place.copy_from_first(model)
+    segment = network_segmenter(model.eval(), run.protocol)
+    pairs = run.val.pairs[place.rank :: place.world_size]
+    pulse = Pulse(place)
+    scored = score_split(
+        segment,
+        replace(run.val, pairs=pairs),
+        run.dataset.classes,
+        progress=lambda _done, _total: pulse(),
+    )
     model.train(was_training)
-    return scored.scores
+    place.meet()
+    return scores_of(place.sum(scored.counts))

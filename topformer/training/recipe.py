@@ -16,7 +16,7 @@ import msgspec
 
 from topformer.data.datasets import check_key
 from topformer.data.transforms import Augmentation
-from topformer.errors import UsageError
+from topformer.errors import TopformerError, UsageError
 from topformer.files import read_text, sha256_bytes
 from topformer.manifest import Document
 from topformer.text import well_formed
@@ -230,6 +230,27 @@ def recipe_sha256(recipe: Recipe) -> str:
     return sha256_bytes(msgspec.json.encode(deciding, order="sorted"))
 
 
+def read_recipe(path: Path) -> Recipe:
+    """Read a whole recipe, as `recipe_text` wrote it; raises `TopformerError` if it is none."""
+    text = read_text(path, limit_bytes=RECIPE_LIMIT_BYTES, kind="recipe")
+    fields = _read(text, "", str(path))
+    try:
+        return msgspec.convert(fields, type=Recipe)
+    except msgspec.ValidationError as error:
+        raise TopformerError(f"{path} holds no recipe.", why=str(error)) from error
+
+
+def recipe_differences(then: Recipe, now: Recipe) -> tuple[str, ...]:
+    """Say of each field that decides the numbers and differs what it was and what it is."""
+    deciding = [name for name in Recipe.__struct_fields__ if name not in FREE_FIELDS]
+    pairs = {
+        name: (_as_toml(getattr(then, name)), _as_toml(getattr(now, name))) for name in deciding
+    }
+    return tuple(
+        f"{name}: {old} then, {new} now" for name, (old, new) in pairs.items() if old != new
+    )
+
+
 def augmentation_of(recipe: Recipe) -> Augmentation:
     """The part of a recipe that makes samples."""
     return Augmentation(
@@ -283,7 +304,7 @@ def _value(text: str, origin: str) -> Any:
     try:
         return _toml(f"value = {text}", origin)["value"]
     except UsageError as error:
-        if isinstance(error.__cause__, tomllib.TOMLDecodeError):
+        if isinstance(error.__cause__, tomllib.TOMLDecodeError | RecursionError):
             return text
         raise
 
@@ -294,8 +315,11 @@ def recipe_text(recipe: Recipe) -> str:
     lines: list[str] = []
     for name in Recipe.__struct_fields__:
         lines.append(f"# {schema[name].get('description', '')}")
-        # Of the values that occur, JSON's form is TOML's (numbers, texts, booleans, lists), but for
-        # one character that TOML wants escaped and JSON does not.
-        value = msgspec.json.encode(getattr(recipe, name)).decode().replace("\x7f", "\\u007f")
-        lines.append(f"{name} = {value}\n")
+        lines.append(f"{name} = {_as_toml(getattr(recipe, name))}\n")
     return "\n".join(lines)
+
+
+def _as_toml(value: object) -> str:
+    # Of the values that occur, JSON's form is TOML's (numbers, texts, booleans, lists), but for
+    # one character that TOML wants escaped and JSON does not.
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from topformer.evaluation.caption import Caption
-from topformer.evaluation.protocols import whole_protocol, whole_segmenter
+from topformer.evaluation.protocols import network_segmenter
 from topformer.evaluation.scoring import show_pair
 from topformer.evaluation.sheet import draw_sheet
 from topformer.files import atomic_write
@@ -21,13 +21,13 @@ def write_pictures(run: Run, trained: Trained) -> tuple[Path, ...]:
     records = read_log(run.out / "log.jsonl")
     atomic_write(curves, draw_curves(records, title=f"{run.name}, {trained.steps:,} steps"))
     weights = trained.best_path or trained.last_path
-    segment = whole_segmenter(load_model(weights), run.dataset.scale)
+    segment = network_segmenter(load_model(weights), run.protocol)
     classes = run.dataset.classes
     # Spread over the whole split: neighbours are often frames of one drive.
     shown = run.val.pairs[:: -(-len(run.val.pairs) // SHOWN_PICTURES)]
     caption = Caption(
         title=f"{run.name}: pictures of {classes.dataset} val, evenly chosen",
-        notes=(whole_protocol(run.dataset.scale).description, f"weights: {weights.name}"),
+        notes=(run.protocol.description, f"weights: {weights.name}"),
     )
     pictures = [show_pair(pair, run.val, classes, segment) for pair in shown]
     atomic_write(predictions, draw_sheet(pictures, classes, caption))

@@ -1,11 +1,18 @@
-"""Ctrl-C and SIGTERM as a wish to stop after the step at hand."""
+"""Ctrl-C and SIGTERM as a wish to stop after the step at hand, or while waiting for data."""
 
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeVar
+
+Awaited = TypeVar("Awaited")
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _CutShort(BaseException):
+    """Ends a wait; no handler of errors may take it for one."""
 
 
 class StopWish:
@@ -14,13 +21,26 @@ class StopWish:
     def __init__(self) -> None:
         self.received = False
         self.name = "a signal to another process"
+        self._waiting = False
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
-        """Note a signal."""
+        """Note a signal, and end what is waited for."""
         if self.received:
             raise KeyboardInterrupt
         self.received = True
         self.name = signal.Signals(number).name
+        if self._waiting:
+            raise _CutShort
+
+    def unless_received(self, wait: Callable[[], Awaited]) -> Awaited | None:
+        """Return what `wait` does, or None after a signal, which ends the wait wherever it is."""
+        self._waiting = True
+        try:
+            return None if self.received else wait()
+        except _CutShort:
+            return None
+        finally:
+            self._waiting = False
 
 
 @contextmanager
