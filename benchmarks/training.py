@@ -18,7 +18,8 @@ import numpy as np
 import torch
 
 from topformer.data import open_dataset
-from topformer.data.loading import Batch, training_batches
+from topformer.data.loading import training_batches
+from topformer.data.sharing import Batch
 from topformer.model import create_model
 from topformer.training.allocator import keep_freed_memory
 from topformer.training.initialise import variant_for

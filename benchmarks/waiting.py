@@ -82,7 +82,7 @@ def take_steps() -> float:
     """Median seconds of a training step in this process, on random numbers."""
     import torch  # noqa: PLC0415
 
-    from topformer.data.loading import Batch  # noqa: PLC0415
+    from topformer.data.sharing import Batch  # noqa: PLC0415
     from topformer.model import create_model  # noqa: PLC0415
     from topformer.training.learner import Learner  # noqa: PLC0415
     from topformer.training.processes import Place  # noqa: PLC0415

@@ -14,14 +14,10 @@ import pytest
 import torch
 from PIL import Image
 
-from topformer.data import loading, open_dataset
-from topformer.data.loading import (
-    read_ahead,
-    read_pair,
-    slot_at,
-    training_batches,
-    usual_picture_size,
-)
+from topformer.data import loading, open_dataset, sharing
+from topformer.data.loading import reading_trouble, slot_at, training_batches
+from topformer.data.pairs import read_ahead, read_pair, usual_picture_size
+from topformer.data.sharing import Copied, Send
 from topformer.data.transforms import Augmentation
 from topformer.errors import TopformerError
 
@@ -185,7 +181,7 @@ def test_without_memory_to_share_batches_come_through_pipes_and_it_is_said_once(
     told = []
     assert_same(batches(dataset, workers=2, told=told), batches(dataset))
     assert told == []
-    monkeypatch.setattr(loading, "_memory_files_work", lambda: False)
+    monkeypatch.setattr(sharing, "_memory_files_work", lambda: False)
     assert_same(batches(dataset, workers=2, told=told), batches(dataset))
     (notice,) = told
     assert "pipes" in notice
@@ -195,11 +191,11 @@ def test_a_batch_whose_file_cannot_be_made_comes_through_a_pipe(dataset, monkeyp
     def full(_name):
         raise OSError(28, "No space left on device")
 
-    send = loading._Send()
+    send = Send()
     monkeypatch.setattr(os, "memfd_create", full)
     sample = (torch.zeros(3, 64, 64), torch.full((64, 64), 255), Path("one.png"))
     sent = send([sample])
-    assert isinstance(sent, loading._Copied)
+    assert isinstance(sent, Copied)
     assert torch.equal(sent.batch().labels, sample[1][None])
 
 
@@ -234,7 +230,7 @@ def test_a_reading_process_that_dies_ends_reading_with_advice(dataset, number):
         for _ in made:
             pass
     error = caught.value
-    trouble = error if isinstance(error, TopformerError) else loading.reading_trouble(error)
+    trouble = error if isinstance(error, TopformerError) else reading_trouble(error)
     assert trouble.what == "A reading process is gone."
     for advice in ("--set workers=0", "--shm-size", "--resume"):
         assert advice in trouble.next_step
@@ -258,9 +254,7 @@ def test_reading_processes_that_bring_nothing_are_not_waited_for_for_ever(datase
 
 
 def test_other_errors_are_none_of_reading():
-    assert (
-        loading.reading_trouble(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) is None
-    )
+    assert reading_trouble(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) is None
 
 
 def test_no_process_to_be_had_is_told(dataset, monkeypatch):

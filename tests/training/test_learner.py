@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from training_fakes import settled_model, small_recipe
 
-from topformer.data.loading import Batch
+from topformer.data.sharing import Batch
 from topformer.errors import TopformerError
 from topformer.model import create_model
 from topformer.training.learner import Learner

@@ -169,7 +169,7 @@ def _prepare(out: Path, recipe: Recipe, place: Place, *, resume: bool) -> bool:
 
 def _describe(dataset: Dataset, size: str, recipe: Recipe, out: Path) -> Run:
     from topformer import __version__  # noqa: PLC0415
-    from topformer.data.loading import usual_picture_size  # noqa: PLC0415
+    from topformer.data.pairs import usual_picture_size  # noqa: PLC0415
     from topformer.training.loop import Run  # noqa: PLC0415
     from topformer.training.recipe import recipe_sha256  # noqa: PLC0415
 

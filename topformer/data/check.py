@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from topformer.data.doubts import Doubt, PairFacts, Suspicions
 from topformer.data.labels import IGNORED
 from topformer.data.layouts import FoundPairs, Pair
-from topformer.data.loading import open_pair, read_ahead
+from topformer.data.pairs import open_pair, read_ahead
 from topformer.errors import TopformerError
 from topformer.manifest import Classes
 

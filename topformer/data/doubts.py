@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from topformer.data.labels import IGNORED, are_shades
 from topformer.data.layouts import FoundPairs, Pair
-from topformer.data.loading import DROP_ORIENTATION
+from topformer.data.pairs import DROP_ORIENTATION
 from topformer.files import sha256_file
 from topformer.manifest import Classes
 

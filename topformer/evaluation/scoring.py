@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topformer.data.layouts import FoundPairs, Pair
-from topformer.data.loading import read_ahead, read_pair
+from topformer.data.pairs import read_ahead, read_pair
 from topformer.evaluation.confusion import Counts, Scores, count, empty_counts, scores_of
 from topformer.evaluation.protocols import Segmenter
 from topformer.manifest import Classes

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from topformer.data.loading import Batch
+from topformer.data.sharing import Batch
 from topformer.errors import TopformerError
 from topformer.files import sha256_bytes
 from topformer.model import TopFormer

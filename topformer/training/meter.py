@@ -3,7 +3,7 @@
 import time
 from collections.abc import Generator
 
-from topformer.data.loading import Batch
+from topformer.data.sharing import Batch
 from topformer.training.journal import StepRecord
 
 
