@@ -121,29 +121,35 @@ def test_a_data_set_may_be_named_in_place_of_a_file():
 
 
 @pytest.mark.parametrize(
-    ("data", "message"),
+    "data",
     [
-        (b"", "does not name classes"),
-        (b"\n\n", "does not name classes"),
-        (b"{", "does not name classes"),
-        (b'{"classes": 3}', "does not name classes"),
-        (b'{"names": ["sky"]}', "does not name classes"),
-        (b'{"classes": ["sky"], "palette": [[0, 0, 256]]}', "does not name classes"),
-        (b'{"classes": ["sky"], "palette": []}', "does not name classes"),
-        (b"[" * 5000, "does not name classes"),
-        (b"a\n" * 70_000, "does not name classes"),
-        (b"x" * 2000, "does not name classes"),
-        ("sky\nroad".encode("utf-16"), "UTF-16"),
-        (b"stra\xdfe", "not text in UTF-8"),
+        b"",
+        b"\n\n",
+        b"{",
+        b'{"classes": 3}',
+        b'{"names": ["sky"]}',
+        b'{"classes": ["sky"], "palette": [[0, 0, 256]]}',
+        b'{"classes": ["sky"], "palette": []}',
+        b"[" * 5000,
+        b"a\n" * 70_000,
+        b"x" * 2000,
     ],
 )
-def test_files_that_name_no_classes_are_wrong_usage(tmp_path, data, message):
+def test_files_that_name_no_classes_are_wrong_usage(tmp_path, data):
     path = tmp_path / "names.txt"
     path.write_bytes(data)
     with pytest.raises(UsageError) as caught:
         read_classes(str(path))
-    assert message in str(caught.value)
+    assert "does not name classes" in str(caught.value)
     assert caught.value.next_step
+
+
+@pytest.mark.parametrize("data", ["sky\nroad".encode("utf-16"), b"stra\xdfe"])
+def test_files_of_names_in_other_encodings_are_told_so(tmp_path, data):
+    path = tmp_path / "names.txt"
+    path.write_bytes(data)
+    with pytest.raises(TopformerError, match="is not UTF-8"):
+        read_classes(str(path))
 
 
 def test_a_file_of_names_that_is_not_there_is_wrong_usage(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from topformer.errors import TopformerError, UsageError
-from topformer.files import read_bytes
+from topformer.files import read_text
 from topformer.manifest import ClassCount, Classes, ShortText
 
 _FILE_LIMIT_BYTES = 2**22
@@ -105,16 +105,9 @@ def read_classes(source: str) -> Classes:
             next_step="Write one name a line, in the order of the ids, or name a data set: "
             f"{', '.join(DATASETS)}.",
         )
-    data = read_bytes(path, limit_bytes=_FILE_LIMIT_BYTES, kind="list of class names")
+    text = read_text(path, limit_bytes=_FILE_LIMIT_BYTES, kind="list of class names")
     try:
-        return _named_in(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        raise UsageError(
-            f"{path} is not text in UTF-8.",
-            why="It is UTF-16." if utf16 else f"Byte {error.start} is no part of a letter.",
-            next_step="Save it as UTF-8.",
-        ) from error
+        return _named_in(text)
     except (TopformerError, msgspec.MsgspecError, RecursionError) as error:
         why = error.why or error.what if isinstance(error, TopformerError) else str(error)
         raise UsageError(
