@@ -105,6 +105,7 @@ def build_bundle(
     from filelock import FileLock  # noqa: PLC0415
 
     ensure_writable_folder(cache)
+    cache.mkdir(parents=True, exist_ok=True)
     folder = cache / f"{plan.target}-{plan.key()}"
     with FileLock(cache / f".{plan.target}.lock"):
         bundle = read_bundle(folder)

@@ -15,6 +15,7 @@ from topformer.files import read_text
 
 # Every sample of ten minutes of many rows fits.
 DOCUMENT_LIMIT_BYTES = 256 * 2**20
+MAKE_ONE = "Make one with `topformer bench --json > FILE.json`."
 _SCHEMA = "topformer.bench/1"
 
 Pair = tuple[Subject, Subject]
@@ -35,14 +36,18 @@ class _Named(msgspec.Struct):
 
 def read_bench(path: Path) -> BenchDocument:
     """Read what a bench wrote; raises `TopformerError` for anything else."""
-    text = read_text(path, limit_bytes=DOCUMENT_LIMIT_BYTES, kind="bench document")
+    try:
+        text = read_text(path, limit_bytes=DOCUMENT_LIMIT_BYTES, kind="bench document")
+    except TopformerError as error:
+        next_step = error.next_step or MAKE_ONE
+        raise type(error)(error.what, why=error.why, next_step=next_step) from error
     try:
         return msgspec.json.decode(text, type=BenchDocument)
     except (msgspec.DecodeError, RecursionError) as error:
         raise TopformerError(
             f"{path} is not a bench document that this version understands.",
             why=_foreign(text) or str(error),
-            next_step="Make one with `topformer bench --json > FILE.json`.",
+            next_step=MAKE_ONE,
         ) from error
 
 

@@ -165,6 +165,7 @@ def default_exports(
     weights_sha256 = load_weights(None, size=size).info.sha256
     folder = cache / _cache_key(weights_sha256, size, image_size)
     ensure_writable_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         files = _kept(folder)
         missing = [EXPORT_TARGETS[runtime] for runtime in runtimes if runtime not in files]

@@ -174,6 +174,7 @@ def _export_to(target: Target, subject: Subject, out_dir: Path, on_stage: OnStag
     name = file_name(subject.manifest, target)
     manifest = _describe_file(subject, target, lowered, name)
     on_stage(f"proving {name}")
+    out_dir.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".topformer-", dir=out_dir) as folder:
         draft = Path(folder) / name
         draft.write_bytes(lowered.data)

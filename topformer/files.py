@@ -9,7 +9,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -140,12 +140,11 @@ def fitting_name(stem: str, suffix: str) -> str:
 
 
 def ensure_writable_folder(folder: Path) -> None:
-    """Make a folder and try it, before long work whose results go there.
+    """Try a folder, before long work whose results go there; nothing is left there.
 
     Raises `TopformerError` when it cannot be written to.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         _try_folder(folder)
     except OSError as error:
         raise _unwritable(folder, error) from error
@@ -159,7 +158,6 @@ def ensure_writable(path: Path) -> None:
     try:
         if not _is_poured_into(path):
             target = Path(os.path.realpath(path))
-            target.parent.mkdir(parents=True, exist_ok=True)
             _try_folder(target.parent)
         elif not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -168,8 +166,15 @@ def ensure_writable(path: Path) -> None:
 
 
 def _try_folder(folder: Path) -> None:
-    with tempfile.NamedTemporaryFile(prefix=_TEMPORARY, dir=folder) as stream:
-        stream.write(bytes(BLOCK_BYTES))  # a disk may be full, too
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.NamedTemporaryFile(prefix=_TEMPORARY, dir=folder) as stream:
+            stream.write(bytes(BLOCK_BYTES))  # a disk may be full, too
+    finally:
+        for one in made:
+            with suppress(OSError):  # somebody else uses it already
+                one.rmdir()
 
 
 def _unwritable(path: Path, error: OSError) -> TopformerError:
@@ -198,6 +203,10 @@ def decode_text(data: bytes, origin: str) -> str:
         raise _not_utf8(
             origin,
             f"It is {wide}, as Windows PowerShell writes with > and Notepad with 'Unicode'.",
+        )
+    if b"\0" in data:
+        raise TopformerError(
+            f"{origin} is not text.", why="It holds zeros, as pictures, models and archives do."
         )
     try:
         return data.decode("utf-8").lstrip("\ufeff")

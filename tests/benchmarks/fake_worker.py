@@ -50,7 +50,7 @@ class FakeModel:
 
 
 def open_fake(command: Load) -> worker.Opened:
-    if command.source == "refused":
+    if command.source == b"refused":
         raise TopformerError("The file is refused.", why="It is fake.", next_step="Buy a real one.")
     pixels = np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8)
     return worker.Opened(

@@ -41,6 +41,7 @@ VERBS = (["predict", "none.png", "--model"], ["export", "--weights"], ["inspect"
 
 def run(monkeypatch, capsys, *arguments):
     monkeypatch.setattr(sys, "argv", ["topformer", *arguments])
+    monkeypatch.setattr("topformer.cli.main.prepare_streams", lambda as_json: None)
     with pytest.raises(SystemExit) as ended:
         main()
     return ended.value.code, capsys.readouterr().err

@@ -116,4 +116,4 @@ def test_names_cannot_steer_the_terminal(benches, files):
     assert result.exit_code == 0
     assert "\x1b[2J" not in result.stdout + result.stderr
     assert "evil\\x1b[2J[red] against executorch, 1 thread: network" in result.stdout
-    assert "evil?[2J[red]: the contender is noisy" in result.stderr
+    assert "evil\\x1b[2J[red]: the contender is noisy" in result.stderr

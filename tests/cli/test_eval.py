@@ -192,7 +192,7 @@ def test_a_pth_of_the_same_weights_scores_the_same_and_is_said_to_name_nothing(
     ours = document_of(on_folder(folder, trained, tmp_path, "--json"))
     assert document_of(result).confusion == ours.confusion
     assert "the model names no classes" in result.stderr
-    assert "'sky' here" in result.stderr
+    assert "its ids are taken for those of" in result.stderr
 
 
 def on_ade(ade, model, out, *arguments):

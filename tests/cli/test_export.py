@@ -158,7 +158,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path):
     result = topformer("export", "--image-size", "64", "--out", "file/out", cwd=tmp_path)
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
-    assert "file/out cannot be used" in result.stderr
+    assert "file/out cannot be written to" in result.stderr
     assert "lowering" not in result.stderr
 
 

@@ -110,10 +110,10 @@ def announce_unnamed(classes: Classes, weights: WeightsInfo) -> None:
         return
     count = len(classes.names)
     keys = datasets_with(count)
-    known = f", or --classes {keys[0]} if they are that data set's {count}" if keys else ""
+    known = f", or `--classes {keys[0]}` if they are that data set's {count}" if keys else ""
     warn(
         f"the weights name no classes: they are called class 0 to class {count - 1}. Name them "
-        f"with --classes FILE, one name a line{known}; predict, export and eval take it."
+        f"with `--classes FILE`, one name a line{known}; predict, export and eval take it."
     )
 
 

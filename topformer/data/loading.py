@@ -198,7 +198,7 @@ def _unpacked(
 
 _OTHER_READERS = (
     "Read in the training process with --set workers=0, or give a container more memory with "
-    "--memory and --shm-size=1g"
+    "`--memory` and `--shm-size=1g`"
 )
 
 

@@ -180,7 +180,7 @@ def join() -> Generator[Place]:
             f"Process {place.rank} of {place.world_size} found no way to the others.",
             why=str(error).splitlines()[0],
             next_step="Start all of them with torchrun; between machines, with the same "
-            "--rdzv-endpoint HOST:PORT, which each of them must reach.",
+            "`--rdzv-endpoint HOST:PORT`, which each of them must reach.",
         ) from error
     finally:
         signal.signal(signal.SIGINT, handler)
@@ -220,7 +220,7 @@ def place_from(environment: Mapping[str, str], *, gpus: int) -> Place:
         raise UsageError(
             f"LOCAL_RANK is {local}, but this machine has {gpus} GPU{'s' if gpus > 1 else ''}.",
             why="Each process of a machine takes the GPU whose number is its LOCAL_RANK, from 0.",
-            next_step=f"Start at most {gpus} processes here: torchrun --nproc-per-node {gpus}.",
+            next_step=f"Start at most {gpus} processes here: `torchrun --nproc-per-node {gpus}`.",
         )
     device = torch.device("cuda", local or 0) if gpus else torch.device("cpu")
     return Place(rank=rank or 0, world_size=count, device=device)

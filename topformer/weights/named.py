@@ -13,7 +13,7 @@ from topformer.manifest import Classes
 from topformer.weights.disarm import StandIn, Unreadable, as_plain
 
 CLASSES_BY_HAND = (
-    "Give the names with --classes FILE, one a line: export, predict and eval take it."
+    "Give the names with `--classes FILE`, one a line: export, predict and eval take it."
 )
 _CLASS_LIMIT = 65_535
 _NAME_KEYS = ("classes", "class_names", "id2label")
