@@ -112,7 +112,7 @@ def test_a_process_that_fails_ends_the_other_with_its_message(tmp_path, rank):
     other = said[1 - rank].splitlines()
     assert other[0].startswith(f"Process {rank} of 2 failed: ")
     assert f"{rank}.png is not a picture" in other[0]
-    assert other[2] == "Next: Convert it to PNG or JPEG."
+    assert other[2] == "Next: Get the file again."
 
 
 def test_a_process_that_is_killed_ends_the_other(folder, tmp_path):

@@ -382,7 +382,7 @@ def test_the_folder_of_a_file_is_nobodys_business(golden_path):
         ("random", {"size": "huge"}, "huge"),
         ("http://example.org/w.pth", {}, "cannot be fetched"),
         ("topformer-T-224-66.2", {}, "for classification"),
-        (Path("tiny"), {}, "no weights called tiny"),
+        (Path("tiny"), {}, "tiny names no weights here"),
         ("nowhere/w.pth", {}, "no weights called nowhere"),
         ("random", {"size": "tiny", "num_classes": 0}, "at least one class"),
     ],

@@ -145,10 +145,10 @@ def _read(folder: Path) -> tuple[CheckpointIndex, dict[str, Any]]:
         raise TopformerError("state.pt is not the file its index describes.")
     if sha256_file(folder / "model.safetensors") != index.model_sha256:
         raise TopformerError("model.safetensors is not the file its index describes.")
-    content = load_pickled(state)
-    if not isinstance(content, dict):
+    pickled = load_pickled(state)
+    if pickled.foreign or not isinstance(pickled.content, dict):
         raise TopformerError("state.pt holds no training state.")
-    return index, cast("dict[str, Any]", content)
+    return index, cast("dict[str, Any]", pickled.content)
 
 
 def _folders(out: Path) -> list[Path]:

@@ -23,6 +23,8 @@ from topformer.text import well_formed
 from topformer.variants import VARIANTS
 
 RECIPE_LIMIT_BYTES = 2**20
+# A key of many dotted parts takes memory by the square of their number; class weights are few.
+_MOST_DOTS = 1000
 SHOW_RECIPE = "`topformer train --dataset D --show-recipe` prints every field with its meaning."
 # What may differ when a run goes on: these change no number in it.
 FREE_FIELDS = {
@@ -280,6 +282,8 @@ def _read(text: str, size: str, origin: str) -> dict[str, Any]:
 
 
 def _toml(text: str, origin: str) -> dict[str, Any]:
+    if text.count(".") > _MOST_DOTS:
+        raise UsageError(f"{origin} is no recipe: it holds more than {_MOST_DOTS:,} dots.")
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

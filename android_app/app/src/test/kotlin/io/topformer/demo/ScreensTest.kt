@@ -29,7 +29,7 @@ class ScreensTest : AppTest() {
         assertEquals("tiny, 448 × 448, fp32", phone.text(R.id.model_line))
         assertContains(phone.text(R.id.timing_line), "ms")
         val names = legend().map { it.substringBeforeLast(' ') }
-        assertEquals(listOf("sky", "tree", "building", "sign_symbol"), names)
+        assertEquals(listOf("sky", "tree", "building", "fence", "road"), names)
     }
 
     @Test
