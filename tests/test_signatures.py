@@ -191,9 +191,9 @@ def test_the_tiffs_of_these_tests_are_read_where_nothing_is_odd(tmp_path):
 
 
 def test_a_file_that_cannot_be_opened_is_not_called_damaged(tmp_path):
-    with pytest.raises(TopformerError, match="cannot be read") as caught:
+    with pytest.raises(TopformerError, match="is not a file") as caught:
         read_picture(tmp_path)
-    assert "directory" in caught.value.why
+    assert "folder" in caught.value.why
     assert "damaged" not in str(caught.value)
 
 

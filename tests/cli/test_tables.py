@@ -145,6 +145,7 @@ def test_verbs_draw_their_tables_so(monkeypatch, capsys, line, width):
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(sys, "argv", ["topformer", *line.split()])
+    monkeypatch.setattr("topformer.cli.main.prepare_streams", lambda as_json: None)
     stderr.cache_clear()
     with pytest.raises(SystemExit):
         main()
