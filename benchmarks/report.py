@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from topformer.benchmarks.comparison import PartRatio, RowComparison
 from topformer.benchmarks.devices.device_documents import CheckedOutput
@@ -139,7 +140,7 @@ def _instructions_table(rows: Sequence[CountedRow], title: str) -> Table:
         table.add_row(
             row.name,
             *(millions(part) for part in parts),
-            f"[bold]{millions(counts.total)}[/bold]",
+            Text(millions(counts.total), style="bold"),
             counts.cpu,
             _verdict_cell(row),
         )
@@ -181,17 +182,16 @@ def _table(first: str, others: list[str]) -> Table:
     return table
 
 
-def _verdict_cell(row: Row) -> str:
-    style = VERDICT_STYLES[row.verdict]
-    return f"[{style}]{row.verdict}[/{style}]"
+def _verdict_cell(row: Row) -> Text:
+    return Text(row.verdict, style=VERDICT_STYLES[row.verdict])
 
 
-def _part_cells(row: MeasuredRow) -> list[str]:
+def _part_cells(row: MeasuredRow) -> list[str | Text]:
     low, high = row.total_ms.ci95
     medians = [row.preprocess_ms.p50, row.execute_ms.p50, row.labels_ms.p50]
     return [
         *(f"{median:.2f}" for median in medians),
-        f"[bold]{row.total_ms.p50:.2f}[/bold]",
+        Text(f"{row.total_ms.p50:.2f}", style="bold"),
         f"{low:.2f}-{high:.2f}",
         _verdict_cell(row),
     ]

@@ -1,3 +1,4 @@
+import re
 from io import BytesIO
 
 import msgspec
@@ -37,12 +38,15 @@ def test_every_row_and_comparison_has_a_line(document):
 
 def test_the_table_names_random_weights_and_verdicts(document):
     document = with_row(document, verdict="noisy", reasons=("load: busy.",))
-    console = Console(width=80)
+    console = Screen()
+    console.width = 80
     with console.capture() as capture:
         console.print(*report.tables(document))
     text = capture.get()
     assert "RANDOM weights" in text
     assert "noisy" in text
+    # Styles are no part of what is said.
+    assert not re.search(r"\[/?[a-z]", text)
     assert "8 blocks of 5 samples" in text
 
 
