@@ -83,7 +83,7 @@ def assert_same(found, expected):
         assert one.sources == other.sources
 
 
-MIXED = replace(AUGMENTATION, class_mix=0.5, degradation=0.5, stretch=True)
+MIXED = replace(AUGMENTATION, class_mix=0.5, degradation=0.5, stretch=1.0)
 
 
 @pytest.mark.parametrize("augmentation", [AUGMENTATION, MIXED])

@@ -359,15 +359,15 @@ def test_distorted_pictures_are_bytes_of_the_same_size(seed):
 @pytest.mark.parametrize(("height", "width"), [(10, 90), (90, 10), (32, 48), (300, 200)])
 def test_stretched_pictures_fill_the_crop_whatever_their_shape(height, width):
     picture, labels = marked(height, width)
-    found, ids = random_scale(picture, labels, plain(stretch=True), generator())
+    found, ids = random_scale(picture, labels, plain(stretch=1.0), generator())
     assert found.shape[1:] == ids.shape == (32, 48)
-    made, ids = augment(picture, labels, plain(stretch=True), generator())
+    made, ids = augment(picture, labels, plain(stretch=1.0), generator())
     assert made.shape == (3, 32, 48)
     assert not (ids == IGNORED).any()
 
 
 def test_a_stretched_picture_is_resized_by_the_ratio():
-    ratio = plain(stretch=True, ratio_range=(1.5, 1.5))
+    ratio = plain(stretch=1.0, ratio_range=(1.5, 1.5))
     found, _ = random_scale(*marked(40, 30), ratio, generator())
     assert found.shape[1:] == (48, 72)
 

@@ -238,7 +238,7 @@ def test_a_checkpoint_index_nested_without_end_is_damage(folder, tmp_path, finis
         run_training(folder, tmp_path / "run", resume=True, iterations=1)
 
 
-@pytest.mark.parametrize("stretch", [False, True])
+@pytest.mark.parametrize("stretch", [0.0, 1.0])
 def test_scores_are_taken_as_the_recipe_shows_pictures_and_name_the_protocol(
     folder, tmp_path, stretch
 ):

@@ -55,8 +55,8 @@ class Augmentation:
     photometric: bool
     # Width over height is changed by up to this factor, either way; 1 leaves it.
     aspect_jitter: float = 1.0
-    # Stretch pictures to the crop's size, as exported files do, in place of `scale`.
-    stretch: bool = False
+    # Share of samples stretched to the crop's size, as exported files do, in place of `scale`.
+    stretch: float = 0.0
     # Probability of each of gamma, grey, blur, noise and JPEG artefacts.
     degradation: float = 0.0
     # Probability that half the classes of a second sample are pasted in.
@@ -113,7 +113,7 @@ def random_scale(
     """Scale picture and labels by a random ratio, labels to the nearest pixel."""
     low, high = settings.ratio_range
     ratio = rng.uniform(low, high)
-    if settings.stretch:
+    if settings.stretch and rng.random() < settings.stretch:
         height, width = (max(1, round(side * ratio)) for side in settings.crop)
     else:
         long_px, short_px = (int(side * ratio) for side in settings.scale)

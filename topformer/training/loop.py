@@ -75,7 +75,7 @@ class Run:
     @property
     def protocol(self) -> ScoringProtocol:
         """How the network is scored on val: as it is shown pictures in training."""
-        if self.recipe.stretch:
+        if self.recipe.stretch >= 0.5:
             return fixed_protocol(self.recipe.crop)
         return whole_protocol(self.dataset.scale)
 

@@ -85,12 +85,12 @@ class Recipe(Document, frozen=True, kw_only=True):
         float, Meta(ge=1, le=4, description="Most change of width over height; 1: none.")
     ] = 1.0
     stretch: Annotated[
-        bool,
+        Share,
         Meta(
-            description="Stretch pictures to crop times ratio, as files of that size do; "
-            "scale is not used."
+            description="Share of samples stretched to crop times ratio, as files of that size "
+            "do, in place of scale."
         ),
-    ] = False
+    ] = 0.0
     degradation: Annotated[
         Share, Meta(description="Probability of each of gamma, grey, blur, noise and JPEG.")
     ] = 0.0
