@@ -3,7 +3,6 @@
 import os
 import shlex
 import shutil
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,7 @@ import pytest
 import topformer  # noqa: F401
 
 GOLDEN = Path(__file__).parent / "golden"
-sys.path.insert(0, str(GOLDEN))
-# So that tests/rig can be imported as `rig`, and the app's own build as `apk`.
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "android_app" / "verify"))
+pytest_plugins = ["support.device_fixtures"]
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +85,7 @@ def runner_cache(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def host_runner(runner_cache):
     """Build the C++ runner for this machine, once for the whole run: about ten seconds."""
-    from topformer.benchmarks.bundle import build_bundle
+    from topformer.benchmarks.bundle.build import build_bundle
 
     return build_bundle("host", cache=runner_cache, on_stage=lambda _: None)
 
@@ -127,7 +123,7 @@ def rig_adb(rig, tmp_path, monkeypatch):
 @pytest.fixture
 def rig_link(rig, rig_adb):
     """Return a link to the emulated device."""
-    from topformer.benchmarks.devices.adb import AdbLink
+    from topformer.devices.links.adb import AdbLink
 
     return AdbLink(adb=str(rig_adb), serial=rig.serial)
 
@@ -135,6 +131,6 @@ def rig_link(rig, rig_adb):
 @pytest.fixture(scope="session")
 def arm_runner(rig):
     """Return the C++ runner for aarch64, kept in the user's cache: its wheel is large to fetch."""
-    from topformer.benchmarks.bundle import build_bundle, default_cache
+    from topformer.benchmarks.bundle.build import build_bundle, default_cache
 
     return build_bundle("aarch64", cache=default_cache(), on_stage=lambda _: None)

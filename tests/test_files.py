@@ -2,7 +2,6 @@ import errno
 import os
 import socket
 import stat
-import sys
 import threading
 import time
 from pathlib import Path
@@ -11,10 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent / "android"))
-
-from manifest_edits import SAMPLE
-
+from support.manifest_edits import SAMPLE
 from topformer.errors import TopformerError
 from topformer.files import (
     atomic_path,

@@ -1,10 +1,10 @@
 import pytest
 import torch
-from golden_inputs import golden_input
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from support.golden_inputs import golden_input
 from topformer.fusion import fuse
 from topformer.model import TopFormerClassifier, create_model
 from topformer.variants import TINY

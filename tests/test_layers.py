@@ -7,9 +7,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# In order; a module belongs to the first entry that is its name or the package it is in.
+# In order; a module belongs to the first entry that is its name or the package it is in. Packages
+# whose own parts have an order are listed by these.
 LAYERS = [
     ["topformer.errors", "topformer.files", "topformer.text", "topformer.signatures"],
+    ["topformer.interrupts"],
     ["topformer.variants"],
     ["topformer.model", "topformer.complexity"],
     ["topformer.manifest", "topformer.classes"],
@@ -21,8 +23,16 @@ LAYERS = [
     ["topformer.evaluation"],
     ["topformer.training"],
     ["topformer.export"],
-    ["topformer.benchmarks"],
+    ["topformer.toolchain"],
+    ["topformer.devices"],
     ["topformer.android"],
+    ["topformer.benchmarks.bundle"],
+    ["topformer.benchmarks.documents"],
+    ["topformer.benchmarks.workers"],
+    ["topformer.benchmarks.protocol"],
+    ["topformer.benchmarks.benches"],
+    ["topformer.benchmarks.report"],
+    ["topformer.benchmarks"],
     ["topformer.cli", "topformer.__main__"],
 ]
 # The package root names what others import and is itself imported for nothing but its version.
@@ -67,6 +77,35 @@ MODULES = modules()
 def own_imports(name: str) -> set[str]:
     """Modules of ours that a module imports, anywhere in its text."""
     return {other for other in imports_of(MODULES[name]) if other in MODULES} - {ROOT_MODULE}
+
+
+def parts_that_import_each_other(package: str, imports: dict[str, set[str]]) -> set[str]:
+    """Find the modules and packages directly inside a package that no order can be given to."""
+
+    def part(module: str) -> str:
+        return module.removeprefix(f"{package}.").split(".")[0]
+
+    inside = {name for name in imports if name.startswith(f"{package}.")}
+    graph = {part(name): set() for name in inside}
+    for name in inside:
+        graph[part(name)] |= {part(other) for other in imports[name] & inside} - {part(name)}
+    while leaves := {name for name, others in graph.items() if not others}:
+        graph = {name: others - leaves for name, others in graph.items() if name not in leaves}
+    return set(graph)
+
+
+PACKAGES = sorted({name.rpartition(".")[0] for name in MODULES} - {""})
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_package_holds_a_cycle(package):
+    assert not parts_that_import_each_other(package, {name: own_imports(name) for name in MODULES})
+
+
+def test_a_cycle_is_found_at_any_level():
+    imports = {"t.a.x": {"t.b.y"}, "t.b.y": {"t.c"}, "t.c": {"t.a.z"}, "t.a.z": set()}
+    assert parts_that_import_each_other("t", imports) == {"a", "b", "c"}
+    assert not parts_that_import_each_other("t.a", imports)
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name != ROOT_MODULE])

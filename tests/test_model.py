@@ -3,10 +3,10 @@ import hashlib
 import numpy as np
 import pytest
 import torch
-from golden_inputs import golden_input, sample_positions
-from golden_step import golden_step
 from torch.nn import functional
 
+from support.golden_inputs import golden_input, sample_positions
+from support.golden_step import golden_step
 from topformer.errors import UsageError
 from topformer.fusion import fuse
 from topformer.model import DropPath, TopFormerClassifier, create_model

@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -133,6 +134,24 @@ def bundled_pictures() -> tuple[tuple[str, NDArray[np.uint8]], ...]:
         with as_file(folder / f"{name}.png") as path:
             pictures.append((name, read_picture(path)))
     return tuple(pictures)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchPicture:
+    """A picture of exactly the network's input size: RGB [h, w, 3]."""
+
+    name: str
+    pixels: NDArray[np.uint8]
+
+
+def bench_picture(height: int, width: int) -> BenchPicture:
+    """Return the first bundled picture, resized so that input, picture and result are one size.
+
+    Real content, because the time after the network depends on it.
+    """
+    name, pixels = next(iter(bundled_pictures()))
+    resized = Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR)
+    return BenchPicture(name=name, pixels=np.asarray(resized))
 
 
 def _is_picture(path: Path) -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from topformer.android import device
-from topformer.benchmarks.devices.link import Finished, new_token
-from topformer.benchmarks.runner_documents import RunnerRun, decode_document
+from topformer.benchmarks.documents.runner import RunnerRun, decode_document
+from topformer.devices.links.link import Finished, new_token
 from topformer.errors import TopformerError
 
 ANDROID_APP = Path(__file__).parents[2] / "android_app"

@@ -1,12 +1,8 @@
 """The vectors that the app's core is tested with are still what Python says."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from core_vectors import RESOURCES, vectors
+from support.core_vectors import RESOURCES, vectors
 
 VECTORS = vectors()
 
@@ -14,4 +10,4 @@ VECTORS = vectors()
 @pytest.mark.parametrize("name", VECTORS)
 def test_stored_vectors_are_those_of_this_version(name):
     stored = (RESOURCES / name).read_bytes()
-    assert stored == VECTORS[name], "Run: python tests/android/core_vectors.py"
+    assert stored == VECTORS[name], "Run: PYTHONPATH=tests python -m support.core_vectors"

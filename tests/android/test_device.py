@@ -3,7 +3,7 @@
 import pytest
 
 from topformer.android.device import install_app, start_app
-from topformer.benchmarks.devices.adb import AdbLink
+from topformer.devices.links.adb import AdbLink
 from topformer.errors import TopformerError, UsageError
 
 # Answers as a device does: what is printed, then the marker that the command asks for.

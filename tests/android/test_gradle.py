@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from topformer.android.catalogue import read_versions
-from topformer.android.gradle import APK, build_apk, find_gradle, find_sdk
-from topformer.android.jdk import find_jdk
-from topformer.benchmarks.bundle_tools import Missing
+from topformer.android.catalogue import read_versions, wanted_jdk
+from topformer.android.gradle import APK, build_apk
 from topformer.errors import TopformerError
+from topformer.toolchain.gradle import find_gradle, find_sdk
+from topformer.toolchain.jdk import find_jdk
+from topformer.toolchain.programs import Missing
 
 
 @pytest.fixture
@@ -101,27 +102,27 @@ def test_the_apps_own_wrapper_comes_first(programs, app):
 )
 def test_a_jdk_that_is_too_old_or_broken(programs, app, said, why):
     programs("javac", f"echo {said}")
-    found = find_jdk(app)
+    found = find_jdk(17)
     assert isinstance(found, Missing)
     assert why in found.what
 
 
 @pytest.mark.parametrize("said", ["javac 17", "javac 21.0.1", "javac 26-ea"])
 def test_a_jdk_that_is_new_enough(programs, app, said):
-    assert find_jdk(app) != programs("javac", f"echo {said}").parent
-    assert not isinstance(find_jdk(app), Missing)
+    assert find_jdk(17) != programs("javac", f"echo {said}").parent
+    assert not isinstance(find_jdk(17), Missing)
 
 
 def test_java_home_counts_before_the_path(programs, app, tmp_path, monkeypatch):
     programs("javac", "echo javac 17.0.15")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    assert "JAVA_HOME has none" in find_jdk(app).what
+    assert "JAVA_HOME has none" in find_jdk(17).what
 
 
 def test_a_catalogue_without_a_jdk_is_an_error(app):
     (app / "gradle" / "libs.versions.toml").write_text("[versions]\n")
     with pytest.raises(TopformerError, match="names no version of the JDK"):
-        find_jdk(app)
+        wanted_jdk(app)
 
 
 @pytest.mark.parametrize("written", ["sdk.dir={}", "sdk.dir = {}", "# made\r\nsdk.dir:{}\r\n"])

@@ -3,7 +3,6 @@
 import ast
 import re
 import shlex
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from typer.testing import CliRunner
 from topformer.cli.main import build_app
 from topformer.errors import TopformerError
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
-
 ROOT = Path(__file__).parents[2]
 BARE = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]\b")
 COMMAND = re.compile(r"`((?:\S+ )?(?:-m )?topformer [^`]*)`")
@@ -28,11 +25,11 @@ ANY = "any verb"
 # Modules that a verb imports for another part of them than the one that gives the advice.
 NOT_ADVISED_BY = {
     # It lists devices, names clusters and reads the temperature; it chooses none and does not wait.
-    "topformer.benchmarks.devices.adb": {"devices"},
-    "topformer.benchmarks.devices.cores": {"devices"},
-    "topformer.benchmarks.devices.heat": {"devices"},
+    "topformer.devices.links.adb": {"devices"},
+    "topformer.devices.facts.cores": {"devices"},
+    "topformer.devices.heat": {"devices"},
     # Its reasons are written and told by a bench; comparing reads the verdict's word.
-    "topformer.benchmarks.verdict": {"compare"},
+    "topformer.benchmarks.protocol.verdict": {"compare"},
     # It needs no sources of the app.
     "topformer.cli.app_options": {"app run"},
 }
@@ -260,7 +257,8 @@ FAILURES = [
 def home(tmp_path, app, monkeypatch):
     """A folder of one data set, one picture and the app; no network, and two devices."""
     from PIL import Image
-    from training_fakes import make_folder
+
+    from support.training_fakes import make_folder
 
     adb = tmp_path / "adb"
     adb.write_text(

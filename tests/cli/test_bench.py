@@ -1,18 +1,15 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import msgspec
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from topformer.benchmarks.documents import BenchDocument
+from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.cli.bench import bench
 from topformer.errors import UsageError
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 app = typer.Typer()
 app.command()(bench)
@@ -55,7 +52,7 @@ def test_zero_threads_are_refused():
 @pytest.fixture
 def scripted(monkeypatch):
     """Let the verb measure scripted rows in place of real ones."""
-    from bench_fakes import scripted_bench
+    from support.bench_fakes import scripted_bench
 
     document = scripted_bench()
     monkeypatch.setattr("topformer.cli.bench_run._plan", lambda *_: [])
@@ -123,7 +120,7 @@ def test_a_gate_that_is_passed_says_so_on_stderr(scripted, tmp_path):
 
 
 def test_a_gate_that_is_missed_exits_with_1_after_the_document(scripted, tmp_path):
-    from bench_fakes import EXECUTE_MS, scripted_bench
+    from support.bench_fakes import EXECUTE_MS, scripted_bench
 
     baseline = tmp_path / "baseline.json"
     faster = {name: 0.8 * ms for name, ms in EXECUTE_MS.items()}

@@ -2,18 +2,14 @@
 
 import sys
 import time
-from pathlib import Path
 
 import msgspec
 import pytest
 
+from support.bench_fakes import REQUESTS, scripted_bench
 from topformer.cli import bench_fleet
 from topformer.cli.documents import ErrorDocument
 from topformer.errors import TopformerError
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-
-from bench_fakes import REQUESTS, scripted_bench
 
 LOST = msgspec.json.encode(ErrorDocument(what="lost", why="", next_step="")).decode()
 

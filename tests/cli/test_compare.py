@@ -1,8 +1,6 @@
 """`topformer compare` as a user types it."""
 
 import json
-import sys
-from pathlib import Path
 
 import jsonschema
 import msgspec
@@ -13,7 +11,6 @@ from topformer.cli.compare_document import CompareDocument
 from topformer.cli.main import build_app
 from topformer.errors import TopformerError
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 runner = CliRunner()
 
 
@@ -29,7 +26,7 @@ def quiet(document, **changes):
 
 @pytest.fixture(scope="module")
 def benches():
-    from bench_fakes import EXECUTE_MS, scripted_bench
+    from support.bench_fakes import EXECUTE_MS, scripted_bench
 
     slower = {name: 1.1 * ms for name, ms in EXECUTE_MS.items()}
     return quiet(scripted_bench()), quiet(scripted_bench(execute_ms=slower))
@@ -90,7 +87,7 @@ def test_a_noisy_row_is_refused(benches, files):
 
 
 def test_an_emulated_device_is_never_ranked_with_a_real_one(files, benches):
-    from bench_fakes import emulated_bench
+    from support.bench_fakes import emulated_bench
 
     real = msgspec.structs.replace(benches[0], rows=benches[0].rows[:1])
     files[0].write_bytes(msgspec.json.encode(real))
@@ -100,7 +97,7 @@ def test_an_emulated_device_is_never_ranked_with_a_real_one(files, benches):
 
 
 def test_nothing_in_common_is_an_error(files):
-    from bench_fakes import request, scripted_bench
+    from support.bench_fakes import request, scripted_bench
 
     others = [request("a", threads=3), request("b", threads=4)]
     document = scripted_bench(others, execute_ms={"a": 1.0, "b": 1.0})

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import sys
-from pathlib import Path
 
 import jsonschema
 import msgspec
@@ -11,10 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "training"))
-
-from training_fakes import make_folder
-
+from support.training_fakes import make_folder
 from topformer.cli.data_document import DataCheckDocument
 from topformer.cli.main import build_app
 from topformer.errors import TopformerError, UsageError

@@ -6,7 +6,6 @@ import re
 import shutil
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -15,10 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "training"))
-
-from training_fakes import make_folder
-
+from support.training_fakes import make_folder
 from topformer.cli import console
 from topformer.cli.main import build_app
 from topformer.cli.screen import Screen

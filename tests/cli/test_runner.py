@@ -22,7 +22,7 @@ def invoke(*arguments):
 @pytest.fixture
 def cached(monkeypatch, host_runner, runner_cache):
     """Let the verb find the bundle that was built for all tests."""
-    monkeypatch.setattr("topformer.benchmarks.bundle.default_cache", lambda: runner_cache)
+    monkeypatch.setattr("topformer.benchmarks.bundle.build.default_cache", lambda: runner_cache)
     return host_runner
 
 

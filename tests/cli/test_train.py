@@ -1,7 +1,6 @@
 """`topformer train` as a user types it, on a small data set."""
 
 import json
-import sys
 from pathlib import Path
 
 import jsonschema
@@ -9,10 +8,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "training"))
-
-from training_fakes import make_folder
-
+from support.training_fakes import make_folder
 from topformer.cli.main import build_app
 from topformer.cli.train_document import TrainDocument
 from topformer.errors import ByHandError, TopformerError, UsageError

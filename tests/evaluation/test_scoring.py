@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from evaluation_fakes import write_folder
 
+from support.evaluation_fakes import write_folder
 from topformer.classes import dataset_classes
 from topformer.data import open_dataset
 from topformer.errors import TopformerError, UsageError

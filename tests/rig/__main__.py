@@ -12,7 +12,7 @@ from rig import tell
 from rig.packages import install_packages
 from rig.root import build_root
 from rig.session import running_rig
-from topformer.benchmarks.bundle import build_bundle, default_cache
+from topformer.benchmarks.bundle.build import build_bundle, default_cache
 from topformer.errors import TopformerError
 
 

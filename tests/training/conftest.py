@@ -1,13 +1,10 @@
-"""Make the fakes beside this file importable, and a data set to train on."""
+"""A data set to train on."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from training_fakes import make_folder
+from support.training_fakes import make_folder
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from training_fakes import make_folder, small_recipe
 
+from support.training_fakes import make_folder, small_recipe
 from topformer.data import open_dataset
 from topformer.errors import TopformerError, UsageError
 from topformer.model import TopFormerClassifier, create_model

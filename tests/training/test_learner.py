@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from training_fakes import settled_model, small_recipe
 
+from support.training_fakes import settled_model, small_recipe
 from topformer.data.sharing import Batch
 from topformer.errors import TopformerError
 from topformer.model import create_model

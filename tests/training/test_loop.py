@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from training_fakes import SilentObserver, small_recipe, small_run
 
+from support.training_fakes import SilentObserver, small_recipe, small_run
 from topformer.data import open_dataset
 from topformer.data.loading import training_batches
 from topformer.errors import TopformerError
@@ -295,7 +295,7 @@ def test_a_disk_that_stays_full_fails_the_run_at_its_end(folder, tmp_path, monke
 
 def test_kill_minus_9_loses_at_most_the_steps_since_the_last_checkpoint(folder, tmp_path):
     """A process of its own is killed outright; what it left is resumed in another."""
-    script = Path(__file__).parent / "training_script.py"
+    script = Path(__file__).parents[1] / "support" / "training_script.py"
     command = [sys.executable, str(script), str(folder), str(tmp_path / "killed"), "--slow"]
     process = subprocess.Popen(command)
     first = tmp_path / "killed" / "checkpoints" / "step-00000002"

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from golden_step import golden_step
 from torch.nn import functional
-from training_fakes import small_recipe
 
+from support.golden_step import golden_step
+from support.training_fakes import small_recipe
 from topformer.training.loss import distillation_loss, iou_loss, segmentation_loss
 
 

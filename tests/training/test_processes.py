@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from training_fakes import make_folder, small_recipe, small_run
 
+from support.training_fakes import make_folder, small_recipe, small_run
 from topformer.errors import UsageError
 from topformer.model import create_model
 from topformer.training.initialise import check_parts
@@ -21,7 +21,7 @@ from topformer.training.processes import Place, place_from
 from topformer.variants import VARIANTS
 from topformer.weights import load_model
 
-SCRIPT = Path(__file__).parent / "training_script.py"
+SCRIPT = Path(__file__).parents[1] / "support" / "training_script.py"
 # BatchNorm is fixed in the script: on CPUs every process has statistics of its own.
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 

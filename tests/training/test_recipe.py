@@ -4,8 +4,8 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from training_fakes import small_recipe
 
+from support.training_fakes import small_recipe
 from topformer.data import DATASET_KEYS
 from topformer.errors import TopformerError, UsageError
 from topformer.training.recipe import FREE_FIELDS, Recipe, load_recipe, recipe_sha256, recipe_text

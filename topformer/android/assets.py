@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from topformer.android.golden import GoldenFormatError, decode_golden, encode_golden, make_golden
-from topformer.benchmarks.interrupts import ctrl_c_held
 from topformer.errors import TopformerError, UsageError
 from topformer.files import atomic_path, read_bytes
+from topformer.interrupts import ctrl_c_held
 from topformer.manifest import (
     Document,
     FileInfo,

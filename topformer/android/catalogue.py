@@ -22,3 +22,15 @@ def read_versions(app: Path) -> dict[str, str]:
         raise TopformerError(
             f"{path} is no version catalogue.", why=str(error), next_step="Restore the file."
         ) from error
+
+
+def wanted_jdk(app: Path) -> int:
+    """Least version of the JDK that the app is built with."""
+    try:
+        return int(read_versions(app)["jdk"])
+    except (KeyError, ValueError) as error:
+        raise TopformerError(
+            f"The catalogue of {app} names no version of the JDK.",
+            why=str(error),
+            next_step="Restore the file gradle/libs.versions.toml.",
+        ) from error

@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from topformer.benchmarks.devices.adb import AdbLink
-from topformer.benchmarks.devices.adb_errors import explain_adb
-from topformer.benchmarks.devices.client import explaining_limits, run_client
-from topformer.benchmarks.devices.link import (
+from topformer.devices.links.adb import AdbLink
+from topformer.devices.links.client import explaining_limits, run_client
+from topformer.devices.links.failures import explain_adb
+from topformer.devices.links.link import (
     RUN_LIMIT_BYTES,
     TRANSFER_TIMEOUT_S,
     output_of,

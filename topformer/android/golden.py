@@ -46,9 +46,9 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from topformer.benchmarks.picture import bench_picture
 from topformer.errors import TopformerError
 from topformer.files import sha256_bytes
+from topformer.images import bench_picture
 from topformer.manifest import Gates, GoldenCase, Manifest
 from topformer.preprocess import MAXIMUM_SIDE_PX, to_tensor
 

@@ -1,18 +1,15 @@
 """Build the app with Gradle: what that needs, what of it is missing, and the APK."""
 
-import os
-import re
-import shutil
 from pathlib import Path
 
-from topformer.android.jdk import find_jdk
-from topformer.android.programs import run_build
-from topformer.benchmarks.bundle_tools import Missing, refuse_missing
+from topformer.android.catalogue import wanted_jdk
 from topformer.errors import TopformerError
-from topformer.files import read_bytes
+from topformer.toolchain.gradle import find_gradle, find_sdk
+from topformer.toolchain.jdk import find_jdk
+from topformer.toolchain.programs import Missing, refuse_missing
+from topformer.toolchain.running import run_build
 
 APK = Path("app", "build", "outputs", "apk", "debug", "app-debug.apk")
-SETTINGS_LIMIT_BYTES = 2**20
 
 
 def build_apk(app: Path) -> Path:
@@ -22,7 +19,9 @@ def build_apk(app: Path) -> Path:
     """
     gradle = find_gradle(app)
     missing = [
-        entry for entry in (gradle, find_jdk(app), find_sdk(app)) if isinstance(entry, Missing)
+        entry
+        for entry in (gradle, find_jdk(wanted_jdk(app)), find_sdk(app))
+        if isinstance(entry, Missing)
     ]
     refuse_missing(missing, what="The app")
     assert not isinstance(gradle, Missing)
@@ -40,38 +39,3 @@ def build_apk(app: Path) -> Path:
             "lacks, then try again.",
         )
     return apk
-
-
-def find_gradle(app: Path) -> Path | Missing:
-    """Find the app's own Gradle wrapper where there is one, else Gradle on the PATH."""
-    wrapper = app.resolve() / "gradlew"
-    if os.access(wrapper, os.X_OK) and (app / "gradle/wrapper/gradle-wrapper.jar").is_file():
-        return wrapper
-    found = shutil.which("gradle")
-    if found:
-        return Path(found)
-    return Missing(what="Gradle", remedy="Gradle (https://gradle.org/install)")
-
-
-def find_sdk(app: Path) -> Path | Missing:
-    """Find Android's SDK as Gradle does: local.properties first, then the environment."""
-    named = _sdk_in_properties(app / "local.properties")
-    for name in ("ANDROID_HOME", "ANDROID_SDK_ROOT"):
-        named = named or os.environ.get(name)
-    if named and Path(named).is_dir():
-        return Path(named)
-    why = f"{named} is not a folder" if named else "ANDROID_HOME is not set"
-    return Missing(
-        what=f"Android's SDK ({why})",
-        remedy="Android Studio or its command line tools (https://developer.android.com/studio), "
-        "and set ANDROID_HOME to the SDK",
-    )
-
-
-def _sdk_in_properties(path: Path) -> str | None:
-    if not path.is_file():
-        return None
-    data = read_bytes(path, limit_bytes=SETTINGS_LIMIT_BYTES, kind="properties file")
-    found = re.search(r"^\s*sdk\.dir\s*[=:]\s*(.+?)\s*$", data.decode("utf-8-sig", "replace"), re.M)
-    # A backslash escapes the character after it.
-    return re.sub(r"\\(.)", r"\1", found[1]) if found else None

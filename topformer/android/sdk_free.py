@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 from topformer.android.aar import CheckedAar
-from topformer.android.jdk import find_jdk
-from topformer.android.programs import run_build
-from topformer.benchmarks.bundle_tools import Missing, refuse_missing
+from topformer.android.catalogue import wanted_jdk
 from topformer.errors import TopformerError, UsageError
 from topformer.files import atomic_path
+from topformer.toolchain.jdk import find_jdk
+from topformer.toolchain.programs import Missing, refuse_missing
+from topformer.toolchain.running import run_build
 
 PIPELINE = Path("verify")
 BUILT = PIPELINE / "target" / "topformer-demo.apk"
@@ -32,7 +33,7 @@ def build_without_sdk(app: Path, out: Path, *, aar: CheckedAar | None) -> None:
             f"{app} has no folder {PIPELINE} to build without an SDK.",
             next_step="Pass the folder android_app of a current checkout with --app.",
         )
-    jdk = find_jdk(app)
+    jdk = find_jdk(wanted_jdk(app))
     missing = [jdk] if isinstance(jdk, Missing) else []
     refuse_missing([*missing, *_missing_programs(aar)], what="The app")
     assert not isinstance(jdk, Missing)

@@ -29,7 +29,7 @@ def install(
     """
     from topformer.android.device import install_app  # noqa: PLC0415
     from topformer.android.gradle import APK  # noqa: PLC0415
-    from topformer.benchmarks.devices.adb import choose_devices, connect  # noqa: PLC0415
+    from topformer.devices.links.adb import choose_devices, connect  # noqa: PLC0415
 
     chosen = apk or find_sources(folder) / APK
     (device,) = choose_devices(serial, all_devices=False)
@@ -46,7 +46,7 @@ def run(serial: SerialOption = None, json: JsonOption = False) -> None:
       topformer app run
     """
     from topformer.android.device import start_app  # noqa: PLC0415
-    from topformer.benchmarks.devices.adb import choose_devices, connect  # noqa: PLC0415
+    from topformer.devices.links.adb import choose_devices, connect  # noqa: PLC0415
 
     (device,) = choose_devices(serial, all_devices=False)
     start_app(connect(device))

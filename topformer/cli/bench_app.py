@@ -8,14 +8,14 @@ from topformer.android.assets import (
     embedded_models,
     find_app,
 )
-from topformer.android.bench import AppPlan, bench_app
-from topformer.benchmarks.devices.adb import AdbLink
-from topformer.benchmarks.documents import BenchDocument
-from topformer.benchmarks.plan import APP, name_rows
-from topformer.benchmarks.process import RowRequest
+from topformer.benchmarks.benches.app import AppPlan, bench_app
+from topformer.benchmarks.benches.plan import APP, name_rows
+from topformer.benchmarks.documents.bench import BenchDocument
+from topformer.benchmarks.workers.process import RowRequest
 from topformer.cli.bench_choice import ORDER_SEED, BenchChoice
 from topformer.cli.bench_output import show_stage_line
 from topformer.cli.console import stdout_for_results, warn
+from topformer.devices.links.adb import AdbLink
 from topformer.errors import UsageError, advising
 from topformer.files import local_path
 from topformer.manifest import read_manifest_of

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import platformdirs
 
-from topformer.benchmarks import plan
-from topformer.benchmarks.process import RowRequest
-from topformer.benchmarks.protocol import Mode, get_mode
+from topformer.benchmarks.benches import plan
+from topformer.benchmarks.protocol.modes import Mode, get_mode
+from topformer.benchmarks.workers.process import RowRequest
 from topformer.errors import UsageError
 from topformer.preprocess import parse_image_size
 from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_SIZE

@@ -13,8 +13,8 @@ from typing import IO
 
 import msgspec
 
-from topformer.benchmarks.documents import BenchDocument, Comparison, DeviceFailure
-from topformer.benchmarks.row_documents import Row
+from topformer.benchmarks.documents.bench import BenchDocument, Comparison, DeviceFailure
+from topformer.benchmarks.documents.rows import Row
 from topformer.cli.documents import ErrorDocument
 from topformer.errors import TopformerError
 from topformer.files import read_bytes

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from rich.text import Text
 
-from topformer.benchmarks import report
-from topformer.benchmarks.documents import BenchDocument
-from topformer.benchmarks.gate import check_gate
-from topformer.benchmarks.plot import draw
+from topformer.benchmarks.documents.bench import BenchDocument
+from topformer.benchmarks.report import text as report
+from topformer.benchmarks.report.gate import check_gate
+from topformer.benchmarks.report.plot import draw
 from topformer.cli.console import fail, print_document, print_lines, stderr, warn
 from topformer.cli.tables import print_table
 from topformer.errors import TopformerError

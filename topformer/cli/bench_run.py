@@ -3,21 +3,21 @@
 from dataclasses import replace
 from pathlib import Path
 
-from topformer.benchmarks.bundle import build_bundle, default_cache
-from topformer.benchmarks.devices.adb import SeveralDevicesError, choose_devices, connect
-from topformer.benchmarks.devices.bench import DevicePlan, bench_device
-from topformer.benchmarks.devices.link import Link
-from topformer.benchmarks.devices.ssh import PREFIX as SSH
-from topformer.benchmarks.devices.ssh import connect_ssh
-from topformer.benchmarks.documents import BenchDocument
-from topformer.benchmarks.host import bench_host
-from topformer.benchmarks.plan import RUNNER
-from topformer.benchmarks.process import RowRequest
+from topformer.benchmarks.benches.device import DevicePlan, bench_device
+from topformer.benchmarks.benches.host import bench_host
+from topformer.benchmarks.benches.plan import RUNNER
+from topformer.benchmarks.bundle.build import build_bundle, default_cache
+from topformer.benchmarks.documents.bench import BenchDocument
+from topformer.benchmarks.workers.process import RowRequest
 from topformer.cli.bench_app import bench_in_app, check_app_choice, plan_app
 from topformer.cli.bench_choice import ORDER_SEED, BenchChoice
 from topformer.cli.bench_fleet import bench_fleet
 from topformer.cli.bench_output import show_stage_line
 from topformer.cli.console import stage_display, stdout_for_results, warn, weights_as
+from topformer.devices.links.adb import SeveralDevicesError, choose_devices, connect
+from topformer.devices.links.link import Link
+from topformer.devices.links.ssh import PREFIX as SSH
+from topformer.devices.links.ssh import connect_ssh
 from topformer.errors import UsageError, advising
 
 

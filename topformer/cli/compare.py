@@ -12,7 +12,7 @@ from topformer.cli.console import JsonOption, print_document, print_lines, warn
 from topformer.errors import TopformerError
 
 if TYPE_CHECKING:
-    from topformer.benchmarks.comparison import RowComparison
+    from topformer.benchmarks.protocol.comparison import RowComparison
 
 
 def compare(
@@ -40,7 +40,7 @@ def compare(
       topformer compare bench.json --json
     """
 
-    from topformer.benchmarks import comparison, matching  # noqa: PLC0415
+    from topformer.benchmarks.protocol import comparison, matching  # noqa: PLC0415
 
     first = matching.read_bench(baseline)
     if contender is None:
@@ -92,7 +92,7 @@ def _refuse_or_warn(rows: Sequence[RowComparison], *, anyway: bool) -> None:
 
 
 def _lines(rows: Sequence[RowComparison]) -> Iterator[str]:
-    from topformer.benchmarks.report import ratio_text  # noqa: PLC0415
+    from topformer.benchmarks.report.text import ratio_text  # noqa: PLC0415
 
     for one in rows:
         against = "" if one.baseline == one.contender else f" against {one.baseline}"

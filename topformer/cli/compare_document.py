@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from topformer.benchmarks.comparison import RowComparison
+from topformer.benchmarks.protocol.comparison import RowComparison
 from topformer.manifest import Document, ShortText
 
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from topformer.benchmarks.devices.adb import ListedDevice
     from topformer.cli.devices_document import DeviceRow
+    from topformer.devices.links.adb import ListedDevice
 
 
 def devices(json: JsonOption = False) -> None:
@@ -27,9 +27,9 @@ def devices(json: JsonOption = False) -> None:
 
       topformer devices --json
     """
-    from topformer.benchmarks.devices.adb import list_devices  # noqa: PLC0415
     from topformer.cli.devices_document import DevicesDocument  # noqa: PLC0415
     from topformer.cli.tables import print_table  # noqa: PLC0415
+    from topformer.devices.links.adb import list_devices  # noqa: PLC0415
 
     with spinner("asking adb"):
         rows = tuple(_describe(device) for device in list_devices())
@@ -51,10 +51,10 @@ def devices(json: JsonOption = False) -> None:
 
 
 def _describe(device: ListedDevice) -> DeviceRow:
-    from topformer.benchmarks.devices.adb import connect  # noqa: PLC0415
-    from topformer.benchmarks.devices.facts import read_facts, read_state  # noqa: PLC0415
-    from topformer.benchmarks.devices.heat import gate_temperature  # noqa: PLC0415
     from topformer.cli.devices_document import DeviceRow  # noqa: PLC0415
+    from topformer.devices.facts.reading import read_facts, read_state  # noqa: PLC0415
+    from topformer.devices.heat import gate_temperature  # noqa: PLC0415
+    from topformer.devices.links.adb import connect  # noqa: PLC0415
     from topformer.errors import TopformerError  # noqa: PLC0415
 
     try:
@@ -94,7 +94,7 @@ def _table(rows: tuple[DeviceRow, ...]) -> Table:
 
 def _lines(row: DeviceRow) -> Iterator[str]:
     """Say what a device is and how warm it is, in a few lines."""
-    from topformer.benchmarks.devices.cores import describe_clusters  # noqa: PLC0415
+    from topformer.devices.facts.cores import describe_clusters  # noqa: PLC0415
 
     facts, temperature = row.facts, row.temperature
     if facts is None:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from topformer.benchmarks.devices.device_documents import DeviceFacts, Temperature, ThermalStatus
+from topformer.devices.facts.documents import DeviceFacts, Temperature, ThermalStatus
 from topformer.manifest import Document, ShortText
 
 

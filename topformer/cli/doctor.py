@@ -133,8 +133,9 @@ def _tool(name: str, purpose: str) -> Check:
 
 def _cmake() -> Check:
     """Look for a CMake that is new enough, where `runner build` looks."""
-    from topformer.benchmarks.bundle_tools import Missing, find_cmake  # noqa: PLC0415
     from topformer.cli.documents import Check  # noqa: PLC0415
+    from topformer.toolchain.cpp import find_cmake  # noqa: PLC0415
+    from topformer.toolchain.programs import Missing  # noqa: PLC0415
 
     found = find_cmake()
     if isinstance(found, Missing):

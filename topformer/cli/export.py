@@ -15,7 +15,6 @@ from topformer.cli.console import (
     named_by,
     print_document,
     print_lines,
-    show_parity,
     stage_display,
     stderr,
     tell_form,
@@ -110,6 +109,8 @@ def suggest_size(result: ExportResult) -> None:
 
 
 def _report(file: ExportedFile) -> None:
+    from topformer.cli.parity import show_parity  # noqa: PLC0415
+
     manifest = file.manifest
     assert manifest.parity is not None
     assert manifest.delegation is not None

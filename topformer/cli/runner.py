@@ -47,8 +47,8 @@ def build(
 
       topformer runner build --target host --json
     """
-    from topformer.benchmarks.bundle import build_bundle, default_cache  # noqa: PLC0415
-    from topformer.benchmarks.bundle_plan import NdkPaths  # noqa: PLC0415
+    from topformer.benchmarks.bundle.build import build_bundle, default_cache  # noqa: PLC0415
+    from topformer.benchmarks.bundle.plan import NdkPaths  # noqa: PLC0415
     from topformer.cli.runner_document import RunnerBuildDocument  # noqa: PLC0415
     from topformer.errors import UsageError  # noqa: PLC0415
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from topformer.benchmarks.bundle import Bundle
+from topformer.benchmarks.bundle.build import Bundle
 from topformer.manifest import Count, Document
 
 

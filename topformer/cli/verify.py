@@ -10,7 +10,6 @@ from topformer.cli.console import (
     announce_random,
     print_document,
     print_lines,
-    show_parity,
     stage_display,
     weights_as,
 )
@@ -40,6 +39,7 @@ def verify(
       topformer verify model.pte --weights model.pth --images my-pictures
     """
     from topformer.cli.documents import VerifyDocument  # noqa: PLC0415
+    from topformer.cli.parity import show_parity  # noqa: PLC0415
     from topformer.export.verification import verify_file  # noqa: PLC0415
 
     with stage_display() as show_stage, weights_as("--weights "):

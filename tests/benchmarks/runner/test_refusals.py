@@ -4,9 +4,9 @@ import os
 import resource
 
 import pytest
-from runner_calls import Runner
 
-from topformer.benchmarks.runner_documents import RunnerAbout, RunnerRun, decode_document
+from support.runner_calls import Runner
+from topformer.benchmarks.documents.runner import RunnerAbout, RunnerRun, decode_document
 from topformer.errors import TopformerError
 
 PICTURE_BYTES = 448 * 448 * 3

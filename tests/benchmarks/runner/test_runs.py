@@ -4,11 +4,9 @@ import subprocess
 
 import numpy as np
 import pytest
-from runner_calls import Runner
 
-from topformer.benchmarks.messages import LINE_LIMIT_BYTES
-from topformer.benchmarks.picture import bench_picture
-from topformer.benchmarks.runner_documents import (
+from support.runner_calls import Runner
+from topformer.benchmarks.documents.runner import (
     RunnerAbout,
     RunnerBlock,
     RunnerOpened,
@@ -16,7 +14,9 @@ from topformer.benchmarks.runner_documents import (
     decode_document,
     session_options,
 )
+from topformer.devices.pipes import LINE_LIMIT_BYTES
 from topformer.files import sha256_bytes
+from topformer.images import bench_picture
 from topformer.labels import upsample_labels
 from topformer.runtimes import open_model
 

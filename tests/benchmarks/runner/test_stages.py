@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from runner_calls import Runner
 
+from support.runner_calls import Runner
 from topformer.labels import upsample_labels
 from topformer.manifest import InputInfo
 from topformer.preprocess import IMAGENET_MEAN, IMAGENET_STD, to_tensor

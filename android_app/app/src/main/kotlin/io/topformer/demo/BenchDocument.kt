@@ -8,7 +8,7 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.security.MessageDigest
 
-// What topformer.benchmarks.runner_documents reads: one line of JSON, with a mark at its end.
+// What topformer.benchmarks.documents.runner reads: one line of JSON, with a mark at its end.
 private const val END = "\"end\":\"topformer.runner.end\"}\n"
 private const val LONGEST_TEXT = 1000
 

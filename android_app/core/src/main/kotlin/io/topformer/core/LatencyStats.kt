@@ -17,7 +17,7 @@ public class LatencyStats(window: Int = 120) {
         durationsMs[(added++ % durationsMs.size).toInt()] = durationNs / 1e6
     }
 
-    /** Linearly interpolated between samples, as in `topformer.benchmarks.statistics`; NaN before the first. */
+    /** Linearly interpolated between samples, as in `topformer.benchmarks.protocol.statistics`; NaN before the first. */
     public fun percentileMs(percent: Int): Double {
         if (count == 0) return Double.NaN
         durationsMs.copyInto(sortedMs, endIndex = count)

@@ -1,0 +1,119 @@
+"""Bench one device through the demo app, by the protocol of all benches."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from topformer.android.device import PACKAGE, installed_version
+from topformer.benchmarks.benches.device_rows import device_name
+from topformer.benchmarks.benches.environment import EnvironmentWatch
+from topformer.benchmarks.benches.rows import build_row
+from topformer.benchmarks.benches.turns import take_turns
+from topformer.benchmarks.benches.watch import device_evidence
+from topformer.benchmarks.documents.bench import (
+    AppRecord,
+    BenchDocument,
+    DeviceRecord,
+    StateReading,
+)
+from topformer.benchmarks.documents.rows import Row
+from topformer.benchmarks.protocol.modes import Mode
+from topformer.benchmarks.protocol.recording import Recording
+from topformer.benchmarks.workers.app.worker import AppWorker, app_workers
+from topformer.benchmarks.workers.process import Patience, RowRequest
+from topformer.devices.facts.documents import DeviceFacts
+from topformer.devices.facts.reading import read_facts, read_state
+from topformer.devices.heat import wait_until_cool
+from topformer.devices.links.adb import AdbLink
+from topformer.errors import TopformerError
+
+UNCHECKED = (
+    "the app tells hashes of its output, and they are not this machine's; float32 may differ in "
+    "its last bits. The app itself refuses to answer where its golden vector is not met; by how "
+    "much the output differs, rows of the runner (without --via) say."
+)
+
+# How long the app may stay silent.
+PATIENCE = Patience()
+
+OnStage = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppPlan:
+    """What to measure in the app, and how."""
+
+    # Their sources are the files that were embedded.
+    requests: Sequence[RowRequest]
+    mode: Mode
+    seed: int
+    # None leaves it to the sensor that there is.
+    max_start_c: float | None
+
+
+def bench_app(
+    link: AdbLink, plan: AppPlan, *, on_stage: OnStage, on_warning: OnStage
+) -> BenchDocument:
+    """Measure rows in the app on a device; raises `TopformerError` when one fails.
+
+    The app is not running after this call, however it ends; `on_warning` is told of what could not
+    be removed, and of what could not be checked.
+    """
+    environment = EnvironmentWatch()
+    facts = read_facts(link)
+    _refuse_emulated(facts)
+    version = installed_version(link)
+
+    def make_row(recording: Recording, worker: AppWorker, readings: Sequence[StateReading]) -> Row:
+        evidence = device_evidence(recording, readings, (), facts)
+        if worker.check is None:
+            on_warning(f"{worker.request.name}: {UNCHECKED}")
+        return build_row(
+            recording,
+            # What Android does to start the app for each block cannot be told from other load, and
+            # where its threads run is not looked at.
+            evidence=replace(evidence, background_cpus=None, cluster_moves=None),
+            seed=plan.seed,
+            device=device_name(facts),
+            check=worker.check,
+        )
+
+    # Every block opens the model anew, and is warmed up as after loading.
+    mode = replace(plan.mode, warmups_per_block=plan.mode.warmups)
+    with app_workers(plan.requests, link, PATIENCE, on_left=on_warning) as workers:
+        start = wait_until_cool(
+            lambda: read_state(link),
+            device=link.name,
+            on_wait=on_stage,
+            max_start_c=plan.max_start_c,
+        )
+        outcome = take_turns(
+            link, workers, mode=mode, seed=plan.seed, make_row=make_row, on_stage=on_stage
+        )
+    assert workers[0].first is not None
+    return outcome.document(
+        environment,
+        DeviceRecord(
+            facts=facts,
+            runner_target=None,
+            runner_runtime_version=None,
+            runner_compiler=None,
+            app=AppRecord(
+                package=PACKAGE,
+                version=version,
+                runtime_version=workers[0].first.runtime_version,
+            ),
+            protocol=outcome.protocol,
+            start=start,
+            readings=outcome.readings,
+        ),
+    )
+
+
+def _refuse_emulated(facts: DeviceFacts) -> None:
+    if facts.emulated:
+        raise TopformerError(
+            f"{facts.serial} is emulated, and the app has nothing to tell of it.",
+            why=f"{facts.emulated_because}: its times are no latency, and the app counts no "
+            "instructions.",
+            next_step="Leave --via out: where the emulator counts, the runner's rows have them.",
+        )

@@ -1,0 +1,218 @@
+"""From what a person asked for to the rows that are measured."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from topformer.benchmarks.documents.messages import FORM_TEXT, Form
+from topformer.benchmarks.workers.process import RowRequest
+from topformer.devices.machine import library_versions
+from topformer.errors import TopformerError, UsageError
+from topformer.files import ensure_writable_folder, local_path, sha256_bytes
+from topformer.manifest import read_manifest_of
+from topformer.variants import get_variant
+
+# Which export feeds which runtime; torch runs the checkpoint itself.
+EXPORT_TARGETS = {"executorch": "xnnpack", "onnxruntime": "onnx"}
+# Measured unless others are asked for.
+DEFAULT_RUNTIMES = (*EXPORT_TARGETS, "torch")
+# The C++ program around ExecuTorch. It must be built first, which needs a compiler.
+RUNNER = "runner"
+RUNTIMES = (*DEFAULT_RUNTIMES, RUNNER)
+# ExecuTorch in the demo app. It is asked for by --via.
+APP = "app"
+# Runtimes that run the files of another one.
+FILES_OF = {RUNNER: "executorch"}
+# A checkpoint is measured as it is and with its BatchNorm folded, as exports have it.
+FORMS: dict[str, tuple[Form, ...]] = {"torch": ("unfused", "fused")}
+CACHE_KEY_CHARACTERS = 20
+
+OnStage = Callable[[str], None]
+
+
+def check_runtimes(runtimes: Sequence[str]) -> None:
+    """Raise `UsageError` for a runtime that there is not."""
+    for runtime in runtimes:
+        if runtime not in RUNTIMES:
+            raise UsageError(
+                f"There is no runtime called {runtime!r}.",
+                next_step=f"Choose among {', '.join(RUNTIMES)}.",
+            )
+
+
+def plan_files(
+    models: Sequence[str],
+    *,
+    runtimes: Sequence[str],
+    threads: Sequence[int],
+    image_size: tuple[int, int] | None,
+) -> list[RowRequest]:
+    """Rows for named model files and checkpoints; a file named twice is measured twice.
+
+    Raises `UsageError` where a file does not run on the runtimes asked for.
+    """
+    from topformer.runtimes import runtime_of  # noqa: PLC0415
+    from topformer.weights import load_weights  # noqa: PLC0415
+
+    sources: list[tuple[str, str]] = []
+    for model in models:
+        runtime = runtime_of(model)
+        chosen = [
+            one for one in dict.fromkeys(runtimes or [runtime]) if FILES_OF.get(one, one) == runtime
+        ]
+        if not chosen:
+            raise UsageError(
+                f"{model} runs on {runtime}, not on {' or '.join(runtimes)}.",
+                next_step="Leave --runtime out: a file's suffix says what runs it.",
+            )
+        # Refuse a bad file, and fetch a published one, before any worker starts.
+        if runtime == "torch":
+            load_weights(model)
+        else:
+            read_manifest_of(local_path(model))
+        sources += [(model, one) for one in chosen]
+    return name_rows(sources, threads=threads, image_size=image_size)
+
+
+def plan_size(
+    size: str,
+    *,
+    runtimes: Sequence[str],
+    threads: Sequence[int],
+    image_size: tuple[int, int],
+    cache: Path,
+    on_stage: OnStage,
+) -> list[RowRequest]:
+    """Rows for the default weights of a size, exported to what each runtime needs."""
+    get_variant(size)  # refuses an unknown one
+    wanted = list(dict.fromkeys(runtimes or DEFAULT_RUNTIMES))
+    files_of = {runtime: FILES_OF.get(runtime, runtime) for runtime in wanted}
+    exported = [one for one in dict.fromkeys(files_of.values()) if one in EXPORT_TARGETS]
+    files = default_exports(
+        size, runtimes=exported, image_size=image_size, cache=cache, on_stage=on_stage
+    )
+    sources = [(str(files.get(files_of[runtime], size)), runtime) for runtime in wanted]
+    return name_rows(sources, threads=threads, image_size=image_size)
+
+
+def name_rows(
+    sources: Sequence[tuple[str, str]],
+    *,
+    threads: Sequence[int],
+    image_size: tuple[int, int] | None,
+) -> list[RowRequest]:
+    """One row for each (source, runtime), form and thread count, under a name of its own."""
+    several = len(set(sources)) > len({runtime for _, runtime in sources})
+    names = _short_names({source for source, _ in sources})
+    requests: list[RowRequest] = []
+    seen = Counter[str]()
+    for count in dict.fromkeys(threads):
+        for source, runtime in sources:
+            for form in FORMS.get(runtime, ("",)):
+                name = f"{runtime} ({FORM_TEXT[form]})" if form else runtime
+                name += f", {count} thread{'s' if count > 1 else ''}"
+                if several:
+                    name = f"{names[source]}, {name}"
+                seen[name] += 1
+                requests.append(
+                    RowRequest(
+                        name=f"{name} (again, {seen[name]})" if seen[name] > 1 else name,
+                        source=source,
+                        runtime=runtime,
+                        threads=count,
+                        form=form,
+                        image_size=image_size,
+                    )
+                )
+    return requests
+
+
+def _short_names(sources: Collection[str]) -> dict[str, str]:
+    """Return the last part of each path, or as many parts as tell it from every other."""
+    names: dict[str, str] = {}
+    for source in sources:
+        parts = Path(source).parts
+        others = [Path(other).parts for other in sources if other != source]
+        length = next(
+            (n for n in range(1, len(parts)) if all(parts[-n:] != o[-n:] for o in others)),
+            len(parts),
+        )
+        names[source] = str(Path(*parts[-length:]))
+    return names
+
+
+def default_exports(
+    size: str,
+    *,
+    runtimes: Sequence[str],
+    image_size: tuple[int, int],
+    cache: Path,
+    on_stage: OnStage,
+) -> dict[str, Path]:
+    """Export the default weights of a size once and keep the files in the cache folder.
+
+    The folder is named after the weights, the size and the versions of all libraries involved, so
+    that a file is never reused for another question. Raises `TopformerError` when an export fails
+    its proof.
+    """
+    if not runtimes:
+        return {}
+    from filelock import FileLock  # noqa: PLC0415
+
+    from topformer.weights import load_weights  # noqa: PLC0415
+
+    weights_sha256 = load_weights(None, size=size).info.sha256
+    folder = cache / _cache_key(weights_sha256, size, image_size)
+    ensure_writable_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        files = _kept(folder)
+        missing = [EXPORT_TARGETS[runtime] for runtime in runtimes if runtime not in files]
+        if missing:
+            files |= _export(size, missing, image_size, folder, on_stage)
+    return files
+
+
+def _cache_key(weights_sha256: str, size: str, image_size: tuple[int, int]) -> str:
+    height, width = image_size
+    facts = [weights_sha256, *(f"{n}={v}" for n, v in sorted(library_versions().items()))]
+    digest = sha256_bytes("\n".join(facts).encode())[:CACHE_KEY_CHARACTERS]
+    return f"{size}-{height}x{width}-{digest}"
+
+
+def _kept(folder: Path) -> dict[str, Path]:
+    """Return the verified files that an earlier bench left here, those still whole, by runtime."""
+    from topformer.runtimes import EXPORTED_RUNTIMES  # noqa: PLC0415
+
+    files: dict[str, Path] = {}
+    for path in folder.iterdir():
+        if path.suffix in EXPORTED_RUNTIMES:
+            # One that was interrupted or tampered with is exported again.
+            with suppress(TopformerError):
+                read_manifest_of(path)
+                files[EXPORTED_RUNTIMES[path.suffix]] = path
+    return files
+
+
+def _export(
+    size: str, targets: list[str], image_size: tuple[int, int], folder: Path, on_stage: OnStage
+) -> dict[str, Path]:
+    from topformer.export import export_model  # noqa: PLC0415
+    from topformer.runtimes import runtime_of  # noqa: PLC0415
+
+    result = export_model(
+        weights=None,
+        size=size,
+        targets=targets,
+        image_size=image_size,
+        out_dir=folder,
+        on_stage=on_stage,
+    )
+    if not result.passed:
+        raise TopformerError(
+            f"The export of {size} failed its proof, so there is nothing to measure.",
+            why=f"The files are kept in {folder}.",
+            next_step=f"Run `topformer export --size {size}` for the details.",
+        )
+    return {runtime_of(file.path): file.path for file in result.files}

@@ -1,0 +1,106 @@
+"""A device while its rows are measured: its state around every block, and what that gives away."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from topformer.benchmarks.documents.bench import StateReading, StateSample
+from topformer.benchmarks.protocol.recording import Recording, gather_evidence
+from topformer.benchmarks.protocol.verdict import Evidence
+from topformer.devices.facts.cores import cpus_of
+from topformer.devices.facts.documents import DeviceCore, DeviceFacts, DeviceState
+from topformer.devices.heat import gate_temperature
+from topformer.devices.machine import Counters
+from topformer.devices.workspace import Placement
+
+# The state after one block is that before the next, when nothing lies between them: asking takes
+# the device's time, and a device that is asked more than it computes does not get warm.
+FRESH_S = 0.02
+
+
+class Watch:
+    """Reads the state of a device when it is called, and remembers it."""
+
+    def __init__(
+        self, read: Callable[[], DeviceState], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`read` asks the device."""
+        self._read = read
+        self._clock = clock
+        # The first reading is made as the first block begins.
+        self._start_s: float | None = None
+        self._last_s = float("-inf")
+        self.readings: list[StateReading] = []
+
+    def counters(self) -> Counters:
+        """Return what changes from block to block, as of now."""
+        if self._clock() - self._last_s > FRESH_S:
+            state = self._read()
+            self._last_s = self._clock()
+            self._start_s = self._last_s if self._start_s is None else self._start_s
+            self.readings.append(StateReading(at_s=self._last_s - self._start_s, state=state))
+        state = self.readings[-1].state
+        return Counters(
+            busy_s=state.busy_s,
+            stolen_s=state.stolen_s,
+            quota_stopped_s=None,
+            thermal_events=None,
+            frequency_mhz=_fastest_mhz(state),
+        )
+
+
+def _fastest_mhz(state: DeviceState) -> float | None:
+    found = [cpu.current_khz for cpu in state.cpus if cpu.current_khz]
+    return max(found) / 1000 if found else None
+
+
+def device_evidence(
+    recording: Recording,
+    readings: Sequence[StateReading],
+    placements: Sequence[Placement],
+    facts: DeviceFacts,
+) -> Evidence:
+    """What a device told while a row was measured there."""
+    all_cpus = {core.cpu for core in facts.cores} or {0}
+    mask = placements[-1].allowed_mask if placements else None
+    allowed = set(cpus_of(mask)) & all_cpus if mask is not None else all_cpus
+    states = [reading.state for reading in readings]
+    statuses = [s.thermal_status for s in states if s.thermal_status is not None]
+    percents = [s.battery_percent for s in states if s.battery_percent is not None]
+    return replace(
+        gather_evidence(recording, cpu_count=len(allowed) or 1, machine_cpu_count=len(all_cpus)),
+        frequency_cap_ratio=_cap_ratio(states, allowed),
+        thermal_status_rise=max(statuses) - statuses[0] if statuses else None,
+        cluster_moves=_cluster_moves(placements, facts.cores),
+        battery_percent=min(percents, default=None),
+        plugged=states[-1].power not in {None, "none"} if states else None,
+    )
+
+
+def _cap_ratio(states: Sequence[DeviceState], cpus: set[int]) -> float | None:
+    """Highest frequency allowed on some CPUs in the last state over that in the first."""
+    caps = [
+        max((cpu.allowed_khz or 0 for cpu in state.cpus if cpu.cpu in cpus), default=0)
+        for state in (*states[:1], *states[-1:])
+    ]
+    return caps[1] / caps[0] if caps and all(caps) else None
+
+
+def _cluster_moves(placements: Sequence[Placement], cores: Sequence[DeviceCore]) -> int:
+    cluster_of = {core.cpu: core.cluster for core in cores}
+    seen = [{cluster_of.get(cpu) for cpu in place.last_cpus} for place in placements]
+    return sum(before != after for before, after in pairwise(seen))
+
+
+def state_samples(readings: Sequence[StateReading]) -> tuple[StateSample, ...]:
+    """Shorten readings to what a plot over time shows."""
+    return tuple(
+        StateSample(
+            at_s=reading.at_s,
+            frequency_mhz=_fastest_mhz(reading.state),
+            temperature_c=heat.temperature_c if (heat := gate_temperature(reading.state)) else None,
+            thermal_status=reading.state.thermal_status,
+        )
+        for reading in readings
+    )

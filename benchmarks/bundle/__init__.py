@@ -1,0 +1,1 @@
+"""The C++ runner built, with the libraries it needs beside it."""

@@ -1,0 +1,195 @@
+"""One row of a bench as JSON: what was measured, where, and what came out.
+
+A row of a real machine has latencies. A row of an emulated one has instruction counts instead, and
+no milliseconds: how long an emulator takes says nothing of the device that it plays.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+import msgspec
+
+from topformer.devices.facts.documents import CheckedOutput
+from topformer.manifest import ClassCount, Count, Document, Sha256, ShortText
+
+Interval = tuple[float, float]
+# Documents come from anywhere: numbers are bounded so that nothing computed from them overflows.
+SAMPLES_LIMIT = 2**20
+Milliseconds = Annotated[float, msgspec.Meta(ge=0.0, le=1e9)]
+Samples = Annotated[tuple[Milliseconds, ...], msgspec.Meta(min_length=1, max_length=SAMPLES_LIMIT)]
+Ratios = Annotated[tuple[float, ...], msgspec.Meta(min_length=1, max_length=SAMPLES_LIMIT)]
+Seconds = Annotated[tuple[float, ...], msgspec.Meta(min_length=1, max_length=SAMPLES_LIMIT)]
+InstructionCount = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+InstructionTriple = tuple[InstructionCount, InstructionCount, InstructionCount]
+
+VerdictWord = Literal["trusted", "noisy", "throttled", "emulated"]
+ComparisonWord = Literal["faster", "slower", "no difference"]
+Part = Literal["preprocess_ms", "execute_ms", "labels_ms", "total_ms"]
+PARTS: tuple[Part, ...] = ("preprocess_ms", "execute_ms", "labels_ms", "total_ms")
+
+
+class Latency(Document, frozen=True, kw_only=True):
+    """One part of the time from a picture in memory to its labels, in milliseconds."""
+
+    p50: Milliseconds
+    p90: Milliseconds
+    p99: Milliseconds
+    min: Milliseconds
+    # Of the median, from a bootstrap over blocks: it describes this run, not every machine.
+    ci95: Interval
+    # Every timed sample in the order it was taken, block after block; none is dropped.
+    samples: Samples
+
+
+class PairedRatio(Document, frozen=True, kw_only=True):
+    """The median of ratios taken block by block, with a bootstrap interval."""
+
+    median: float
+    interval: Interval
+    # Share of such intervals that would hold the true value.
+    confidence: float
+    # One ratio a block, in the order of time.
+    ratios: Ratios
+
+
+class RowWeights(Document, frozen=True, kw_only=True):
+    """The weights behind a row: random ones are good for latency and nothing else."""
+
+    name: ShortText
+    random: bool
+
+
+class Instructions(Document, frozen=True, kw_only=True):
+    """ARM instructions of one inference: deterministic, a cost model, and no latency.
+
+    Counted by a plugin of the emulator over all threads of the program, which marks where each part
+    of a run begins and ends. Medians over the samples.
+    """
+
+    preprocess: InstructionCount
+    execute: InstructionCount
+    labels: InstructionCount
+    total: InstructionCount
+    # The one emulated, as in "cortex-a76"; libraries choose their code by it.
+    cpu: ShortText
+    # Preprocess, execute and labels of each inference, in the order they were run.
+    samples: Annotated[
+        tuple[InstructionTriple, ...], msgspec.Meta(min_length=1, max_length=SAMPLES_LIMIT)
+    ]
+
+
+class Cores(Document, frozen=True, kw_only=True):
+    """The cores that a row ran on, as hexadecimal masks with CPU 0 as the lowest bit."""
+
+    # Null where none were asked for.
+    requested: ShortText | None
+    # Read back from the running program.
+    effective: ShortText
+    # As in "big"; null where the mask is not that of one cluster.
+    cluster: ShortText | None
+
+
+class Row(Document, frozen=True, kw_only=True):
+    """One model file in one runtime with one thread count on one device."""
+
+    # Unique in its document; comparisons refer to it.
+    name: ShortText
+    model: ShortText
+    # Of the file measured; of the weights where torch runs a checkpoint.
+    sha256: Sha256
+    variant: ShortText
+    # Null in documents from before it was recorded.
+    classes: ClassCount | None = None
+    weights: RowWeights
+    runtime: ShortText
+    # How the runtime was given the network, where it could be given in several ways.
+    form: ShortText = ""
+    precision: ShortText
+    threads: Annotated[int, msgspec.Meta(ge=1)]
+    # Height and width of the picture, of the network's input and of the labels.
+    image_size: tuple[int, int]
+    device: ShortText
+    emulated: bool
+    verdict: VerdictWord
+    # Each starts with its cause ("load", "drift", "spread", "throttling", "cores", "battery",
+    # "emulation"); empty when trusted.
+    reasons: tuple[ShortText, ...]
+    # Null on an emulated machine, like all times below but those of the blocks.
+    preprocess_ms: Latency | None
+    execute_ms: Latency | None
+    labels_ms: Latency | None
+    total_ms: Latency | None
+    # What a user feels against the network alone, paired within each block.
+    total_over_execute: PairedRatio | None
+    # Cold: in a fresh process. The runtime's library is imported first, apart.
+    import_ms: Milliseconds | None
+    load_ms: Milliseconds | None
+    first_execute_ms: Milliseconds | None
+    # Totals of the untimed runs before the first block and at the head of each block.
+    warmup_ms: tuple[Milliseconds, ...] | None
+    # Null on a real machine.
+    instructions: Instructions | None = None
+    # Null on the host.
+    cores: Cores | None = None
+    check: CheckedOutput | None = None
+    # Of the whole process, the runtime's libraries and Python included.
+    peak_memory_bytes: Count
+    # When each block began, in seconds since the first.
+    block_starts_s: Seconds
+    # CPUs that other processes kept busy meanwhile; null where that cannot be read.
+    background_cpus: float | None
+
+
+class MeasuredRow(Row, frozen=True, kw_only=True):
+    """A row of a real machine: its latencies are there, and no instructions."""
+
+    verdict: Literal["trusted", "noisy", "throttled"]
+    preprocess_ms: Latency
+    execute_ms: Latency
+    labels_ms: Latency
+    total_ms: Latency
+    total_over_execute: PairedRatio
+    import_ms: Milliseconds
+    load_ms: Milliseconds
+    first_execute_ms: Milliseconds
+    warmup_ms: tuple[Milliseconds, ...]
+    instructions: None = None
+
+    def __post_init__(self) -> None:
+        """Refuse samples that do not fall into the blocks, or are not those of every part."""
+        counts = {part: len(getattr(self, part).samples) for part in PARTS}
+        for part, count in counts.items():
+            if count % len(self.block_starts_s):
+                raise ValueError(f"the samples of {part} do not fall into equal blocks")
+        if len(set(counts.values())) > 1:
+            told = ", ".join(f"{count} of {part}" for part, count in counts.items())
+            raise ValueError(f"the parts of row {self.name!r} have unequal samples: {told}")
+
+
+class CountedRow(Row, frozen=True, kw_only=True):
+    """A row of an emulated machine: its instructions are there, and no milliseconds."""
+
+    verdict: Literal["emulated"]
+    preprocess_ms: None
+    execute_ms: None
+    labels_ms: None
+    total_ms: None
+    total_over_execute: None
+    import_ms: None
+    load_ms: None
+    first_execute_ms: None
+    warmup_ms: None
+    # Required here, where a row of a real machine may leave it out.
+    instructions: Instructions  # pyright: ignore[reportGeneralTypeIssues]
+
+
+def measured_rows(rows: Iterable[Row]) -> list[MeasuredRow]:
+    """Return the rows of real machines, in order."""
+    return [
+        msgspec.convert(row, MeasuredRow, from_attributes=True) for row in rows if not row.emulated
+    ]
+
+
+def counted_rows(rows: Iterable[Row]) -> list[CountedRow]:
+    """Return the rows of emulated machines, in order."""
+    return [msgspec.convert(row, CountedRow, from_attributes=True) for row in rows if row.emulated]

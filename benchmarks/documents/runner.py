@@ -1,0 +1,177 @@
+"""What the C++ runner prints, and how it is asked: `benchmarks/runner` in Python's types."""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+from topformer.benchmarks.documents.messages import Nanoseconds, SampleNs
+from topformer.devices.pipes import LINE_LIMIT_BYTES
+from topformer.errors import TopformerError
+from topformer.manifest import ClassCount, Count, Document, Manifest, One, Sha256, ShortText, Side
+
+# The last field of every document; one without it was torn off.
+End = Literal["topformer.runner.end"]
+
+
+class RunnerFailure(
+    Document, frozen=True, kw_only=True, tag_field="schema", tag="topformer.runner-error/1"
+):
+    """The runner could not do what it was asked."""
+
+    # For programs: "usage", "file-unreadable", "model-refused", "crashed", ...
+    code: ShortText
+    what: str
+    why: str
+    end: End
+
+
+class RunnerAbout(
+    Document, frozen=True, kw_only=True, tag_field="schema", tag="topformer.runner-about/1"
+):
+    """What the runner is made of."""
+
+    runtime: Literal["executorch"]
+    runtime_version: ShortText
+    compiler: ShortText
+    end: End
+
+
+class RunnerTensor(
+    Document, frozen=True, kw_only=True, tag_field="schema", tag="topformer.runner-tensor/1"
+):
+    """The input stage ran alone."""
+
+    tensor_sha256: Sha256
+    end: End
+
+
+class RunnerLabels(
+    Document, frozen=True, kw_only=True, tag_field="schema", tag="topformer.runner-labels/1"
+):
+    """The label stage ran alone."""
+
+    labels_ns: tuple[Nanoseconds, ...]
+    labels_sha256: Sha256
+    end: End
+
+
+class RunnerOpened(
+    Document, frozen=True, kw_only=True, tag_field="schema", tag="topformer.runner-opened/1"
+):
+    """The runner has opened a model, run it once cold and warmed up."""
+
+    runtime_version: ShortText
+    model_sha256: Sha256
+    threads: Annotated[int, msgspec.Meta(ge=1)]
+    profiled: bool
+    load_ns: Nanoseconds
+    logits_shape: tuple[One, ClassCount, Side, Side]
+    # Of the little-endian float32 logits and uint16 labels of the last run.
+    logits_sha256: Sha256
+    labels_sha256: Sha256
+    first: SampleNs
+    warmups: tuple[SampleNs, ...]
+    end: End
+
+
+class RunnerBlock(
+    Document, frozen=True, kw_only=True, tag_field="schema", tag="topformer.runner-block/1"
+):
+    """The runner has taken one block of samples."""
+
+    block_warmups: tuple[SampleNs, ...]
+    samples: Annotated[tuple[SampleNs, ...], msgspec.Meta(min_length=1)]
+    # Processor time of the whole process during the block, warm-ups included.
+    cpu_ns: Nanoseconds
+    # The most memory the process ever had resident.
+    peak_memory_bytes: Count
+    end: End
+
+
+class RunnerRun(Document, frozen=True, kw_only=True, tag_field="schema", tag="topformer.runner/1"):
+    """One whole run: opened, warmed up, and one block of samples."""
+
+    block_warmups: tuple[SampleNs, ...]
+    samples: Annotated[tuple[SampleNs, ...], msgspec.Meta(min_length=1)]
+    cpu_ns: Nanoseconds
+    peak_memory_bytes: Count
+    runtime_version: ShortText
+    model_sha256: Sha256
+    threads: Annotated[int, msgspec.Meta(ge=1)]
+    # With an operator profile; the samples are then slower than they would be.
+    profiled: bool
+    load_ns: Nanoseconds
+    logits_shape: tuple[One, ClassCount, Side, Side]
+    logits_sha256: Sha256
+    labels_sha256: Sha256
+    first: SampleNs
+    warmups: tuple[SampleNs, ...]
+    end: End
+
+
+class RunnerFailureError(TopformerError):
+    """The runner said that it could not do what it was asked, with a code for programs."""
+
+    def __init__(self, failure: RunnerFailure) -> None:
+        """Say what the runner said."""
+        super().__init__(failure.what, why=f"{failure.why} (code {failure.code})".lstrip())
+        self.code = failure.code
+
+
+RunnerDocument = (
+    RunnerFailure
+    | RunnerAbout
+    | RunnerTensor
+    | RunnerLabels
+    | RunnerOpened
+    | RunnerBlock
+    | RunnerRun
+)
+ExpectedT = TypeVar(
+    "ExpectedT", RunnerAbout, RunnerTensor, RunnerLabels, RunnerOpened, RunnerBlock, RunnerRun
+)
+
+
+def decode_document(line: bytes, expected: type[ExpectedT]) -> ExpectedT:
+    """Read one line of the runner's output.
+
+    Raises `RunnerFailureError` for a failure that the runner reports, and `TopformerError` for
+    anything that is not a whole document of the expected kind.
+    """
+    try:
+        if len(line) > LINE_LIMIT_BYTES:
+            raise ValueError(f"the line has more than {LINE_LIMIT_BYTES:,} bytes")
+        document = msgspec.json.decode(line, type=RunnerDocument)
+    except (ValueError, RecursionError) as error:
+        raise TopformerError(
+            "The runner's answer is torn off or not one of its documents.", why=str(error)
+        ) from error
+    if isinstance(document, RunnerFailure):
+        raise RunnerFailureError(document)
+    if not isinstance(document, expected):
+        raise TopformerError(
+            "The runner answered out of turn.",
+            why=f"It sent {type(document).__name__} where {expected.__name__} was due.",
+        )
+    return document
+
+
+def session_options(
+    manifest: Manifest, *, model: str | Path, picture: str | Path, threads: int, warmups: int
+) -> list[str]:
+    """Options of `run` and `serve`: all that the runner must know comes from the manifest.
+
+    `picture` is a file of raw RGB bytes, of the manifest's input size. Both paths are the runner's.
+    """
+    info = manifest.input
+    return [
+        f"--model={model}",
+        f"--picture={picture}",
+        f"--height={info.height}",
+        f"--width={info.width}",
+        f"--mean={','.join(map(repr, info.mean))}",
+        f"--std={','.join(map(repr, info.std))}",
+        f"--threads={threads}",
+        f"--warmups={warmups}",
+    ]

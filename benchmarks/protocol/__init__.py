@@ -1,0 +1,1 @@
+"""How samples are taken and judged: rounds, statistics, verdicts, comparisons."""

@@ -1,0 +1,1 @@
+"""A bench for the eye: tables, plots, and the gate for CI."""

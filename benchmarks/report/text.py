@@ -1,0 +1,218 @@
+"""A bench as text: tables for the eye, and plain lines."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from topformer.benchmarks.documents.bench import BenchDocument, Comparison
+from topformer.benchmarks.documents.published import PublishedRow
+from topformer.benchmarks.documents.rows import (
+    CountedRow,
+    MeasuredRow,
+    Row,
+    counted_rows,
+    measured_rows,
+)
+from topformer.benchmarks.protocol.comparison import PartRatio, RowComparison
+from topformer.devices.facts.documents import CheckedOutput
+
+NAME_CHARACTERS = 30
+VERDICT_STYLES = {
+    "trusted": "green",
+    "noisy": "yellow",
+    "throttled": "red",
+    "emulated": "magenta",
+}
+
+
+def row_lines(document: BenchDocument) -> Iterator[str]:
+    """One line a row, with what the tables say of it."""
+    for row in measured_rows(document.rows):
+        total = row.total_ms
+        yield (
+            f"{row.name}: {total.p50:.2f} ms ({total.ci95[0]:.2f} to {total.ci95[1]:.2f}), "
+            f"{row.total_over_execute.median:.2f} times the network's {row.execute_ms.p50:.2f} ms; "
+            f"{row.verdict}{_random(row)}"
+        )
+    for row in counted_rows(document.rows):
+        counts = row.instructions
+        yield (
+            f"{row.name}: {millions(counts.total)} M instructions, the network "
+            f"{millions(counts.execute)} M, on an emulated {counts.cpu}: no latency{_random(row)}"
+        )
+
+
+def _random(row: Row) -> str:
+    return ", random weights" if row.weights.random else ""
+
+
+def millions(count: int) -> str:
+    """Write a count in millions, as in "199.06"."""
+    return f"{count / 1e6:.2f}"
+
+
+def comparison_line(comparison: Comparison) -> str:
+    """Say how two rows compare, as in "network: A takes 1.05 times as long as B"."""
+    what = {"execute_ms": "network", "total_ms": "picture to labels"}[comparison.part]
+    ratio = comparison.ratio
+    return (
+        f"{what}: {comparison.row} takes {ratio.median:.3f} times as long as "
+        f"{comparison.baseline} ({ratio.confidence:.0%} interval {ratio.interval[0]:.3f} to "
+        f"{ratio.interval[1]:.3f}): {comparison.verdict}"
+    )
+
+
+def ratio_text(comparison: RowComparison, part: PartRatio) -> str:
+    """Say how one part compares, as in "network 7.35 to 7.70 ms, 1.048 times ...: slower"."""
+    what = "network" if part.part == "execute" else part.part
+    if part.interval is None:
+        values = f"{part.baseline / 1e6:.3f} to {part.contender / 1e6:.3f} M instructions"
+        return f"{what} {values}, {part.ratio:.4f} times: {part.verdict}"
+    values = f"{part.baseline:.2f} to {part.contender:.2f} ms"
+    low, high = part.interval
+    return (
+        f"{what} {values}, {part.ratio:.3f} times "
+        f"({comparison.confidence:.0%} interval {low:.3f} to {high:.3f}, "
+        f"{part.allowance:.1%} allowed): {part.verdict}"
+    )
+
+
+def heading(document: BenchDocument) -> str:
+    """Say what was measured, as in "TopFormer tiny, 448x448, RANDOM weights"."""
+    models = ", ".join(dict.fromkeys(row.variant for row in document.rows))
+    sizes = ", ".join(dict.fromkeys("x".join(map(str, r.image_size)) for r in document.rows))
+    are_random = [row.weights.random for row in document.rows]
+    weights = ", RANDOM weights" if all(are_random) else ", some weights RANDOM"
+    return f"TopFormer {models}, {sizes}" + (weights if any(are_random) else "")
+
+
+def place(document: BenchDocument) -> str:
+    """Say where it was measured: the host's processor, or the devices."""
+    devices = dict.fromkeys(row.device for row in document.rows)
+    host = document.environment.cpu_model
+    return ", ".join(host if device == "host" else device for device in devices)
+
+
+def tables(document: BenchDocument) -> Iterator[Table]:
+    """Where the time goes and how it spreads, or the instructions; each fits a narrow terminal."""
+    title = f"{heading(document)}, on {place(document)}"
+    if measured := measured_rows(document.rows):
+        yield _parts_table(measured, title)
+        yield _spread_table(measured, document)
+    if counted := counted_rows(document.rows):
+        yield _instructions_table(counted, title)
+    if checked := [(row, row.check) for row in document.rows if row.check is not None]:
+        yield _device_table(checked)
+    if document.published:
+        yield _published_table(document.published)
+
+
+def _parts_table(rows: Sequence[MeasuredRow], title: str) -> Table:
+    table = _table("median ms", ["pre", "network", "labels", "total", "95 %", "verdict"])
+    table.title = title
+    for row in rows:
+        table.add_row(row.name, *_part_cells(row))
+    return table
+
+
+def _spread_table(rows: Sequence[MeasuredRow], document: BenchDocument) -> Table:
+    table = _table("total ms", ["min", "p90", "p99", "max", "load", "first", "MiB"])
+    for row in rows:
+        table.add_row(row.name, *_spread_cells(row))
+    protocol = document.protocol
+    table.caption = (
+        f"{protocol.mode}: {protocol.rounds} blocks of {protocol.samples_per_block} samples a row, "
+        f"in turns, in random order (seed {protocol.seed}). load: cold, in ms; first: the "
+        "network's first run, in ms; MiB: peak memory of the process"
+    )
+    return table
+
+
+def _instructions_table(rows: Sequence[CountedRow], title: str) -> Table:
+    table = _table("M instructions", ["pre", "network", "labels", "total", "CPU", "verdict"])
+    table.title = title
+    table.caption = "Medians of one inference each, counted under emulation: no latency."
+    for row in rows:
+        counts = row.instructions
+        parts = (counts.preprocess, counts.execute, counts.labels)
+        table.add_row(
+            row.name,
+            *(millions(part) for part in parts),
+            Text(millions(counts.total), style="bold"),
+            counts.cpu,
+            _verdict_cell(row),
+        )
+    return table
+
+
+def _device_table(rows: Sequence[tuple[Row, CheckedOutput]]) -> Table:
+    table = _table("output against this machine's", ["SQNR dB", "labels equal", "on", "cores"])
+    for row, check in rows:
+        table.add_row(
+            row.name,
+            "exact" if check.exact else f"{check.sqnr_db:.1f}",
+            f"{check.label_agreement:.3%}",
+            row.device,
+            row.cores.cluster or row.cores.effective if row.cores else "any",
+        )
+    return table
+
+
+def _published_table(rows: Sequence[PublishedRow]) -> Table:
+    table = _table("published, median ms", ["pixels", "network"])
+    for row in rows:
+        size = "x".join(map(str, row.image_size))
+        table.add_row(f"{row.variant}, {row.processor}", size, f"{row.execute_ms:.0f}")
+    told = dict.fromkeys(
+        f"{row.runtime}, {row.classes} classes: {row.includes}; {row.source}." for row in rows
+    )
+    table.caption = " ".join([*told, "Not measured here, and not to be ranked with what was."])
+    return table
+
+
+def _table(first: str, others: list[str]) -> Table:
+    table = Table(
+        title_justify="left", title_style="bold", caption_justify="left", box=SIMPLE_HEAD, padding=0
+    )
+    table.add_column(first, max_width=NAME_CHARACTERS)
+    for name in others:
+        table.add_column(f"  {name}", justify="right", no_wrap=True)
+    return table
+
+
+def _verdict_cell(row: Row) -> Text:
+    return Text(row.verdict, style=VERDICT_STYLES[row.verdict])
+
+
+def _part_cells(row: MeasuredRow) -> list[str | Text]:
+    low, high = row.total_ms.ci95
+    medians = [row.preprocess_ms.p50, row.execute_ms.p50, row.labels_ms.p50]
+    return [
+        *(f"{median:.2f}" for median in medians),
+        Text(f"{row.total_ms.p50:.2f}", style="bold"),
+        f"{low:.2f}-{high:.2f}",
+        _verdict_cell(row),
+    ]
+
+
+def _spread_cells(row: MeasuredRow) -> list[str]:
+    total = row.total_ms
+    tail = [total.min, total.p90, total.p99, max(total.samples)]
+    return [
+        *(f"{value:.2f}" for value in tail),
+        f"{row.load_ms:.0f}",
+        f"{row.first_execute_ms:.0f}",
+        f"{row.peak_memory_bytes / 2**20:.0f}",
+    ]
+
+
+def reasons(document: BenchDocument) -> Iterator[str]:
+    """Why rows are not trusted, each reason once with the rows it holds for."""
+    rows_by_reason: dict[str, list[str]] = {}
+    for row in document.rows:
+        for reason in row.reasons:
+            rows_by_reason.setdefault(reason, []).append(row.name)
+    for reason, names in rows_by_reason.items():
+        yield f"{'; '.join(names)}: {reason}"

@@ -1,0 +1,191 @@
+"""A sustained bench over time: latency, frequency and temperature, one above the other."""
+
+# pyright: standard
+# Not strict: matplotlib types its methods loosely.
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from topformer.benchmarks.documents.bench import StateSample
+from topformer.benchmarks.documents.rows import MeasuredRow
+from topformer.benchmarks.protocol.statistics import blocks_of, first_and_last_third
+from topformer.benchmarks.protocol.verdict import FREQUENCY_LOSS_LIMIT
+from topformer.benchmarks.report.style import (
+    DPI,
+    FAINT,
+    GRID,
+    INK,
+    ROW_COLOURS,
+    WIDTH_IN,
+    to_png,
+    write_titles,
+)
+
+LATENCY_HEIGHT_IN, STATE_HEIGHT_IN, MARGINS_IN = 3.0, 1.5, 2.0
+HEADROOM = 1.2
+# Of the latency panel, above the lines: one line of the legend.
+LEGEND_LINE = 0.12
+# Android's names of its thermal statuses.
+STATUS_NAMES = ("cool", "light", "moderate", "severe", "critical", "emergency", "shutdown")
+HOT = "#FEE2E2"
+HOT_INK = "#B91C1C"
+FREQUENCY_COLOUR, TEMPERATURE_COLOUR = "#009E73", "#D55E00"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimelineRow:
+    """One line: when its blocks began, and the median of the total in each."""
+
+    name: str
+    starts_s: Sequence[float]
+    medians_ms: Sequence[float]
+
+
+def timeline_rows(rows: Sequence[MeasuredRow]) -> list[TimelineRow]:
+    """Return the lines of rows that were measured."""
+    return [
+        TimelineRow(
+            name=row.name,
+            starts_s=row.block_starts_s,
+            medians_ms=np.median(blocks_of(row, "total_ms"), axis=1).tolist(),
+        )
+        for row in rows
+    ]
+
+
+def draw_timeline(
+    rows: Sequence[TimelineRow], states: Sequence[StateSample], *, heading: str, details: str
+) -> bytes:
+    """Draw the rows, and below them what of the device's state is known; returns a PNG.
+
+    Shaded where it was throttled: its thermal status was above 0, or its frequency a tenth below
+    the highest seen.
+    """
+    states = sorted(states, key=lambda state: state.at_s)
+    panels = [
+        (draw, points)
+        for draw, pick in (
+            (_draw_frequency, lambda state: state.frequency_mhz),
+            (_draw_temperature, lambda state: state.temperature_c),
+        )
+        if (points := _points(states, pick))
+    ]
+    heights = [LATENCY_HEIGHT_IN, *(STATE_HEIGHT_IN for _ in panels)]
+    figure = Figure(figsize=(WIDTH_IN, sum(heights) + MARGINS_IN), dpi=DPI)
+    grid = figure.subplots(
+        len(heights), sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
+    )
+    first, *others = (line[0] for line in grid)
+    _draw_latency(first, rows)
+    for axes, (draw, points) in zip(others, panels, strict=True):
+        draw(axes, points)
+    end_s = max([*(start for row in rows for start in row.starts_s), *(s.at_s for s in states)])
+    for axes in (first, *others):
+        _finish(axes, end_s)
+        for start_s, stop_s in _throttled(states, end_s):
+            axes.axvspan(start_s / 60, stop_s / 60, color=HOT, linewidth=0, zorder=0)
+    _mark(first, [(start_s, "throttled") for start_s, _ in _throttled(states, end_s)][:1])
+    _mark(others[-1] if others else first, _status_changes(states))
+    (others[-1] if others else first).set_xlabel("minutes", color=FAINT, loc="left")
+    write_titles(first, heading, details)
+    figure.align_ylabels()
+    figure.tight_layout()
+    return to_png(figure)
+
+
+def _points(
+    states: Sequence[StateSample], pick: Callable[[StateSample], float | None]
+) -> list[tuple[float, float]]:
+    """Minutes and values of what is known."""
+    picked = [(state.at_s / 60, pick(state)) for state in states]
+    return [(at, value) for at, value in picked if value is not None]
+
+
+def _draw_latency(axes: Axes, rows: Sequence[TimelineRow]) -> None:
+    for number, row in enumerate(rows):
+        colour = ROW_COLOURS[number % len(ROW_COLOURS)]
+        minutes = np.array(row.starts_s) / 60
+        first, last = first_and_last_third(np.array(row.medians_ms))
+        label = f"{row.name}: {first:.1f} to {last:.1f} ms ({last / first - 1.0:+.0%})"
+        axes.plot(minutes, row.medians_ms, color=colour, linewidth=1.6, label=label)
+        axes.plot(minutes, row.medians_ms, ".", color=colour, markersize=4)
+    headroom = HEADROOM + LEGEND_LINE * (len(rows) + 1)
+    axes.set_ylim(0, headroom * max(max(row.medians_ms) for row in rows))
+    axes.set_ylabel("ms, picture to labels", color=INK)
+    legend = axes.legend(
+        loc="upper left",
+        frameon=False,
+        fontsize=9,
+        labelcolor=INK,
+        title="medians of blocks; first third of the run to last third",
+        title_fontsize=8,
+        alignment="left",
+    )
+    legend.get_title().set_color(FAINT)
+
+
+def _draw_frequency(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
+    minutes, mhz = np.array(points).T
+    axes.step(minutes, mhz / 1000, where="post", color=FREQUENCY_COLOUR, linewidth=1.6)
+    axes.set_ylim(0, HEADROOM * mhz.max() / 1000)
+    axes.set_ylabel("GHz, fastest CPU", color=INK)
+
+
+def _draw_temperature(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
+    minutes, celsius = np.array(points).T
+    axes.plot(minutes, celsius, color=TEMPERATURE_COLOUR, linewidth=1.6)
+    axes.set_ylim(celsius.min() - 2.0, celsius.max() + 2.0)
+    axes.set_ylabel("\N{DEGREE SIGN}C", color=INK)
+
+
+def _status_changes(states: Sequence[StateSample]) -> Iterator[tuple[float, str]]:
+    before = 0
+    for state in states:
+        if state.thermal_status is not None and state.thermal_status != before:
+            before = state.thermal_status
+            yield state.at_s, f"thermal status: {STATUS_NAMES[before]}"
+
+
+def _mark(axes: Axes, marks: Iterable[tuple[float, str]]) -> None:
+    """Write texts at the bottom of a panel, each where its time begins."""
+    for at_s, text in marks:
+        axes.annotate(
+            text,
+            (at_s / 60, 0.0),
+            (4, 6),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            fontsize=9,
+            weight="bold",
+            color=HOT_INK,
+        )
+
+
+def _throttled(states: Sequence[StateSample], end_s: float) -> Iterator[tuple[float, float]]:
+    """Yield spans of time, in seconds, each from its first sample to the one that ends it."""
+    highest = max((s.frequency_mhz for s in states if s.frequency_mhz is not None), default=0.0)
+    start_s: float | None = None
+    for state in states:
+        slow = state.frequency_mhz is not None and (
+            state.frequency_mhz < (1.0 - FREQUENCY_LOSS_LIMIT) * highest
+        )
+        hot = slow or bool(state.thermal_status)
+        if hot and start_s is None:
+            start_s = state.at_s
+        elif not hot and start_s is not None:
+            yield start_s, state.at_s
+            start_s = None
+    if start_s is not None:
+        yield start_s, end_s
+
+
+def _finish(axes: Axes, end_s: float) -> None:
+    axes.set_xlim(0, max(end_s, 1.0) / 60)
+    axes.tick_params(axis="both", length=0, colors=INK)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[:].set_visible(False)

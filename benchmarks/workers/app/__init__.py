@@ -1,0 +1,1 @@
+"""Rows measured by the demo app on a device."""

@@ -1,0 +1,1 @@
+"""Rows measured on a device by the C++ runner."""

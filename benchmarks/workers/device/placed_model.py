@@ -1,0 +1,75 @@
+"""One model and its picture on a device, and the commands that run them there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from topformer.benchmarks.documents.runner import session_options
+from topformer.benchmarks.workers.device.counting import COUNTER
+from topformer.devices.workspace import Workspace
+from topformer.files import sha256_bytes
+from topformer.images import BenchPicture, bench_picture
+from topformer.manifest import Manifest, read_manifest_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceSubject:
+    """What is run: from `place_subject`."""
+
+    workspace: Workspace
+    manifest: Manifest
+    picture: BenchPicture
+    # How the runner is started on the device.
+    runner: tuple[str, ...]
+    remote_model: str
+    remote_picture: str
+
+    def command(
+        self,
+        verb: str,
+        *options: str,
+        threads: int,
+        warmups: int,
+        cores_mask: int | None,
+        count_log: str | None = None,
+    ) -> list[str]:
+        """How the runner runs this model, on some cores only where a mask is given.
+
+        On an emulated device `count_log` is where its instructions are counted into.
+        """
+        session = session_options(
+            self.manifest,
+            model=self.remote_model,
+            picture=self.remote_picture,
+            threads=threads,
+            warmups=warmups,
+        )
+        taskset = [] if cores_mask is None else ["taskset", f"{cores_mask:x}"]
+        if count_log is None:
+            return [*taskset, *self.runner, verb, *session, *options]
+        counter = [COUNTER, count_log]
+        return [*taskset, *counter, *self.runner, verb, *session, *options, "--mark-stages=1"]
+
+
+def place_subject(workspace: Workspace, model: Path, runner: Sequence[str]) -> DeviceSubject:
+    """Put a .pte and its picture on the device; what is there already is not sent again.
+
+    Raises `TopformerError` for a file that is not its manifest's, and when the device is lost.
+    """
+    manifest = read_manifest_of(model)
+    assert manifest.file is not None
+    picture = bench_picture(manifest.input.height, manifest.input.width)
+    pixels = picture.pixels.tobytes()
+    with TemporaryDirectory() as scratch:
+        raw = Path(scratch) / "picture.rgb"
+        raw.write_bytes(pixels)
+        remote_picture = workspace.place(raw, f"{sha256_bytes(pixels)[:16]}.rgb")
+    return DeviceSubject(
+        workspace=workspace,
+        manifest=manifest,
+        picture=picture,
+        runner=tuple(runner),
+        remote_model=workspace.place(model, f"{manifest.file.sha256[:16]}.pte"),
+        remote_picture=remote_picture,
+    )

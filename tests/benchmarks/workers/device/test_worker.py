@@ -1,0 +1,200 @@
+"""The real runner, built for this machine, as if this machine were the device."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from topformer.benchmarks.benches.host import Worker
+from topformer.benchmarks.workers.device import check
+from topformer.benchmarks.workers.device.bundle import bundle_target, install_bundle
+from topformer.benchmarks.workers.device.check import (
+    Output,
+    Reference,
+    check_output,
+    compare_outputs,
+)
+from topformer.benchmarks.workers.device.placed_model import place_subject
+from topformer.benchmarks.workers.device.worker import device_worker
+from topformer.benchmarks.workers.process import Patience, RowRequest
+from topformer.devices.facts.reading import read_facts
+from topformer.devices.workspace import open_workspace
+from topformer.errors import TopformerError
+from topformer.export.proof import FP32_GATES
+
+
+@pytest.fixture
+def subject(local_link, host_runner, exported_tiny):
+    with open_workspace(local_link, on_left=pytest.fail) as workspace:
+        runner = install_bundle(local_link, host_runner.folder, host_runner.bundle)
+        yield place_subject(workspace, exported_tiny.files[0].path, runner)
+    kept = [path.name for path in Path(local_link.scratch_folder).iterdir()]
+    assert all(name.startswith("topformer-runner-") for name in kept)
+
+
+@pytest.fixture(scope="module")
+def reference_of(exported_tiny):
+    """Compute the reference once; a subject is asked for its picture and manifest only."""
+    found = {}
+
+    def compute(subject):
+        if not found:
+            found["reference"] = check.compute_reference(
+                exported_tiny.files[0].path, subject.picture
+            )
+        return found["reference"]
+
+    return compute
+
+
+def request(subject, *, name="tiny, 1 thread"):
+    return RowRequest(name=name, source=str(subject.remote_model), runtime="runner", threads=1)
+
+
+def test_a_row_is_checked_then_measured(subject, reference_of, exported_tiny):
+    checked = check_output(subject, reference_of(subject), threads=1)
+    assert checked.passed
+    assert checked.sqnr_db >= 90
+    assert checked.label_agreement >= 0.9999
+    mask = 1 << min(os.sched_getaffinity(0))
+    with device_worker(
+        request(subject), subject, cores_mask=mask, expected_logits_sha256=checked.logits_sha256
+    ) as worker:
+        row: Worker = worker
+        loaded = row.load(warmups=2)
+        assert loaded.sha256 == exported_tiny.files[0].manifest.file.sha256
+        assert len(loaded.warmups) == 2
+        measured = row.measure(samples=3, warmups=1)
+        assert (len(measured.samples), len(measured.warmups)) == (3, 1)
+        assert min(sample.execute for sample in measured.samples) > 0
+        assert measured.peak_memory_bytes > 10**6
+        (placement,) = worker.placements
+        assert placement.allowed_mask == mask
+        assert placement.last_cpus == (min(os.sched_getaffinity(0)),)
+
+
+def test_an_emulated_device_counts_around_the_runner(subject, tmp_path, monkeypatch):
+    counter = tmp_path / "count-instructions"
+    counter.write_text('#!/bin/sh\nlog=$1; shift; echo "$@" >> "$log"; exec "$@"\n')
+    counter.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with device_worker(request(subject), subject, counts=True) as worker:
+        worker.load(warmups=0)
+        log = worker.read_log().decode()
+    assert log.startswith(f"{subject.runner[0]} serve ")
+    assert "--mark-stages=1" in log
+
+
+def test_a_runner_that_computes_something_else_than_was_checked(subject):
+    with (
+        device_worker(request(subject), subject, expected_logits_sha256="0" * 64) as worker,
+        pytest.raises(TopformerError, match="tiny, 1 thread' on local computes something else"),
+    ):
+        worker.load(warmups=0)
+
+
+@pytest.mark.parametrize(
+    ("program", "complaint", "why"),
+    [
+        ("echo reason >&2; exit 3", "ended early", "exit status is 3"),
+        ("kill -9 $$", "ended early", "killed by signal 9"),
+        ("sleep 600", "hangs", "within 1 s"),
+        ("exec yes | tr -d '\\n'", "sent an endless line", "4,194,304"),
+        ("echo nonsense; sleep 600", "failed", "torn off"),
+    ],
+)
+def test_runners_that_misbehave_are_named(subject, tmp_path, program, complaint, why):
+    fake = tmp_path / "runner"
+    fake.write_text(f"#!/bin/sh\n{program}\n")
+    fake.chmod(0o755)
+    broken = dataclasses.replace(subject, runner=(str(fake),))
+    patience = Patience(load_s=1.0 if complaint == "hangs" else 60.0)
+    with (
+        device_worker(request(subject), broken, patience=patience) as worker,
+        pytest.raises(TopformerError, match=f"tiny, 1 thread' on local {complaint}") as raised,
+    ):
+        worker.load(warmups=0)
+    assert why in raised.value.why
+
+
+def test_a_device_that_is_lost_while_it_measures_is_the_error(subject, local_link):
+    with device_worker(request(subject), subject) as worker:
+        worker.load(warmups=0)
+        adb = Path(local_link.adb)
+        script = adb.read_text()
+        adb.write_text("#!/bin/sh\necho 'adb: device offline' >&2; exit 1\n")
+        worker._program.conversation.kill()
+        with pytest.raises(TopformerError, match="local is offline"):
+            worker.measure(samples=1, warmups=0)
+        adb.write_text(script)
+
+
+# The check
+
+
+def a_reference(*, precision_exact=False):
+    logits = np.random.default_rng(0).normal(size=(1, 3, 8, 8)).astype(np.float32)
+    output = Output(logits=logits, labels=logits[0].argmax(0))
+    return Reference(output=output, required=None if precision_exact else FP32_GATES)
+
+
+@pytest.mark.parametrize(
+    ("change", "exact_needed", "passed"),
+    [(0.0, False, True), (0.0, True, True), (1e-6, False, True), (1e-6, True, False),
+     (1e-2, False, False), (np.nan, False, False), (np.inf, True, False)],
+)  # fmt: skip
+def test_what_passes(change, exact_needed, passed):
+    reference = a_reference(precision_exact=exact_needed)
+    logits = reference.output.logits.copy()
+    logits[0, 0, 0, 0] += change
+    output = Output(logits=logits, labels=reference.output.labels)
+    checked = compare_outputs(output, reference, logits_sha256="0" * 64)
+    assert checked.passed == passed
+    assert checked.exact == (change == 0.0)
+    assert msgspec.json.encode(checked)
+
+
+def test_wrong_labels_fail_even_where_the_logits_are_right():
+    reference = a_reference()
+    labels = reference.output.labels.copy()
+    labels[0, 0] += 1
+    output = Output(logits=reference.output.logits, labels=labels)
+    assert not compare_outputs(output, reference, logits_sha256="0" * 64).passed
+
+
+@pytest.mark.parametrize("damage", ["bytes", "length"])
+def test_what_is_pulled_must_be_what_the_runner_wrote(subject, reference_of, monkeypatch, damage):
+    def pull(_link, _remote, local, *, limit_bytes):
+        local.write_bytes(bytes(limit_bytes if damage == "bytes" else limit_bytes - 1))
+
+    monkeypatch.setattr(check, "pull", pull)
+    with pytest.raises(TopformerError, match="not what its runner wrote"):
+        check_output(subject, reference_of(subject), threads=1)
+
+
+def test_a_runner_that_does_not_start_shows_why(subject, reference_of):
+    broken = dataclasses.replace(subject, runner=("/no/such/loader",))
+    with pytest.raises(TopformerError, match="The runner does not run on local") as raised:
+        check_output(broken, reference_of(subject), threads=1)
+    assert "/no/such/loader" in raised.value.why
+
+
+def test_the_same_over_ssh(loopback, host_runner, exported_tiny, reference_of, tmp_path):
+    from topformer.devices.links.ssh import connect_ssh
+
+    link = dataclasses.replace(connect_ssh("ssh:board"), scratch_folder=str(tmp_path))
+    assert bundle_target(read_facts(link)) == "host"
+    with open_workspace(link, on_left=pytest.fail) as workspace:
+        runner = install_bundle(link, host_runner.folder, host_runner.bundle)
+        subject = place_subject(workspace, exported_tiny.files[0].path, runner)
+        checked = check_output(subject, reference_of(subject), threads=1)
+        assert checked.passed
+        with device_worker(
+            request(subject), subject, expected_logits_sha256=checked.logits_sha256
+        ) as worker:
+            worker.load(warmups=1)
+            assert len(worker.measure(samples=2, warmups=1).samples) == 2
+    assert not Path(workspace.folder).exists()

@@ -1,0 +1,62 @@
+"""The built runner, called with arrays in place of files."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from topformer.benchmarks.documents.runner import (
+    RunnerFailure,
+    RunnerLabels,
+    RunnerTensor,
+    decode_document,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    command: list[str]
+    folder: Path
+
+    def call(self, *arguments, **options) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [*self.command, *map(str, arguments)],
+            check=False,
+            capture_output=True,
+            timeout=120,
+            **options,
+        )
+
+    def refusal(self, *arguments, status: int, **options) -> RunnerFailure:
+        done = self.call(*arguments, **options)
+        assert done.returncode == status, done
+        assert done.stdout.count(b"\n") == 1
+        return msgspec.json.decode(done.stdout, type=RunnerFailure)
+
+    def labels(self, logits, size) -> np.ndarray:
+        """[1, c, h, w] -> [1, H, W]."""
+        source, target = self.folder / "logits", self.folder / "labels"
+        logits.astype("<f4").tofile(source)
+        _, classes, height, width = logits.shape
+        done = self.call(
+            "labels", f"--logits={source}", f"--classes={classes}", f"--logits-height={height}",
+            f"--logits-width={width}", f"--height={size[0]}", f"--width={size[1]}", "--samples=1",
+            f"--write-labels={target}",
+        )  # fmt: skip
+        decode_document(done.stdout, RunnerLabels)
+        return np.fromfile(target, "<u2").reshape(1, *size)
+
+    def tensor(self, picture, mean, std) -> tuple[np.ndarray, RunnerTensor]:
+        """[H, W, 3] -> [1, 3, H, W]."""
+        source, target = self.folder / "picture", self.folder / "tensor"
+        picture.tofile(source)
+        height, width = picture.shape[:2]
+        done = self.call(
+            "normalise", f"--picture={source}", f"--height={height}", f"--width={width}",
+            f"--mean={','.join(map(repr, mean))}", f"--std={','.join(map(repr, std))}",
+            f"--write-tensor={target}",
+        )  # fmt: skip
+        document = decode_document(done.stdout, RunnerTensor)
+        return np.fromfile(target, "<f4").reshape(1, 3, height, width), document

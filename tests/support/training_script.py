@@ -1,0 +1,50 @@
+"""A small training run as a process of its own, alone or under torchrun."""
+
+import sys
+import time
+from pathlib import Path
+
+import torch
+from training_fakes import SilentObserver, settled_model, small_recipe, small_run
+
+from topformer.errors import TopformerError
+from topformer.model import create_model
+from topformer.training.loop import train
+from topformer.training.processes import join
+
+
+class Slow(SilentObserver):
+    """Gives a test the time to kill this process in the middle."""
+
+    def on_step(self, step):
+        if step > 2:
+            time.sleep(30)
+
+
+class Tells(SilentObserver):
+    """Says what a person would be told."""
+
+    def on_notice(self, text):
+        sys.stdout.write(f"{text}\n")
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    folder, out, *flags = sys.argv[1:]
+    accumulate = 2 if "--accumulate" in flags else 1
+    workers = 2 if "--workers" in flags else 0
+    recipe = small_recipe(batch=4, accumulate=accumulate, workers=workers)
+    run = small_run(Path(folder), Path(out), recipe)
+    model = settled_model()
+    if "--unsettled" in flags:
+        torch.manual_seed(0)
+        model = create_model("tiny", 3)
+    observer = Slow() if "--slow" in flags else Tells()
+    with join() as place:
+        train(run, model, place, observer, resume="--resume" in flags)
+
+
+try:
+    main()
+except TopformerError as error:
+    sys.exit(str(error))

@@ -1,0 +1,53 @@
+"""A proof as a table: how far each step is from float64, and what it is held to."""
+
+from collections.abc import Generator
+
+from rich.table import Table
+from rich.text import Text
+
+from topformer.cli.console import stderr
+from topformer.cli.tables import print_table
+from topformer.manifest import Parity
+from topformer.text import printable
+
+
+def show_parity(title: str, parity: Parity) -> None:
+    """Print the steps of a proof, the worst input of each figure counting, and the exceptions."""
+    verdict = ("verified", "green") if parity.passed else ("FAILED", "bold red")
+    heading = Text.assemble(printable(title), ": ", verdict)
+    table = Table(title=heading, title_justify="left", title_style="")
+    table.add_column("against float64")
+    for heading in ("max error", "SQNR dB", "labels equal", "ties forgiven"):
+        table.add_column(heading, justify="right")
+    for level in parity.levels:
+        worst = level.worst
+        table.add_row(
+            level.level,
+            f"{worst.max_abs_error:.1e}",
+            f"{worst.sqnr_db:.1f}",
+            f"{worst.label_agreement:.4%}",
+            f"{worst.label_agreement_untied:.4%}",
+        )
+    print_table(table)
+    for line in _explain(parity):
+        stderr().print(f"  {line}", soft_wrap=True)
+
+
+def _explain(parity: Parity) -> Generator[str]:
+    """Say what was required, which inputs are held to something else and why, and what failed."""
+    gates, inputs = parity.gates, parity.levels[-1].inputs
+    exceptions = [entry for entry in inputs if entry.ill_conditioned]
+    yield (
+        f"worst of {len(inputs) - len(exceptions)} inputs; "
+        f"needs {gates.sqnr_db:.0f} dB and {gates.label_agreement:.2%} equal labels"
+    )
+    for entry in exceptions:
+        found, required = entry.agreement, entry.required
+        strays = required.sqnr_db < gates.sqnr_db
+        yield (
+            f"{entry.input}: {found.sqnr_db:.1f} dB, {found.label_agreement:.3%} equal labels; "
+            f"{'torch in float32 strays here' if strays else 'classes all but tie here'}, so it "
+            f"needs {required.sqnr_db:.1f} dB and {required.label_agreement:.3%}"
+        )
+    if parity.first_divergence:
+        yield f"first divergence: {parity.first_divergence}"

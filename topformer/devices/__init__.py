@@ -1,0 +1,1 @@
+"""Devices: how they are reached, described and kept clean."""

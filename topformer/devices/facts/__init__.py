@@ -1,0 +1,1 @@
+"""What a device says of itself, read with suspicion."""

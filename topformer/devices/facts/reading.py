@@ -1,0 +1,154 @@
+"""Ask a device what it is and how it is: one script for each, whatever it lacks."""
+
+import re
+
+from topformer.devices.facts.cores import cluster_cores
+from topformer.devices.facts.documents import CpuState, DeviceFacts, DeviceState
+from topformer.devices.facts.parsing import (
+    CpuTable,
+    clean,
+    parse_cpu_files,
+    parse_cpu_table,
+    parse_load,
+    parse_memory,
+    parse_properties,
+    whole_number,
+)
+from topformer.devices.facts.sensors import parse_battery, parse_thermal, parse_zones
+from topformer.devices.links.link import Link, LinkKind, new_token
+from topformer.devices.machine import parse_proc_stat
+
+_TIMEOUT_S = 30.0
+_LIMIT_BYTES = 2**20
+_CPUS = "/sys/devices/system/cpu/cpu[0-9]*"
+_ZONES = "/sys/class/thermal/thermal_zone[0-9]*"
+
+_FACTS_SCRIPT = f"""
+section properties; getprop
+section cpuinfo; cat /proc/cpuinfo
+section cpufiles; grep -Hs . {_CPUS}/cpufreq/cpuinfo_max_freq {_CPUS}/cpu_capacity
+section memory; cat /proc/meminfo
+section system; uname -rm
+section board; tr -d '\\0' < /proc/device-tree/model
+"""
+
+# Zones of the kernel are many and slow to read, so they are asked only where Android knows less.
+_STATE_SCRIPT = f"""
+section stat; head -n 1 /proc/stat
+section load; cat /proc/loadavg
+section cpufiles
+grep -Hs . {_CPUS}/online {_CPUS}/cpufreq/scaling_cur_freq {_CPUS}/cpufreq/scaling_max_freq \
+  {_CPUS}/cpufreq/scaling_governor
+section memory; cat /proc/meminfo
+section battery; dumpsys battery
+section thermal; thermal=$(dumpsys thermalservice); echo "$thermal"
+case "$thermal" in
+*"Temperature{{"*) ;;
+*) section zones; grep -Hs . {_ZONES}/type {_ZONES}/temp ;;
+esac
+"""
+
+
+def read_facts(link: Link) -> DeviceFacts:
+    """Read what the device is; raises `TopformerError` when it is lost."""
+    return describe_facts(_ask(link, _FACTS_SCRIPT), serial=link.name, kind=link.kind)
+
+
+def read_state(link: Link) -> DeviceState:
+    """Read how the device is now; raises `TopformerError` when it is lost."""
+    return describe_state(_ask(link, _STATE_SCRIPT))
+
+
+def _ask(link: Link, script: str) -> dict[str, str]:
+    """Run a script of sections, and return what each printed."""
+    token = new_token()
+    # Nothing in it may fail the whole: every source may be missing.
+    whole = f"section() {{ echo; echo {token} $1; }}; {{ {script}\n}} 2>/dev/null; true"
+    finished = link.run(["sh", "-c", whole], timeout_s=_TIMEOUT_S, limit_bytes=_LIMIT_BYTES)
+    text = finished.stdout.decode(errors="replace").replace("\r\n", "\n")
+    _, *parts = re.split(rf"^{token} (\w+)\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def describe_facts(sections: dict[str, str], *, serial: str, kind: LinkKind) -> DeviceFacts:
+    """Make facts of what the sections of the script printed."""
+    properties = parse_properties(sections.get("properties", ""))
+    table = parse_cpu_table(sections.get("cpuinfo", ""))
+    kernel, _, architecture = sections.get("system", "").strip().rpartition(" ")
+    reason = emulation(properties, table, clean(architecture))
+    return DeviceFacts(
+        serial=serial,
+        link=kind,
+        manufacturer=properties.get("ro.product.manufacturer"),
+        model=properties.get("ro.product.model") or clean(sections.get("board", "")),
+        soc=properties.get("ro.soc.model") or table.hardware,
+        platform=properties.get("ro.board.platform"),
+        architecture=clean(architecture),
+        abis=_abis(properties),
+        android_version=properties.get("ro.build.version.release"),
+        sdk=whole_number(properties.get("ro.build.version.sdk")),
+        build_fingerprint=properties.get("ro.build.fingerprint"),
+        build_type=properties.get("ro.build.type"),
+        kernel=clean(kernel),
+        cores=cluster_cores(table, parse_cpu_files(sections.get("cpufiles", ""))),
+        asimddp=_every_core_has("asimddp", table),
+        i8mm=_every_core_has("i8mm", table),
+        sme=_every_core_has("sme", table),
+        memory_bytes=parse_memory(sections.get("memory", "")).get("MemTotal"),
+        emulated=reason is not None,
+        emulated_because=reason,
+    )
+
+
+def _abis(properties: dict[str, str]) -> tuple[str, ...]:
+    listed = properties.get("ro.product.cpu.abilist") or properties.get("ro.product.cpu.abi", "")
+    return tuple(abi.strip() for abi in listed.split(",") if abi.strip())
+
+
+def _every_core_has(feature: str, table: CpuTable) -> bool | None:
+    known = [cpu.features for cpu in table.cpus.values() if cpu.features]
+    return all(feature in features for features in known) if known else None
+
+
+def emulation(properties: dict[str, str], table: CpuTable, architecture: str | None) -> str | None:
+    """What gives away that a device is emulated; None when nothing does."""
+    for name in ("ro.boot.qemu", "ro.kernel.qemu"):
+        if properties.get(name) == "1":
+            return f"{name} is 1"
+    if (hardware := properties.get("ro.hardware")) in {"goldfish", "ranchu"}:
+        return f"ro.hardware is {hardware}"
+    for cpu in table.cpus.values():
+        if architecture in {"aarch64", "arm64", "armv8l"} and cpu.vendor:
+            return f"/proc/cpuinfo of an {architecture} device names {cpu.vendor}"
+        if cpu.name and "QEMU" in cpu.name:
+            return f"/proc/cpuinfo names {cpu.name}"
+    return None
+
+
+def describe_state(sections: dict[str, str]) -> DeviceState:
+    """Make a state of what the sections of the script printed."""
+    battery = parse_battery(sections.get("battery", ""))
+    thermal = parse_thermal(sections.get("thermal", ""))
+    # A line of this length holds any real counter, and none whose sum is beyond a float.
+    busy_s, stolen_s = parse_proc_stat(sections.get("stat", "")[:250])
+    return DeviceState(
+        cpus=tuple(
+            CpuState(
+                cpu=cpu,
+                online={"0": False, "1": True}.get(files.get("online", "")),
+                current_khz=whole_number(files.get("cpufreq/scaling_cur_freq")),
+                allowed_khz=whole_number(files.get("cpufreq/scaling_max_freq")),
+                governor=files.get("cpufreq/scaling_governor"),
+            )
+            for cpu, files in sorted(parse_cpu_files(sections.get("cpufiles", "")).items())
+        ),
+        thermal_status=thermal.status,
+        temperatures=thermal.temperatures or parse_zones(sections.get("zones", "")),
+        battery_percent=battery.percent,
+        battery_temperature_c=battery.temperature_c,
+        power=battery.power,
+        memory_available_bytes=parse_memory(sections.get("memory", "")).get("MemAvailable"),
+        busy_s=busy_s,
+        stolen_s=stolen_s,
+        load_average=parse_load(sections.get("load", "")),
+    )

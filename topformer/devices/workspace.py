@@ -1,0 +1,163 @@
+"""A private folder on a device: what is put there is checked, and nothing of it outlives the bench.
+
+Ending a client does not end the program it started on the device. Every program of ours has the
+folder's random name in its command line, and is found and killed by it: also the children of a
+wrapper, and also after a client was killed.
+"""
+
+import re
+import shlex
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from topformer.devices.facts.cores import parse_allowed, parse_last_cpus
+from topformer.devices.links.link import Link, new_token, output_of
+from topformer.devices.pipes import Conversation
+from topformer.errors import TopformerError
+from topformer.files import sha256_file
+from topformer.interrupts import ctrl_c_held
+
+_HASHES_LIMIT_BYTES = 2**16
+_HASH_TIMEOUT_S = 120.0
+_KILL_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where a running program may run, and where its threads ran last; None or () if not known."""
+
+    allowed_mask: int | None
+    last_cpus: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceProgram:
+    """A program that runs on a device, and the pipes to it."""
+
+    link: Link
+    conversation: Conversation
+    pid_file: str
+
+    def placement(self) -> Placement:
+        """Read where the program runs; raises `TopformerError` when the device is lost."""
+        token = new_token()
+        script = (
+            f"pid=$(cat {shlex.quote(self.pid_file)}) && cat /proc/$pid/status && echo {token} && "
+            "cat /proc/$pid/task/*/stat; true"
+        )
+        output = self.link.run(["sh", "-c", script]).stdout.decode(errors="replace")
+        status, _, stats = output.partition(token)
+        return Placement(allowed_mask=parse_allowed(status), last_cpus=parse_last_cpus(stats))
+
+
+@dataclass(kw_only=True)
+class Workspace:
+    """The folder; from `open_workspace`."""
+
+    link: Link
+    folder: str
+    _placed: dict[str, str] = field(default_factory=dict[str, str])
+    _named: int = 0
+
+    def path(self, name: str) -> str:
+        """Where a file of this name lies on the device."""
+        return f"{self.folder}/{name}"
+
+    def new_path(self, name: str) -> str:
+        """Where a file that nothing else is called after may lie."""
+        self._named += 1
+        return self.path(f"{name}-{self._named}")
+
+    def place(self, local: Path, name: str) -> str:
+        """Copy a file to the device, once, and return where; raises when it arrives damaged."""
+        sha256 = sha256_file(local)
+        remote = self.path(name)
+        if self._placed.get(remote) != sha256:
+            self.link.push(local, remote)
+            check_hashes(self.link, {remote: sha256})
+            self._placed[remote] = sha256
+        return remote
+
+    def start(self, argv: Sequence[str]) -> DeviceProgram:
+        """Start a program; the caller kills its conversation, `close` what is on the device.
+
+        Its command line must hold a path in the folder, by which it is found.
+        """
+        assert any(self.folder in word for word in argv)
+        pid_file = self.new_path("pid")
+        script = f"echo $$ > {shlex.quote(pid_file)}; exec {shlex.join(argv)}"
+        conversation = self.link.start(["sh", "-c", script])
+        return DeviceProgram(link=self.link, conversation=conversation, pid_file=pid_file)
+
+    def kill_programs(self) -> None:
+        """Kill every program of ours on the device; raises when one goes on."""
+        # The first letter in brackets keeps this script from finding itself.
+        name = Path(self.folder).name
+        pattern = shlex.quote(f"[{name[0]}]{name[1:]}")
+        script = (
+            f"ours() {{ grep -l {pattern} /proc/[0-9]*/cmdline 2>/dev/null; }}; "
+            "for round in 1 2 3 4 5 6 7 8 9; do found=$(ours); "
+            '[ -z "$found" ] && exit 0; '
+            'for file in $found; do file=${file#/proc/}; kill -9 "${file%/cmdline}"; done; '
+            "sleep 0.2; done; exit 1"
+        )
+        output_of(
+            self.link, ["sh", "-c", script], what="Ending our programs", timeout_s=_KILL_TIMEOUT_S
+        )
+
+    def close(self) -> None:
+        """Kill what runs and remove the folder; raises when that is not possible."""
+        self.kill_programs()
+        output_of(self.link, ["rm", "-rf", self.folder], what=f"Removing {self.folder}")
+
+
+def check_hashes(link: Link, expected: dict[str, str]) -> None:
+    """Hash files on the device; raises `TopformerError` naming one that is something else."""
+    found = device_hashes(link, list(expected))
+    for path, sha256 in expected.items():
+        if found.get(path) != sha256:
+            raise TopformerError(
+                f"{path} on {link.name} is not what was sent.",
+                why=f"Its SHA-256 is {found.get(path, 'unknown')}, {sha256} was expected.",
+                next_step="Check the cable and the space left on the device, then try again.",
+            )
+
+
+def device_hashes(link: Link, paths: Sequence[str]) -> dict[str, str]:
+    """SHA-256 of files on the device, by path; those that are not there are left out."""
+    finished = link.run(
+        ["sha256sum", *paths], timeout_s=_HASH_TIMEOUT_S, limit_bytes=_HASHES_LIMIT_BYTES
+    )
+    if finished.exit_status == 127:
+        raise TopformerError(
+            f"{link.name} has no program `sha256sum`.",
+            why="Without it nothing that is run there can be checked.",
+        )
+    text = finished.stdout.decode(errors="replace")
+    found = re.findall(r"^([0-9a-f]{64}) [ *](.{1,4096})$", text, re.MULTILINE)
+    return {path: sha256 for sha256, path in found}
+
+
+@contextmanager
+def open_workspace(link: Link, *, on_left: Callable[[str], None]) -> Generator[Workspace]:
+    """Make a private folder on a device; gone when the context ends, with all that runs from it.
+
+    `on_left` is told what was left behind where the device does not let us clean up.
+    """
+    folder = f"{link.scratch_folder}/topformer-{new_token()}"
+    workspace = Workspace(link=link, folder=folder)
+    try:
+        output_of(link, ["mkdir", "-m", "700", folder], what=f"Making {folder}")
+        yield workspace
+    finally:
+        try:
+            # A second one waits: cleaning up ends soon, whatever the device does.
+            with ctrl_c_held():
+                workspace.close()
+        except TopformerError as error:
+            on_left(
+                f"{link.name} could not be cleaned up ({error.what.rstrip('.')}): "
+                f"{folder}, and a program that runs from it, may be left there."
+            )

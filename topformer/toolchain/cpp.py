@@ -1,0 +1,130 @@
+"""C++: CMake and compilers, the steps of a build, and what a binary needs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from topformer.errors import TopformerError
+from topformer.toolchain.programs import VERSION_TIMEOUT_S, Missing, first_line_of
+
+CMAKE_MINIMUM = (3, 28)
+LOG_TAIL_BYTES = 4000
+BUILD_TIMEOUT_S = 900.0
+# Labels equal Python's only when nobody adds flags such as -ffast-math, and these hold flags.
+_FLAG_VARIABLES = {"CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolchain:
+    """The programs of one build."""
+
+    cmake: Path
+    compiler: Path
+    compiler_version: str
+    # Of the same target as the compiler; None where no foreign libraries are packed.
+    readelf: Path | None
+
+
+def find_cmake() -> Path | Missing:
+    """Find a CMake that is new enough: beside this Python, where pip puts it, or on the PATH."""
+    beside = shutil.which("cmake", path=str(Path(sys.executable).parent))
+    rejected: list[str] = []
+    for found in (beside, shutil.which("cmake")):
+        if found is None:
+            continue
+        version = _cmake_version(Path(found))
+        if version >= CMAKE_MINIMUM:
+            return Path(found)
+        rejected.append(f"{found} is {'.'.join(map(str, version)) or 'broken'}")
+    wanted = ".".join(map(str, CMAKE_MINIMUM))
+    what = f"cmake {wanted} or newer"
+    if rejected:
+        what += f" ({rejected[0]})"
+    return Missing(what=what, remedy=f"`pip install 'cmake>={wanted}'`")
+
+
+def _cmake_version(cmake: Path) -> tuple[int, ...]:
+    match = re.search(r"([0-9]{1,4})\.([0-9]{1,4})", first_line_of(cmake))
+    return (int(match[1]), int(match[2])) if match else ()
+
+
+def find_make() -> Missing | None:
+    """Say what is missing when neither of the programs that CMake drives is there."""
+    if shutil.which("make") or shutil.which("ninja"):
+        return None
+    return Missing(what="make", remedy="`apt install make`")
+
+
+def build_environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without what would change compilers or their flags."""
+    return {
+        name: value
+        for name, value in inherited.items()
+        if name not in _FLAG_VARIABLES and not name.startswith("CMAKE_")
+    }
+
+
+def run_step(
+    what: str, command: Sequence[str | Path], *, timeout_s: float = BUILD_TIMEOUT_S
+) -> None:
+    """Run one step of a build; raises `TopformerError` with the end of its output if it fails."""
+    with TemporaryFile() as log:
+        try:
+            status = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=build_environment(os.environ),
+                timeout=timeout_s,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired as error:
+            raise TopformerError(f"{what} took more than {timeout_s:g} s.") from error
+        except OSError as error:
+            raise TopformerError(f"{what} failed.", why=str(error)) from error
+        if status != 0:
+            raise TopformerError(f"{what} failed.", why=_tail(log.fileno()))
+
+
+def _tail(descriptor: int) -> str:
+    size_bytes = os.fstat(descriptor).st_size
+    start = max(0, size_bytes - LOG_TAIL_BYTES)
+    return os.pread(descriptor, LOG_TAIL_BYTES, start).decode(errors="replace").strip()
+
+
+def needed_libraries(readelf: Path, binary: Path) -> list[str]:
+    """Names of the shared libraries that a binary asks for."""
+    done = subprocess.run(
+        [readelf, "--dynamic", "--wide", binary],
+        capture_output=True,
+        timeout=VERSION_TIMEOUT_S,
+        check=False,
+        env={**os.environ, "LC_ALL": "C"},
+    )
+    if done.returncode != 0:
+        raise TopformerError(
+            f"{binary.name} cannot be read as a program.",
+            why=done.stderr.decode(errors="replace")[:LOG_TAIL_BYTES].strip(),
+        )
+    text = done.stdout.decode(errors="replace")
+    return re.findall(r"\(NEEDED\)\s+Shared library: \[([^\]/]+)\]", text)
+
+
+def library_of_compiler(compiler: Path, name: str) -> Path | None:
+    """Where a cross compiler keeps a library of its target; None when it has none of that name."""
+    done = subprocess.run(
+        [compiler, f"-print-file-name={name}"],
+        capture_output=True,
+        timeout=VERSION_TIMEOUT_S,
+        check=False,
+    )
+    # It answers with the bare name when there is no such file.
+    path = Path(done.stdout.decode(errors="replace").strip())
+    return path.resolve() if path.is_absolute() and path.is_file() else None
