@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from topformer.benchmarks.row_documents import PairedRatio
 from topformer.benchmarks.statistics import paired_ratio
 from topformer.images import bundled_pictures
-from topformer.labels import upsample_labels
 from topformer.runtimes import OpenedModel, open_model
 from topformer.runtimes.torch_network import open_loaded
+from topformer.tasks.upsampling import upsample_labels
 from topformer.weights import load_weights
 from topformer.weights.sources import RANDOM
 

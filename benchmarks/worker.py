@@ -30,8 +30,8 @@ from topformer.benchmarks.messages import (
 )
 from topformer.benchmarks.picture import BenchPicture, bench_picture
 from topformer.errors import TopformerError
-from topformer.labels import upsample_labels
 from topformer.manifest import Manifest
+from topformer.tasks.upsampling import upsample_labels
 
 _LIBRARIES = {
     "executorch": ("torch", "executorch.runtime"),

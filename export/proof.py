@@ -10,7 +10,6 @@ from topformer import metrics
 from topformer.errors import TopformerError
 from topformer.export.inputs import ProofInput
 from topformer.files import sha256_bytes
-from topformer.labels import upsample_labels
 from topformer.manifest import (
     Agreement,
     Gates,
@@ -21,6 +20,7 @@ from topformer.manifest import (
     Manifest,
     Parity,
 )
+from topformer.tasks.upsampling import upsample_labels
 
 FP32_GATES = Gates(sqnr_db=90.0, label_agreement=0.9999)
 

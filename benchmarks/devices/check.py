@@ -18,8 +18,8 @@ from topformer.benchmarks.runner_documents import RunnerRun, decode_document
 from topformer.errors import TopformerError
 from topformer.export.proof import FP32_GATES
 from topformer.files import sha256_bytes
-from topformer.labels import upsample_labels
 from topformer.manifest import Gates
+from topformer.tasks.upsampling import upsample_labels
 
 RUN_TIMEOUT_S = 300.0
 # The runner's document, which holds one sample.

@@ -17,9 +17,9 @@ from manifest_edits import GATES, SAMPLE, edits
 from topformer import metrics
 from topformer.android.golden import Golden, encode_golden
 from topformer.export.proof import margins_at
-from topformer.labels import upsample_labels
 from topformer.manifest import encode_document
 from topformer.preprocess import input_info, to_tensor
+from topformer.tasks.upsampling import upsample_labels
 
 RESOURCES = Path(__file__).parents[2] / "android_app" / "core" / "src" / "test" / "resources"
 INPUT = input_info(24, 40)

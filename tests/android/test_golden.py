@@ -19,10 +19,10 @@ from topformer.android.golden import (
 )
 from topformer.errors import TopformerError
 from topformer.images import bundled_pictures
-from topformer.labels import upsample_labels
 from topformer.manifest import Gates, read_manifest_of
 from topformer.preprocess import to_tensor
 from topformer.runtimes import open_model
+from topformer.tasks.upsampling import upsample_labels
 
 SMALL = Golden(
     model_sha256="ab" * 32,

@@ -13,9 +13,9 @@ import topformer
 from topformer.errors import TopformerError
 from topformer.files import sha256_file
 from topformer.images import bundled_pictures
-from topformer.labels import upsample_labels
 from topformer.manifest import encode_document, manifest_path
 from topformer.runtimes import open_network, runtime_of
+from topformer.tasks.upsampling import upsample_labels
 from topformer.weights import load_weights, save_weights
 
 

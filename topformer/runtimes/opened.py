@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from topformer.errors import TopformerError
 from topformer.images import read_picture
-from topformer.labels import upsample_labels
 from topformer.manifest import Manifest
 from topformer.preprocess import to_tensor
+from topformer.tasks.upsampling import upsample_labels
 
 # A path, or RGB values of shape [h, w, 3].
 Picture = str | Path | NDArray[np.uint8]

@@ -17,8 +17,8 @@ from topformer.benchmarks.runner_documents import (
     session_options,
 )
 from topformer.files import sha256_bytes
-from topformer.labels import upsample_labels
 from topformer.runtimes import open_model
+from topformer.tasks.upsampling import upsample_labels
 
 TRIES = 3
 
