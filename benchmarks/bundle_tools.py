@@ -16,7 +16,7 @@ CMAKE_MINIMUM = (3, 28)
 LOG_TAIL_BYTES = 4000
 VERSION_TIMEOUT_S = 30.0
 BUILD_TIMEOUT_S = 900.0
-# Labels equal Python's only when nobody adds flags such as -ffast-math, and these hold flags.
+# Results equal Python's only when nobody adds flags such as -ffast-math, and these hold flags.
 _FLAG_VARIABLES = {"CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"}
 
 

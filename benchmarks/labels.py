@@ -79,8 +79,8 @@ def random_tiny(image_size: tuple[int, int]) -> OpenedModel:
 def inputs(model: OpenedModel) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Logits of the bundled pictures, then white noise of the same shape."""
     for name, pixels in bundled_pictures():
-        yield name, model.logits(pixels)
-    noise = np.random.default_rng(SEED).standard_normal(model.manifest.output.shape)
+        yield name, np.asarray(model.outputs(pixels)[0])
+    noise = np.random.default_rng(SEED).standard_normal(model.manifest.outputs[0].shape)
     yield "white noise", noise.astype(np.float32)
 
 
@@ -92,7 +92,7 @@ def main() -> int:
     size = (info.height, info.width)
     sys.stdout.write(
         f"weights {model.manifest.weights.name}: "
-        f"logits {list(model.manifest.output.shape)} to labels {size[0]}x{size[1]}, "
+        f"logits {list(model.manifest.outputs[0].shape)} to labels {size[0]}x{size[1]}, "
         f"one thread, {ROUNDS} rounds\n"
     )
     sys.stdout.write(

@@ -1,4 +1,4 @@
-"""The picture that is measured on: real content, because the time for labels depends on it."""
+"""The picture that is measured on: real content, on which the time of the last part depends."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class BenchPicture:
 
 
 def bench_picture(height: int, width: int) -> BenchPicture:
-    """Return the first bundled picture, resized so that input, picture and labels are one size."""
+    """Return the first bundled picture, resized so that input, picture and result are one size."""
     name, pixels = next(iter(bundled_pictures()))
     resized = Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR)
     return BenchPicture(name=name, pixels=np.asarray(resized))

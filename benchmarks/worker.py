@@ -31,7 +31,7 @@ from topformer.benchmarks.messages import (
 from topformer.benchmarks.picture import BenchPicture, bench_picture
 from topformer.errors import TopformerError
 from topformer.manifest import Manifest
-from topformer.tasks.upsampling import upsample_labels
+from topformer.tasks import Outputs
 
 _LIBRARIES = {
     "executorch": ("torch", "executorch.runtime"),
@@ -52,8 +52,12 @@ class Subject(Protocol):
         """RGB [H, W, 3] -> the normalised input tensor [1, 3, h, w]."""
         ...
 
-    def run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Normalised RGB [1, 3, h, w] -> logits [1, c, h/8, w/8]."""
+    def run(self, tensor: NDArray[np.float32]) -> Outputs:
+        """Normalised RGB [1, 3, h, w] -> every output."""
+        ...
+
+    def postprocess(self, outputs: Outputs, size: tuple[int, int]) -> object:
+        """Make the result of outputs, for a picture of `size`, (height, width)."""
         ...
 
 
@@ -167,19 +171,19 @@ def _take(opened: Opened, count: int) -> tuple[SampleNs, ...]:
 
 
 def time_once(subject: Subject, picture: NDArray[np.uint8]) -> SampleNs:
-    """Time one run from a picture [H, W, 3] in memory to its labels [H, W]."""
+    """Time one run from a picture [H, W, 3] in memory to its result."""
     height, width = picture.shape[:2]
     start = time.perf_counter_ns()
     tensor = subject.preprocess(picture)
     preprocessed = time.perf_counter_ns()
-    logits = subject.run(tensor)
+    outputs = subject.run(tensor)
     executed = time.perf_counter_ns()
-    upsample_labels(logits, (height, width))
-    labelled = time.perf_counter_ns()
+    subject.postprocess(outputs, (height, width))
+    postprocessed = time.perf_counter_ns()
     return SampleNs(
         preprocess=preprocessed - start,
         execute=executed - preprocessed,
-        labels=labelled - executed,
+        postprocess=postprocessed - executed,
     )
 
 

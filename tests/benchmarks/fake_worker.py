@@ -20,6 +20,7 @@ from topformer.manifest import (
     OutputInfo,
     WeightsInfo,
 )
+from topformer.tasks import task_of
 
 SIDE_PX = 64
 
@@ -31,7 +32,7 @@ def fake_manifest() -> Manifest:
             name="random", sha256="0" * 64, licence="none", source="a test", random_seed=0
         ),
         input=InputInfo(height=SIDE_PX, width=SIDE_PX, mean=(0, 0, 0), std=(1, 1, 1)),
-        output=OutputInfo(shape=(1, 2, SIDE_PX // 8, SIDE_PX // 8)),
+        outputs=(OutputInfo(meaning="logits", shape=(1, 2, SIDE_PX // 8, SIDE_PX // 8), stride=8),),
         classes=Classes(dataset="test", names=("a", "b"), palette=((0, 0, 0), (1, 1, 1))),
     )
 
@@ -46,7 +47,10 @@ class FakeModel:
 
     def run(self, tensor):
         time.sleep(0.001)
-        return tensor[:, :2, ::8, ::8]
+        return [tensor[:, :2, ::8, ::8]]
+
+    def postprocess(self, outputs, size):
+        return task_of(self.manifest).postprocess(outputs, size)
 
 
 def open_fake(command: Load) -> worker.Opened:

@@ -5,7 +5,7 @@ from topformer.benchmarks.machine import Counters
 from topformer.benchmarks.messages import Measured, SampleNs
 from topformer.benchmarks.recording import Block, Recording, gather_evidence
 
-SAMPLE = SampleNs(preprocess=1, execute=1, labels=1)
+SAMPLE = SampleNs(preprocess=1, execute=1, postprocess=1)
 
 
 def counters(**known):

@@ -132,4 +132,4 @@ def _labels(
 
 def fixed_segmenter(opened: OpenedModel) -> Segmenter:
     """Segment at a model's own input size, exactly as `predict` does."""
-    return opened.labels
+    return opened.predict
