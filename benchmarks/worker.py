@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import msgspec
 import numpy as np
@@ -31,7 +31,7 @@ from topformer.benchmarks.messages import (
 from topformer.benchmarks.picture import BenchPicture, bench_picture
 from topformer.errors import TopformerError
 from topformer.manifest import Manifest
-from topformer.tasks import Outputs
+from topformer.tasks import Outputs, Task
 
 _LIBRARIES = {
     "executorch": ("torch", "executorch.runtime"),
@@ -48,16 +48,17 @@ class Subject(Protocol):
         """The description of the model."""
         ...
 
+    @property
+    def task(self) -> Task[Any]:
+        """What the outputs mean."""
+        ...
+
     def preprocess(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """RGB [H, W, 3] -> the normalised input tensor [1, 3, h, w]."""
         ...
 
     def run(self, tensor: NDArray[np.float32]) -> Outputs:
         """Normalised RGB [1, 3, h, w] -> every output."""
-        ...
-
-    def postprocess(self, outputs: Outputs, size: tuple[int, int]) -> object:
-        """Make the result of outputs, for a picture of `size`, (height, width)."""
         ...
 
 
@@ -178,7 +179,7 @@ def time_once(subject: Subject, picture: NDArray[np.uint8]) -> SampleNs:
     preprocessed = time.perf_counter_ns()
     outputs = subject.run(tensor)
     executed = time.perf_counter_ns()
-    subject.postprocess(outputs, (height, width))
+    subject.task.postprocess(outputs, (height, width))
     postprocessed = time.perf_counter_ns()
     return SampleNs(
         preprocess=preprocessed - start,

@@ -51,7 +51,7 @@ from topformer.errors import TopformerError
 from topformer.files import sha256_bytes
 from topformer.manifest import Gates, GoldenCase, Manifest
 from topformer.preprocess import MAXIMUM_SIDE_PX, to_tensor
-from topformer.tasks.segmentation import Samples, Segmentation, tie_margin
+from topformer.tasks.segmentation import Segmentation, read_samples, tie_margin
 
 MAGIC = b"TOPFGOLD"
 VERSION = 1
@@ -102,18 +102,18 @@ def make_golden(manifest: Manifest) -> Golden:
     pixels = bench_picture(info.height, info.width).pixels
     input_sha256 = sha256_bytes(to_tensor(pixels, info).astype("<f4").tobytes())
     case = _case_of(manifest, input_sha256)
-    samples = Samples.read(case.samples)
+    logits, labels, margins = read_samples(case.samples)
     return Golden(
         model_sha256=manifest.file.sha256,
         input_sha256=input_sha256,
         credit=CREDIT,
         required=case.required,
-        tie_margin=tie_margin(samples.logits.astype(np.float64)),
+        tie_margin=tie_margin(logits.astype(np.float64)),
         pixels=pixels,
         logits_shape=logits_shape,
-        logits=samples.logits,
-        labels=samples.labels,
-        margins=samples.margins,
+        logits=logits,
+        labels=labels,
+        margins=margins,
     )
 
 

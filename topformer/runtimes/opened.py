@@ -63,10 +63,6 @@ class OpenedModel:
             )
         return outputs
 
-    def postprocess(self, outputs: Outputs, size: tuple[int, int]) -> Any:
-        """Make the task's result of outputs, for a picture of `size`, (height, width)."""
-        return self.task.postprocess(outputs, size)
-
     def outputs(self, picture: Picture) -> Outputs:
         """Raw outputs for a picture resized to the model's input."""
         return self.run(self.preprocess(_pixels(picture)))
@@ -75,7 +71,7 @@ class OpenedModel:
         """Return the task's result at the picture's own size."""
         pixels = _pixels(picture)
         height, width = pixels.shape[:2]
-        return self.postprocess(self.outputs(pixels), (height, width))
+        return self.task.postprocess(self.outputs(pixels), (height, width))
 
 
 def _pixels(picture: Picture) -> NDArray[np.uint8]:

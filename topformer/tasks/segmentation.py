@@ -4,7 +4,6 @@ The file holds no enlarging and no argmax: `upsampling` makes the same labels ma
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -99,11 +98,10 @@ class Segmentation(Task[Labels]):
         One pixel weighs more there than a gate on labels allows: those that all but tie are
         forgiven.
         """
-        expected = Samples.read(samples)
-        reference = expected.logits.astype(np.float64)
+        expected, labels, margins = read_samples(samples)
+        reference = expected.astype(np.float64)
         logits = sample(found.outputs[0]).astype(np.float64)
-        differing = sample(found.result) != expected.labels
-        untied = differing & (expected.margins > tie_margin(reference))
+        untied = (sample(found.result) != labels) & (margins > tie_margin(reference))
         agreement = 1.0 - float(untied.mean())
         return Agreement(
             max_abs_error=metrics.max_abs_error(reference, logits),
@@ -131,29 +129,22 @@ class Segmentation(Task[Labels]):
 TASK = Segmentation
 
 
-@dataclass(frozen=True, kw_only=True)
-class Samples:
-    """What a golden case keeps of one answer, `GOLDEN_SAMPLES` of each."""
+def read_samples(
+    samples: Mapping[str, bytes],
+) -> tuple[NDArray[np.float32], NDArray[np.uint16], NDArray[np.float32]]:
+    """Logits, labels, and how far the best class leads the second at the labels' pixels.
 
-    logits: NDArray[np.float32]
-    labels: NDArray[np.uint16]
-    # How far the best class leads the second at the labels' pixels.
-    margins: NDArray[np.float32]
-
-    @classmethod
-    def read(cls, samples: Mapping[str, bytes]) -> "Samples":
-        """Read what `Segmentation.sample` wrote; raises `TopformerError` for anything else."""
-        kinds = {"logits": "<f4", "labels": "<u2", "margins": "<f4"}
-        sizes = {name: GOLDEN_SAMPLES * int(kind[-1]) for name, kind in kinds.items()}
-        if {name: len(data) for name, data in samples.items()} != sizes:
-            raise TopformerError(
-                "The manifest's golden samples are not those of a segmentation network.",
-                next_step="Export the model again with this version of topformer.",
-            )
-        logits, labels, margins = (
-            np.frombuffer(samples[name], kind) for name, kind in kinds.items()
+    Raises `TopformerError` for anything but what `Segmentation.sample` wrote.
+    """
+    kinds = {"logits": "<f4", "labels": "<u2", "margins": "<f4"}
+    sizes = {name: GOLDEN_SAMPLES * int(kind[-1]) for name, kind in kinds.items()}
+    if {name: len(data) for name, data in samples.items()} != sizes:
+        raise TopformerError(
+            "The manifest's golden samples are not those of a segmentation network.",
+            next_step="Export the model again with this version of topformer.",
         )
-        return cls(logits=logits, labels=labels, margins=margins)
+    logits, labels, margins = (np.frombuffer(samples[name], kind) for name, kind in kinds.items())
+    return logits, labels, margins
 
 
 def label_agreement(reference: Labels, candidate: Labels) -> float:
