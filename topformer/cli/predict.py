@@ -165,20 +165,19 @@ def _make_results(path: Path, opened: OpenedModel, out: Path) -> PictureDocument
     from topformer.drawing import (  # noqa: PLC0415
         found_classes,
         label_image,
-        overlay_image,
         save_png,
     )
     from topformer.images import read_picture  # noqa: PLC0415
 
     pixels: NDArray[np.uint8] = read_picture(path)
     manifest = opened.manifest
-    labels = opened.labels(pixels)
+    labels = opened.predict(pixels)
     overlay_path, labels_path = (out / name for name in _result_names(path))
     random = manifest.weights.is_random
     description = f"TopFormer {manifest.model.variant}, weights: {manifest.weights.name}"
     description += ", RANDOM: the classes mean nothing" if random else ""
     note = "random weights: the classes mean nothing" if random else ""
-    overlay = overlay_image(pixels, labels, manifest.classes, note=note)
+    overlay = opened.task.draw(pixels, labels, note=note)
     save_png(overlay, overlay_path, description=description)
     save_png(label_image(labels, manifest.classes), labels_path, description=description)
     found = found_classes(labels, manifest.classes)

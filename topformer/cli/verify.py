@@ -47,7 +47,7 @@ def verify(
             file, weights=weights, images_dir=images, on_stage=show_stage
         )
     assert manifest.file is not None
-    show_parity(str(file), parity)
+    show_parity(str(file), parity, manifest.model.task)
     announce_random(manifest.weights)
     if json:
         print_document(
