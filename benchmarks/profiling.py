@@ -108,7 +108,7 @@ def _onnxruntime_events(
     """Operator type and median milliseconds of every node."""
     import onnxruntime  # noqa: PLC0415
 
-    from topformer.runtimes.onnx_network import session_options  # noqa: PLC0415
+    from topformer.runtimes.exported.onnxruntime import session_options  # noqa: PLC0415
 
     with TemporaryDirectory() as folder:
         options = session_options(threads=None)

@@ -40,11 +40,11 @@ def open_network(path: Path, manifest: Manifest, *, threads: int | None = None) 
     """
     require_unicode(path)
     if runtime_of(path) == "executorch":
-        from topformer.runtimes.executorch_network import ExecutorchNetwork  # noqa: PLC0415
+        from topformer.runtimes.exported.executorch import ExecutorchNetwork  # noqa: PLC0415
 
         return ExecutorchNetwork(path, manifest, threads=threads)
     if runtime_of(path) == "onnxruntime":
-        from topformer.runtimes.onnx_network import OnnxNetwork  # noqa: PLC0415
+        from topformer.runtimes.exported.onnxruntime import OnnxNetwork  # noqa: PLC0415
 
         return OnnxNetwork(path, manifest, threads=threads)
     raise TopformerError(
