@@ -30,7 +30,7 @@ from topformer.model import TopFormer
 from topformer.runtimes import open_network
 from topformer.runtimes.torch_network import TorchNetwork, describe
 from topformer.variants import DEFAULT_SIZE
-from topformer.weights import load_weights
+from topformer.weights import LoadedWeights, load_weights
 
 # Hears what is being done.
 OnProgress = Callable[[str], None]
@@ -76,20 +76,10 @@ def prepare(
     on_progress: OnProgress = lambda _doing: None,
 ) -> PreparedNetwork:
     """Load, fuse and convert a network, and measure these steps, which come before any target."""
-    on_progress("loading weights")
-    if weights in {None, "random"}:
-        size = size or DEFAULT_SIZE
-
-    def show_transfer(received_bytes: int, total_bytes: int | None) -> None:
-        total = f" of {total_bytes / 2**20:.1f}" if total_bytes else ""
-        on_progress(f"fetching weights: {received_bytes / 2**20:.1f}{total} MiB")
-
-    loaded = load_weights(weights, size=size, classes=classes, progress=show_transfer)
+    loaded = _load(weights, size, classes, on_progress)
     manifest = describe(loaded, image_size)
-    float32 = loaded.model
-    float64 = copy.deepcopy(float32).double()
-    fused = fuse(float32)
     pictures = picture_inputs(images_dir, manifest.input) if images_dir else []
+    float64 = copy.deepcopy(loaded.model).double()
     on_progress("running the float64 reference")
     standard = refer(TorchNetwork(float64).run, standard_inputs(manifest.input))
     own = refer(TorchNetwork(float64).run, pictures)
@@ -98,26 +88,31 @@ def prepare(
     def convert(network: nn.Module) -> nn.Module:
         return precision.convert(network, examples)
 
+    fused = fuse(loaded.model)
     converted = convert(fused)
     float32_step = Step(
         name="float32",
-        run=TorchNetwork(float32).run,
+        run=TorchNetwork(loaded.model).run,
         gates=FLOAT32_FLOOR,
-        find_divergence=partial(first_divergence, float64, float32),
+        find_divergence=partial(first_divergence, float64, loaded.model),
     )
-    fused_step = Step(
-        name="fused",
-        run=TorchNetwork(fused).run,
-        gates=FP32_GATES,
-        find_divergence=partial(first_divergence, float64, fused),
-    )
-    converted_step = Step(
-        name=precision.name,
-        run=TorchNetwork(converted).run,
-        gates=precision.gates,
-        find_divergence=partial(first_divergence, float64, fused, convert=convert),
-    )
-    later = [fused_step] if converted is fused else [fused_step, converted_step]
+    later = [
+        Step(
+            name="fused",
+            run=TorchNetwork(fused).run,
+            gates=FP32_GATES,
+            find_divergence=partial(first_divergence, float64, fused),
+        )
+    ]
+    if converted is not fused:
+        later.append(
+            Step(
+                name=precision.name,
+                run=TorchNetwork(converted).run,
+                gates=precision.gates,
+                find_divergence=partial(first_divergence, float64, fused, convert=convert),
+            )
+        )
     on_progress(f"comparing {' and '.join(step.name for step in [float32_step, *later])}")
     references = [*standard, *own]
     yardstick = measure_yardstick(float32_step, references)
@@ -136,6 +131,20 @@ def prepare(
         picture_size=loaded.picture_size,
         notes=loaded.notes,
     )
+
+
+def _load(
+    weights: str | None, size: str | None, classes: Classes | None, on_progress: OnProgress
+) -> LoadedWeights:
+    on_progress("loading weights")
+    if weights in {None, "random"}:
+        size = size or DEFAULT_SIZE
+
+    def show_transfer(received_bytes: int, total_bytes: int | None) -> None:
+        total = f" of {total_bytes / 2**20:.1f}" if total_bytes else ""
+        on_progress(f"fetching weights: {received_bytes / 2**20:.1f}{total} MiB")
+
+    return load_weights(weights, size=size, classes=classes, progress=show_transfer)
 
 
 def prove_file(
