@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from topformer.benchmarks.profiling import OperatorTime
-    from topformer.export.inspection import GraphInfo
     from topformer.manifest import Classes
-    from topformer.runtimes import OpenedModel
+    from topformer.runtimes import GraphInfo, OpenedModel
 
 SHOWN_NAMES = 4
 
@@ -49,7 +48,7 @@ def inspect(
       topformer inspect model.onnx --profile
     """
     from topformer.files import ensure_writable, fitting_name  # noqa: PLC0415
-    from topformer.runtimes import open_model, runtime_of  # noqa: PLC0415
+    from topformer.runtimes import find_runtime, inspect_graph, open_model  # noqa: PLC0415
 
     if plot and not profile:
         raise typer.BadParameter("--plot draws the profile: pass --profile too.")
@@ -59,8 +58,7 @@ def inspect(
         if profile:
             plot = plot or path.with_name(fitting_name(path.stem, ".profile.png"))
             ensure_writable(plot)
-        exported = runtime_of(file) != "torch"
-        graph = _read_graph(path) if exported else None
+        graph = inspect_graph(path) if find_runtime(file) else None
         times = None
         if plot:
             from topformer.benchmarks.profiling import profile as profile_operators  # noqa: PLC0415
@@ -93,12 +91,6 @@ def inspect(
         print_lines([f"profile: {plot}"])
 
 
-def _read_graph(file: Path) -> GraphInfo:
-    from topformer.export.inspection import inspect_graph  # noqa: PLC0415
-
-    return inspect_graph(file)
-
-
 def _draw(times: Sequence[OperatorTime], plot: Path, title: str) -> None:
     from topformer.benchmarks.profiling import plot_profile  # noqa: PLC0415
 
@@ -127,7 +119,7 @@ def _describe(source: str, model: OpenedModel, graph: GraphInfo | None) -> list[
         libraries = ", ".join(f"{name} {text}" for name, text in manifest.file.libraries.items())
         lines.append(f"exported: {manifest.file.target} {manifest.file.precision} by {libraries}")
     if manifest.parity:
-        worst = manifest.parity.levels[-1].worst
+        worst = manifest.parity.steps[-1].worst
         verdict = "passed" if manifest.parity.passed else "FAILED"
         lines.append(
             f"proof: {verdict}, SQNR {worst.sqnr_db:.1f} dB, "
@@ -145,7 +137,7 @@ def _describe(source: str, model: OpenedModel, graph: GraphInfo | None) -> list[
         ] or ["outside: nothing"]
         lines += [f"note: {note}" for note in delegation.notes]
     if graph:
-        lines.append(f"graph: {graph.format}; {', '.join(graph.steps)}")
+        lines.append(f"graph: {graph.format}; {', '.join(graph.operations)}")
         if graph.planned_memory_bytes is not None:
             lines.append(f"planned memory: {graph.planned_memory_bytes:,} bytes")
     return lines

@@ -3,8 +3,8 @@
 from typing import Literal
 
 from topformer.benchmarks.profiling import OperatorTime
-from topformer.export.inspection import GraphInfo
 from topformer.manifest import Document, Manifest
+from topformer.runtimes import GraphInfo
 
 
 class InspectDocument(Document, frozen=True, kw_only=True):
