@@ -38,7 +38,7 @@ def draw_instructions(rows: Sequence[CountedRow], heading: str) -> bytes:
     for position, row in enumerate(rows):
         counts = row.instructions
         left = 0.0
-        parts = (counts.preprocess, counts.execute, counts.labels)
+        parts = (counts.preprocess, counts.execute, counts.postprocess)
         for (name, colour), count in zip(PART_COLOURS.items(), parts, strict=True):
             width = count / 1e6
             label = name if position == 0 else None

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from topformer.benchmarks.documents.bench import BenchDocument
-from topformer.benchmarks.documents.rows import MeasuredRow, counted_rows, measured_rows
+from topformer.benchmarks.documents.rows import MeasuredRow
 from topformer.benchmarks.report.instructions import draw_instructions
 from topformer.benchmarks.report.style import (
     DPI,
@@ -48,9 +48,9 @@ def draw(document: BenchDocument) -> bytes:
 
     Emulated rows are drawn only where there are no others: the two have no axis in common.
     """
-    rows = measured_rows(document.rows)
+    rows = document.measured_rows
     if not rows:
-        return draw_instructions(counted_rows(document.rows), heading(document))
+        return draw_instructions(document.counted_rows, heading(document))
     if document.protocol.mode == "sustained":
         return draw_timeline(
             timeline_rows(rows),
@@ -78,7 +78,7 @@ def _draw_bars(rows: list[MeasuredRow], document: BenchDocument) -> bytes:
 def _draw_parts(axes: Axes, position: int, row: MeasuredRow, limit_ms: float) -> None:
     """Stack the parts' medians, with the interval of the total's median at their end."""
     left = 0.0
-    parts = (row.preprocess_ms, row.execute_ms, row.labels_ms)
+    parts = (row.preprocess_ms, row.execute_ms, row.postprocess_ms)
     for (name, colour), part in zip(PART_COLOURS.items(), parts, strict=True):
         axes.barh(
             position + BAR_Y,
@@ -203,7 +203,7 @@ def _finish_axes(axes: Axes, rows: list[MeasuredRow], limit_ms: float) -> None:
 def _details(document: BenchDocument) -> str:
     protocol = document.protocol
     weights = ", ".join(dict.fromkeys(row.weights.name for row in document.rows))
-    left_out = any(row.emulated for row in document.rows)
+    left_out = bool(document.counted_rows)
     return (
         f"{place(document)}; weights: {weights}\n"
         f"{protocol.mode} bench of {document.environment.started_at[:10]}: "

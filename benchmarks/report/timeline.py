@@ -51,7 +51,7 @@ def timeline_rows(rows: Sequence[MeasuredRow]) -> list[TimelineRow]:
         TimelineRow(
             name=row.name,
             starts_s=row.block_starts_s,
-            medians_ms=np.median(blocks_of(row, "total_ms"), axis=1).tolist(),
+            medians_ms=np.median(blocks_of(row, "total"), axis=1).tolist(),
         )
         for row in rows
     ]

@@ -13,7 +13,7 @@ from topformer.errors import UsageError
 from topformer.preprocess import parse_image_size
 from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_SIZE
 
-# Of the random order in which rows take turns: the same in every run, and told in its document.
+# Of the random order of rows in each round: the same in every run, and told in its document.
 ORDER_SEED = 0
 
 OnStage = Callable[[str], None]

@@ -13,7 +13,8 @@ from typing import IO
 
 import msgspec
 
-from topformer.benchmarks.documents.bench import BenchDocument, Comparison, DeviceFailure
+from topformer.benchmarks.documents.bench import BenchDocument, DeviceFailure
+from topformer.benchmarks.documents.comparison import Comparison
 from topformer.benchmarks.documents.rows import Row
 from topformer.cli.documents import ErrorDocument
 from topformer.errors import TopformerError
@@ -147,5 +148,5 @@ def _rename(device: str, row: Row) -> Row:
 
 def _relate(device: str, pair: Comparison) -> Comparison:
     return msgspec.structs.replace(
-        pair, row=f"{device}: {pair.row}", baseline=f"{device}: {pair.baseline}"
+        pair, contender=f"{device}: {pair.contender}", baseline=f"{device}: {pair.baseline}"
     )

@@ -37,7 +37,8 @@ def show_bench(document: BenchDocument, *, plot: Path | None, as_json: bool) -> 
         print_document(document)
     else:
         print_lines(report.row_lines(document), shown=True)
-        print_lines(map(report.comparison_line, document.comparisons))
+        for one in document.comparisons:
+            print_lines(report.comparison_lines(one))
 
 
 def hold_to_gate(document: BenchDocument, baseline: BenchDocument) -> None:
@@ -48,6 +49,5 @@ def hold_to_gate(document: BenchDocument, baseline: BenchDocument) -> None:
         # The document has been printed: with --json, an error of its own would be a second one.
         fail(error, as_json=False)
     for one in comparisons:
-        for part in one.parts:
-            text = f"gate: {one.contender}: {report.ratio_text(one, part)}"
-            stderr().print(text, soft_wrap=True)
+        for line in report.comparison_lines(one):
+            stderr().print(f"gate: {line}", soft_wrap=True)

@@ -35,7 +35,7 @@ class Output:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reference:
+class ReferenceOutput:
     """What this machine computes, and how close to it a device must come."""
 
     output: Output
@@ -43,7 +43,7 @@ class Reference:
     required: Gates | None
 
 
-def compute_reference(model: Path, picture: BenchPicture) -> Reference:
+def compute_reference(model: Path, picture: BenchPicture) -> ReferenceOutput:
     """Run the model on this machine, with its Python runtime."""
     from topformer.runtimes import open_model  # noqa: PLC0415
 
@@ -56,14 +56,18 @@ def compute_reference(model: Path, picture: BenchPicture) -> Reference:
     golden = (case for case in manifest.golden if case.input_sha256 == sha256)
     required = next((case.required for case in golden), FP32_GATES)
     assert manifest.file is not None
-    return Reference(
+    return ReferenceOutput(
         output=Output(logits=logits, labels=upsample_labels(logits, size)[0]),
         required=required if manifest.file.precision == "fp32" else None,
     )
 
 
 def check_output(
-    subject: DeviceSubject, reference: Reference, *, threads: int, cores_mask: int | None = None
+    subject: DeviceSubject,
+    reference: ReferenceOutput,
+    *,
+    threads: int,
+    cores_mask: int | None = None,
 ) -> CheckedOutput:
     """Run the model once on the device and compare; a wrong result is told, not raised.
 
@@ -73,7 +77,9 @@ def check_output(
     return compare_outputs(output, reference, logits_sha256=sha256)
 
 
-def compare_outputs(output: Output, reference: Reference, *, logits_sha256: str) -> CheckedOutput:
+def compare_outputs(
+    output: Output, reference: ReferenceOutput, *, logits_sha256: str
+) -> CheckedOutput:
     """Hold an output against the reference."""
     expected = reference.output
     sqnr_db = metrics.sqnr_db(expected.logits, output.logits)

@@ -53,6 +53,11 @@ class DeviceFacts(Document, frozen=True, kw_only=True):
     emulated: bool
     emulated_because: ShortText | None
 
+    @property
+    def name(self) -> str:
+        """Maker and model; the serial where it tells neither."""
+        return " ".join(filter(None, (self.manufacturer, self.model))) or self.serial
+
 
 class CpuState(Document, frozen=True, kw_only=True):
     """One CPU at one moment."""

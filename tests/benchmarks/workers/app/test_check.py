@@ -7,7 +7,7 @@ import pytest
 from topformer.benchmarks.documents.messages import SampleNs
 from topformer.benchmarks.documents.runner import RunnerRun
 from topformer.benchmarks.workers.app.check import check_hashes
-from topformer.benchmarks.workers.device.check import Output, Reference
+from topformer.benchmarks.workers.device.check import Output, ReferenceOutput
 from topformer.errors import TopformerError
 from topformer.export.proof import FP32_GATES
 from topformer.files import sha256_bytes
@@ -26,7 +26,7 @@ RUN = RunnerRun(
 
 @pytest.mark.parametrize("required", [None, FP32_GATES])
 def test_equal_hashes_are_an_exact_answer(required):
-    reference = Reference(output=Output(logits=LOGITS, labels=LABELS), required=required)
+    reference = ReferenceOutput(output=Output(logits=LOGITS, labels=LABELS), required=required)
     check = check_hashes(RUN, reference)
     assert (check.exact, check.passed, check.sqnr_db) == (True, True, 300.0)
     assert check.logits_sha256 == RUN.logits_sha256
@@ -36,7 +36,7 @@ def test_equal_hashes_are_an_exact_answer(required):
 def test_other_hashes_say_nothing_of_float32_and_all_of_int8(field):
     run = msgspec.structs.replace(RUN, **{field: "0" * 64})
     output = Output(logits=LOGITS, labels=LABELS)
-    assert check_hashes(run, Reference(output=output, required=FP32_GATES)) is None
+    assert check_hashes(run, ReferenceOutput(output=output, required=FP32_GATES)) is None
     with pytest.raises(TopformerError, match="something else") as raised:
-        check_hashes(run, Reference(output=output, required=None))
+        check_hashes(run, ReferenceOutput(output=output, required=None))
     assert "0" * 64 in raised.value.why

@@ -13,7 +13,7 @@ from topformer.benchmarks.workers.device import check
 from topformer.benchmarks.workers.device.bundle import bundle_target, install_bundle
 from topformer.benchmarks.workers.device.check import (
     Output,
-    Reference,
+    ReferenceOutput,
     check_output,
     compare_outputs,
 )
@@ -138,7 +138,7 @@ def test_a_device_that_is_lost_while_it_measures_is_the_error(subject, local_lin
 def a_reference(*, precision_exact=False):
     logits = np.random.default_rng(0).normal(size=(1, 3, 8, 8)).astype(np.float32)
     output = Output(logits=logits, labels=logits[0].argmax(0))
-    return Reference(output=output, required=None if precision_exact else FP32_GATES)
+    return ReferenceOutput(output=output, required=None if precision_exact else FP32_GATES)
 
 
 @pytest.mark.parametrize(
