@@ -15,7 +15,7 @@ LAYERS = [
     ["topformer.manifest", "topformer.classes"],
     ["topformer.weights", "topformer.fusion"],
     ["topformer.preprocess", "topformer.images", "topformer.labels", "topformer.metrics"],
-    ["topformer.drawing", "topformer.fonts"],
+    ["topformer.drawing", "topformer.figures", "topformer.fonts"],
     ["topformer.runtimes"],
     ["topformer.data"],
     ["topformer.evaluation"],

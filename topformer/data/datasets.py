@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 
 from topformer.classes import dataset_classes, spread_palette
-from topformer.data.labels import IGNORED, MOST_CLASSES, label_table
+from topformer.data.label_files import IGNORED, MOST_CLASSES, label_table
 from topformer.data.layouts import FoundPairs, LabelForm, Layout, Pair, find_pairs
 from topformer.errors import TopformerError, UsageError
 from topformer.files import read_text
