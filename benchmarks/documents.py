@@ -1,6 +1,6 @@
 """The JSON that a bench writes, on this machine and on devices alike."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
@@ -14,7 +14,7 @@ from topformer.benchmarks.row_documents import (
     counted_rows,
     measured_rows,
 )
-from topformer.manifest import Count, Document, ShortText
+from topformer.documents import Count, Document, SchemaName, ShortText
 
 
 class Comparison(Document, frozen=True, kw_only=True):
@@ -131,7 +131,7 @@ class DeviceFailure(Document, frozen=True, kw_only=True):
 class BenchDocument(Document, frozen=True, kw_only=True):
     """The result of `topformer bench`."""
 
-    schema: Literal["topformer.bench/1"] = "topformer.bench/1"
+    schema: SchemaName = "topformer.bench/1"
     environment: Environment
     protocol: Protocol
     rows: Annotated[tuple[Row, ...], msgspec.Meta(min_length=1)]

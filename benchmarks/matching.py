@@ -5,18 +5,16 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from topformer.benchmarks.comparison import Subject
 from topformer.benchmarks.documents import BenchDocument
 from topformer.benchmarks.row_documents import Row
+from topformer.documents import decode_document
 from topformer.errors import TopformerError
 from topformer.files import read_text
 
 # Every sample of ten minutes of many rows fits.
 DOCUMENT_LIMIT_BYTES = 256 * 2**20
 MAKE_ONE = "Make one with `topformer bench --json > FILE.json`."
-_SCHEMA = "topformer.bench/1"
 
 Pair = tuple[Subject, Subject]
 
@@ -30,10 +28,6 @@ class Matching:
     contender_only: tuple[str, ...] = ()
 
 
-class _Named(msgspec.Struct):
-    schema: str = "no schema"
-
-
 def read_bench(path: Path) -> BenchDocument:
     """Read what a bench wrote; raises `TopformerError` for anything else."""
     try:
@@ -41,23 +35,8 @@ def read_bench(path: Path) -> BenchDocument:
     except TopformerError as error:
         next_step = error.next_step or MAKE_ONE
         raise type(error)(error.what, why=error.why, next_step=next_step) from error
-    try:
-        return msgspec.json.decode(text, type=BenchDocument)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise TopformerError(
-            f"{path} is not a bench document that this version understands.",
-            why=_foreign(text) or str(error),
-            next_step=MAKE_ONE,
-        ) from error
-
-
-def _foreign(text: str) -> str:
-    """Say which other document this is; empty for a bench's own and for what is no document."""
-    try:
-        schema = msgspec.json.decode(text, type=_Named).schema
-    except (msgspec.DecodeError, RecursionError):
-        return ""
-    return "" if schema == _SCHEMA else f"It is {schema[:80]!r}, and {_SCHEMA!r} is needed."
+    refusal = f"{path} is not a bench document that this version understands."
+    return decode_document(text, BenchDocument, refusal=refusal, next_step=MAKE_ONE)
 
 
 def match_documents(baseline: BenchDocument, contender: BenchDocument) -> Matching:

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from topformer.manifest import ClassCount, Count, Document, Sha256, ShortText, Side, encode_json
+from topformer.documents import Count, Document, Sha256, ShortText, Side, encode_json
+from topformer.manifest import ClassCount
 
 # Ten thousand samples fit many times; garbage without a line end does not.
 LINE_LIMIT_BYTES = 4 * 2**20

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent / "android"))
 
 from manifest_edits import SAMPLE
 
+from topformer.documents import encode_document
 from topformer.errors import TopformerError
 from topformer.files import (
     atomic_path,
@@ -29,7 +30,7 @@ from topformer.files import (
     sha256_file,
 )
 from topformer.images import read_picture
-from topformer.manifest import encode_document, read_manifest_of
+from topformer.manifest import read_manifest_of
 from topformer.weights import load_weights
 
 

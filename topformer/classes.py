@@ -11,9 +11,10 @@ from pathlib import Path
 
 import msgspec
 
+from topformer.documents import ShortText
 from topformer.errors import TopformerError, UsageError
 from topformer.files import read_text
-from topformer.manifest import ClassCount, Classes, ShortText
+from topformer.manifest import ClassCount, Classes
 
 _FILE_LIMIT_BYTES = 2**22
 # What stands for the data set of classes that only have numbers.

@@ -1,15 +1,13 @@
 """What `compare` prints with `--json`."""
 
-from typing import Literal
-
 from topformer.benchmarks.comparison import RowComparison
-from topformer.manifest import Document, ShortText
+from topformer.documents import Document, SchemaName, ShortText
 
 
 class CompareDocument(Document, frozen=True, kw_only=True):
     """What `compare --json` prints: how many times as long, or as many, the contender takes."""
 
-    schema: Literal["topformer.compare/1"] = "topformer.compare/1"
+    schema: SchemaName = "topformer.compare/1"
     baseline: str
     # Null where the rows of one document were compared with each other.
     contender: str | None

@@ -14,9 +14,10 @@ import msgspec
 from topformer.classes import dataset_classes, spread_palette
 from topformer.data.label_files import IGNORED, MOST_CLASSES, label_table
 from topformer.data.layouts import FoundPairs, LabelForm, Layout, Pair, find_pairs
+from topformer.documents import Channel, ShortText
 from topformer.errors import TopformerError, UsageError
 from topformer.files import read_text
-from topformer.manifest import Channel, Classes, ShortText
+from topformer.manifest import Classes
 
 __all__ = ["DATASET_KEYS", "Dataset", "Pair", "WholeImageScale", "open_dataset"]
 
