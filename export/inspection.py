@@ -6,9 +6,9 @@
 from collections import Counter
 from pathlib import Path
 
+from topformer.documents import Document
 from topformer.errors import TopformerError, UsageError
 from topformer.files import read_bytes
-from topformer.manifest import Document
 
 MODEL_LIMIT_BYTES = 512 * 2**20
 

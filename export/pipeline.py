@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 import torch
 
+from topformer.documents import encode_document
 from topformer.errors import UsageError
 from topformer.export.divergence import first_divergence
 from topformer.export.inputs import ProofInput, picture_inputs, standard_inputs
@@ -24,15 +25,7 @@ from topformer.export.proof import (
 from topformer.export.targets import Lowered, Target, get_target
 from topformer.files import atomic_write, ensure_writable_folder, sha256_bytes
 from topformer.fusion import fuse
-from topformer.manifest import (
-    Classes,
-    FileInfo,
-    LevelParity,
-    Manifest,
-    Parity,
-    encode_document,
-    manifest_path,
-)
+from topformer.manifest import Classes, FileInfo, LevelParity, Manifest, Parity, manifest_path
 from topformer.model import TopFormer
 from topformer.runtimes import open_network, require_unicode
 from topformer.runtimes.torch_network import TorchNetwork, describe

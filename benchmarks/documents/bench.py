@@ -1,7 +1,7 @@
 """The JSON that a bench writes, on this machine and on devices alike."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
@@ -9,14 +9,13 @@ from topformer.benchmarks.documents.comparison import Comparison
 from topformer.benchmarks.documents.published import PublishedRow
 from topformer.benchmarks.documents.rows import CountedRow, MeasuredRow, Row
 from topformer.devices.facts.documents import DeviceFacts, DeviceState, StartGate
+from topformer.documents import Count, Document, SchemaName, ShortText, decode_document
 from topformer.errors import TopformerError
 from topformer.files import read_text
-from topformer.manifest import Count, Document, ShortText
 
 # Every sample of ten minutes of many rows fits.
 DOCUMENT_LIMIT_BYTES = 256 * 2**20
 MAKE_ONE = "Make one with `topformer bench --json > FILE.json`."
-_SCHEMA = "topformer.bench/1"
 
 
 class SamplingProtocol(Document, frozen=True, kw_only=True):
@@ -125,7 +124,7 @@ class DeviceFailure(Document, frozen=True, kw_only=True):
 class BenchDocument(Document, frozen=True, kw_only=True):
     """The result of `topformer bench`."""
 
-    schema: Literal["topformer.bench/1"] = "topformer.bench/1"
+    schema: SchemaName = "topformer.bench/1"
     environment: Environment
     protocol: SamplingProtocol
     rows: Annotated[tuple[Row, ...], msgspec.Meta(min_length=1)]
@@ -168,10 +167,6 @@ class BenchDocument(Document, frozen=True, kw_only=True):
         return next((serial for serial in serials if row.name.startswith(f"{serial}: ")), "")
 
 
-class _Named(msgspec.Struct):
-    schema: str = "no schema"
-
-
 def read_bench(path: Path) -> BenchDocument:
     """Read what a bench wrote; raises `TopformerError` for anything else."""
     try:
@@ -179,20 +174,5 @@ def read_bench(path: Path) -> BenchDocument:
     except TopformerError as error:
         next_step = error.next_step or MAKE_ONE
         raise type(error)(error.what, why=error.why, next_step=next_step) from error
-    try:
-        return msgspec.json.decode(text, type=BenchDocument)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise TopformerError(
-            f"{path} is not a bench document that this version understands.",
-            why=_foreign(text) or str(error),
-            next_step=MAKE_ONE,
-        ) from error
-
-
-def _foreign(text: str) -> str:
-    """Say which other document this is; empty for a bench's own and for what is no document."""
-    try:
-        schema = msgspec.json.decode(text, type=_Named).schema
-    except (msgspec.DecodeError, RecursionError):
-        return ""
-    return "" if schema == _SCHEMA else f"It is {schema[:80]!r}, and {_SCHEMA!r} is needed."
+    refusal = f"{path} is not a bench document that this version understands."
+    return decode_document(text, BenchDocument, refusal=refusal, next_step=MAKE_ONE)

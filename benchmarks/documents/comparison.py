@@ -3,7 +3,7 @@
 from typing import Literal
 
 from topformer.benchmarks.documents.rows import Interval, Part
-from topformer.manifest import Document, ShortText
+from topformer.documents import Document, SchemaName, ShortText
 
 ComparisonKind = Literal["paired", "unpaired", "counted"]
 RatioWord = Literal["faster", "slower", "no difference"]
@@ -44,7 +44,7 @@ class Comparison(Document, frozen=True, kw_only=True):
 class CompareDocument(Document, frozen=True, kw_only=True):
     """What `compare --json` prints: how many times as long, or as many, the contender takes."""
 
-    schema: Literal["topformer.compare/1"] = "topformer.compare/1"
+    schema: SchemaName = "topformer.compare/1"
     baseline: str
     # Null where the rows of one document were compared with each other.
     contender: str | None

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from topformer.manifest import ClassCount, Count, Document, Sha256, ShortText, Side, encode_json
+from topformer.documents import Count, Document, Sha256, ShortText, Side, encode_json
+from topformer.manifest import ClassCount
 
 # What torch does with a checkpoint's BatchNorm; an exported file has one form only.
 Form = Literal["", "unfused", "fused"]

@@ -8,7 +8,7 @@ measuring pixels. How they were taken is told by the official repository's notes
 from collections.abc import Iterable
 
 from topformer.benchmarks.documents.rows import MeasuredRow, Milliseconds, Row
-from topformer.manifest import Count, Document, ShortText
+from topformer.documents import Count, Document, ShortText
 
 _README = "figure speed_iou.png of github.com/hustvl/TopFormer"
 _SEAFORMER = "figure latency.png of github.com/fudan-zvg/SeaFormer, by two of the same authors"

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from topformer.devices.facts.documents import CheckedOutput
-from topformer.manifest import ClassCount, Count, Document, Sha256, ShortText
+from topformer.documents import Count, Document, Sha256, ShortText
+from topformer.manifest import ClassCount
 
 Interval = tuple[float, float]
 # Documents come from anywhere: numbers are bounded so that nothing computed from them overflows.

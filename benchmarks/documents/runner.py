@@ -7,8 +7,9 @@ import msgspec
 
 from topformer.benchmarks.documents.messages import Nanoseconds, SampleNs
 from topformer.devices.pipes import LINE_LIMIT_BYTES
+from topformer.documents import Count, Document, One, Sha256, ShortText, Side
 from topformer.errors import TopformerError
-from topformer.manifest import ClassCount, Count, Document, Manifest, One, Sha256, ShortText, Side
+from topformer.manifest import ClassCount, Manifest
 
 # The last field of every document; one without it was torn off.
 End = Literal["topformer.runner.end"]

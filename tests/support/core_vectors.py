@@ -16,9 +16,9 @@ import numpy as np
 from support.manifest_edits import GATES, SAMPLE, edits
 from topformer import metrics
 from topformer.android.golden import Golden, encode_golden
+from topformer.documents import encode_document
 from topformer.export.proof import margins_at
 from topformer.labels import upsample_labels
-from topformer.manifest import encode_document
 from topformer.preprocess import input_info, to_tensor
 
 RESOURCES = Path(__file__).parents[2] / "android_app" / "core" / "src" / "test" / "resources"

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
+from topformer.documents import decode_document, encode_document
+from topformer.errors import TopformerError
 from topformer.manifest import (
     Agreement,
     Classes,
@@ -21,7 +21,6 @@ from topformer.manifest import (
     OutputInfo,
     Parity,
     WeightsInfo,
-    encode_document,
 )
 from topformer.preprocess import input_info
 
@@ -123,6 +122,6 @@ def _edited(value: Any) -> Iterator[Any]:
 
 def _usable(text: str) -> bool:
     try:
-        return msgspec.json.decode(text.encode(), type=Manifest).file is not None
-    except msgspec.DecodeError:
+        return decode_document(text, Manifest, refusal="").file is not None
+    except TopformerError:
         return False

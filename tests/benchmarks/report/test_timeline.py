@@ -9,6 +9,7 @@ from support.bench_fakes import scripted_bench
 from topformer.benchmarks.documents.bench import StateSample
 from topformer.benchmarks.report.plot import draw
 from topformer.benchmarks.report.timeline import TimelineRow, draw_timeline, timeline_rows
+from topformer.figures import Caption
 
 # The shade over throttled time.
 HOT = (0xFE, 0xE2, 0xE2)
@@ -16,7 +17,7 @@ ROW = TimelineRow(name="row", starts_s=(0.0, 100.0, 200.0), medians_ms=(10.0, 10
 
 
 def picture_of(states=(), row=ROW):
-    data = draw_timeline([row], states, heading="heading", details="one\ntwo")
+    data = draw_timeline([row], states, Caption(title="heading", notes=("one", "two")))
     with Image.open(BytesIO(data)) as picture:
         assert picture.format == "PNG"
         return np.asarray(picture.convert("RGB"))

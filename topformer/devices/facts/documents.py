@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from topformer.devices.links.link import LinkKind
-from topformer.manifest import Count, Document, Gates, Sha256, Share, ShortText
+from topformer.documents import Count, Document, Sha256, Share, ShortText
+from topformer.manifest import Gates
 
 CpuId = Annotated[int, msgspec.Meta(ge=0, le=999)]
 # 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency, 6 shutdown.
