@@ -72,7 +72,7 @@ def decode_document(
     needed = next(one.default for one in msgspec.structs.fields(kind) if one.name == "schema")
     try:
         found = msgspec.json.decode(data, type=_Named).schema
-        if _without_minor(found) == needed:
+        if without_minor(found) == needed:
             return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise TopformerError(refusal, why=str(error), next_step=next_step) from error
@@ -95,6 +95,7 @@ def read_document(
     return decode_document(data, kind, refusal=refusal, next_step=next_step)
 
 
-def _without_minor(schema: str) -> str:
+def without_minor(schema: str) -> str:
+    """Return what a document is and its major version, as in "topformer.bench/1"."""
     name, slash, version = schema.rpartition("/")
     return name + slash + version.partition(".")[0]

@@ -7,7 +7,7 @@ import msgspec
 
 from topformer.benchmarks.documents.messages import Nanoseconds, SampleNs
 from topformer.devices.pipes import LINE_LIMIT_BYTES
-from topformer.documents import Count, Document, One, Sha256, ShortText, Side
+from topformer.documents import Count, Document, One, Sha256, ShortText, Side, without_minor
 from topformer.errors import TopformerError
 from topformer.manifest import ClassCount, Manifest
 
@@ -137,13 +137,16 @@ ExpectedT = TypeVar(
 def decode_document(line: bytes, expected: type[ExpectedT]) -> ExpectedT:
     """Read one line of the runner's output.
 
-    Raises `RunnerFailureError` for a failure that the runner reports, and `TopformerError` for
-    anything that is not a whole document of the expected kind.
+    Fields that a newer minor version adds are ignored. Raises `RunnerFailureError` for a failure
+    that the runner reports, and `TopformerError` for anything that is not a whole document of the
+    expected kind.
     """
     try:
         if len(line) > LINE_LIMIT_BYTES:
             raise ValueError(f"the line has more than {LINE_LIMIT_BYTES:,} bytes")
-        document = msgspec.json.decode(line, type=RunnerDocument)
+        fields = msgspec.json.decode(line, type=dict[str, object])
+        fields["schema"] = without_minor(str(fields.get("schema")))
+        document = msgspec.convert(fields, RunnerDocument)
     except (ValueError, RecursionError) as error:
         raise TopformerError(
             "The runner's answer is torn off or not one of its documents.", why=str(error)
