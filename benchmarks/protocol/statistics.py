@@ -1,8 +1,8 @@
 """Statistics of latency samples: percentiles, and intervals that respect blocks.
 
-Samples are taken in blocks. Those of one block share the machine's mood and are not independent,
-so every interval here resamples whole blocks (a cluster bootstrap) and never single samples. No
-sample is dropped anywhere.
+Samples are taken in blocks. Those of one block are taken while the machine is in one state, and are
+not independent, so every interval here resamples whole blocks (a cluster bootstrap) and never
+single samples. No sample is dropped anywhere.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a device's states around the blocks give away, on made-up states."""
+"""What a device's states around the blocks tell, on made-up states."""
 
 import msgspec
 
@@ -100,7 +100,7 @@ def test_moves_between_clusters_are_counted():
     assert evidence(state(), state(), placements=places).cluster_moves == 2
 
 
-def test_a_device_that_tells_nothing_gives_nothing_away():
+def test_a_device_that_tells_nothing_leaves_no_evidence():
     found = evidence()
     assert (found.frequency_cap_ratio, found.thermal_status_rise) == (None, None)
     assert (found.battery_percent, found.plugged) == (None, None)
