@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     ["topformer.errors", "topformer.files", "topformer.text", "topformer.signatures"],
     ["topformer.interrupts"],
+    ["topformer.children"],
     ["topformer.variants"],
     ["topformer.model", "topformer.complexity"],
     ["topformer.manifest", "topformer.classes"],

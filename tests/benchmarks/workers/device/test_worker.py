@@ -100,10 +100,10 @@ def test_a_runner_that_computes_something_else_than_was_checked(subject):
     ("program", "complaint", "why"),
     [
         ("echo reason >&2; exit 3", "ended early", "exit status is 3"),
-        ("kill -9 $$", "ended early", "killed by signal 9"),
+        ("kill -9 $$", "crashed", "killed by SIGKILL"),
         ("sleep 600", "hangs", "within 1 s"),
         ("exec yes | tr -d '\\n'", "sent an endless line", "4,194,304"),
-        ("echo nonsense; sleep 600", "failed", "torn off"),
+        ("echo nonsense; sleep 600", "answered with something else than a result", "torn off"),
     ],
 )
 def test_runners_that_misbehave_are_named(subject, tmp_path, program, complaint, why):
@@ -126,7 +126,7 @@ def test_a_device_that_is_lost_while_it_measures_is_the_error(subject, local_lin
         adb = Path(local_link.adb)
         script = adb.read_text()
         adb.write_text("#!/bin/sh\necho 'adb: device offline' >&2; exit 1\n")
-        worker._program.conversation.kill()
+        worker.conversation.kill()
         with pytest.raises(TopformerError, match="local is offline"):
             worker.measure(samples=1, warmups=0)
         adb.write_text(script)
