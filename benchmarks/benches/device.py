@@ -16,7 +16,7 @@ from topformer.benchmarks.protocol.recording import Recording
 from topformer.benchmarks.workers.device.bundle import bundle_target, install_bundle
 from topformer.benchmarks.workers.device.check import Reference, check_output, compute_reference
 from topformer.benchmarks.workers.device.placed_model import DeviceSubject, place_subject
-from topformer.benchmarks.workers.device.worker import DeviceWorker, device_worker
+from topformer.benchmarks.workers.device.worker import DeviceWorker
 from topformer.benchmarks.workers.process import RowRequest
 from topformer.devices.facts.cores import choose_mask
 from topformer.devices.facts.documents import CheckedOutput, DeviceFacts
@@ -172,7 +172,7 @@ def _measure(
     with ExitStack() as stack:
         workers = [
             stack.enter_context(
-                device_worker(
+                DeviceWorker(
                     one.request,
                     one.subject,
                     cores_mask=site.mask,

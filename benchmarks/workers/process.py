@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from topformer.benchmarks.bundle.build import build_bundle, default_cache
 from topformer.benchmarks.documents.messages import Form, Load, Loaded, Measured
@@ -78,7 +78,10 @@ class Service:
 
 
 class ProcessWorker:
-    """One row, as a `rounds.Worker`, measured by a program that serves; every error names it."""
+    """One row, as a `rounds.Worker`, measured by a program that serves; every error names it.
+
+    The program and its children are dead when the context ends, however it ends.
+    """
 
     advice = "Run `topformer doctor` to see whether this runtime works here at all."
 
@@ -182,8 +185,10 @@ class ProcessWorker:
             next_step=self.advice,
         )
 
-    def kill(self) -> None:
-        """Kill the program, and its children with it; harmless when it is dead."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
         if self.conversation is not None:
             self.conversation.kill()
 
@@ -238,12 +243,11 @@ def start_worker(
         )
         return Service(command=[*command, encode_json(load).decode()])
 
-    with TemporaryDirectory() as folder:
-        worker = ProcessWorker(request, prepare, patience=patience)
-        try:
-            yield worker
-        finally:
-            worker.kill()
+    with (
+        TemporaryDirectory() as folder,
+        ProcessWorker(request, prepare, patience=patience) as worker,
+    ):
+        yield worker
 
 
 def _runner_service(request: RowRequest, folder: Path, warmups: int) -> Service:

@@ -1,7 +1,6 @@
 """A row measured on a device: the runner serves there, and is asked through the link."""
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import NoReturn
 
 from topformer.benchmarks.documents.messages import Measured
@@ -20,7 +19,11 @@ from topformer.devices.workspace import DeviceProgram, Placement
 
 
 class DeviceWorker(ProcessWorker):
-    """One row on a device, and where it ran there."""
+    """One row on a device, and where it ran there.
+
+    When the context ends, so do the pipes to the runner, and the runner with them; the workspace
+    makes sure of it.
+    """
 
     advice = "Look at the device with `topformer devices`, then try again."
 
@@ -29,12 +32,16 @@ class DeviceWorker(ProcessWorker):
         request: RowRequest,
         subject: DeviceSubject,
         *,
-        cores_mask: int | None,
-        counts: bool,
-        expected_logits_sha256: str | None,
-        patience: Patience,
+        cores_mask: int | None = None,
+        counts: bool = False,
+        expected_logits_sha256: str | None = None,
+        patience: Patience = DEFAULT_PATIENCE,
     ) -> None:
-        """Describe the row; nothing runs before `load`."""
+        """Describe the row; nothing runs before `load`.
+
+        With `counts` an emulated device counts its instructions. `expected_logits_sha256` is what a
+        checked run computed: `load` refuses anything else.
+        """
         self._workspace = subject.workspace
         self._link = subject.workspace.link
         self._count_log = subject.workspace.new_path("instructions") if counts else None
@@ -81,33 +88,3 @@ class DeviceWorker(ProcessWorker):
         # Lost devices say so when asked; a runner that died alone leaves one that answers.
         self._link.run(["true"])
         super()._fail_ended()
-
-
-@contextmanager
-def device_worker(
-    request: RowRequest,
-    subject: DeviceSubject,
-    *,
-    cores_mask: int | None = None,
-    counts: bool = False,
-    expected_logits_sha256: str | None = None,
-    patience: Patience = DEFAULT_PATIENCE,
-) -> Generator[DeviceWorker]:
-    """Measure a row on a device; its runner is asked to end when the context ends.
-
-    With `counts` an emulated device counts its instructions. `expected_logits_sha256` is what a
-    checked run computed: `load` refuses anything else.
-    """
-    worker = DeviceWorker(
-        request,
-        subject,
-        cores_mask=cores_mask,
-        counts=counts,
-        expected_logits_sha256=expected_logits_sha256,
-        patience=patience,
-    )
-    try:
-        yield worker
-    finally:
-        # The pipes end here, and the runner with them; the workspace makes sure of it.
-        worker.kill()
