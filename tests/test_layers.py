@@ -18,6 +18,7 @@ LAYERS = [
         "topformer.documents",
     ],
     ["topformer.interrupts"],
+    ["topformer.children"],
     ["topformer.variants"],
     ["topformer.model", "topformer.complexity"],
     ["topformer.manifest", "topformer.classes"],

@@ -26,7 +26,7 @@ from topformer.benchmarks.workers.device.check import (
 )
 from topformer.benchmarks.workers.device.counting import parse_log
 from topformer.benchmarks.workers.device.placed_model import DeviceSubject, place_subject
-from topformer.benchmarks.workers.device.worker import DeviceWorker, device_worker
+from topformer.benchmarks.workers.device.worker import DeviceWorker
 from topformer.benchmarks.workers.process import RowRequest
 from topformer.devices.facts.cores import choose_mask
 from topformer.devices.facts.documents import CheckedOutput, DeviceFacts
@@ -157,7 +157,7 @@ def _measure(
     with ExitStack() as stack:
         workers = [
             stack.enter_context(
-                device_worker(
+                DeviceWorker(
                     one.request,
                     one.subject,
                     cores_mask=site.mask,

@@ -1,5 +1,8 @@
 """How `topformer bench` tells what it found: tables and warnings, lines, a plot, the gate."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.text import Text
@@ -8,7 +11,14 @@ from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.benchmarks.report import text as report
 from topformer.benchmarks.report.gate import check_gate
 from topformer.benchmarks.report.plot import draw
-from topformer.cli.console import fail, print_document, print_lines, stderr, warn
+from topformer.cli.console import (
+    fail,
+    print_document,
+    print_lines,
+    stage_display,
+    stderr,
+    warn,
+)
 from topformer.cli.tables import print_table
 from topformer.errors import TopformerError
 from topformer.files import atomic_write
@@ -17,6 +27,19 @@ from topformer.files import atomic_write
 def show_stage_line(stage: str) -> None:
     """Tell what goes on, on a line of its own: a spinner would take CPU time from what runs."""
     stderr().print(f"{stage} ...", style="dim")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Display:
+    """Who is told of a bench while it runs."""
+
+    # While rows are planned, yields what takes the stages.
+    planning: Callable[[], AbstractContextManager[Callable[[str], None]]]
+    on_stage: Callable[[str], None]
+    on_warning: Callable[[str], None]
+
+
+ON_SCREEN = Display(planning=stage_display, on_stage=show_stage_line, on_warning=warn)
 
 
 def show_bench(document: BenchDocument, *, plot: Path | None, as_json: bool) -> None:

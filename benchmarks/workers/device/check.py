@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from topformer import metrics
 from topformer.benchmarks.documents.runner import RunnerRun, decode_document
 from topformer.benchmarks.workers.device.placed_model import DeviceSubject
+from topformer.children import Finished
 from topformer.devices.facts.documents import CheckedOutput
-from topformer.devices.links.link import Finished, Link, printable, pull
+from topformer.devices.links.link import Link, printable, pull
 from topformer.errors import TopformerError
 from topformer.export.proof import FP32_GATES
 from topformer.files import sha256_bytes

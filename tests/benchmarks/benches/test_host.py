@@ -136,16 +136,17 @@ def test_real_processes_around_a_fake_model():
 
 
 def test_a_row_that_fails_fails_the_bench_by_name_and_stops_the_others():
-    processes = []
+    workers = []
 
     @contextmanager
     def start(request):
         how = "crash" if request.name == "bad" else "well"
         with start_worker(request, command=[sys.executable, str(FAKE), how]) as worker:
-            processes.append(worker._conversation._process)
+            workers.append(worker)
             yield worker
 
     requests = [request("good", source="fake"), request("bad", source="fake")]
     with pytest.raises(TopformerError, match="'bad' crashed"):
         bench_host(requests, mode=SHORT, seed=0, on_stage=lambda _: None, start=start)
+    processes = [worker.conversation.process for worker in workers]
     assert [process.poll() is not None for process in processes] == [True, True]
