@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.manifest_edits import SAMPLE
+from topformer.documents import encode_document
 from topformer.errors import TopformerError
 from topformer.files import (
     atomic_path,
@@ -25,7 +26,7 @@ from topformer.files import (
     sha256_file,
 )
 from topformer.images import read_picture
-from topformer.manifest import encode_document, read_manifest_of
+from topformer.manifest import read_manifest_of
 from topformer.weights import load_weights
 
 

@@ -12,14 +12,16 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     [
         *("topformer.errors", "topformer.files", "topformer.text", "topformer.signatures"),
-        *("topformer.interrupts", "topformer.registry"),
+        *("topformer.documents", "topformer.registry"),
     ],
+    ["topformer.interrupts"],
+    ["topformer.children"],
     ["topformer.variants"],
     ["topformer.model", "topformer.complexity"],
     ["topformer.manifest", "topformer.classes"],
     ["topformer.weights", "topformer.fusion"],
     ["topformer.preprocess", "topformer.images", "topformer.metrics"],
-    ["topformer.drawing", "topformer.fonts"],
+    ["topformer.drawing", "topformer.figures", "topformer.fonts"],
     ["topformer.tasks"],
     ["topformer.runtimes"],
     ["topformer.data"],

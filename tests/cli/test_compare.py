@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from topformer.cli.compare_document import CompareDocument
+from topformer.benchmarks.documents.comparison import CompareDocument
 from topformer.cli.main import build_app
 from topformer.errors import TopformerError
 

@@ -107,7 +107,7 @@ def bench(
     if plot is not None and plot.suffix.lower() != ".png":
         raise UsageError(f"A plot is a PNG, and {plot} does not end in .png.")
 
-    from topformer.benchmarks.protocol.matching import read_bench  # noqa: PLC0415
+    from topformer.benchmarks.documents.bench import read_bench  # noqa: PLC0415
     from topformer.cli.bench_choice import BenchChoice  # noqa: PLC0415
     from topformer.cli.bench_output import hold_to_gate, show_bench  # noqa: PLC0415
     from topformer.cli.bench_run import run_bench  # noqa: PLC0415

@@ -13,8 +13,8 @@ from topformer.benchmarks.benches.plan import APP, name_rows
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.benchmarks.workers.process import RowRequest
 from topformer.cli.bench_choice import ORDER_SEED, BenchChoice
-from topformer.cli.bench_output import show_stage_line
-from topformer.cli.console import stdout_for_results, warn
+from topformer.cli.bench_output import Display
+from topformer.cli.console import stdout_for_results
 from topformer.devices.links.adb import AdbLink
 from topformer.errors import UsageError, advising
 from topformer.files import local_path
@@ -46,7 +46,7 @@ def check_app_choice(choice: BenchChoice) -> None:
             )
 
 
-def bench_in_app(link: AdbLink, choice: BenchChoice) -> BenchDocument:
+def bench_in_app(link: AdbLink, choice: BenchChoice, display: Display) -> BenchDocument:
     """Measure in the app on one device."""
     plan = AppPlan(
         requests=plan_app(choice),
@@ -55,7 +55,7 @@ def bench_in_app(link: AdbLink, choice: BenchChoice) -> BenchDocument:
         max_start_c=choice.max_start_temp_c,
     )
     with stdout_for_results():
-        return bench_app(link, plan, on_stage=show_stage_line, on_warning=warn)
+        return bench_app(link, plan, on_stage=display.on_stage, on_warning=display.on_warning)
 
 
 def plan_app(choice: BenchChoice) -> list[RowRequest]:

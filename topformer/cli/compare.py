@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,7 @@ from topformer.cli.console import JsonOption, print_document, print_lines, warn
 from topformer.errors import TopformerError
 
 if TYPE_CHECKING:
-    from topformer.benchmarks.protocol.comparison import RowComparison
+    from topformer.benchmarks.documents.comparison import Comparison
 
 
 def compare(
@@ -40,13 +40,16 @@ def compare(
       topformer compare bench.json --json
     """
 
+    from topformer.benchmarks.documents.bench import read_bench  # noqa: PLC0415
+    from topformer.benchmarks.documents.comparison import CompareDocument  # noqa: PLC0415
     from topformer.benchmarks.protocol import comparison, matching  # noqa: PLC0415
+    from topformer.benchmarks.report.text import comparison_lines  # noqa: PLC0415
 
-    first = matching.read_bench(baseline)
+    first = read_bench(baseline)
     if contender is None:
         matched = matching.match_within(first)
     else:
-        matched = matching.match_documents(first, matching.read_bench(contender))
+        matched = matching.match_documents(first, read_bench(contender))
     if not matched.pairs:
         raise TopformerError(
             "There are no two rows to compare.",
@@ -59,8 +62,6 @@ def compare(
     for name in (*matched.baseline_only, *matched.contender_only):
         warn(f"{name}: nothing to compare it with.")
     if json:
-        from topformer.cli.compare_document import CompareDocument  # noqa: PLC0415
-
         print_document(
             CompareDocument(
                 baseline=str(baseline),
@@ -71,11 +72,11 @@ def compare(
             )
         )
     else:
-        print_lines(_lines(rows))
+        for one in rows:
+            print_lines(comparison_lines(one))
 
 
-def _refuse_or_warn(rows: Sequence[RowComparison], *, anyway: bool) -> None:
-
+def _refuse_or_warn(rows: Sequence[Comparison], *, anyway: bool) -> None:
     found = [
         f"{one.contender}: {', '.join((*one.unlike, *one.doubts))}"
         for one in rows
@@ -89,12 +90,3 @@ def _refuse_or_warn(rows: Sequence[RowComparison], *, anyway: bool) -> None:
         )
     for text in found:
         warn(f"not to be ranked: {text}.")
-
-
-def _lines(rows: Sequence[RowComparison]) -> Iterator[str]:
-    from topformer.benchmarks.report.text import ratio_text  # noqa: PLC0415
-
-    for one in rows:
-        against = "" if one.baseline == one.contender else f" against {one.baseline}"
-        for part in one.parts:
-            yield f"{one.contender}{against}: {ratio_text(one, part)}"

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.text import Text
 
-    from topformer.manifest import Classes, Document, WeightsInfo
+    from topformer.documents import Document
+    from topformer.manifest import Classes, WeightsInfo
 
 ClassesOption = Annotated[
     str | None,
@@ -45,7 +46,7 @@ def stderr() -> Console:
 
 def print_document(document: Document) -> None:
     """Write one document to stdout, indented, in UTF-8."""
-    from topformer.manifest import encode_document  # noqa: PLC0415
+    from topformer.documents import encode_document  # noqa: PLC0415
 
     sys.stdout.flush()
     # JSON is UTF-8, whatever the terminal is.

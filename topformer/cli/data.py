@@ -131,9 +131,9 @@ def _draw(
     is among the problems already.
     """
     from topformer.errors import TopformerError  # noqa: PLC0415
-    from topformer.evaluation.caption import Caption  # noqa: PLC0415
     from topformer.evaluation.scoring import show_pair  # noqa: PLC0415
     from topformer.evaluation.sheet import draw_sheet  # noqa: PLC0415
+    from topformer.figures import Caption  # noqa: PLC0415
     from topformer.files import atomic_write  # noqa: PLC0415
 
     named = {file for doubt in doubts for file in doubt.files}

@@ -1,9 +1,7 @@
 """What `topformer devices --json` prints."""
 
-from typing import Literal
-
 from topformer.devices.facts.documents import DeviceFacts, Temperature, ThermalStatus
-from topformer.manifest import Document, ShortText
+from topformer.documents import Document, SchemaName, ShortText
 
 
 class DeviceRow(Document, frozen=True, kw_only=True):
@@ -24,5 +22,5 @@ class DeviceRow(Document, frozen=True, kw_only=True):
 class DevicesDocument(Document, frozen=True, kw_only=True):
     """All devices that adb sees."""
 
-    schema: Literal["topformer.devices/1"] = "topformer.devices/1"
+    schema: SchemaName = "topformer.devices/1"
     devices: tuple[DeviceRow, ...]

@@ -2,13 +2,14 @@
 
 from typing import Literal
 
-from topformer.manifest import Count, Delegation, Document, Parity, Share, ShortText, WeightsInfo
+from topformer.documents import Count, Document, SchemaName, Share, ShortText
+from topformer.manifest import Delegation, Parity, WeightsInfo
 
 
 class ErrorDocument(Document, frozen=True, kw_only=True):
     """What `--json` prints when a verb fails before it has a result."""
 
-    schema: Literal["topformer.error/1"] = "topformer.error/1"
+    schema: SchemaName = "topformer.error/1"
     what: str
     why: str
     next_step: str
@@ -44,7 +45,7 @@ class CheckpointRow(Document, frozen=True, kw_only=True):
 class ModelsDocument(Document, frozen=True, kw_only=True):
     """What `topformer models --json` prints."""
 
-    schema: Literal["topformer.models/1"] = "topformer.models/1"
+    schema: SchemaName = "topformer.models/1"
     variants: tuple[VariantRow, ...]
     checkpoints: tuple[CheckpointRow, ...]
 
@@ -65,7 +66,7 @@ class ExportedFileDocument(Document, frozen=True, kw_only=True):
 class ExportDocument(Document, frozen=True, kw_only=True):
     """What `export --json` prints."""
 
-    schema: Literal["topformer.export/1"] = "topformer.export/1"
+    schema: SchemaName = "topformer.export/1"
     passed: bool
     weights: WeightsInfo
     random_weights: bool
@@ -77,7 +78,7 @@ class ExportDocument(Document, frozen=True, kw_only=True):
 class VerifyDocument(Document, frozen=True, kw_only=True):
     """What `verify --json` prints."""
 
-    schema: Literal["topformer.verify/1"] = "topformer.verify/1"
+    schema: SchemaName = "topformer.verify/1"
     path: str
     sha256: str
     passed: bool
@@ -119,7 +120,7 @@ class FailureDocument(Document, frozen=True, kw_only=True):
 class PredictDocument(Document, frozen=True, kw_only=True):
     """What `predict --json` prints."""
 
-    schema: Literal["topformer.predict/1"] = "topformer.predict/1"
+    schema: SchemaName = "topformer.predict/1"
     model: str
     runtime: str
     variant: str
@@ -145,7 +146,7 @@ class Check(Document, frozen=True, kw_only=True):
 class DoctorDocument(Document, frozen=True, kw_only=True):
     """What `doctor --json` prints."""
 
-    schema: Literal["topformer.doctor/1"] = "topformer.doctor/1"
+    schema: SchemaName = "topformer.doctor/1"
     python: str
     machine: str
     healthy: bool

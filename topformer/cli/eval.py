@@ -76,8 +76,8 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
     from topformer.cli import eval_report  # noqa: PLC0415
     from topformer.cli.tables import print_table  # noqa: PLC0415
     from topformer.data import open_dataset  # noqa: PLC0415
+    from topformer.evaluation.scored_model import open_scored_model  # noqa: PLC0415
     from topformer.evaluation.scoring import score_split  # noqa: PLC0415
-    from topformer.evaluation.subject import open_subject  # noqa: PLC0415
     from topformer.files import ensure_writable_folder  # noqa: PLC0415
     from topformer.preprocess import parse_image_size  # noqa: PLC0415
 
@@ -90,8 +90,8 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
     with stage_display() as show_stage:
         show_stage(f"opening {model}")
         with weights_as("--model "):
-            subject = open_subject(model, opened, image_size=size, classes=named)
-        if short_side is not None and subject.protocol.name != "whole":
+            scored_model = open_scored_model(model, opened, image_size=size, classes=named)
+        if short_side is not None and scored_model.protocol.name != "whole":
             raise UsageError(
                 "--short-side is for whole pictures, and this model is scored at a fixed size.",
                 next_step="Leave --short-side out.",
@@ -100,16 +100,19 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
         ensure_writable_folder(out)
         with show_stage.counting(f"scoring {split}", len(found.pairs)) as tell:
             scored = score_split(
-                subject.segment, found, opened.classes, progress=lambda done, _total: tell(done)
+                scored_model.segment,
+                found,
+                opened.classes,
+                progress=lambda done, _total: tell(done),
             )
         done = eval_report.Evaluation(
-            model=model, subject=subject, dataset=opened, split=split, scored=scored
+            model=model, scored_model=scored_model, dataset=opened, split=split, scored=scored
         )
         show_stage("drawing")
         files = _draw(done, found, out)
-    tell_form(subject.opened.notes)
+    tell_form(scored_model.opened.notes)
     warn_of_letters((*opened.classes.names, *(one.pair.picture.name for one in done.worst)))
-    announce_random(subject.opened.manifest.weights)
+    announce_random(scored_model.opened.manifest.weights)
     warning = eval_report.names_warning(done)
     if warning:
         warn(warning)
@@ -134,7 +137,7 @@ def _draw(done: Evaluation, found: FoundPairs, out: Path) -> list[Path]:
     classes, scored, written = done.dataset.classes, done.scored, caption(done)
     files = [out / "confusion.png"]
     atomic_write(files[0], draw_confusion(scored.counts, scored.scores, classes.names, written))
-    shown = [show_pair(one.pair, found, classes, done.subject.segment) for one in done.worst]
+    shown = [show_pair(one.pair, found, classes, done.scored_model.segment) for one in done.worst]
     if shown:
         files.append(out / "worst.png")
         atomic_write(files[1], draw_sheet(shown, classes, written))

@@ -1,15 +1,13 @@
 """What `topformer runner build --json` prints."""
 
-from typing import Literal
-
 from topformer.benchmarks.bundle.build import Bundle
-from topformer.manifest import Count, Document
+from topformer.documents import Count, Document, SchemaName
 
 
 class RunnerBuildDocument(Document, frozen=True, kw_only=True):
     """A bundle of the runner in this user's cache."""
 
-    schema: Literal["topformer.runner-build/1"] = "topformer.runner-build/1"
+    schema: SchemaName = "topformer.runner-build/1"
     folder: str
     # False when it was built before.
     is_new: bool

@@ -23,7 +23,7 @@ DOCUMENTS = {
     "runner-run": "topformer.benchmarks.documents.runner:RunnerRun",
     "devices": "topformer.cli.devices_document:DevicesDocument",
     "bench": "topformer.benchmarks.documents.bench:BenchDocument",
-    "compare": "topformer.cli.compare_document:CompareDocument",
+    "compare": "topformer.benchmarks.documents.comparison:CompareDocument",
     "inspect": "topformer.cli.inspect_document:InspectDocument",
     "app-models": "topformer.cli.app_document:AppModelsDocument",
     "app-build": "topformer.cli.app_document:AppBuildDocument",

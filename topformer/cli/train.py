@@ -134,7 +134,7 @@ def _train(
             display.check(run, Pulse(place))
         place.meet()
         with weights_as("--init ", otherwise=", or --init none to train from scratch"):
-            start = begin(size, opened, recipe, progress=display.on_fetch)
+            start = begin(size, opened, recipe, resumed=has_run, progress=display.on_fetch)
         display.on_notice(f"{start.description}; {len(run.train.pairs):,} training pictures")
         if place.world_size > 1 and place.device.type == "cpu":
             display.on_notice(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topformer.data.doubts import Doubt, PairFacts, Suspicions
-from topformer.data.labels import IGNORED
+from topformer.data.label_files import IGNORED
 from topformer.data.layouts import FoundPairs, Pair
 from topformer.data.pairs import open_pair, read_ahead
 from topformer.errors import TopformerError

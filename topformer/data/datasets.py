@@ -7,20 +7,16 @@ CamVid's folders follow SegNet's split; its test size is ours.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 
-from topformer.classes import dataset_classes, spread_palette
-from topformer.data.labels import IGNORED, MOST_CLASSES, label_table
+from topformer.classes import ClassesFile, dataset_classes, read_class_list, spread_palette
+from topformer.data.label_files import IGNORED, MOST_CLASSES, label_table
 from topformer.data.layouts import FoundPairs, LabelForm, Layout, Pair, find_pairs
 from topformer.errors import TopformerError, UsageError
-from topformer.files import read_text
-from topformer.manifest import Channel, Classes, ShortText
+from topformer.manifest import Classes
 
 __all__ = ["DATASET_KEYS", "Dataset", "Pair", "WholeImageScale", "open_dataset"]
-
-CLASSES_LIMIT_BYTES = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,19 +224,12 @@ def check_key(key: str) -> None:
         )
 
 
-class _ClassesFile(msgspec.Struct):
-    """The classes.json of a folder; what else stands in it is not ours to judge."""
-
-    classes: Annotated[tuple[ShortText, ...], msgspec.Meta(min_length=1, max_length=MOST_CLASSES)]
-    palette: tuple[tuple[Channel, Channel, Channel], ...] | None = None
-    ignore_label: Channel = IGNORED
-
-
 def _open_folder(root: Path) -> Dataset:
     path = root / "classes.json"
     try:
-        text = read_text(path, limit_bytes=CLASSES_LIMIT_BYTES, kind="classes.json")
-        described = msgspec.json.decode(text, type=_ClassesFile)
+        described = msgspec.json.decode(read_class_list(path), type=ClassesFile)
+        if len(described.classes) > MOST_CLASSES:
+            raise ValueError(f"It names {len(described.classes):,} classes; at most {MOST_CLASSES}")
         classes = Classes(
             dataset=root.resolve().name[:1000],
             names=described.classes,

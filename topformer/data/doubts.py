@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from topformer.data.labels import IGNORED, are_shades
+from topformer.data.label_files import IGNORED, are_shades
 from topformer.data.layouts import FoundPairs, Pair
 from topformer.data.pairs import DROP_ORIENTATION
 from topformer.files import sha256_file

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from topformer.data.file_names import FileNames, folded, how_to_rename, named_otherwise
-from topformer.data.labels import LabelTable
+from topformer.data.label_files import LabelTable
 from topformer.errors import TopformerError, UsageError
 from topformer.files import read_text
 

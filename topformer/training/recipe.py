@@ -16,9 +16,9 @@ import msgspec
 
 from topformer.data.datasets import check_key
 from topformer.data.transforms import Augmentation
+from topformer.documents import Document
 from topformer.errors import TopformerError, UsageError
 from topformer.files import read_text, sha256_bytes
-from topformer.manifest import Document
 from topformer.text import well_formed
 from topformer.variants import VARIANTS
 
@@ -38,7 +38,7 @@ Side = Annotated[int, Meta(ge=64, le=8192)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
-class Recipe(Document, frozen=True, kw_only=True):
+class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a network is trained. Every field may stand in a TOML or in --set FIELD=VALUE."""
 
     iterations: Annotated[Positive, Meta(description="Optimizer steps.")]

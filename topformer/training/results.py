@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from topformer.evaluation.caption import Caption
 from topformer.evaluation.protocols import network_segmenter
 from topformer.evaluation.scoring import show_pair
 from topformer.evaluation.sheet import draw_sheet
+from topformer.figures import Caption
 from topformer.files import atomic_write
 from topformer.training.curves import draw_curves
 from topformer.training.journal import read_log

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from topformer.classes import check_count, dataset_classes, numbered_classes
+from topformer.documents import encode_json
 from topformer.errors import TopformerError, UsageError
 from topformer.files import atomic_write, sha256_bytes
-from topformer.manifest import Classes, ModelInfo, WeightsInfo, encode_json
+from topformer.manifest import Classes, ModelInfo, WeightsInfo
 from topformer.model import TopFormer, TopFormerClassifier, create_model
 from topformer.variants import VARIANTS, get_variant
 from topformer.weights.blank import blank_classifier, blank_segmenter
