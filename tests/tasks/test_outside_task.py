@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from topformer import metrics, tasks
-from topformer.benchmarks.worker import time_once
 from topformer.benchmarks.workers.device.check import Reference, compare_answers
+from topformer.benchmarks.workers.python import time_once
 from topformer.errors import TopformerError
 from topformer.export.inputs import standard_inputs
 from topformer.export.proof import (
