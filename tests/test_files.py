@@ -16,11 +16,11 @@ sys.path.insert(0, str(Path(__file__).parent / "android"))
 from manifest_edits import SAMPLE
 
 from topformer.documents import encode_document
+from topformer.encodings import decode_text
 from topformer.errors import TopformerError
 from topformer.files import (
     atomic_path,
     atomic_write,
-    decode_text,
     ensure_writable,
     ensure_writable_folder,
     fitting_name,

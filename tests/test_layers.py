@@ -9,13 +9,9 @@ ROOT = Path(__file__).parent.parent
 
 # In order; a module belongs to the first entry that is its name or the package it is in.
 LAYERS = [
-    [
-        "topformer.errors",
-        "topformer.files",
-        "topformer.text",
-        "topformer.signatures",
-        "topformer.documents",
-    ],
+    ["topformer.errors", "topformer.text", "topformer.encodings"],
+    ["topformer.files", "topformer.signatures"],
+    ["topformer.documents"],
     ["topformer.variants"],
     ["topformer.model", "topformer.complexity"],
     ["topformer.manifest", "topformer.classes"],
