@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from support.manifest_edits import SAMPLE
 from topformer.documents import encode_document
+from topformer.encodings import decode_text
 from topformer.errors import TopformerError
 from topformer.files import (
     atomic_path,
     atomic_write,
-    decode_text,
     ensure_writable,
     ensure_writable_folder,
     fitting_name,

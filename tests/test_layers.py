@@ -10,10 +10,9 @@ ROOT = Path(__file__).parent.parent
 # In order; a module belongs to the first entry that is its name or the package it is in. Packages
 # whose own parts have an order are listed by these.
 LAYERS = [
-    [
-        *("topformer.errors", "topformer.files", "topformer.text", "topformer.signatures"),
-        *("topformer.documents", "topformer.registry"),
-    ],
+    ["topformer.errors", "topformer.text", "topformer.encodings"],
+    ["topformer.files", "topformer.signatures", "topformer.registry"],
+    ["topformer.documents"],
     ["topformer.interrupts"],
     ["topformer.children"],
     ["topformer.variants"],

@@ -19,9 +19,9 @@ from topformer.errors import UsageError
 
 if TYPE_CHECKING:
     from topformer.data import Dataset
-    from topformer.training.loop import Run, Trained
     from topformer.training.processes import Place
     from topformer.training.recipe import Recipe
+    from topformer.training.run import Trained, TrainingRun
 
 
 def train(
@@ -167,14 +167,14 @@ def _prepare(out: Path, recipe: Recipe, place: Place, *, resume: bool) -> bool:
     return has_run
 
 
-def _describe(dataset: Dataset, size: str, recipe: Recipe, out: Path) -> Run:
+def _describe(dataset: Dataset, size: str, recipe: Recipe, out: Path) -> TrainingRun:
     from topformer import __version__  # noqa: PLC0415
     from topformer.data.pairs import usual_picture_size  # noqa: PLC0415
-    from topformer.training.loop import Run  # noqa: PLC0415
     from topformer.training.recipe import recipe_sha256  # noqa: PLC0415
+    from topformer.training.run import TrainingRun  # noqa: PLC0415
 
     pictures = dataset.split("train")
-    return Run(
+    return TrainingRun(
         dataset=dataset,
         train=pictures,
         val=dataset.split("val"),
@@ -189,7 +189,7 @@ def _describe(dataset: Dataset, size: str, recipe: Recipe, out: Path) -> Run:
 
 
 def _finish(
-    run: Run,
+    run: TrainingRun,
     size: str,
     init: str,
     processes: int,

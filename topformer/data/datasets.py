@@ -84,8 +84,6 @@ def _from_one(count: int) -> tuple[LabelForm, ...]:
 
 def _folder_layout(count: int, ignored: tuple[int, ...]) -> Layout:
     return Layout(
-        pictures="images/{split}",
-        labels="annotations/{split}",
         splits=_OWN_SPLITS,
         forms=(LabelForm(suffix=".png", table=label_table(range(count), ignored=ignored)),),
     )
@@ -107,8 +105,6 @@ _KNOWN = {
         classes="ade20k",
         layout=Layout(
             folder="ADEChallengeData2016",
-            pictures="images/{split}",
-            labels="annotations/{split}",
             splits={"train": "training", "val": "validation"},
             forms=_from_one(150),
         ),
@@ -119,8 +115,6 @@ _KNOWN = {
         classes="coco-stuff-171",
         layout=Layout(
             folder="coco_stuff10k",
-            pictures="images/{split}",
-            labels="annotations/{split}",
             splits={"train": "train2014", "val": "test2014", "test": "test2014"},
             forms=(
                 LabelForm(
@@ -136,8 +130,6 @@ _KNOWN = {
         classes="coco-stuff-171",
         layout=Layout(
             folder="coco_stuff164k",
-            pictures="images/{split}",
-            labels="annotations/{split}",
             splits={"train": "train2017", "val": "val2017"},
             forms=(
                 LabelForm(suffix="_labelTrainIds.png", table=label_table(range(171))),

@@ -6,7 +6,7 @@ from pathlib import Path
 from topformer.data import Dataset
 from topformer.errors import TopformerError
 from topformer.evaluation.protocols import (
-    Protocol,
+    ScoringProtocol,
     Segmenter,
     fixed_protocol,
     fixed_segmenter,
@@ -23,7 +23,7 @@ class ScoredModel:
     """A model that is ready to be scored."""
 
     opened: OpenedModel
-    protocol: Protocol
+    protocol: ScoringProtocol
     segment: Segmenter
 
 

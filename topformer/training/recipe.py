@@ -4,6 +4,7 @@ The published recipe of each data set is package data, `recipes/DATASET.toml`. I
 the top; a table named after a size holds what differs for that size.
 """
 
+import dataclasses
 import difflib
 import math
 import sys
@@ -255,18 +256,8 @@ def recipe_differences(then: Recipe, now: Recipe) -> tuple[str, ...]:
 
 def augmentation_of(recipe: Recipe) -> Augmentation:
     """The part of a recipe that makes samples."""
-    return Augmentation(
-        scale=recipe.scale,
-        ratio_range=recipe.ratio_range,
-        crop=recipe.crop,
-        cat_max_ratio=recipe.cat_max_ratio,
-        flip_probability=recipe.flip_probability,
-        photometric=recipe.photometric,
-        aspect_jitter=recipe.aspect_jitter,
-        stretch=recipe.stretch,
-        degradation=recipe.degradation,
-        class_mix=recipe.class_mix,
-    )
+    names = [field.name for field in dataclasses.fields(Augmentation)]
+    return Augmentation(**{name: getattr(recipe, name) for name in names})
 
 
 def _read(text: str, size: str, origin: str) -> dict[str, Any]:
