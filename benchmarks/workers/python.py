@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from topformer.benchmarks.documents.messages import Load, SampleNs
 from topformer.benchmarks.documents.runner import END, RunnerBlock, RunnerFailure, RunnerOpened
 from topformer.children import private_channels
+from topformer.devices.machine import library_versions
 from topformer.errors import TopformerError
 from topformer.files import sha256_bytes
 from topformer.images import BenchPicture, bench_picture
@@ -87,7 +88,7 @@ def open_subject(command: Load) -> Opened:
     loaded = time.perf_counter_ns()
     return Opened(
         subject=model,
-        runtime_version=metadata.version(runtime),
+        runtime_version=library_versions().get(runtime, ""),
         picture=bench_picture(model.manifest.input.height, model.manifest.input.width),
         import_ns=imported - start,
         load_ns=loaded - imported,
