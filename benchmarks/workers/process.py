@@ -161,7 +161,7 @@ class ProcessWorker:
     def _not_measured(self, error: TopformerError) -> TopformerError:
         return TopformerError(
             f"{self._row} could not be measured: {brief(error.what, WHY_LIMIT)}",
-            why=brief(error.why, WHY_LIMIT),
+            why=brief(error.why, WHY_LIMIT, lines=True),
             next_step=error.next_step,
         )
 

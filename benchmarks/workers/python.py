@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from topformer.benchmarks.documents.messages import Load, SampleNs
 from topformer.benchmarks.documents.runner import END, RunnerBlock, RunnerFailure, RunnerOpened
 from topformer.children import private_channels
+from topformer.devices.machine import library_versions
 from topformer.documents import Document, encode_json
 from topformer.errors import TopformerError
 from topformer.files import sha256_bytes
@@ -89,8 +90,7 @@ def open_subject(command: Load) -> Opened:
     loaded = time.perf_counter_ns()
     return Opened(
         subject=model,
-        # The last of the libraries is the runtime's own.
-        runtime_version=metadata.version(libraries[-1].partition(".")[0]),
+        runtime_version=library_versions().get(runtime.name if runtime else "torch", ""),
         picture=bench_picture(model.manifest.input.height, model.manifest.input.width),
         import_ns=imported - start,
         load_ns=loaded - imported,

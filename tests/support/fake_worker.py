@@ -58,7 +58,9 @@ class FakeModel:
 
 def open_fake(command: Load) -> worker.Opened:
     if command.source == b"refused":
-        raise TopformerError("The file is refused.", why="It is fake.", next_step="Buy a real one.")
+        raise TopformerError(
+            "The file is refused.", why="It is fake.\nAll of it.", next_step="Buy a real one."
+        )
     pixels = np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8)
     return worker.Opened(
         subject=FakeModel(),

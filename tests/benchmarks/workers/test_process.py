@@ -82,7 +82,7 @@ def test_an_error_that_the_worker_explains_is_passed_on():
         worker.load(warmups=0)
     assert "'row'" in caught.value.what
     assert "The file is refused." in caught.value.what
-    assert caught.value.why == "It is fake."
+    assert caught.value.why == "It is fake.\nAll of it."
     assert caught.value.next_step == "Buy a real one."
 
 
