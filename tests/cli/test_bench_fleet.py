@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from support.bench_fakes import REQUESTS, scripted_bench
-from topformer.cli import bench_fleet
-from topformer.cli.documents import ErrorDocument
+from topformer.console.output import ErrorDocument
 from topformer.errors import TopformerError
+from topformer.verbs.bench import fleet as bench_fleet
 
 LOST = msgspec.json.encode(ErrorDocument(what="lost", why="", next_step="")).decode()
 

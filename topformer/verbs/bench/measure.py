@@ -9,16 +9,18 @@ from topformer.benchmarks.benches.plan import RUNNER
 from topformer.benchmarks.bundle.build import build_bundle, default_cache
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.benchmarks.workers.process import RowRequest
-from topformer.cli.bench_app import bench_in_app, check_app_choice, plan_app
-from topformer.cli.bench_choice import ORDER_SEED, BenchChoice
-from topformer.cli.bench_fleet import bench_fleet
-from topformer.cli.bench_output import show_stage_line
-from topformer.cli.console import stage_display, stdout_for_results, warn, weights_as
+from topformer.console.output import warn
+from topformer.console.progress import stage_display, stdout_for_results
+from topformer.console.weights import weights_as
 from topformer.devices.links.adb import SeveralDevicesError, choose_devices, connect
 from topformer.devices.links.link import Link
 from topformer.devices.links.ssh import PREFIX as SSH
 from topformer.devices.links.ssh import connect_ssh
 from topformer.errors import UsageError, advising
+from topformer.verbs.bench.app import bench_in_app, check_app_choice, plan_app
+from topformer.verbs.bench.choice import ORDER_SEED, BenchChoice
+from topformer.verbs.bench.fleet import bench_fleet
+from topformer.verbs.bench.output import show_stage_line
 
 
 def run_bench(choice: BenchChoice) -> BenchDocument:

@@ -9,17 +9,17 @@ from rich.table import Table
 from rich.text import Text
 
 from topformer.classes import are_numbered
-from topformer.cli.eval_document import (
-    ClassScoreDocument,
-    EvalDocument,
-    PictureScoreDocument,
-    ScaleDocument,
-)
 from topformer.data import Dataset, WholeImageScale
 from topformer.drawing import percent
 from topformer.evaluation.caption import Caption
 from topformer.evaluation.scoring import PictureScore, SplitScores
 from topformer.evaluation.subject import Subject, differing_names
+from topformer.verbs.eval.document import (
+    ClassScoreDocument,
+    EvalDocument,
+    PictureScoreDocument,
+    ScaleDocument,
+)
 
 WORST_PICTURES = 8
 

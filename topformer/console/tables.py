@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from topformer.cli.console import stderr
+from topformer.console.screen import stderr
 
 # Words are cut where they are longer than this only; sentences get room for a few words a line.
 WORD_CHARACTERS = 28

@@ -12,13 +12,14 @@ from topformer.benchmarks.benches.app import AppPlan, bench_app
 from topformer.benchmarks.benches.plan import APP, name_rows
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.benchmarks.workers.process import RowRequest
-from topformer.cli.bench_choice import ORDER_SEED, BenchChoice
-from topformer.cli.bench_output import show_stage_line
-from topformer.cli.console import stdout_for_results, warn
+from topformer.console.output import warn
+from topformer.console.progress import stdout_for_results
 from topformer.devices.links.adb import AdbLink
 from topformer.errors import UsageError, advising
 from topformer.files import local_path
 from topformer.manifest import read_manifest_of
+from topformer.verbs.bench.choice import ORDER_SEED, BenchChoice
+from topformer.verbs.bench.output import show_stage_line
 
 
 def check_app_choice(choice: BenchChoice) -> None:

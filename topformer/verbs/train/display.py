@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.progress import TaskID
 
-from topformer.cli.console import progress_bar, stderr
+from topformer.console.progress import progress_bar
+from topformer.console.screen import stderr
 from topformer.data.check import check_split, require_sound
 from topformer.data.doubts import shared_pictures
 from topformer.training.journal import ScoreRecord, StepRecord

@@ -1,6 +1,7 @@
 """A console on which text is text, whoever wrote it."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -34,3 +35,9 @@ class Screen(Console):
                 yield segment
             else:
                 yield Segment(printable(segment.text, lines=True), segment.style)
+
+
+@cache
+def stderr() -> Screen:
+    """Return the console for all that is not a result."""
+    return Screen()

@@ -15,7 +15,7 @@ import msgspec
 
 from topformer.benchmarks.documents.bench import BenchDocument, Comparison, DeviceFailure
 from topformer.benchmarks.documents.rows import Row
-from topformer.cli.documents import ErrorDocument
+from topformer.console.output import ErrorDocument
 from topformer.errors import TopformerError
 from topformer.files import read_bytes
 

@@ -1,19 +1,18 @@
-"""`topformer app build`: an APK of the demo app, with Gradle or without any of Android's SDK."""
-
-from __future__ import annotations
+"""What `topformer app build` does: an APK, with Gradle or without any of Android's SDK."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from topformer.cli.app_options import AppOption, find_sources
-from topformer.cli.console import JsonOption, print_document, print_lines, stderr, warn
+from topformer.android.aar import CheckedAar, check_aar
+from topformer.android.assets import embedded_models
+from topformer.android.catalogue import read_versions
+from topformer.android.gradle import build_apk
+from topformer.android.sdk_free import build_without_sdk
+from topformer.console.output import print_document, print_lines, warn
+from topformer.console.screen import stderr
 from topformer.errors import TopformerError, UsageError
-
-if TYPE_CHECKING:
-    from topformer.android.aar import CheckedAar
-    from topformer.cli.app_document import AppRuntime
+from topformer.files import ensure_writable, sha256_file
+from topformer.verbs.app.document import AppBuildDocument, AppRuntime
+from topformer.verbs.app.sources import find_sources
 
 STAND_IN = (
     "its native library is a stand-in from another project: the APK shows that it can be built, "
@@ -21,43 +20,19 @@ STAND_IN = (
 )
 
 
-def build(
-    sdk_free: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="OUT.apk",
-            help="Build without Gradle and without Android's SDK, and put the APK here.",
-        ),
-    ] = None,
-    aar: Annotated[
-        Path | None,
-        typer.Option(
-            help="With --sdk-free: ExecuTorch's own archive, executorch-android-VERSION.aar from "
-            "Maven Central. Without it the native library is a stand-in."
-        ),
-    ] = None,
-    aar_sha256: Annotated[
-        str | None,
-        typer.Option(help="What the archive's SHA-256 must be, in place of the known one."),
-    ] = None,
-    folder: AppOption = None,
-    json: JsonOption = False,
+def run(
+    *,
+    sdk_free: Path | None,
+    aar: Path | None,
+    aar_sha256: str | None,
+    folder: Path | None,
+    as_json: bool,
 ) -> None:
-    """Build the app, and say where the APK is.
+    """Build the app in a folder, or in the checkout, and print where the APK is.
 
-    With Gradle it needs Gradle, a JDK and Android's SDK. With --sdk-free it needs a
-    JDK, Maven, and Debian's aapt2, zipalign and apksigner, and what it fetches comes
-    from Maven Central and npm. What is missing is named. What the builds say goes to
-    stderr. Either APK is signed with a debug key.
-
-    Examples:
-
-      topformer app build
-
-      topformer app build --sdk-free demo.apk --aar executorch-android-1.5.1.aar
+    With `sdk_free` it is put there, and built without Gradle. Raises `UsageError` for what does
+    not fit, and `TopformerError` when a model in the app is not whole.
     """
-    from topformer.files import ensure_writable  # noqa: PLC0415
-
     _check_options(sdk_free, aar, aar_sha256)
     found = find_sources(folder)
     if sdk_free is not None:
@@ -68,7 +43,7 @@ def build(
     else:
         checked = _check_archive(found, aar, aar_sha256) if aar else None
         apk, runtime = sdk_free, _build_without_sdk(found, sdk_free, checked)
-    if json:
+    if as_json:
         _print_built(apk, models, runtime)
     else:
         print_lines([apk])
@@ -88,8 +63,6 @@ def _check_options(sdk_free: Path | None, aar: Path | None, aar_sha256: str | No
 
 def _whole_models(app: Path) -> tuple[str, ...]:
     """Names of the models in the app; raises `TopformerError` when one is not whole."""
-    from topformer.android.assets import embedded_models  # noqa: PLC0415
-
     models = embedded_models(app)
     for model in models:
         if model.problem:
@@ -104,19 +77,12 @@ def _whole_models(app: Path) -> tuple[str, ...]:
 
 
 def _build_with_gradle(app: Path) -> tuple[Path, AppRuntime]:
-    from topformer.android.catalogue import read_versions  # noqa: PLC0415
-    from topformer.android.gradle import build_apk  # noqa: PLC0415
-    from topformer.cli.app_document import AppRuntime  # noqa: PLC0415
-
     apk = build_apk(app)
     version = read_versions(app).get("executorch")
     return apk, AppRuntime(source="gradle", version=version, sha256=None, note="")
 
 
 def _check_archive(app: Path, aar: Path, sha256: str | None) -> CheckedAar:
-    from topformer.android.aar import check_aar  # noqa: PLC0415
-    from topformer.android.catalogue import read_versions  # noqa: PLC0415
-
     version = read_versions(app).get("executorch", "")
     checked = check_aar(aar, version=version, sha256=sha256)
     stderr().print(
@@ -128,10 +94,6 @@ def _check_archive(app: Path, aar: Path, sha256: str | None) -> CheckedAar:
 
 
 def _build_without_sdk(app: Path, out: Path, aar: CheckedAar | None) -> AppRuntime:
-    from topformer.android.catalogue import read_versions  # noqa: PLC0415
-    from topformer.android.sdk_free import build_without_sdk  # noqa: PLC0415
-    from topformer.cli.app_document import AppRuntime  # noqa: PLC0415
-
     build_without_sdk(app, out, aar=aar)
     if aar is None:
         warn(STAND_IN)
@@ -141,9 +103,6 @@ def _build_without_sdk(app: Path, out: Path, aar: CheckedAar | None) -> AppRunti
 
 
 def _print_built(apk: Path, models: tuple[str, ...], runtime: AppRuntime) -> None:
-    from topformer.cli.app_document import AppBuildDocument  # noqa: PLC0415
-    from topformer.files import sha256_file  # noqa: PLC0415
-
     print_document(
         AppBuildDocument(
             apk=str(apk),

@@ -1,6 +1,6 @@
 """Run a very small network in one runtime and compare it with torch: `doctor` calls this.
 
-Usage: `python -m topformer.cli.probe executorch`.
+Usage: `python -m topformer.verbs.probe executorch`.
 """
 
 # pyright: standard

@@ -5,8 +5,8 @@ from collections.abc import Generator
 from rich.table import Table
 from rich.text import Text
 
-from topformer.cli.console import stderr
-from topformer.cli.tables import print_table
+from topformer.console.screen import stderr
+from topformer.console.tables import print_table
 from topformer.manifest import Parity
 from topformer.text import printable
 

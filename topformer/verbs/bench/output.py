@@ -8,8 +8,9 @@ from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.benchmarks.report import text as report
 from topformer.benchmarks.report.gate import check_gate
 from topformer.benchmarks.report.plot import draw
-from topformer.cli.console import fail, print_document, print_lines, stderr, warn
-from topformer.cli.tables import print_table
+from topformer.console.output import print_document, print_lines, tell_error, warn
+from topformer.console.screen import stderr
+from topformer.console.tables import print_table
 from topformer.errors import TopformerError
 from topformer.files import atomic_write
 
@@ -40,14 +41,16 @@ def show_bench(document: BenchDocument, *, plot: Path | None, as_json: bool) -> 
         print_lines(map(report.comparison_line, document.comparisons))
 
 
-def hold_to_gate(document: BenchDocument, baseline: BenchDocument) -> None:
-    """Compare with an earlier bench, and exit with 1 when this one is worse."""
+def hold_to_gate(document: BenchDocument, baseline: BenchDocument) -> bool:
+    """Compare with an earlier bench, say how they differ; false when this one is worse."""
     try:
         comparisons = check_gate(document, baseline, on_warning=warn)
     except TopformerError as error:
-        # The document has been printed: with --json, an error of its own would be a second one.
-        fail(error, as_json=False)
+        # Told here: the document has been printed, and with --json an error would be a second one.
+        tell_error(error)
+        return False
     for one in comparisons:
         for part in one.parts:
             text = f"gate: {one.contender}: {report.ratio_text(one, part)}"
             stderr().print(text, soft_wrap=True)
+    return True

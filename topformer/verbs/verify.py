@@ -1,0 +1,49 @@
+"""What `topformer verify` does: repeat the proof of an exported file."""
+
+from pathlib import Path
+from typing import Literal
+
+from topformer.console.output import print_document, print_lines
+from topformer.console.progress import stage_display
+from topformer.console.weights import announce_random, weights_as
+from topformer.export.verification import verify_file
+from topformer.manifest import Document, Parity
+from topformer.verbs.parity import show_parity
+
+
+class VerifyDocument(Document, frozen=True, kw_only=True):
+    """What `verify --json` prints."""
+
+    schema: Literal["topformer.verify/1"] = "topformer.verify/1"
+    path: str
+    sha256: str
+    passed: bool
+    random_weights: bool
+    # "manifest": against the samples stored at export. "weights": against the float64 network.
+    against: Literal["manifest", "weights"]
+    parity: Parity
+
+
+def run(*, file: Path, weights: str | None, images: Path | None, as_json: bool) -> bool:
+    """Prove a file again, against its manifest or its checkpoint; false when it fails."""
+    with stage_display() as show_stage, weights_as("--weights "):
+        manifest, parity = verify_file(
+            file, weights=weights, images_dir=images, on_stage=show_stage
+        )
+    assert manifest.file is not None
+    show_parity(str(file), parity)
+    announce_random(manifest.weights)
+    if as_json:
+        print_document(
+            VerifyDocument(
+                path=str(file),
+                sha256=manifest.file.sha256,
+                passed=parity.passed,
+                random_weights=manifest.weights.is_random,
+                against="weights" if weights else "manifest",
+                parity=parity,
+            )
+        )
+    else:
+        print_lines([f"{file}: {'verified' if parity.passed else 'FAILED'}"], shown=True)
+    return parity.passed
