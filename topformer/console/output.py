@@ -22,6 +22,16 @@ class ErrorDocument(Document, frozen=True, kw_only=True):
     next_step: str
 
 
+def print_result(
+    document: Document, lines: Iterable[object], *, as_json: bool, shown: bool = False
+) -> None:
+    """Write what a verb found to stdout, as one document or as lines; see `print_lines`."""
+    if as_json:
+        print_document(document)
+    else:
+        print_lines(lines, shown=shown)
+
+
 def print_document(document: Document) -> None:
     """Write one document to stdout, indented, in UTF-8."""
     sys.stdout.flush()

@@ -7,7 +7,7 @@ from typing import Literal
 from topformer.benchmarks.protocol import matching
 from topformer.benchmarks.protocol.comparison import RowComparison, compare
 from topformer.benchmarks.report.text import ratio_text
-from topformer.console.output import print_document, print_lines, warn
+from topformer.console.output import print_result, warn
 from topformer.errors import TopformerError
 from topformer.manifest import Document, ShortText
 
@@ -46,18 +46,14 @@ def run(*, baseline: Path, contender: Path | None, anyway: bool, as_json: bool) 
     _refuse_or_warn(rows, anyway=anyway)
     for name in (*matched.baseline_only, *matched.contender_only):
         warn(f"{name}: nothing to compare it with.")
-    if as_json:
-        print_document(
-            CompareDocument(
-                baseline=str(baseline),
-                contender=None if contender is None else str(contender),
-                rows=tuple(rows),
-                baseline_only=matched.baseline_only,
-                contender_only=matched.contender_only,
-            )
-        )
-    else:
-        print_lines(_lines(rows))
+    document = CompareDocument(
+        baseline=str(baseline),
+        contender=None if contender is None else str(contender),
+        rows=tuple(rows),
+        baseline_only=matched.baseline_only,
+        contender_only=matched.contender_only,
+    )
+    print_result(document, _lines(rows), as_json=as_json)
 
 
 def _refuse_or_warn(rows: Sequence[RowComparison], *, anyway: bool) -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from rich.table import Table
 
-from topformer.console.output import print_document, print_lines
+from topformer.console.output import print_result
 from topformer.console.progress import spinner
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
@@ -55,10 +55,8 @@ def run(*, as_json: bool) -> None:
     for row in rows:
         if row.advice:
             stderr().print(f"{row.serial}: {row.advice}", soft_wrap=True)
-    if as_json:
-        print_document(DevicesDocument(devices=rows))
-    else:
-        print_lines((row.serial for row in rows if row.facts), shown=True)
+    usable = [row.serial for row in rows if row.facts]
+    print_result(DevicesDocument(devices=rows), usable, as_json=as_json, shown=True)
 
 
 def _describe(device: ListedDevice) -> DeviceRow:

@@ -10,7 +10,7 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
-from topformer.console.output import print_document, print_lines
+from topformer.console.output import print_result
 from topformer.console.progress import spinner
 from topformer.console.tables import print_table
 from topformer.manifest import Document
@@ -62,17 +62,13 @@ def run(*, skip_runtimes: bool, as_json: bool) -> bool:
     checks += [*(_tool(name, purpose) for name, purpose in TOOLS.items()), _cmake()]
     healthy = all(check.state in {"ok", "optional"} for check in checks)
     print_table(_table(checks))
-    if as_json:
-        print_document(
-            DoctorDocument(
-                python=platform.python_version(),
-                machine=f"{platform.system()} {platform.machine()}",
-                healthy=healthy,
-                checks=tuple(checks),
-            )
-        )
-    else:
-        print_lines(["healthy" if healthy else "NOT healthy"])
+    document = DoctorDocument(
+        python=platform.python_version(),
+        machine=f"{platform.system()} {platform.machine()}",
+        healthy=healthy,
+        checks=tuple(checks),
+    )
+    print_result(document, ["healthy" if healthy else "NOT healthy"], as_json=as_json)
     return healthy
 
 

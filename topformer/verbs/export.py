@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from topformer.classes import read_classes
-from topformer.console.output import print_document, print_lines
+from topformer.console.output import print_result
 from topformer.console.progress import stage_display
 from topformer.console.screen import stderr
 from topformer.console.weights import (
@@ -78,10 +78,8 @@ def run(
     announce_random(info)
     announce_unnamed(result.files[0].manifest.classes, info)
     tell_licence(info.licence)
-    if as_json:
-        print_document(_document(result, info))
-    else:
-        print_lines((file.path for file in result.files), shown=True)
+    paths = [file.path for file in result.files]
+    print_result(_document(result, info), paths, as_json=as_json, shown=True)
     return result.passed
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from topformer.classes import read_classes
-from topformer.console.output import print_document, print_lines, warn_of_letters
+from topformer.console.output import print_result, warn_of_letters
 from topformer.console.progress import stage_display
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
@@ -122,23 +122,19 @@ def run(
     warn_of_letters(entry.name for one in done for entry in one.classes)
     announce_random(weights)
     announce_unnamed(opened.manifest.classes, weights)
-    if as_json:
-        print_document(
-            PredictDocument(
-                model=model,
-                runtime=opened.runtime,
-                variant=opened.manifest.model.variant,
-                weights=weights,
-                random_weights=weights.is_random,
-                image_size=(opened.manifest.input.height, opened.manifest.input.width),
-                pictures=tuple(done),
-                failures=tuple(failures),
-            )
-        )
-    else:
-        # Those of many pictures would push the table off the screen.
-        results = (path for one in done for path in (one.overlay, one.labels))
-        print_lines(results, shown=len(done) > 1)
+    document = PredictDocument(
+        model=model,
+        runtime=opened.runtime,
+        variant=opened.manifest.model.variant,
+        weights=weights,
+        random_weights=weights.is_random,
+        image_size=(opened.manifest.input.height, opened.manifest.input.width),
+        pictures=tuple(done),
+        failures=tuple(failures),
+    )
+    results = (path for one in done for path in (one.overlay, one.labels))
+    # Those of many pictures would push the table off the screen.
+    print_result(document, results, as_json=as_json, shown=len(done) > 1)
     return not failures
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from topformer.benchmarks.bundle.build import Bundle, build_bundle, default_cache
 from topformer.benchmarks.bundle.plan import NdkPaths
-from topformer.console.output import print_document, print_lines
+from topformer.console.output import print_result
 from topformer.console.progress import stage_display
 from topformer.console.screen import stderr
 from topformer.errors import UsageError
@@ -31,24 +31,15 @@ def run(*, target: str, ndk: Path | None, executorch: Path | None, as_json: bool
         raise UsageError("--ndk and --executorch are given together or not at all.")
     paths = NdkPaths(ndk=ndk, executorch=executorch) if ndk and executorch else None
     with stage_display() as show_stage:
-        built = build_bundle(
-            target,
-            cache=default_cache(),
-            on_stage=show_stage,
-            ndk=paths,
-        )
+        built = build_bundle(target, cache=default_cache(), on_stage=show_stage, ndk=paths)
     made = "built" if built.is_new else "built before, and whole"
     size_mb = built.bundle.size_bytes / 1e6
     stderr().print(f"{target} runner: {made}, {size_mb:.1f} MB")
-    if as_json:
-        print_document(
-            RunnerBuildDocument(
-                folder=str(built.folder),
-                is_new=built.is_new,
-                size_bytes=built.bundle.size_bytes,
-                command=tuple(built.command),
-                bundle=built.bundle,
-            )
-        )
-    else:
-        print_lines([built.folder])
+    document = RunnerBuildDocument(
+        folder=str(built.folder),
+        is_new=built.is_new,
+        size_bytes=built.bundle.size_bytes,
+        command=tuple(built.command),
+        bundle=built.bundle,
+    )
+    print_result(document, [built.folder], as_json=as_json)

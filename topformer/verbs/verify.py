@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from topformer.console.output import print_document, print_lines
+from topformer.console.output import print_result
 from topformer.console.progress import stage_display
 from topformer.console.weights import announce_random, weights_as
 from topformer.export.verification import verify_file
@@ -33,17 +33,14 @@ def run(*, file: Path, weights: str | None, images: Path | None, as_json: bool) 
     assert manifest.file is not None
     show_parity(str(file), parity)
     announce_random(manifest.weights)
-    if as_json:
-        print_document(
-            VerifyDocument(
-                path=str(file),
-                sha256=manifest.file.sha256,
-                passed=parity.passed,
-                random_weights=manifest.weights.is_random,
-                against="weights" if weights else "manifest",
-                parity=parity,
-            )
-        )
-    else:
-        print_lines([f"{file}: {'verified' if parity.passed else 'FAILED'}"], shown=True)
+    document = VerifyDocument(
+        path=str(file),
+        sha256=manifest.file.sha256,
+        passed=parity.passed,
+        random_weights=manifest.weights.is_random,
+        against="weights" if weights else "manifest",
+        parity=parity,
+    )
+    verdict = f"{file}: {'verified' if parity.passed else 'FAILED'}"
+    print_result(document, [verdict], as_json=as_json, shown=True)
     return parity.passed

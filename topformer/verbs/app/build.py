@@ -7,7 +7,7 @@ from topformer.android.assets import embedded_models
 from topformer.android.catalogue import read_versions
 from topformer.android.gradle import build_apk
 from topformer.android.sdk_free import build_without_sdk
-from topformer.console.output import print_document, print_lines, warn
+from topformer.console.output import print_result, warn
 from topformer.console.screen import stderr
 from topformer.errors import TopformerError, UsageError
 from topformer.files import ensure_writable, sha256_file
@@ -43,10 +43,14 @@ def run(
     else:
         checked = _check_archive(found, aar, aar_sha256) if aar else None
         apk, runtime = sdk_free, _build_without_sdk(found, sdk_free, checked)
-    if as_json:
-        _print_built(apk, models, runtime)
-    else:
-        print_lines([apk])
+    document = AppBuildDocument(
+        apk=str(apk),
+        size_bytes=apk.stat().st_size,
+        sha256=sha256_file(apk),
+        models=models,
+        runtime=runtime,
+    )
+    print_result(document, [apk], as_json=as_json)
 
 
 def _check_options(sdk_free: Path | None, aar: Path | None, aar_sha256: str | None) -> None:
@@ -100,15 +104,3 @@ def _build_without_sdk(app: Path, out: Path, aar: CheckedAar | None) -> AppRunti
         return AppRuntime(source="stand-in", version=None, sha256=None, note=STAND_IN)
     version = read_versions(app).get("executorch")
     return AppRuntime(source="aar", version=version, sha256=aar.sha256, note="")
-
-
-def _print_built(apk: Path, models: tuple[str, ...], runtime: AppRuntime) -> None:
-    print_document(
-        AppBuildDocument(
-            apk=str(apk),
-            size_bytes=apk.stat().st_size,
-            sha256=sha256_file(apk),
-            models=models,
-            runtime=runtime,
-        )
-    )

@@ -5,7 +5,7 @@ from typing import Literal
 
 from topformer.android.device import PACKAGE, install_app, start_app
 from topformer.android.gradle import APK
-from topformer.console.output import print_document, print_lines
+from topformer.console.output import print_result
 from topformer.console.progress import spinner
 from topformer.devices.links.adb import choose_devices, connect
 from topformer.verbs.app.document import AppDeviceDocument
@@ -29,7 +29,5 @@ def start(*, serial: str | None, as_json: bool) -> None:
 
 
 def _print_done(done: Literal["installed", "started"], serial: str, *, as_json: bool) -> None:
-    if as_json:
-        print_document(AppDeviceDocument(done=done, serial=serial, package=PACKAGE))
-    else:
-        print_lines([f"{serial}: {done}"])
+    document = AppDeviceDocument(done=done, serial=serial, package=PACKAGE)
+    print_result(document, [f"{serial}: {done}"], as_json=as_json)

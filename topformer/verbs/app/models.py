@@ -9,7 +9,7 @@ from topformer.android.assets import (
     embedded_models,
     remove_model,
 )
-from topformer.console.output import print_document, print_lines
+from topformer.console.output import print_result
 from topformer.console.screen import stderr
 from topformer.console.weights import announce_random, tell_licence
 from topformer.verbs.app.document import AppModelsDocument
@@ -23,35 +23,26 @@ def embed(*, file: Path, folder: Path | None, as_json: bool) -> None:
     assert model.weights is not None
     tell_licence(model.weights.licence)
     announce_random(model.weights)
-    if as_json:
-        _print_models(found, embedded_models(found))
-    else:
-        print_lines([found / MODELS_FOLDER / f"{model.name}.pte"])
+    print_result(_document(found), [found / MODELS_FOLDER / f"{model.name}.pte"], as_json=as_json)
 
 
 def list_models(*, folder: Path | None, as_json: bool) -> bool:
     """List the models in the app; false when one is not whole."""
-    found = find_sources(folder)
-    models = embedded_models(found)
-    for model in models:
+    document = _document(find_sources(folder))
+    for model in document.models:
         _describe(model)
-    if not models:
+    if not document.models:
         stderr().print("no model is in the app: `topformer app embed FILE` puts one there")
-    if as_json:
-        _print_models(found, models)
-    else:
-        print_lines((model.name for model in models), shown=True)
-    return not any(model.problem for model in models)
+    names = [model.name for model in document.models]
+    print_result(document, names, as_json=as_json, shown=True)
+    return not any(model.problem for model in document.models)
 
 
 def remove(*, name: str, folder: Path | None, as_json: bool) -> None:
     """Take a model out of the app."""
     found = find_sources(folder)
     remove_model(name, found)
-    if as_json:
-        _print_models(found, embedded_models(found))
-    else:
-        print_lines([name])
+    print_result(_document(found), [name], as_json=as_json)
 
 
 def _describe(model: EmbeddedModel) -> None:
@@ -67,5 +58,5 @@ def _describe(model: EmbeddedModel) -> None:
     )
 
 
-def _print_models(folder: Path, models: tuple[EmbeddedModel, ...]) -> None:
-    print_document(AppModelsDocument(app=str(folder), models=models))
+def _document(folder: Path) -> AppModelsDocument:
+    return AppModelsDocument(app=str(folder), models=embedded_models(folder))

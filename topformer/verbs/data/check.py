@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from topformer.console.output import print_document, print_lines, warn_of_letters
+from topformer.console.output import print_result, warn_of_letters
 from topformer.console.progress import Stages, stage_display
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
@@ -45,19 +45,15 @@ def run(*, root: Path, dataset: str, splits: Sequence[str], out: Path, as_json: 
         _report(one)
     warn_of_letters(opened.classes.names)
     sound = not any(one.problem_count or one.warnings for one in checked)
-    if as_json:
-        print_document(
-            DataCheckDocument(
-                dataset=opened.key,
-                root=str(root),
-                terms=opened.terms,
-                sound=sound,
-                splits=tuple(checked),
-            )
-        )
-    else:
-        print_lines(one.sheet for one in checked if one.sheet is not None)
-        print_lines(["sound" if sound else "NOT sound"])
+    document = DataCheckDocument(
+        dataset=opened.key,
+        root=str(root),
+        terms=opened.terms,
+        sound=sound,
+        splits=tuple(checked),
+    )
+    sheets = [one.sheet for one in checked if one.sheet is not None]
+    print_result(document, [*sheets, "sound" if sound else "NOT sound"], as_json=as_json)
     return sound
 
 

@@ -1,4 +1,4 @@
-"""What `data check --json` prints, apart from the verb so that its help does not wait for it."""
+"""What `data check --json` prints."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What `eval --json` prints, apart from the verb so that its help does not wait for it."""
+"""What `eval --json` prints."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What `train --json` prints, apart from the verb so that its help does not wait for it."""
+"""What `train --json` prints."""
 
 from typing import Literal
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from topformer import __version__
-from topformer.console.output import print_document, print_lines, warn_of_letters
+from topformer.console.output import print_result, warn_of_letters
 from topformer.console.progress import stdout_for_results
 from topformer.console.weights import tell_licence, weights_as
 from topformer.data import Dataset, open_dataset
@@ -46,10 +46,7 @@ def run(
     overrides = _overrides(assignments, init=init, iterations=iterations, batch=batch)
     chosen = load_recipe(dataset, size, path=recipe, overrides=overrides)
     if show_recipe:
-        if as_json:
-            print_document(chosen)
-        else:
-            print_lines(recipe_text(chosen).splitlines())
+        print_result(chosen, recipe_text(chosen).splitlines(), as_json=as_json)
         return
     if data is None:
         raise UsageError("Training needs --data ROOT, the folder of the data set.")
@@ -155,27 +152,23 @@ def _finish(
     best, protocol = trained.best_path, run.protocol.description
     warn_of_letters(run.dataset.classes.names)
     tell_licence(run.licence)
-    if as_json:
-        print_document(
-            TrainDocument(
-                dataset=run.dataset.key,
-                size=size,
-                recipe=run.recipe,
-                init=init,
-                licence=run.licence,
-                processes=processes,
-                steps=trained.steps,
-                resumed_from=trained.resumed_from,
-                protocol=protocol,
-                best=trained.best,
-                best_weights=None if best is None else str(best),
-                last_weights=str(trained.last_path),
-                files=tuple(str(path) for path in files),
-            )
-        )
-        return
+    document = TrainDocument(
+        dataset=run.dataset.key,
+        size=size,
+        recipe=run.recipe,
+        init=init,
+        licence=run.licence,
+        processes=processes,
+        steps=trained.steps,
+        resumed_from=trained.resumed_from,
+        protocol=protocol,
+        best=trained.best,
+        best_weights=None if best is None else str(best),
+        last_weights=str(trained.last_path),
+        files=tuple(str(path) for path in files),
+    )
+    lines: list[object] = [path for path in (best, trained.last_path, *files) if path is not None]
     if trained.best is not None:
-        print_lines(
-            [f"mIoU {trained.best.miou:.4f} on val at step {trained.best.step} ({protocol})"]
-        )
-    print_lines(path for path in (best, trained.last_path, *files) if path is not None)
+        score = f"mIoU {trained.best.miou:.4f} on val at step {trained.best.step} ({protocol})"
+        lines.insert(0, score)
+    print_result(document, lines, as_json=as_json)
