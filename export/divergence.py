@@ -21,7 +21,7 @@ class TappedNetwork(nn.Module):
     """A network that returns the outputs of its parts, in the order of execution.
 
     The parts are the pyramid's layers, the pooling, the transformer's blocks, the injections, the
-    head's fusion and the logits.
+    head's fusion and the last layer.
     """
 
     def __init__(self, network: TopFormer) -> None:
@@ -96,4 +96,4 @@ def _run_lowered(
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"tapped{target.suffix}"
         path.write_bytes(lowered.data)
-        return open_network(path, manifest).run_all(tensor)
+        return open_network(path, manifest).run(tensor)

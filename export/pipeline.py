@@ -36,6 +36,7 @@ from topformer.manifest import (
 from topformer.model import TopFormer
 from topformer.runtimes import open_network, require_unicode
 from topformer.runtimes.torch_network import TorchNetwork, describe
+from topformer.tasks import task_of
 from topformer.variants import DEFAULT_SIZE
 from topformer.weights import load_weights
 
@@ -150,7 +151,7 @@ def prepare(
     on_stage("running the float64 reference")
     standard = list(standard_inputs(manifest.input))
     extra: list[ProofInput] = picture_inputs(images_dir, manifest.input) if images_dir else []
-    references = refer(TorchNetwork(float64).run, [*standard, *extra])
+    references = refer(task_of(manifest), TorchNetwork(float64).run, [*standard, *extra])
     on_stage("comparing float32 and fused")
     float32_level = measure_float32(TorchNetwork(float32).run, references)
     fused_level = measure_level("fused", TorchNetwork(fused).run, references, float32_level)

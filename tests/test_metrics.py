@@ -14,7 +14,6 @@ arrays = hnp.arrays(np.float32, hnp.array_shapes(min_dims=1, max_dims=4), elemen
 def test_an_array_agrees_with_itself(array):
     assert metrics.max_abs_error(array, array) == 0.0
     assert metrics.sqnr_db(array, array) == metrics.SQNR_LIMIT_DB
-    assert metrics.label_agreement(array.astype(int), array.astype(int)) == 1.0
 
 
 @given(st.floats(0.1, 1e3), st.floats(1e-6, 1e-1))
@@ -34,19 +33,3 @@ def test_anything_not_finite_is_the_worst_there_is(bad):
 
 def test_noise_over_silence_is_the_worst_there_is():
     assert metrics.sqnr_db(np.zeros(3), np.ones(3)) == -metrics.SQNR_LIMIT_DB
-
-
-def test_label_agreement_counts_positions():
-    assert metrics.label_agreement(np.array([1, 2, 3, 4]), np.array([1, 2, 3, 5])) == 0.75
-
-
-@given(
-    hnp.arrays(np.float32, st.tuples(st.integers(2, 6), st.just(3), st.just(2)), elements=floats)
-)
-def test_top2_margin_is_the_difference_of_the_two_largest(logits):
-    ordered = np.sort(logits, axis=0)
-    np.testing.assert_array_equal(metrics.top2_margin(logits), ordered[-1] - ordered[-2])
-
-
-def test_one_class_has_no_rival():
-    assert np.isinf(metrics.top2_margin(np.zeros((1, 2, 2)))).all()

@@ -8,9 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from topformer.labels import upsample_labels
     from topformer.model import create_model
     from topformer.runtimes import open_model
+    from topformer.tasks.upsampling import upsample_labels
     from topformer.weights import load_model
 
 # torch's OpenMP threads spin while they wait, which makes everything five to ten times slower as
@@ -26,7 +26,7 @@ _HOMES = {
     "create_model": "topformer.model",
     "load_model": "topformer.weights",
     "open_model": "topformer.runtimes",
-    "upsample_labels": "topformer.labels",
+    "upsample_labels": "topformer.tasks.upsampling",
 }
 
 

@@ -58,7 +58,8 @@ class ModelInfo(Document, frozen=True, kw_only=True):
     num_classes: ClassCount
     fused_channels: Count
     depthwise_head: bool
-    task: Literal["semantic-segmentation"] = "semantic-segmentation"
+    # What the outputs mean: a name that `topformer.tasks` knows.
+    task: ShortText = "semantic-segmentation"
 
 
 class FileInfo(Document, frozen=True, kw_only=True):
@@ -95,12 +96,14 @@ class InputInfo(Document, frozen=True, kw_only=True):
 
 
 class OutputInfo(Document, frozen=True, kw_only=True):
-    """The tensor that comes out: raw class scores on a coarser grid."""
+    """A tensor that comes out; how results are made of it is for the task to say."""
 
-    shape: tuple[One, ClassCount, Side, Side]
-    stride: Literal[8] = 8
+    # As in "logits".
+    meaning: ShortText
+    shape: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1, max_length=8)]
+    # Pixels of the input from one place of the tensor to the next.
+    stride: Positive
     dtype: Literal["float32"] = "float32"
-    meaning: Literal["logits"] = "logits"
 
 
 class Classes(Document, frozen=True, kw_only=True):
@@ -120,7 +123,8 @@ class Gates(Document, frozen=True, kw_only=True):
     """What a file must reach to pass."""
 
     sqnr_db: float
-    label_agreement: Share
+    # Share of the result, as in that of labels which are equal; the task says what it counts.
+    result_agreement: Share
 
 
 class Agreement(Document, frozen=True, kw_only=True):
@@ -129,9 +133,9 @@ class Agreement(Document, frozen=True, kw_only=True):
     max_abs_error: float
     # Signal-to-quantisation-noise ratio; 300 where nothing differs.
     sqnr_db: float
-    label_agreement: Share
-    # The same with differences forgiven where the reference's two best classes all but tie.
-    label_agreement_untied: Share
+    result_agreement: Share
+    # The same with differences forgiven where the reference all but ties.
+    result_agreement_untied: Share
 
 
 class InputAgreement(Document, frozen=True, kw_only=True):
@@ -151,7 +155,7 @@ class InputAgreement(Document, frozen=True, kw_only=True):
         """Whether this input reaches what it is held to."""
         return (
             self.agreement.sqnr_db >= self.required.sqnr_db
-            and self.agreement.label_agreement >= self.required.label_agreement
+            and self.agreement.result_agreement >= self.required.result_agreement
         )
 
 
@@ -221,12 +225,8 @@ class GoldenCase(Document, frozen=True, kw_only=True):
     # What the exported file is held to on this input.
     required: Gates
     ill_conditioned: bool
-    # Base64 of little-endian float32, sampled from the [1, c, h/8, w/8] logits.
-    logits: Annotated[bytes, msgspec.Meta(max_length=2**16)]
-    # Base64 of little-endian uint16, sampled from the [h, w] labels at the input size.
-    labels: Annotated[bytes, msgspec.Meta(max_length=2**16)]
-    # Base64 of little-endian float32: how far the best class leads at those pixels.
-    margins: Annotated[bytes, msgspec.Meta(max_length=2**16)]
+    # Base64 of little-endian arrays, named and typed by the task.
+    samples: dict[str, Annotated[bytes, msgspec.Meta(max_length=2**16)]]
 
 
 class Manifest(Document, frozen=True, kw_only=True):
@@ -236,7 +236,8 @@ class Manifest(Document, frozen=True, kw_only=True):
     model: ModelInfo
     weights: WeightsInfo
     input: InputInfo
-    output: OutputInfo
+    # In the order in which the file gives them.
+    outputs: Annotated[tuple[OutputInfo, ...], msgspec.Meta(min_length=1, max_length=64)]
     classes: Classes
     # Checkpoints carry no file proof; exported files always do.
     file: FileInfo | None = None
@@ -246,8 +247,8 @@ class Manifest(Document, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse a description that contradicts itself."""
-        if not len(self.classes.names) == self.model.num_classes == self.output.shape[1]:
-            raise ValueError("classes, model.num_classes and output.shape disagree")
+        if len(self.classes.names) != self.model.num_classes:
+            raise ValueError("classes and model.num_classes disagree")
 
 
 def manifest_path(model_file: Path) -> Path:

@@ -1,4 +1,4 @@
-"""How far one result is from another: errors, signal-to-noise, agreement of labels."""
+"""How far one array is from another: errors and signal-to-noise."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,6 @@ SQNR_LIMIT_DB = 300.0
 ERROR_LIMIT = float(np.finfo(np.float32).max)
 
 FloatArray = NDArray[np.floating]
-LabelArray = NDArray[np.integer]
 
 
 def max_abs_error(reference: FloatArray, candidate: FloatArray) -> float:
@@ -33,19 +32,3 @@ def sqnr_db(reference: FloatArray, candidate: FloatArray) -> float:
     if signal == 0.0:
         return -SQNR_LIMIT_DB
     return float(np.clip(10.0 * np.log10(signal / noise), -SQNR_LIMIT_DB, SQNR_LIMIT_DB))
-
-
-def label_agreement(reference: LabelArray, candidate: LabelArray) -> float:
-    """Share of positions with the same label; 1 when there are none."""
-    return float((reference == candidate).mean()) if reference.size else 1.0
-
-
-def top2_margin(logits: FloatArray) -> FloatArray:
-    """How far the best class leads the second best: [..., c, h, w] -> [..., h, w].
-
-    Infinite where there is only one class.
-    """
-    if logits.shape[-3] == 1:
-        return np.full(logits[..., 0, :, :].shape, np.inf, dtype=logits.dtype)
-    best_two = np.partition(logits, -2, axis=-3)[..., -2:, :, :]
-    return best_two[..., 1, :, :] - best_two[..., 0, :, :]

@@ -137,14 +137,14 @@ def _check(
     if check.passed:
         return check
     needed = (
-        f"{check.required.sqnr_db:.1f} dB and {check.required.label_agreement:.3%}"
+        f"{check.required.sqnr_db:.1f} dB and {check.required.result_agreement:.3%}"
         if check.required
         else "every bit of it"
     )
     raise TopformerError(
         f"{subject.workspace.link.name} computes something else than this machine.",
         why=f"{request.name}: its output agrees to {check.sqnr_db:.1f} dB, with "
-        f"{check.label_agreement:.3%} equal labels; {needed} must agree. "
+        f"{check.result_agreement:.3%} equal {reference.task.noun}; {needed} must agree. "
         "A fast wrong answer has no latency.",
         next_step=f"Run `topformer verify {request.source}` to see whether the file is right here.",
     )
@@ -177,7 +177,7 @@ def _measure(
                     one.subject,
                     cores_mask=site.mask,
                     counts=site.facts.emulated,
-                    expected_logits_sha256=one.check.logits_sha256,
+                    expected_outputs_sha256=one.check.outputs_sha256,
                 )
             )
             for one in candidates

@@ -33,7 +33,7 @@ def build_row(
     """
     parts = recording.samples_ms()
     totals = parts.sum(axis=2)
-    preprocess, execute, labels = (parts[:, :, index] for index in range(3))
+    preprocess, execute, postprocess = (parts[:, :, index] for index in range(3))
     total_ms = summarise(totals, seed=seed)
     verdict = judge(totals, total_ms, evidence)
     loaded = recording.loaded
@@ -43,7 +43,7 @@ def build_row(
         reasons=verdict.reasons,
         preprocess_ms=summarise(preprocess, seed=seed),
         execute_ms=summarise(execute, seed=seed),
-        labels_ms=summarise(labels, seed=seed),
+        postprocess_ms=summarise(postprocess, seed=seed),
         total_ms=total_ms,
         total_over_execute=paired_ratio(totals, execute, seed=seed),
         import_ms=loaded.import_ns / 1e6,
@@ -67,12 +67,12 @@ def build_emulated_row(
 ) -> Row:
     """Summarise one row of an emulated machine: instructions, and none of its milliseconds.
 
-    `samples` are the instructions of preprocess, execute and labels of each inference, `cpu` is the
-    one emulated.
+    `samples` are the instructions of preprocess, execute and postprocess of each inference, `cpu`
+    is the one emulated.
     """
     verdict = judge_emulated(cpu)
     counts = np.array(samples, dtype=np.int64)
-    preprocess, execute, labels = (round(float(n)) for n in np.median(counts, axis=0))
+    preprocess, execute, postprocess = (round(float(n)) for n in np.median(counts, axis=0))
     return msgspec.structs.replace(
         _describe(recording, device),
         emulated=True,
@@ -81,7 +81,7 @@ def build_emulated_row(
         instructions=Instructions(
             preprocess=preprocess,
             execute=execute,
-            labels=labels,
+            postprocess=postprocess,
             total=round(float(np.median(counts.sum(axis=1)))),
             cpu=cpu,
             samples=tuple(samples),
@@ -112,7 +112,7 @@ def _describe(recording: Recording, device: str) -> Row:
         reasons=(),
         preprocess_ms=None,
         execute_ms=None,
-        labels_ms=None,
+        postprocess_ms=None,
         total_ms=None,
         total_over_execute=None,
         import_ms=None,

@@ -17,16 +17,16 @@ Nanoseconds = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class SampleNs(Document, frozen=True, kw_only=True, array_like=True):
-    """The three parts of one run from a picture in memory to its labels."""
+    """The three parts of one run from a picture in memory to its result."""
 
     preprocess: Nanoseconds
     execute: Nanoseconds
-    labels: Nanoseconds
+    postprocess: Nanoseconds
 
     @property
     def total(self) -> int:
         """Nanoseconds of the whole run."""
-        return self.preprocess + self.execute + self.labels
+        return self.preprocess + self.execute + self.postprocess
 
 
 class Load(Document, frozen=True, kw_only=True, tag="load"):

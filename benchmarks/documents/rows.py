@@ -24,12 +24,12 @@ InstructionTriple = tuple[InstructionCount, InstructionCount, InstructionCount]
 
 VerdictWord = Literal["trusted", "noisy", "throttled", "emulated"]
 ComparisonWord = Literal["faster", "slower", "no difference"]
-Part = Literal["preprocess_ms", "execute_ms", "labels_ms", "total_ms"]
-PARTS: tuple[Part, ...] = ("preprocess_ms", "execute_ms", "labels_ms", "total_ms")
+Part = Literal["preprocess_ms", "execute_ms", "postprocess_ms", "total_ms"]
+PARTS: tuple[Part, ...] = ("preprocess_ms", "execute_ms", "postprocess_ms", "total_ms")
 
 
 class Latency(Document, frozen=True, kw_only=True):
-    """One part of the time from a picture in memory to its labels, in milliseconds."""
+    """One part of the time from a picture in memory to its result, in milliseconds."""
 
     p50: Milliseconds
     p90: Milliseconds
@@ -68,11 +68,11 @@ class Instructions(Document, frozen=True, kw_only=True):
 
     preprocess: InstructionCount
     execute: InstructionCount
-    labels: InstructionCount
+    postprocess: InstructionCount
     total: InstructionCount
     # The one emulated, as in "cortex-a76"; libraries choose their code by it.
     cpu: ShortText
-    # Preprocess, execute and labels of each inference, in the order they were run.
+    # Preprocess, execute and postprocess of each inference, in the order they were run.
     samples: Annotated[
         tuple[InstructionTriple, ...], msgspec.Meta(min_length=1, max_length=SAMPLES_LIMIT)
     ]
@@ -106,7 +106,7 @@ class Row(Document, frozen=True, kw_only=True):
     form: ShortText = ""
     precision: ShortText
     threads: Annotated[int, msgspec.Meta(ge=1)]
-    # Height and width of the picture, of the network's input and of the labels.
+    # Height and width of the picture, of the network's input and of the result.
     image_size: tuple[int, int]
     device: ShortText
     emulated: bool
@@ -117,7 +117,7 @@ class Row(Document, frozen=True, kw_only=True):
     # Null on an emulated machine, like all times below but those of the blocks.
     preprocess_ms: Latency | None
     execute_ms: Latency | None
-    labels_ms: Latency | None
+    postprocess_ms: Latency | None
     total_ms: Latency | None
     # What a user feels against the network alone, paired within each block.
     total_over_execute: PairedRatio | None
@@ -146,7 +146,7 @@ class MeasuredRow(Row, frozen=True, kw_only=True):
     verdict: Literal["trusted", "noisy", "throttled"]
     preprocess_ms: Latency
     execute_ms: Latency
-    labels_ms: Latency
+    postprocess_ms: Latency
     total_ms: Latency
     total_over_execute: PairedRatio
     import_ms: Milliseconds
@@ -172,7 +172,7 @@ class CountedRow(Row, frozen=True, kw_only=True):
     verdict: Literal["emulated"]
     preprocess_ms: None
     execute_ms: None
-    labels_ms: None
+    postprocess_ms: None
     total_ms: None
     total_over_execute: None
     import_ms: None

@@ -8,10 +8,11 @@ import msgspec
 from topformer.benchmarks.documents.messages import Nanoseconds, SampleNs
 from topformer.devices.pipes import LINE_LIMIT_BYTES
 from topformer.errors import TopformerError
-from topformer.manifest import ClassCount, Count, Document, Manifest, One, Sha256, ShortText, Side
+from topformer.manifest import Count, Document, Manifest, Positive, Sha256, ShortText
 
 # The last field of every document; one without it was torn off.
 End = Literal["topformer.runner.end"]
+OutputShapes = tuple[tuple[Positive, ...], ...]
 
 
 class RunnerFailure(
@@ -46,13 +47,13 @@ class RunnerTensor(
     end: End
 
 
-class RunnerLabels(
-    Document, frozen=True, kw_only=True, tag_field="schema", tag="topformer.runner-labels/1"
+class RunnerPostprocess(
+    Document, frozen=True, kw_only=True, tag_field="schema", tag="topformer.runner-postprocess/1"
 ):
-    """The label stage ran alone."""
+    """The last stage ran alone."""
 
-    labels_ns: tuple[Nanoseconds, ...]
-    labels_sha256: Sha256
+    postprocess_ns: tuple[Nanoseconds, ...]
+    result_sha256: Sha256
     end: End
 
 
@@ -66,10 +67,10 @@ class RunnerOpened(
     threads: Annotated[int, msgspec.Meta(ge=1)]
     profiled: bool
     load_ns: Nanoseconds
-    logits_shape: tuple[One, ClassCount, Side, Side]
-    # Of the little-endian float32 logits and uint16 labels of the last run.
-    logits_sha256: Sha256
-    labels_sha256: Sha256
+    output_shapes: OutputShapes
+    # Of the little-endian outputs, one after the other, and the result of the last run.
+    outputs_sha256: Sha256
+    result_sha256: Sha256
     first: SampleNs
     warmups: tuple[SampleNs, ...]
     end: End
@@ -102,9 +103,9 @@ class RunnerRun(Document, frozen=True, kw_only=True, tag_field="schema", tag="to
     # With an operator profile; the samples are then slower than they would be.
     profiled: bool
     load_ns: Nanoseconds
-    logits_shape: tuple[One, ClassCount, Side, Side]
-    logits_sha256: Sha256
-    labels_sha256: Sha256
+    output_shapes: OutputShapes
+    outputs_sha256: Sha256
+    result_sha256: Sha256
     first: SampleNs
     warmups: tuple[SampleNs, ...]
     end: End
@@ -123,13 +124,13 @@ RunnerDocument = (
     RunnerFailure
     | RunnerAbout
     | RunnerTensor
-    | RunnerLabels
+    | RunnerPostprocess
     | RunnerOpened
     | RunnerBlock
     | RunnerRun
 )
 ExpectedT = TypeVar(
-    "ExpectedT", RunnerAbout, RunnerTensor, RunnerLabels, RunnerOpened, RunnerBlock, RunnerRun
+    "ExpectedT", RunnerAbout, RunnerTensor, RunnerPostprocess, RunnerOpened, RunnerBlock, RunnerRun
 )
 
 

@@ -39,12 +39,12 @@ _SEED = 0
 
 COMPARED_PARTS: tuple[Part, ...] = ("execute_ms", "total_ms")
 Kind = Literal["paired", "unpaired", "counted"]
-PartName = Literal["execute", "labels", "total"]
+PartName = Literal["execute", "postprocess", "total"]
 RatioWord = Literal[ComparisonWord, "more instructions", "fewer instructions"]
 WORSE: tuple[RatioWord, ...] = ("slower", "more instructions")
 _MS_PARTS: dict[PartName, Part] = {
     "execute": "execute_ms",
-    "labels": "labels_ms",
+    "postprocess": "postprocess_ms",
     "total": "total_ms",
 }
 
@@ -163,7 +163,7 @@ def _count_ratios(baseline: CountedRow, contender: CountedRow) -> Iterator[PartR
     }
     counts: dict[PartName, tuple[int, int]] = {
         "execute": (theirs.execute, ours.execute),
-        "labels": (theirs.labels, ours.labels),
+        "postprocess": (theirs.postprocess, ours.postprocess),
         "total": (theirs.total, ours.total),
     }
     for part, (before, after) in counts.items():

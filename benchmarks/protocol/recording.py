@@ -42,7 +42,7 @@ class Recording:
         return float(np.median([run.total for run in runs])) / 1e9
 
     def samples_ms(self) -> Array:
-        """All samples [blocks, samples, 3]: preprocess, execute, labels."""
+        """All samples [blocks, samples, 3]: preprocess, execute, postprocess."""
         return np.array([parts_ms(block.measured.samples) for block in self.blocks])
 
     def warmups_ms(self) -> list[float]:
@@ -54,8 +54,8 @@ class Recording:
 
 
 def parts_ms(samples: Sequence[SampleNs]) -> list[tuple[float, float, float]]:
-    """Milliseconds of preprocess, execute and labels of each sample."""
-    return [(s.preprocess / 1e6, s.execute / 1e6, s.labels / 1e6) for s in samples]
+    """Milliseconds of preprocess, execute and postprocess of each sample."""
+    return [(s.preprocess / 1e6, s.execute / 1e6, s.postprocess / 1e6) for s in samples]
 
 
 def gather_evidence(recording: Recording, *, cpu_count: int, machine_cpu_count: int) -> Evidence:

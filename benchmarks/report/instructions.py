@@ -38,7 +38,7 @@ def draw_instructions(rows: Sequence[CountedRow], heading: str) -> bytes:
     for position, row in enumerate(rows):
         counts = row.instructions
         left = 0.0
-        parts = (counts.preprocess, counts.execute, counts.labels)
+        parts = (counts.preprocess, counts.execute, counts.postprocess)
         for (name, colour), count in zip(PART_COLOURS.items(), parts, strict=True):
             width = count / 1e6
             label = name if position == 0 else None
@@ -57,7 +57,7 @@ def draw_instructions(rows: Sequence[CountedRow], heading: str) -> bytes:
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
-    label = "million ARM instructions from a picture in memory to its labels"
+    label = "million ARM instructions from a picture in memory to its result"
     axes.set_xlabel(label, fontsize=9, color=FAINT, loc="left")
     processors = ", ".join(dict.fromkeys(row.instructions.cpu for row in rows))
     weights = ", ".join(dict.fromkeys(row.weights.name for row in rows))

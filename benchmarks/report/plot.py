@@ -78,7 +78,7 @@ def _draw_bars(rows: list[MeasuredRow], document: BenchDocument) -> bytes:
 def _draw_parts(axes: Axes, position: int, row: MeasuredRow, limit_ms: float) -> None:
     """Stack the parts' medians, with the interval of the total's median at their end."""
     left = 0.0
-    parts = (row.preprocess_ms, row.execute_ms, row.labels_ms)
+    parts = (row.preprocess_ms, row.execute_ms, row.postprocess_ms)
     for (name, colour), part in zip(PART_COLOURS.items(), parts, strict=True):
         axes.barh(
             position + BAR_Y,
@@ -192,7 +192,7 @@ def _finish_axes(axes: Axes, rows: list[MeasuredRow], limit_ms: float) -> None:
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
     axes.set_xlabel(
-        "milliseconds from a picture in memory to its labels   "
+        "milliseconds from a picture in memory to its result   "
         "(bars: medians; whisker: 95 % interval; dots: runs; box: 10 % to 90 %; arrow: beyond)",
         fontsize=9,
         color=FAINT,

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from topformer.evaluation.figures import make_drawable
 
 # Okabe and Ito's palette, told apart by the colour-blind too.
-PART_COLOURS = {"preprocess": "#56B4E9", "network": "#0072B2", "labels": "#E69F00"}
+PART_COLOURS = {"preprocess": "#56B4E9", "network": "#0072B2", "postprocess": "#E69F00"}
 ROW_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 INK = "#1F2937"
 FAINT = "#6B7280"

@@ -55,7 +55,7 @@ def millions(count: int) -> str:
 
 def comparison_line(comparison: Comparison) -> str:
     """Say how two rows compare, as in "network: A takes 1.05 times as long as B"."""
-    what = {"execute_ms": "network", "total_ms": "picture to labels"}[comparison.part]
+    what = {"execute_ms": "network", "total_ms": "picture to result"}[comparison.part]
     ratio = comparison.ratio
     return (
         f"{what}: {comparison.row} takes {ratio.median:.3f} times as long as "
@@ -110,7 +110,7 @@ def tables(document: BenchDocument) -> Iterator[Table]:
 
 
 def _parts_table(rows: Sequence[MeasuredRow], title: str) -> Table:
-    table = _table("median ms", ["pre", "network", "labels", "total", "95 %", "verdict"])
+    table = _table("median ms", ["pre", "network", "post", "total", "95 %", "verdict"])
     table.title = title
     for row in rows:
         table.add_row(row.name, *_part_cells(row))
@@ -131,12 +131,12 @@ def _spread_table(rows: Sequence[MeasuredRow], document: BenchDocument) -> Table
 
 
 def _instructions_table(rows: Sequence[CountedRow], title: str) -> Table:
-    table = _table("M instructions", ["pre", "network", "labels", "total", "CPU", "verdict"])
+    table = _table("M instructions", ["pre", "network", "post", "total", "CPU", "verdict"])
     table.title = title
     table.caption = "Medians of one inference each, counted under emulation: no latency."
     for row in rows:
         counts = row.instructions
-        parts = (counts.preprocess, counts.execute, counts.labels)
+        parts = (counts.preprocess, counts.execute, counts.postprocess)
         table.add_row(
             row.name,
             *(millions(part) for part in parts),
@@ -148,12 +148,12 @@ def _instructions_table(rows: Sequence[CountedRow], title: str) -> Table:
 
 
 def _device_table(rows: Sequence[tuple[Row, CheckedOutput]]) -> Table:
-    table = _table("output against this machine's", ["SQNR dB", "labels equal", "on", "cores"])
+    table = _table("output against this machine's", ["SQNR dB", "results equal", "on", "cores"])
     for row, check in rows:
         table.add_row(
             row.name,
             "exact" if check.exact else f"{check.sqnr_db:.1f}",
-            f"{check.label_agreement:.3%}",
+            f"{check.result_agreement:.3%}",
             row.device,
             row.cores.cluster or row.cores.effective if row.cores else "any",
         )
@@ -188,7 +188,7 @@ def _verdict_cell(row: Row) -> Text:
 
 def _part_cells(row: MeasuredRow) -> list[str | Text]:
     low, high = row.total_ms.ci95
-    medians = [row.preprocess_ms.p50, row.execute_ms.p50, row.labels_ms.p50]
+    medians = [row.preprocess_ms.p50, row.execute_ms.p50, row.postprocess_ms.p50]
     return [
         *(f"{median:.2f}" for median in medians),
         Text(f"{row.total_ms.p50:.2f}", style="bold"),

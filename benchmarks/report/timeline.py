@@ -115,7 +115,7 @@ def _draw_latency(axes: Axes, rows: Sequence[TimelineRow]) -> None:
         axes.plot(minutes, row.medians_ms, ".", color=colour, markersize=4)
     headroom = HEADROOM + LEGEND_LINE * (len(rows) + 1)
     axes.set_ylim(0, headroom * max(max(row.medians_ms) for row in rows))
-    axes.set_ylabel("ms, picture to labels", color=INK)
+    axes.set_ylabel("ms, picture to result", color=INK)
     legend = axes.legend(
         loc="upper left",
         frameon=False,

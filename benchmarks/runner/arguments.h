@@ -8,7 +8,7 @@
 
 namespace topformer {
 
-inline constexpr const char* kCommands = "Commands: about, run, serve, labels, normalise.";
+inline constexpr const char* kCommands = "Commands: about, run, serve, postprocess, normalise.";
 
 class Arguments {
  public:

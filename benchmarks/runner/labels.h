@@ -1,6 +1,6 @@
-// Logits to labels at full size, exactly, without the full-size logits: topformer/labels.py in C++,
-// which explains the method. Both give the same labels, bit for bit: every sum here is written as
-// it is there, and CMakeLists.txt forbids the compiler to fuse or reorder any.
+// Logits to labels at full size, exactly, without the full-size logits, by the method that
+// topformer/tasks/upsampling.py explains. Both give the same labels, bit for bit: every sum here is
+// written as it is there, and CMakeLists.txt forbids the compiler to fuse or reorder any.
 #pragma once
 
 #include <cstddef>

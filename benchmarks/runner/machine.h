@@ -15,7 +15,7 @@ std::int64_t process_cpu_ns();
 std::int64_t peak_memory_bytes();
 
 // Where a run has got to.
-enum class Stage { kStarted = 0, kPreprocessed = 1, kExecuted = 2, kLabelled = 3 };
+enum class Stage { kStarted = 0, kPreprocessed = 1, kExecuted = 2, kPostprocessed = 3 };
 
 // Tells an emulator that counts instructions where a run has got to, by a system call that it looks
 // out for and that every kernel refuses without doing anything.

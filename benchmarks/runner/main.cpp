@@ -1,10 +1,10 @@
-// topformer-runner: one .pte, one picture, and how long each part of the way to labels takes.
+// topformer-runner: one .pte, one picture, and how long each part of the way to a result takes.
 //
-//   about      print what this program is made of
-//   run        take samples, print one document
-//   serve      open the model, then take a block of samples for each line on stdin
-//   labels     the label stage alone, on given logits
-//   normalise  the input stage alone, on a given picture
+//   about        print what this program is made of
+//   run          take samples, print one document
+//   serve        open the model, then take a block of samples for each line on stdin
+//   postprocess  the last stage alone, on given logits
+//   normalise    the input stage alone, on a given picture
 //
 // Every command prints JSON documents on stdout and exits with 0; a failure is a document too, and
 // the exit status is then 2 for wrong usage and 1 for all else. README.md lists the options.
@@ -51,8 +51,8 @@ JsonWriter write_block(JsonWriter document, Session& session, int samples, int w
 void run(Arguments& arguments) {
   SessionOptions options = SessionOptions::take(arguments);
   const int samples = arguments.take_number("samples", 1, kMostRuns);
-  const std::string logits_path = arguments.take_optional_text("write-output");
-  const std::string labels_path = arguments.take_optional_text("write-labels");
+  const std::string output_path = arguments.take_optional_text("write-output");
+  const std::string result_path = arguments.take_optional_text("write-result");
   const std::string profile_path = arguments.take_optional_text("write-profile");
   arguments.refuse_rest();
   options.model.profile = !profile_path.empty();
@@ -61,8 +61,8 @@ void run(Arguments& arguments) {
   JsonWriter document =
       write_block(begin_document("topformer.runner/1"), session, samples, /*warmups=*/0);
   session.describe(document);
-  if (!logits_path.empty()) session.write_logits(logits_path);
-  if (!labels_path.empty()) session.write_labels(labels_path);
+  if (!output_path.empty()) session.write_outputs(output_path);
+  if (!result_path.empty()) session.write_result(result_path);
   if (!profile_path.empty()) session.write_profile(profile_path);
   print_document(document);
 }
@@ -109,7 +109,7 @@ void dispatch(Arguments& arguments) {
   if (command == "about") return about(arguments);
   if (command == "run") return run(arguments);
   if (command == "serve") return serve(arguments);
-  if (command == "labels") return label_logits(arguments);
+  if (command == "postprocess") return postprocess_logits(arguments);
   if (command == "normalise") return normalise_picture(arguments);
   throw usage_error("There is no command " + command + ".", kCommands);
 }

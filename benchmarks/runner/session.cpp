@@ -15,7 +15,7 @@ void write_run(JsonWriter& document, const RunTimes& run) {
   document.begin_array()
       .value(run.preprocess_ns)
       .value(run.execute_ns)
-      .value(run.labels_ns)
+      .value(run.postprocess_ns)
       .end_array();
 }
 
@@ -69,9 +69,9 @@ RunTimes Session::run_once() {
   const std::int64_t executed = monotonic_ns();
   mark(Stage::kExecuted);
   labeller_.label(logits_, labels_.data());
-  const std::int64_t labelled = monotonic_ns();
-  mark(Stage::kLabelled);
-  return {preprocessed - start, executed - preprocessed, labelled - executed};
+  const std::int64_t postprocessed = monotonic_ns();
+  mark(Stage::kPostprocessed);
+  return {preprocessed - start, executed - preprocessed, postprocessed - executed};
 }
 
 std::vector<RunTimes> Session::run(int count) {
@@ -87,25 +87,27 @@ void Session::describe(JsonWriter& document) const {
       .field("threads", std::int64_t{options_.model.threads})
       .field("profiled", options_.model.profile)
       .field("load_ns", load_ns_)
-      .key("logits_shape")
+      .key("output_shapes")
+      .begin_array()
       .begin_array()
       .value(std::int64_t{1})
       .value(std::int64_t{shape.classes})
       .value(std::int64_t{shape.height})
       .value(std::int64_t{shape.width})
       .end_array()
-      .field("logits_sha256", sha256(logits_, shape.count() * sizeof(float)))
-      .field("labels_sha256", sha256(labels_.data(), labels_.size() * sizeof(Label)))
+      .end_array()
+      .field("outputs_sha256", sha256(logits_, shape.count() * sizeof(float)))
+      .field("result_sha256", sha256(labels_.data(), labels_.size() * sizeof(Label)))
       .key("first");
   write_run(document, first_);
   write_times(document, "warmups", warmups_);
 }
 
-void Session::write_logits(const std::string& path) const {
+void Session::write_outputs(const std::string& path) const {
   write_whole(path, logits_, model_.logits_shape().count() * sizeof(float));
 }
 
-void Session::write_labels(const std::string& path) const {
+void Session::write_result(const std::string& path) const {
   write_whole(path, labels_.data(), labels_.size() * sizeof(Label));
 }
 

@@ -1,4 +1,4 @@
-// A model, a picture and the way from one to the labels, timed part by part.
+// A model, a picture and the way from one to the result, timed part by part.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace topformer {
 struct RunTimes {
   std::int64_t preprocess_ns = 0;
   std::int64_t execute_ns = 0;
-  std::int64_t labels_ns = 0;
+  std::int64_t postprocess_ns = 0;
 };
 
 struct SessionOptions {
@@ -44,8 +44,8 @@ class Session {
   // What it took to open, and what came out of the last run.
   void describe(JsonWriter& document) const;
 
-  void write_logits(const std::string& path) const;
-  void write_labels(const std::string& path) const;
+  void write_outputs(const std::string& path) const;
+  void write_result(const std::string& path) const;
   void write_profile(const std::string& path);
 
  private:
@@ -58,7 +58,7 @@ class Session {
   Model model_;
   std::int64_t load_ns_;
   Labeller labeller_;
-  std::vector<Label> labels_;      // [H, W]
+  std::vector<Label> labels_;      // [H, W], the result
   const float* logits_ = nullptr;  // [c, h, w], in the model's memory
   RunTimes first_;
   std::vector<RunTimes> warmups_;

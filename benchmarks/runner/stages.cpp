@@ -30,7 +30,7 @@ void normalise_picture(Arguments& arguments) {
       document.field("tensor_sha256", sha256(tensor.data(), tensor.size() * sizeof(float))));
 }
 
-void label_logits(Arguments& arguments) {
+void postprocess_logits(Arguments& arguments) {
   const std::string logits_path = arguments.take_text("logits");
   LogitsShape shape;
   shape.classes = arguments.take_number("classes", 1, kMostClasses);
@@ -39,7 +39,7 @@ void label_logits(Arguments& arguments) {
   const int height = arguments.take_number("height", 1, kMostSidePixels);
   const int width = arguments.take_number("width", 1, kMostSidePixels);
   const int samples = arguments.take_number("samples", 1, kMostRuns);
-  const std::string labels_path = arguments.take_text("write-labels");
+  const std::string result_path = arguments.take_text("write-result");
   arguments.refuse_rest();
 
   const auto bytes = read_exactly(logits_path, shape.count() * sizeof(float));
@@ -47,17 +47,17 @@ void label_logits(Arguments& arguments) {
   std::memcpy(logits.data(), bytes.data(), bytes.size());
   Labeller labeller(shape, height, width);
   std::vector<Label> labels(static_cast<std::size_t>(height) * static_cast<std::size_t>(width));
-  JsonWriter document = begin_document("topformer.runner-labels/1");
-  document.key("labels_ns").begin_array();
+  JsonWriter document = begin_document("topformer.runner-postprocess/1");
+  document.key("postprocess_ns").begin_array();
   for (int sample = 0; sample < samples; ++sample) {
     const std::int64_t start = monotonic_ns();
     labeller.label(logits.data(), labels.data());
     document.value(monotonic_ns() - start);
   }
   document.end_array();
-  write_whole(labels_path, labels.data(), labels.size() * sizeof(Label));
+  write_whole(result_path, labels.data(), labels.size() * sizeof(Label));
   print_document(
-      document.field("labels_sha256", sha256(labels.data(), labels.size() * sizeof(Label))));
+      document.field("result_sha256", sha256(labels.data(), labels.size() * sizeof(Label))));
 }
 
 }  // namespace topformer

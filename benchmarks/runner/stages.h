@@ -9,6 +9,6 @@ namespace topformer {
 void normalise_picture(Arguments& arguments);
 
 // Logits to labels, timed.
-void label_logits(Arguments& arguments);
+void postprocess_logits(Arguments& arguments);
 
 }  // namespace topformer

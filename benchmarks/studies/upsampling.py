@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from topformer.benchmarks.documents.rows import PairedRatio
 from topformer.benchmarks.protocol.statistics import paired_ratio
 from topformer.images import bundled_pictures
-from topformer.labels import upsample_labels
 from topformer.runtimes import OpenedModel, open_model
 from topformer.runtimes.torch_network import open_loaded
+from topformer.tasks.upsampling import upsample_labels
 from topformer.weights import load_weights
 from topformer.weights.sources import RANDOM
 
@@ -79,8 +79,8 @@ def random_tiny(image_size: tuple[int, int]) -> OpenedModel:
 def inputs(model: OpenedModel) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Logits of the bundled pictures, then white noise of the same shape."""
     for name, pixels in bundled_pictures():
-        yield name, model.logits(pixels)
-    noise = np.random.default_rng(SEED).standard_normal(model.manifest.output.shape)
+        yield name, np.asarray(model.outputs(pixels)[0])
+    noise = np.random.default_rng(SEED).standard_normal(model.manifest.outputs[0].shape)
     yield "white noise", noise.astype(np.float32)
 
 
@@ -92,7 +92,7 @@ def main() -> int:
     size = (info.height, info.width)
     sys.stdout.write(
         f"weights {model.manifest.weights.name}: "
-        f"logits {list(model.manifest.output.shape)} to labels {size[0]}x{size[1]}, "
+        f"logits {list(model.manifest.outputs[0].shape)} to labels {size[0]}x{size[1]}, "
         f"one thread, {ROUNDS} rounds\n"
     )
     sys.stdout.write(

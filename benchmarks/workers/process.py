@@ -29,9 +29,9 @@ from topformer.errors import TopformerError
 WORKER_COMMAND = (sys.executable, "-P", "-m", "topformer.benchmarks.workers.python")
 RUNNER_WORKER_COMMAND = (sys.executable, "-P", "-m", "topformer.benchmarks.workers.runner")
 # glibc hands large blocks back to the kernel or keeps them, and chance decides which when a process
-# starts: one in five took half as long again for labels all its life, because every run faulted
-# the same pages in anew. Told to keep them, all processes are alike. torch eager gains most (28 ms
-# instead of 46 ms), so comparisons with it are the stricter for it.
+# starts: one in five took half as long again to postprocess all its life, because every run
+# faulted the same pages in anew. Told to keep them, all processes are alike. torch eager gains
+# most (28 ms instead of 46 ms), so comparisons with it are the stricter for it.
 ALLOCATOR_SETTINGS = {
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_MMAP_THRESHOLD_": str(2**25),  # the most that glibc takes

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import msgspec
 import numpy as np
@@ -30,8 +30,8 @@ from topformer.benchmarks.documents.messages import (
 from topformer.devices.pipes import LINE_LIMIT_BYTES
 from topformer.errors import TopformerError
 from topformer.images import BenchPicture, bench_picture
-from topformer.labels import upsample_labels
 from topformer.manifest import Manifest
+from topformer.tasks import Outputs, Task
 
 _LIBRARIES = {
     "executorch": ("torch", "executorch.runtime"),
@@ -48,12 +48,17 @@ class Subject(Protocol):
         """The description of the model."""
         ...
 
+    @property
+    def task(self) -> Task[Any]:
+        """What the outputs mean."""
+        ...
+
     def preprocess(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """RGB [H, W, 3] -> the normalised input tensor [1, 3, h, w]."""
         ...
 
-    def run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Normalised RGB [1, 3, h, w] -> logits [1, c, h/8, w/8]."""
+    def run(self, tensor: NDArray[np.float32]) -> Outputs:
+        """Normalised RGB [1, 3, h, w] -> every output."""
         ...
 
 
@@ -167,19 +172,19 @@ def _take(opened: Opened, count: int) -> tuple[SampleNs, ...]:
 
 
 def time_once(subject: Subject, picture: NDArray[np.uint8]) -> SampleNs:
-    """Time one run from a picture [H, W, 3] in memory to its labels [H, W]."""
+    """Time one run from a picture [H, W, 3] in memory to its result."""
     height, width = picture.shape[:2]
     start = time.perf_counter_ns()
     tensor = subject.preprocess(picture)
     preprocessed = time.perf_counter_ns()
-    logits = subject.run(tensor)
+    outputs = subject.run(tensor)
     executed = time.perf_counter_ns()
-    upsample_labels(logits, (height, width))
-    labelled = time.perf_counter_ns()
+    subject.task.postprocess(outputs, (height, width))
+    postprocessed = time.perf_counter_ns()
     return SampleNs(
         preprocess=preprocessed - start,
         execute=executed - preprocessed,
-        labels=labelled - executed,
+        postprocess=postprocessed - executed,
     )
 
 

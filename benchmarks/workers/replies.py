@@ -18,7 +18,7 @@ def loaded_reply(manifest: Manifest, picture: str, opened: RunnerOpened | Runner
         model=manifest.file.name,
         sha256=opened.model_sha256,
         variant=manifest.model.variant,
-        classes=manifest.output.shape[1],
+        classes=manifest.model.num_classes,
         weights_name=manifest.weights.name,
         weights_random=manifest.weights.is_random,
         precision=manifest.file.precision,

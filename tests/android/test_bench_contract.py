@@ -92,7 +92,9 @@ def test_the_document_that_the_app_wrote_is_read():
     data = DOCUMENT.read_bytes()
     run = decode_document(data.strip(), RunnerRun)
     assert (len(run.samples), len(run.warmups), run.threads) == (3, 2, 2)
-    assert min(part for sample in run.samples for part in (sample.preprocess, sample.labels)) > 0
+    assert (
+        min(part for sample in run.samples for part in (sample.preprocess, sample.postprocess)) > 0
+    )
     assert run.peak_memory_bytes > 2**20
     with pytest.raises(TopformerError, match="torn off"):
         decode_document(data.strip()[:-1], RunnerRun)

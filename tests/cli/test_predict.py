@@ -23,11 +23,11 @@ runner = CliRunner()
 class BrightnessNetwork:
     """Class 2 where the picture is bright, class 5 where it is dark."""
 
-    def run(self, tensor: np.ndarray) -> np.ndarray:
+    def run(self, tensor: np.ndarray) -> list[np.ndarray]:
         brightness = tensor.mean(axis=1)[0, 3::8, 3::8]
         logits = np.full((1, 150, *brightness.shape), -9.0, np.float32)
         logits[0, 2], logits[0, 5] = brightness, -brightness
-        return logits
+        return [logits]
 
 
 def brightness_model(*, random_seed: int | None) -> OpenedModel:
@@ -38,7 +38,7 @@ def brightness_model(*, random_seed: int | None) -> OpenedModel:
         model=ModelInfo(variant="tiny", num_classes=150, fused_channels=128, depthwise_head=True),
         weights=weights,
         input=input_info(64, 64),
-        output=OutputInfo(shape=(1, 150, 8, 8)),
+        outputs=(OutputInfo(meaning="logits", shape=(1, 150, 8, 8), stride=8),),
         classes=dataset_classes("ade20k"),
     )
     return OpenedModel(manifest=manifest, runtime="torch", network=BrightnessNetwork())
@@ -228,5 +228,5 @@ def test_a_real_model(half_bright, tmp_path):
     document = json.loads(result.stdout)
     assert document["runtime"] == "torch"
     assert document["image_size"] == [64, 128]
-    expected = open_model("tiny", image_size=(64, 128)).labels(read_picture(half_bright))
+    expected = open_model("tiny", image_size=(64, 128)).predict(read_picture(half_bright))
     np.testing.assert_array_equal(np.asarray(Image.open(out / "half.labels.png")), expected)

@@ -109,4 +109,4 @@ def test_fixed_is_what_predict_does(picture):
     opened = open_model("tiny", image_size=(64, 96))
     labels = fixed_segmenter(opened)(picture)
     assert labels.shape == picture.shape[:2]
-    np.testing.assert_array_equal(labels, opened.labels(picture))
+    np.testing.assert_array_equal(labels, opened.predict(picture))

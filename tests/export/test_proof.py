@@ -6,11 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch.nn import functional
 
 from topformer import metrics
+from topformer.classes import numbered_classes
 from topformer.errors import TopformerError, UsageError
 from topformer.export.divergence import first_divergence
 from topformer.export.inputs import ProofInput, picture_inputs, standard_inputs
@@ -18,16 +16,16 @@ from topformer.export.proof import (
     FP32_GATES,
     check_golden,
     golden_cases,
-    margins_at,
     measure_float32,
     measure_level,
     refer,
 )
-from topformer.manifest import Manifest
+from topformer.manifest import Manifest, WeightsInfo
 from topformer.model import create_model
 from topformer.preprocess import input_info
 from topformer.runtimes.torch_network import TorchNetwork, describe
-from topformer.weights import load_weights
+from topformer.tasks import task_of
+from topformer.weights import LoadedWeights, load_weights
 
 SIZE = (128, 128)
 
@@ -40,7 +38,8 @@ def loaded(golden_path):
 @pytest.fixture(scope="module")
 def references(loaded):
     float64 = copy.deepcopy(loaded.model).double()
-    return refer(TorchNetwork(float64).run, standard_inputs(input_info(*SIZE)))
+    task = task_of(describe(loaded, SIZE))
+    return refer(task, TorchNetwork(float64).run, standard_inputs(input_info(*SIZE)))
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +105,7 @@ def test_a_weight_off_by_a_hundredth_fails(loaded, references, float32, manifest
 
 def test_a_result_that_is_not_finite_fails(references, float32):
     def run(tensor):
-        return np.full((1, 150, 16, 16), np.nan, np.float32)
+        return [np.full((1, 150, 16, 16), np.nan, np.float32)]
 
     level = measure_level("file", run, references, float32)
     assert not level.passed
@@ -138,7 +137,7 @@ def test_a_checkpoint_that_float32_cannot_hold_fails(references):
         # Stands for a checkpoint whose rounding errors are amplified a million times.
         rng = np.random.default_rng(len(noisy))
         noisy[len(noisy)] = True
-        return rng.standard_normal((1, 150, 16, 16)).astype(np.float32)
+        return [rng.standard_normal((1, 150, 16, 16)).astype(np.float32)]
 
     assert not measure_float32(run, references).passed
 
@@ -167,20 +166,6 @@ def test_a_manifest_without_samples_proves_nothing(manifest, loaded):
         check_golden(empty, TorchNetwork(loaded.model).run, [])
 
 
-@given(
-    seed=st.integers(0, 2**31),
-    grid=st.tuples(st.integers(1, 7), st.integers(1, 7)),
-    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
-)
-@settings(deadline=None)
-def test_margins_are_those_of_interpolate(seed, grid, size):
-    logits = torch.randn(1, 5, *grid, dtype=torch.float64, generator=torch.manual_seed(seed))
-    enlarged = functional.interpolate(logits, size=size, mode="bilinear", align_corners=False)
-    expected = metrics.top2_margin(enlarged.numpy())[0].reshape(-1)
-    found = margins_at(logits.numpy(), size, np.arange(size[0] * size[1]))
-    np.testing.assert_allclose(found, expected, atol=1e-12)
-
-
 @pytest.mark.parametrize(
     ("path", "module"),
     [
@@ -205,8 +190,12 @@ def test_the_first_diverging_module_is_named(loaded, references, path, module):
 def test_random_weights_have_a_proof_that_holds(tmp_path):
     torch.manual_seed(5)
     model = create_model("small", num_classes=7).eval()
+    info = WeightsInfo(name="drawn", sha256="0" * 64, licence="-", source="-", random_seed=5)
+    drawn = LoadedWeights(model=model, info=info, classes=numbered_classes(7))
     references = refer(
-        TorchNetwork(copy.deepcopy(model).double()).run, standard_inputs(input_info(*SIZE))
+        task_of(describe(drawn, SIZE)),
+        TorchNetwork(copy.deepcopy(model).double()).run,
+        standard_inputs(input_info(*SIZE)),
     )
     float32 = measure_float32(TorchNetwork(model).run, references)
     assert float32.passed

@@ -13,9 +13,9 @@ import topformer
 from topformer.errors import TopformerError
 from topformer.files import sha256_file
 from topformer.images import bundled_pictures
-from topformer.labels import upsample_labels
 from topformer.manifest import encode_document, manifest_path
 from topformer.runtimes import open_network, runtime_of
+from topformer.tasks.upsampling import upsample_labels
 from topformer.weights import load_weights, save_weights
 
 
@@ -30,19 +30,19 @@ def model(request, exported_tiny, golden_path):
 def test_the_face(model):
     name, picture = bundled_pictures()[0]
     assert name
-    logits = model.logits(picture)
-    assert logits.shape == model.manifest.output.shape == (1, 150, 56, 56)
+    (logits,) = model.outputs(picture)
+    assert logits.shape == model.manifest.outputs[0].shape == (1, 150, 56, 56)
     assert logits.dtype == np.float32
-    labels = model.labels(picture)
+    labels = model.predict(picture)
     assert labels.shape == picture.shape[:2]
     np.testing.assert_array_equal(labels, upsample_labels(logits, picture.shape[:2])[0])
 
 
 def test_a_result_is_not_overwritten_by_the_next_run(model):
     black = np.zeros((448, 448, 3), np.uint8)
-    first = model.logits(black)
+    (first,) = model.outputs(black)
     kept = first.copy()
-    model.logits(black + np.uint8(200))
+    model.outputs(black + np.uint8(200))
     np.testing.assert_array_equal(first, kept)
 
 
@@ -57,7 +57,7 @@ def test_a_path_is_read_as_a_picture(exported_tiny, tmp_path):
     _, picture = bundled_pictures()[0]
     Image.fromarray(picture).save(tmp_path / "picture.png")
     model = topformer.open_model(exported_tiny.files[1].path)
-    np.testing.assert_array_equal(model.labels(tmp_path / "picture.png"), model.labels(picture))
+    np.testing.assert_array_equal(model.predict(tmp_path / "picture.png"), model.predict(picture))
 
 
 def test_our_safetensors_open_like_the_checkpoint_they_came_from(golden_path, tmp_path):
@@ -68,13 +68,13 @@ def test_our_safetensors_open_like_the_checkpoint_they_came_from(golden_path, tm
     )
     _, picture = bundled_pictures()[1]
     first, second = topformer.open_model(golden_path), topformer.open_model(path)
-    np.testing.assert_array_equal(first.logits(picture), second.logits(picture))
+    np.testing.assert_array_equal(first.outputs(picture)[0], second.outputs(picture)[0])
     assert second.manifest.weights.name == "mine"
 
 
 def test_a_checkpoint_takes_any_input_size(golden_path):
     model = topformer.open_model(golden_path, image_size=(96, 160))
-    assert model.logits(bundled_pictures()[0][1]).shape == (1, 150, 12, 20)
+    assert model.outputs(bundled_pictures()[0][1])[0].shape == (1, 150, 12, 20)
 
 
 def test_an_exported_file_has_its_own_size(exported_tiny):
@@ -126,7 +126,7 @@ def test_an_output_that_is_not_the_manifests_is_refused(exported_tiny, tmp_path)
     write_onnx(path, exported_tiny.files[1].manifest, [node], shape=(1, 3, 448, 448))
     model = topformer.open_model(path)
     with pytest.raises(TopformerError, match="not what its manifest describes"):
-        model.logits(np.zeros((448, 448, 3), np.uint8))
+        model.outputs(np.zeros((448, 448, 3), np.uint8))
 
 
 def test_onnx_cannot_read_files_outside_its_folder(exported_tiny, tmp_path):

@@ -14,11 +14,11 @@ from topformer.benchmarks.workers.process import RowRequest
 from topformer.devices.facts.documents import CheckedOutput
 
 CHECK = CheckedOutput(
-    logits_sha256="a" * 64,
+    outputs_sha256="a" * 64,
     exact=False,
     max_abs_error=4e-7,
     sqnr_db=121.04,
-    label_agreement=1.0,
+    result_agreement=1.0,
     required=None,
     passed=True,
 )
@@ -37,8 +37,8 @@ class ScriptedWorker:
         self.random = np.random.default_rng(request.threads)
 
     def sample(self):
-        pre, execute, labels = self.random.normal([1.0, self.execute_ms, 2.0], 0.01) * 1e6
-        return SampleNs(preprocess=int(pre), execute=int(execute), labels=int(labels))
+        pre, execute, postprocess = self.random.normal([1.0, self.execute_ms, 2.0], 0.01) * 1e6
+        return SampleNs(preprocess=int(pre), execute=int(execute), postprocess=int(postprocess))
 
     def load(self, *, warmups):
         self.log.append(("load", self.request.name))
@@ -54,7 +54,7 @@ class ScriptedWorker:
             picture="street",
             import_ns=5_000_000,
             load_ns=7_000_000,
-            first=SampleNs(preprocess=2_000_000, execute=90_000_000, labels=3_000_000),
+            first=SampleNs(preprocess=2_000_000, execute=90_000_000, postprocess=3_000_000),
             warmups=tuple(self.sample() for _ in range(warmups)),
         )
 

@@ -20,6 +20,7 @@ from topformer.manifest import (
     OutputInfo,
     WeightsInfo,
 )
+from topformer.tasks import task_of
 
 SIDE_PX = 64
 
@@ -31,13 +32,14 @@ def fake_manifest() -> Manifest:
             name="random", sha256="0" * 64, licence="none", source="a test", random_seed=0
         ),
         input=InputInfo(height=SIDE_PX, width=SIDE_PX, mean=(0, 0, 0), std=(1, 1, 1)),
-        output=OutputInfo(shape=(1, 2, SIDE_PX // 8, SIDE_PX // 8)),
+        outputs=(OutputInfo(meaning="logits", shape=(1, 2, SIDE_PX // 8, SIDE_PX // 8), stride=8),),
         classes=Classes(dataset="test", names=("a", "b"), palette=((0, 0, 0), (1, 1, 1))),
     )
 
 
 class FakeModel:
     manifest = fake_manifest()
+    task = task_of(manifest)
 
     def preprocess(self, picture):
         print("a library that prints")  # noqa: T201
@@ -46,7 +48,7 @@ class FakeModel:
 
     def run(self, tensor):
         time.sleep(0.001)
-        return tensor[:, :2, ::8, ::8]
+        return [tensor[:, :2, ::8, ::8]]
 
 
 def open_fake(command: Load) -> worker.Opened:

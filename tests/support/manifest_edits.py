@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from topformer.errors import TopformerError
 from topformer.manifest import (
     Agreement,
     Classes,
@@ -24,10 +25,12 @@ from topformer.manifest import (
     encode_document,
 )
 from topformer.preprocess import input_info
+from topformer.tasks import task_of
+from topformer.tasks.segmentation import Segmentation
 
-GATES = Gates(sqnr_db=90.0, label_agreement=0.9999)
+GATES = Gates(sqnr_db=90.0, result_agreement=0.9999)
 AGREEMENT = Agreement(
-    max_abs_error=0.25, sqnr_db=134.5, label_agreement=1.0, label_agreement_untied=1.0
+    max_abs_error=0.25, sqnr_db=134.5, result_agreement=1.0, result_agreement_untied=1.0
 )
 INPUT_AGREEMENT = InputAgreement(
     input="picture:china", agreement=AGREEMENT, required=GATES, ill_conditioned=False
@@ -44,7 +47,7 @@ SAMPLE = Manifest(
         random_seed=3,
     ),
     input=input_info(64, 96),
-    output=OutputInfo(shape=(1, 2, 8, 12)),
+    outputs=(OutputInfo(meaning="logits", shape=(1, 2, 8, 12), stride=8),),
     classes=Classes(
         dataset="example", names=("sky", "b\u00e4ume"), palette=((70, 130, 180), (0, 255, 7))
     ),
@@ -75,9 +78,11 @@ SAMPLE = Manifest(
             input_sha256="00" * 32,
             required=GATES,
             ill_conditioned=False,
-            logits=b"\x00\x00\x80\x3f",
-            labels=b"\x01\x00",
-            margins=b"\x00\x00\x80\x3f",
+            samples={
+                "logits": b"\x00\x00\x80\x3f",
+                "labels": b"\x01\x00",
+                "margins": b"\x00\x00\x80\x3f",
+            },
         ),
     ),
 )
@@ -123,6 +128,8 @@ def _edited(value: Any) -> Iterator[Any]:
 
 def _usable(text: str) -> bool:
     try:
-        return msgspec.json.decode(text.encode(), type=Manifest).file is not None
-    except msgspec.DecodeError:
+        manifest = msgspec.json.decode(text.encode(), type=Manifest)
+        # The app runs one task only.
+        return isinstance(task_of(manifest), Segmentation) and manifest.file is not None
+    except (msgspec.DecodeError, TopformerError):
         return False

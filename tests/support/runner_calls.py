@@ -9,7 +9,7 @@ import numpy as np
 
 from topformer.benchmarks.documents.runner import (
     RunnerFailure,
-    RunnerLabels,
+    RunnerPostprocess,
     RunnerTensor,
     decode_document,
 )
@@ -41,11 +41,11 @@ class Runner:
         logits.astype("<f4").tofile(source)
         _, classes, height, width = logits.shape
         done = self.call(
-            "labels", f"--logits={source}", f"--classes={classes}", f"--logits-height={height}",
-            f"--logits-width={width}", f"--height={size[0]}", f"--width={size[1]}", "--samples=1",
-            f"--write-labels={target}",
+            "postprocess", f"--logits={source}", f"--classes={classes}",
+            f"--logits-height={height}", f"--logits-width={width}", f"--height={size[0]}",
+            f"--width={size[1]}", "--samples=1", f"--write-result={target}",
         )  # fmt: skip
-        decode_document(done.stdout, RunnerLabels)
+        decode_document(done.stdout, RunnerPostprocess)
         return np.fromfile(target, "<u2").reshape(1, *size)
 
     def tensor(self, picture, mean, std) -> tuple[np.ndarray, RunnerTensor]:

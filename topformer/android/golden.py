@@ -51,6 +51,7 @@ from topformer.files import sha256_bytes
 from topformer.images import bench_picture
 from topformer.manifest import Gates, GoldenCase, Manifest
 from topformer.preprocess import MAXIMUM_SIDE_PX, to_tensor
+from topformer.tasks.segmentation import Segmentation, read_samples, tie_margin
 
 MAGIC = b"TOPFGOLD"
 VERSION = 1
@@ -92,27 +93,27 @@ class Golden:
 def make_golden(manifest: Manifest) -> Golden:
     """Join the bench's picture with what the manifest's proof says of it.
 
-    Raises `TopformerError` when the proof was made on another picture than this version's.
+    Raises `TopformerError` when the proof was made on another picture than this version's, and
+    when the manifest is not that of a segmentation network, which is all that the app runs.
     """
-    from topformer.export.proof import TIE_SHARE  # noqa: PLC0415 - with torch behind it
-
     assert manifest.file is not None
+    logits_shape = Segmentation(manifest).logits_shape
     info = manifest.input
     pixels = bench_picture(info.height, info.width).pixels
     input_sha256 = sha256_bytes(to_tensor(pixels, info).astype("<f4").tobytes())
     case = _case_of(manifest, input_sha256)
-    logits = np.frombuffer(case.logits, "<f4")
+    logits, labels, margins = read_samples(case.samples)
     return Golden(
         model_sha256=manifest.file.sha256,
         input_sha256=input_sha256,
         credit=CREDIT,
         required=case.required,
-        tie_margin=TIE_SHARE * float(logits.astype(np.float64).std()),
+        tie_margin=tie_margin(logits.astype(np.float64)),
         pixels=pixels,
-        logits_shape=manifest.output.shape[1:],
+        logits_shape=logits_shape,
         logits=logits,
-        labels=np.frombuffer(case.labels, "<u2"),
-        margins=np.frombuffer(case.margins, "<f4"),
+        labels=labels,
+        margins=margins,
     )
 
 
@@ -138,7 +139,7 @@ def encode_golden(golden: Golden) -> bytes:
         golden.logits.size,
         len(credit),
         golden.required.sqnr_db,
-        golden.required.label_agreement,
+        golden.required.result_agreement,
         golden.tie_margin,
         bytes.fromhex(golden.model_sha256),
         bytes.fromhex(golden.input_sha256),
@@ -189,7 +190,7 @@ def decode_golden(data: bytes) -> Golden:
         model_sha256=model_sha256.hex(),
         input_sha256=input_sha256.hex(),
         credit=_text(credit),
-        required=Gates(sqnr_db=sqnr_db, label_agreement=label_agreement),
+        required=Gates(sqnr_db=sqnr_db, result_agreement=label_agreement),
         tie_margin=tie_margin,
         pixels=np.frombuffer(pixels, np.uint8).reshape(height, width, 3),
         logits_shape=(classes, grid_height, grid_width),

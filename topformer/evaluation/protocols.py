@@ -17,9 +17,9 @@ from torch.nn import functional
 
 from topformer.data.datasets import WholeImageScale
 from topformer.data.transforms import fitted_size, normalise, resize
-from topformer.labels import upsample_labels
 from topformer.preprocess import input_info, to_tensor
 from topformer.runtimes import OpenedModel
+from topformer.tasks.upsampling import upsample_labels
 from topformer.variants import MINIMUM_SIDE_PX
 
 # RGB [H, W, 3] -> class ids [H, W].
@@ -132,4 +132,4 @@ def _labels(
 
 def fixed_segmenter(opened: OpenedModel) -> Segmenter:
     """Segment at a model's own input size, exactly as `predict` does."""
-    return opened.labels
+    return opened.predict

@@ -8,7 +8,7 @@ from topformer.classes import check_count
 from topformer.errors import TopformerError, UsageError
 from topformer.files import local_path
 from topformer.manifest import Classes, Manifest, read_manifest_of
-from topformer.runtimes.opened import ExportedNetwork, OpenedModel
+from topformer.runtimes.opened import Network, OpenedModel
 from topformer.text import well_formed
 from topformer.variants import DEFAULT_IMAGE_SIZE
 
@@ -33,7 +33,7 @@ def require_unicode(path: Path) -> None:
         )
 
 
-def open_network(path: Path, manifest: Manifest, *, threads: int | None = None) -> ExportedNetwork:
+def open_network(path: Path, manifest: Manifest, *, threads: int | None = None) -> Network:
     """Load an exported file whose manifest has been read and checked.
 
     `threads` must be set before ExecuTorch loads its first file and cannot change in a process.

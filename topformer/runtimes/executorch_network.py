@@ -56,12 +56,8 @@ class ExecutorchNetwork:
         self._program = program  # owns the memory that the method runs in
         self._shape = manifest.input.shape
 
-    def run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Normalised RGB [1, 3, h, w] -> logits [1, c, h/8, w/8]."""
-        return self.run_all(tensor)[0]
-
-    def run_all(self, tensor: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Run the method and return every output."""
+    def run(self, tensor: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Normalised RGB [1, 3, h, w] -> every output of the file."""
         if tensor.shape != self._shape:
             raise TopformerError(f"The model takes {self._shape}, not {tensor.shape}.")
         try:

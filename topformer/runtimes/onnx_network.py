@@ -24,7 +24,7 @@ def session_options(threads: int | None) -> onnxruntime.SessionOptions:
 
 
 class OnnxNetwork:
-    """A session over one `.onnx` file with one input and one output."""
+    """A session over one `.onnx` file with one input."""
 
     def __init__(self, path: Path, manifest: Manifest, *, threads: int | None = None) -> None:
         try:
@@ -46,12 +46,8 @@ class OnnxNetwork:
             )
         self._input_name = inputs[0].name
 
-    def run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Normalised RGB [1, 3, h, w] -> logits [1, c, h/8, w/8]."""
-        return self.run_all(tensor)[0]
-
-    def run_all(self, tensor: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Run the session and return every output."""
+    def run(self, tensor: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Normalised RGB [1, 3, h, w] -> every output of the file."""
         try:
             outputs = self._session.run(None, {self._input_name: tensor})
         except Exception as error:  # its exceptions share no base but this one

@@ -1,15 +1,18 @@
 """Run a checkpoint with torch itself: the reference that exported files are compared with."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from topformer.manifest import Classes, Manifest, ModelInfo, OutputInfo
+from topformer.manifest import Classes, Manifest, ModelInfo
 from topformer.model import TopFormer
 from topformer.preprocess import input_info
 from topformer.runtimes.opened import OpenedModel
+from topformer.tasks import task_type
 from topformer.weights import LoadedWeights, load_weights
 
 
@@ -21,25 +24,27 @@ class TorchNetwork:
         self.dtype = next(model.parameters()).dtype
 
     @torch.inference_mode()
-    def run(self, tensor: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Normalised RGB [b, 3, h, w] -> logits [b, c, h/8, w/8] in the model's own dtype."""
-        return self.model(torch.as_tensor(tensor).to(self.dtype)).numpy()
+    def run(self, tensor: NDArray[np.floating]) -> list[NDArray[np.floating]]:
+        """Normalised RGB [b, 3, h, w] -> every output, in the model's own dtype."""
+        outputs = self.model(torch.as_tensor(tensor).to(self.dtype))
+        tensors: Sequence[Tensor] = [outputs] if isinstance(outputs, Tensor) else outputs
+        return [output.numpy() for output in tensors]
 
 
 def describe(loaded: LoadedWeights, image_size: tuple[int, int]) -> Manifest:
     """Write the manifest of a checkpoint run at one size (height, width): no file, no proof."""
     model: TopFormer = loaded.model
-    height, width = image_size
+    info = ModelInfo(
+        variant=model.variant.name,
+        num_classes=model.num_classes,
+        fused_channels=model.variant.fused_channels,
+        depthwise_head=model.variant.depthwise_head,
+    )
     return Manifest(
-        model=ModelInfo(
-            variant=model.variant.name,
-            num_classes=model.num_classes,
-            fused_channels=model.variant.fused_channels,
-            depthwise_head=model.variant.depthwise_head,
-        ),
+        model=info,
         weights=loaded.info,
-        input=input_info(height, width),
-        output=OutputInfo(shape=model.logits_shape(height, width)),
+        input=input_info(*image_size),
+        outputs=task_type(info.task).describe_outputs(model, image_size),
         classes=loaded.classes,
     )
 

@@ -16,7 +16,7 @@ from topformer.toolchain.programs import VERSION_TIMEOUT_S, Missing, first_line_
 CMAKE_MINIMUM = (3, 28)
 LOG_TAIL_BYTES = 4000
 BUILD_TIMEOUT_S = 900.0
-# Labels equal Python's only when nobody adds flags such as -ffast-math, and these hold flags.
+# Results equal Python's only when nobody adds flags such as -ffast-math, and these hold flags.
 _FLAG_VARIABLES = {"CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"}
 
 

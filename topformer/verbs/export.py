@@ -102,7 +102,7 @@ def _report(file: ExportedFile) -> None:
     manifest = file.manifest
     assert manifest.parity is not None
     assert manifest.delegation is not None
-    show_parity(str(file.path), manifest.parity)
+    show_parity(str(file.path), manifest.parity, manifest.model.task)
     delegation = manifest.delegation
     outside = sum(group.count for group in delegation.outside)
     inside = sum(group.count for group in delegation.inside)

@@ -87,7 +87,10 @@ def _describe(source: str, model: OpenedModel, graph: GraphInfo | None) -> list[
         *(f"weights: {note}" for note in model.notes),
         f"input: {list(manifest.input.shape)} {manifest.input.colour_order} "
         f"mean {manifest.input.mean} std {manifest.input.std} resize {manifest.input.resize}",
-        f"output: {list(manifest.output.shape)} logits at 1/{manifest.output.stride}",
+        *(
+            f"output: {list(output.shape)} {output.meaning} at 1/{output.stride}"
+            for output in manifest.outputs
+        ),
     ]
     if manifest.file:
         libraries = ", ".join(f"{name} {text}" for name, text in manifest.file.libraries.items())
@@ -97,7 +100,7 @@ def _describe(source: str, model: OpenedModel, graph: GraphInfo | None) -> list[
         verdict = "passed" if manifest.parity.passed else "FAILED"
         lines.append(
             f"proof: {verdict}, SQNR {worst.sqnr_db:.1f} dB, "
-            f"labels equal {worst.label_agreement:.4%}"
+            f"{model.task.noun} equal {worst.result_agreement:.4%}"
         )
     if manifest.delegation:
         delegation = manifest.delegation

@@ -19,7 +19,7 @@ from topformer.console.weights import (
     tell_form,
     weights_as,
 )
-from topformer.drawing import found_classes, label_image, overlay_image, percent, save_png
+from topformer.drawing import found_classes, label_image, percent, save_png
 from topformer.errors import TopformerError, UsageError
 from topformer.files import ensure_writable_folder, fitting_name
 from topformer.images import find_pictures, read_picture
@@ -171,13 +171,13 @@ def _segment(path: Path, opened: OpenedModel, out: Path) -> PictureDocument | Fa
 def _make_results(path: Path, opened: OpenedModel, out: Path) -> PictureDocument:
     pixels = read_picture(path)
     manifest = opened.manifest
-    labels = opened.labels(pixels)
+    labels = opened.predict(pixels)
     overlay_path, labels_path = (out / name for name in _result_names(path))
     random = manifest.weights.is_random
     description = f"TopFormer {manifest.model.variant}, weights: {manifest.weights.name}"
     description += ", RANDOM: the classes mean nothing" if random else ""
     note = "random weights: the classes mean nothing" if random else ""
-    overlay = overlay_image(pixels, labels, manifest.classes, note=note)
+    overlay = opened.task.draw(pixels, labels, note=note)
     save_png(overlay, overlay_path, description=description)
     save_png(label_image(labels, manifest.classes), labels_path, description=description)
     found = found_classes(labels, manifest.classes)

@@ -31,7 +31,7 @@ def run(*, file: Path, weights: str | None, images: Path | None, as_json: bool) 
             file, weights=weights, images_dir=images, on_stage=show_stage
         )
     assert manifest.file is not None
-    show_parity(str(file), parity)
+    show_parity(str(file), parity, manifest.model.task)
     announce_random(manifest.weights)
     document = VerifyDocument(
         path=str(file),

@@ -69,10 +69,11 @@ class AppWorker:
         """Take one block of samples."""
         run = self._run(samples=samples, warmups=warmups, timeout_s=self._patience.block_s)
         assert self.first is not None
-        if run.logits_sha256 != self.first.logits_sha256:
+        if run.outputs_sha256 != self.first.outputs_sha256:
             self._fail(
                 "computes something else than at first",
-                f"Its logits' SHA-256 is {run.logits_sha256}; it was {self.first.logits_sha256}.",
+                f"Its outputs' SHA-256 is {run.outputs_sha256}; "
+                f"it was {self.first.outputs_sha256}.",
             )
         return Measured(
             samples=run.samples,
@@ -107,8 +108,8 @@ class AppWorker:
                 f"machine's has {self._manifest.file.sha256}.",
                 next_step="Embed this one, then build and install the app again.",
             )
-        if run.logits_shape != self._manifest.output.shape:
-            self._fail("has logits of another shape", f"It is {run.logits_shape}.")
+        if run.output_shapes != tuple(output.shape for output in self._manifest.outputs):
+            self._fail("has outputs of other shapes", f"They are {run.output_shapes}.")
         found = len(run.samples), len(run.warmups), run.threads
         if found != (samples, warmups, self.request.threads):
             self._fail(

@@ -2,14 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from topformer import metrics
 from topformer.benchmarks.documents.runner import RunnerRun, decode_document
 from topformer.benchmarks.workers.device.placed_model import DeviceSubject
 from topformer.devices.facts.documents import CheckedOutput
@@ -18,27 +17,21 @@ from topformer.errors import TopformerError
 from topformer.export.proof import FP32_GATES
 from topformer.files import sha256_bytes
 from topformer.images import BenchPicture
-from topformer.labels import upsample_labels
 from topformer.manifest import Gates
+from topformer.tasks import Answer, Outputs, Task
 
 RUN_TIMEOUT_S = 300.0
 # The runner's document, which holds one sample.
 RUN_LIMIT_BYTES = 2**20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Output:
-    """Logits [1, c, h/8, w/8] and labels [h, w] of the bench's picture."""
-
-    logits: NDArray[np.float32]
-    labels: NDArray[np.integer]
+RESULT_LIMIT_BYTES = 2**26
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """What this machine computes, and how close to it a device must come."""
+    """What this machine computes of the bench's picture, and how close a device must come to it."""
 
-    output: Output
+    task: Task[Any]
+    answer: Answer[Any]
     # None where every bit must be the same.
     required: Gates | None
 
@@ -50,16 +43,20 @@ def compute_reference(model: Path, picture: BenchPicture) -> Reference:
     opened = open_model(model)
     manifest = opened.manifest
     tensor = opened.preprocess(picture.pixels)
-    logits = opened.run(tensor)
-    size = manifest.input.height, manifest.input.width
     sha256 = sha256_bytes(tensor.astype("<f4").tobytes())
     golden = (case for case in manifest.golden if case.input_sha256 == sha256)
     required = next((case.required for case in golden), FP32_GATES)
     assert manifest.file is not None
     return Reference(
-        output=Output(logits=logits, labels=upsample_labels(logits, size)[0]),
+        task=opened.task,
+        answer=opened.task.answer(opened.run(tensor)),
         required=required if manifest.file.precision == "fp32" else None,
     )
+
+
+def output_bytes(outputs: Outputs) -> bytes:
+    """Write outputs as the runner does, one after the other: little-endian float32."""
+    return b"".join(output.astype("<f4").tobytes() for output in outputs)
 
 
 def check_output(
@@ -69,43 +66,45 @@ def check_output(
 
     Raises `TopformerError` when the device gives no result that is whole.
     """
-    sha256, output = _run_on_device(subject, threads=threads, cores_mask=cores_mask)
-    return compare_outputs(output, reference, logits_sha256=sha256)
+    sha256, answer = _run_on_device(subject, reference.task, threads=threads, cores_mask=cores_mask)
+    return compare_answers(answer, reference, outputs_sha256=sha256)
 
 
-def compare_outputs(output: Output, reference: Reference, *, logits_sha256: str) -> CheckedOutput:
-    """Hold an output against the reference."""
-    expected = reference.output
-    sqnr_db = metrics.sqnr_db(expected.logits, output.logits)
-    agreement = metrics.label_agreement(expected.labels, output.labels)
-    exact = output.logits.tobytes() == expected.logits.tobytes() and agreement == 1.0
-    required = reference.required
+def compare_answers(
+    answer: Answer[Any], reference: Reference, *, outputs_sha256: str
+) -> CheckedOutput:
+    """Hold an answer against the reference."""
+    expected, task, required = reference.answer, reference.task, reference.required
+    agreement = task.compare(expected, answer)
+    exact = output_bytes(answer.outputs) == output_bytes(expected.outputs) and (
+        task.encode(answer.result) == task.encode(expected.result)
+    )
     return CheckedOutput(
-        logits_sha256=logits_sha256,
-        sqnr_db=sqnr_db,
-        max_abs_error=metrics.max_abs_error(expected.logits, output.logits),
-        label_agreement=agreement,
+        outputs_sha256=outputs_sha256,
+        sqnr_db=agreement.sqnr_db,
+        max_abs_error=agreement.max_abs_error,
+        result_agreement=agreement.result_agreement,
         exact=exact,
         required=required,
         passed=exact
         or (
             required is not None
-            and sqnr_db >= required.sqnr_db
-            and agreement >= required.label_agreement
+            and agreement.sqnr_db >= required.sqnr_db
+            and agreement.result_agreement >= required.result_agreement
         ),
     )
 
 
 def _run_on_device(
-    subject: DeviceSubject, *, threads: int, cores_mask: int | None
-) -> tuple[str, Output]:
-    workspace, manifest = subject.workspace, subject.manifest
-    logits_path, labels_path = workspace.path("logits"), workspace.path("labels")
+    subject: DeviceSubject, task: Task[Any], *, threads: int, cores_mask: int | None
+) -> tuple[str, Answer[Any]]:
+    workspace = subject.workspace
+    output_path, result_path = workspace.path("outputs"), workspace.path("result")
     command = subject.command(
         "run",
         "--samples=1",
-        f"--write-output={logits_path}",
-        f"--write-labels={labels_path}",
+        f"--write-output={output_path}",
+        f"--write-result={result_path}",
         threads=threads,
         warmups=0,
         cores_mask=cores_mask,
@@ -114,15 +113,18 @@ def _run_on_device(
         workspace.link.run(command, timeout_s=RUN_TIMEOUT_S, limit_bytes=RUN_LIMIT_BYTES),
         device=workspace.link.name,
     )
-    if run.logits_shape != manifest.output.shape:
+    shapes = tuple(output.shape for output in subject.manifest.outputs)
+    if run.output_shapes != shapes:
         raise TopformerError(
-            f"{workspace.link.name} computes logits of another shape.",
-            why=f"They are {run.logits_shape}; the manifest says {manifest.output.shape}.",
+            f"{workspace.link.name} computes outputs of other shapes.",
+            why=f"They are {run.output_shapes}; the manifest says {shapes}.",
         )
-    size = manifest.input.height, manifest.input.width
-    logits = _pull_array(workspace.link, logits_path, "<f4", run.logits_shape, run.logits_sha256)
-    labels = _pull_array(workspace.link, labels_path, "<u2", size, run.labels_sha256)
-    return run.logits_sha256, Output(logits=logits, labels=labels)
+    ends = list(accumulate(map(math.prod, shapes)))
+    data = _pull(workspace.link, output_path, run.outputs_sha256, size_bytes=4 * ends[-1])
+    parts = np.split(np.frombuffer(data, "<f4"), ends[:-1])
+    outputs = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+    result = task.decode(_pull(workspace.link, result_path, run.result_sha256))
+    return run.outputs_sha256, Answer(outputs=outputs, result=result)
 
 
 def _read_run(finished: Finished, *, device: str) -> RunnerRun:
@@ -136,18 +138,16 @@ def _read_run(finished: Finished, *, device: str) -> RunnerRun:
     return decode_document(document, RunnerRun)
 
 
-def _pull_array(
-    link: Link, remote: str, dtype: str, shape: tuple[int, ...], sha256: str
-) -> NDArray[Any]:
-    size_bytes = np.dtype(dtype).itemsize * math.prod(shape)
+def _pull(link: Link, remote: str, sha256: str, *, size_bytes: int | None = None) -> bytes:
+    """Fetch what the runner wrote, of a size that is known or within the limit for results."""
     with TemporaryDirectory() as scratch:
         local = Path(scratch) / "output"
-        pull(link, remote, local, limit_bytes=size_bytes)
+        pull(link, remote, local, limit_bytes=size_bytes or RESULT_LIMIT_BYTES)
         data = local.read_bytes()
-    if len(data) != size_bytes or sha256_bytes(data) != sha256:
+    if size_bytes not in (None, len(data)) or sha256_bytes(data) != sha256:
         raise TopformerError(
             f"What {link.name} sent of {remote} is not what its runner wrote.",
-            why=f"It has {len(data):,} bytes of {size_bytes:,}, with the SHA-256 "
-            f"{sha256_bytes(data)}; the runner says {sha256}.",
+            why=f"It has {len(data):,} bytes, with the SHA-256 {sha256_bytes(data)}; the runner "
+            f"says {sha256}.",
         )
-    return np.frombuffer(data, dtype).reshape(shape)
+    return data

@@ -13,7 +13,7 @@ from topformer.errors import TopformerError
 
 COUNTER = "count-instructions"
 LOG_LIMIT_BYTES = 2**20
-# What the runner marks in each run: started, preprocessed, executed, labelled.
+# What the runner marks in each run: started, preprocessed, executed, postprocessed.
 _STAGES = (0, 1, 2, 3)
 _HEADER = re.compile(r"topformer-instructions/1 cpu=([\w.-]{1,60})", re.ASCII)
 _MARK = re.compile(r"([0-3]) (\d{1,15})", re.ASCII)
@@ -25,7 +25,7 @@ class InstructionLog:
 
     # The one emulated, as in "cortex-a76".
     cpu: str
-    # Preprocess, execute and labels of every run, in the order they were made.
+    # Preprocess, execute and postprocess of every run, in the order they were made.
     runs: tuple[InstructionTriple, ...]
 
 
@@ -50,10 +50,10 @@ def _runs(marks: list[tuple[int, int]]) -> list[InstructionTriple]:
         stages, counts = zip(*marks[start : start + len(_STAGES)], strict=True)
         if stages != _STAGES:
             raise _refuse("Its marks do not make whole runs.")
-        preprocess, execute, labels = (after - before for before, after in pairwise(counts))
-        if min(preprocess, execute, labels) < 1:
+        preprocess, execute, postprocess = (after - before for before, after in pairwise(counts))
+        if min(preprocess, execute, postprocess) < 1:
             raise _refuse("Its counts do not grow.")
-        runs.append((preprocess, execute, labels))
+        runs.append((preprocess, execute, postprocess))
     return runs
 
 

@@ -32,7 +32,7 @@ class DeviceWorker:
         *,
         cores_mask: int | None,
         counts: bool,
-        expected_logits_sha256: str | None,
+        expected_outputs_sha256: str | None,
         patience: Patience,
     ) -> None:
         """Describe the row; nothing runs before `load`."""
@@ -40,7 +40,7 @@ class DeviceWorker:
         self._subject = subject
         self._cores_mask = cores_mask
         self._count_log = subject.workspace.new_path("instructions") if counts else None
-        self._expected_logits_sha256 = expected_logits_sha256
+        self._expected_outputs_sha256 = expected_outputs_sha256
         self._patience = patience
         self._program: DeviceProgram | None = None
         # Where the row ran, read after each block.
@@ -57,11 +57,11 @@ class DeviceWorker:
         )
         self._program = self._subject.workspace.start(command)
         opened = self._read(RunnerOpened, timeout_s=self._patience.load_s)
-        expected = self._expected_logits_sha256
-        if expected is not None and opened.logits_sha256 != expected:
+        expected = self._expected_outputs_sha256
+        if expected is not None and opened.outputs_sha256 != expected:
             self._fail(
                 "computes something else than when it was checked",
-                f"Its logits' SHA-256 is {opened.logits_sha256}; {expected} was checked.",
+                f"Its outputs' SHA-256 is {opened.outputs_sha256}; {expected} was checked.",
             )
         return loaded_reply(self._subject.manifest, self._subject.picture.name, opened)
 
@@ -139,12 +139,12 @@ def device_worker(
     *,
     cores_mask: int | None = None,
     counts: bool = False,
-    expected_logits_sha256: str | None = None,
+    expected_outputs_sha256: str | None = None,
     patience: Patience = DEFAULT_PATIENCE,
 ) -> Generator[DeviceWorker]:
     """Measure a row on a device; its runner is asked to end when the context ends.
 
-    With `counts` an emulated device counts its instructions. `expected_logits_sha256` is what a
+    With `counts` an emulated device counts its instructions. `expected_outputs_sha256` is what a
     checked run computed: `load` refuses anything else.
     """
     worker = DeviceWorker(
@@ -152,7 +152,7 @@ def device_worker(
         subject,
         cores_mask=cores_mask,
         counts=counts,
-        expected_logits_sha256=expected_logits_sha256,
+        expected_outputs_sha256=expected_outputs_sha256,
         patience=patience,
     )
     try:

@@ -33,7 +33,12 @@ def test_an_emulated_row_has_instructions_and_no_milliseconds():
         scripted_recording(request("row")), samples=samples, cpu="cortex-a76", device="rig"
     )
     counts = row.instructions
-    assert (counts.preprocess, counts.execute, counts.labels, counts.total) == (10, 101, 30, 141)
+    assert (counts.preprocess, counts.execute, counts.postprocess, counts.total) == (
+        10,
+        101,
+        30,
+        141,
+    )
     assert counts.samples == tuple(samples)
     assert (row.emulated, row.verdict) == (True, "emulated")
     assert row.reasons[0].startswith("emulation: the CPU is an emulated cortex-a76")

@@ -31,12 +31,12 @@ def test_two_runs_are_compared_by_their_medians(before):
     found = compare(before, only_row(bench_of(11.0)))
     assert (found.kind, found.confidence, found.unlike, found.doubts) == ("unpaired", 0.99, (), ())
     parts = parts_of(found)
-    assert list(parts) == ["execute", "labels", "total"]
+    assert list(parts) == ["execute", "postprocess", "total"]
     network = parts["execute"]
     assert (network.baseline, network.contender) == pytest.approx((10.0, 11.0), abs=0.02)
     assert network.ratio == pytest.approx(1.1, abs=0.005)
     assert network.interval[0] < network.ratio < network.interval[1]
-    assert (network.verdict, parts["labels"].verdict) == ("slower", "no difference")
+    assert (network.verdict, parts["postprocess"].verdict) == ("slower", "no difference")
     assert parts_of(compare(only_row(bench_of(11.0)), before))["execute"].verdict == "faster"
 
 
@@ -120,7 +120,7 @@ def test_a_row_that_is_not_trusted_raises_a_doubt(before):
 
 
 def test_a_part_that_takes_no_time_has_no_ratio(before):
-    nothing = msgspec.structs.replace(before.row.labels_ms, samples=(0.0,) * 40)
+    nothing = msgspec.structs.replace(before.row.postprocess_ms, samples=(0.0,) * 40)
     with pytest.raises(TopformerError, match="cannot be compared") as caught:
-        compare(only_row(before.document, labels_ms=nothing), before)
+        compare(only_row(before.document, postprocess_ms=nothing), before)
     assert "median of 0 ms" in caught.value.why

@@ -128,7 +128,7 @@ def test_a_damaged_document_is_read_or_refused_and_nothing_else(tmp_path_factory
     assert isinstance(document, BenchDocument)
 
 
-PARTS = ("preprocess_ms", "execute_ms", "labels_ms", "total_ms")
+PARTS = ("preprocess_ms", "execute_ms", "postprocess_ms", "total_ms")
 
 
 def edited(edit, *, row=1):

@@ -5,7 +5,7 @@ from topformer.benchmarks.documents.messages import Measured, SampleNs
 from topformer.benchmarks.protocol.recording import Block, Recording, gather_evidence
 from topformer.devices.machine import Counters
 
-SAMPLE = SampleNs(preprocess=1, execute=1, labels=1)
+SAMPLE = SampleNs(preprocess=1, execute=1, postprocess=1)
 
 
 def counters(**known):

@@ -96,7 +96,7 @@ def test_bars_are_to_scale(document):
     data = draw(msgspec.structs.replace(document, rows=(row,)))
     blue, orange = pixels_of(data, (0x00, 0x72, 0xB2)), pixels_of(data, (0xE6, 0x9F, 0x00))
     # Numbers, the whisker and the legend cover or add a little.
-    assert blue / orange == pytest.approx(row.execute_ms.p50 / row.labels_ms.p50, rel=0.25)
+    assert blue / orange == pytest.approx(row.execute_ms.p50 / row.postprocess_ms.p50, rel=0.25)
 
 
 def text_of(document):

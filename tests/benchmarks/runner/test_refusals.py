@@ -46,7 +46,7 @@ def run_options(runner, **changes):
         (["run", "--threads=1", "--threads=1"], "given twice"),
         (["run"], "--model is missing"),
         (["run", "--model="], "--model is missing"),
-        (["labels", "--logits=x", "--classes=65536"], "--classes cannot be 65536"),
+        (["postprocess", "--logits=x", "--classes=65536"], "--classes cannot be 65536"),
         (["about", '--\xff"\n=1'], "no option"),
     ],
 )
@@ -157,7 +157,7 @@ def test_what_is_no_regular_file_is_refused_without_waiting(runner, kind, tmp_pa
 def test_output_that_cannot_be_written_leaves_nothing(runner, exported_tiny, tmp_path):
     options = run_options(runner, model=exported_tiny.files[0].path)
     missing = tmp_path / "missing" / "labels"
-    failure = runner.refusal("run", *options, f"--write-labels={missing}", status=1)
+    failure = runner.refusal("run", *options, f"--write-result={missing}", status=1)
     assert failure.code == "file-unwritable"
     assert not missing.parent.exists()
 
@@ -167,9 +167,9 @@ def test_too_little_memory_is_said(runner):
     with path.open("wb") as stream:
         stream.truncate(1000 * 500 * 500 * 4)  # 1 GB that takes no space on the disk
     failure = runner.refusal(
-        "labels", f"--logits={path}", "--classes=1000", "--logits-height=500",
+        "postprocess", f"--logits={path}", "--classes=1000", "--logits-height=500",
         "--logits-width=500", "--height=8", "--width=8", "--samples=1",
-        f"--write-labels={runner.folder / 'out'}", status=1,
+        f"--write-result={runner.folder / 'out'}", status=1,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29)),
     )  # fmt: skip
     assert failure.code == "out-of-memory"

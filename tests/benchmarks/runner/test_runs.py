@@ -17,8 +17,8 @@ from topformer.benchmarks.documents.runner import (
 from topformer.devices.pipes import LINE_LIMIT_BYTES
 from topformer.files import sha256_bytes
 from topformer.images import bench_picture
-from topformer.labels import upsample_labels
 from topformer.runtimes import open_model
+from topformer.tasks.upsampling import upsample_labels
 
 TRIES = 3
 
@@ -54,7 +54,7 @@ def options(runner, pte, picture):
 @pytest.fixture(scope="module")
 def logits(pte, picture):
     model = open_model(pte.path)
-    return model.run(model.preprocess(picture))
+    return model.outputs(picture)[0]
 
 
 def test_it_says_what_it_is_made_of(runner):
@@ -65,19 +65,19 @@ def test_it_says_what_it_is_made_of(runner):
 def test_a_run_gives_pythons_logits_and_labels(runner, pte, options, logits, tmp_path):
     output, labels = tmp_path / "logits", tmp_path / "labels"
     done = runner.call(
-        "run", *options(), "--samples=3", f"--write-output={output}", f"--write-labels={labels}"
+        "run", *options(), "--samples=3", f"--write-output={output}", f"--write-result={labels}"
     )
     run = decode_document(done.stdout, RunnerRun)
     assert (len(run.samples), len(run.warmups), run.threads, run.profiled) == (3, 1, 1, False)
     assert run.model_sha256 == pte.manifest.file.sha256
-    assert run.logits_shape == pte.manifest.output.shape
+    assert run.output_shapes == (pte.manifest.outputs[0].shape,)
     assert run.load_ns > 0
     assert 0 < run.peak_memory_bytes < 2**30
     assert all(sample.total > 0 for sample in run.samples)
 
-    assert run.logits_sha256 == sha256_bytes(logits.astype("<f4").tobytes())
+    assert run.outputs_sha256 == sha256_bytes(logits.astype("<f4").tobytes())
     expected = upsample_labels(logits, (448, 448)).astype("<u2").tobytes()
-    assert run.labels_sha256 == sha256_bytes(expected)
+    assert run.result_sha256 == sha256_bytes(expected)
     assert output.read_bytes() == logits.tobytes()
     assert labels.read_bytes() == expected
 
@@ -85,12 +85,12 @@ def test_a_run_gives_pythons_logits_and_labels(runner, pte, options, logits, tmp
 def test_marking_stages_changes_nothing_where_nobody_counts(runner, options, logits):
     done = runner.call("run", *options(), "--samples=1", "--mark-stages=1")
     run = decode_document(done.stdout, RunnerRun)
-    assert run.logits_sha256 == sha256_bytes(logits.astype("<f4").tobytes())
+    assert run.outputs_sha256 == sha256_bytes(logits.astype("<f4").tobytes())
 
 
 def test_two_threads_give_the_same_labels_but_for_rounding(runner, options, logits, tmp_path):
     labels = tmp_path / "labels"
-    done = runner.call("run", *options(threads=2), "--samples=1", f"--write-labels={labels}")
+    done = runner.call("run", *options(threads=2), "--samples=1", f"--write-result={labels}")
     assert decode_document(done.stdout, RunnerRun).threads == 2
     expected = upsample_labels(logits, (448, 448))
     found = np.fromfile(labels, "<u2").reshape(expected.shape)

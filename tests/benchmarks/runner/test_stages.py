@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.runner_calls import Runner
-from topformer.labels import upsample_labels
 from topformer.manifest import InputInfo
 from topformer.preprocess import IMAGENET_MEAN, IMAGENET_STD, to_tensor
+from topformer.tasks.upsampling import upsample_labels
 
 SIZES = [
     # Logits [c, h, w] and labels [H, W].

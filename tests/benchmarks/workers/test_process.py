@@ -47,7 +47,7 @@ def test_a_worker_loads_then_measures_and_its_prints_do_no_harm():
     assert len(measured.warmups) == 1
     for sample in (loaded.first, *measured.samples):
         assert sample.execute >= 1_000_000  # the fake sleeps that long
-        assert sample.total == sample.preprocess + sample.execute + sample.labels
+        assert sample.total == sample.preprocess + sample.execute + sample.postprocess
     assert measured.peak_memory_bytes > 2**20
 
 

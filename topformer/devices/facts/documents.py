@@ -93,13 +93,13 @@ class DeviceState(Document, frozen=True, kw_only=True):
 class CheckedOutput(Document, frozen=True, kw_only=True):
     """A device's result on the bench's picture, held against this machine's."""
 
-    logits_sha256: Sha256
+    outputs_sha256: Sha256
     # 300 where nothing differs.
     sqnr_db: float
     max_abs_error: float
-    # Of the labels at the picture's size.
-    label_agreement: Share
-    # Every bit of the logits, and every label.
+    # As `Gates` has it, at the picture's size.
+    result_agreement: Share
+    # Every bit of the outputs, and the whole result.
     exact: bool
     # What it was held to; null where only an exact result passes.
     required: Gates | None

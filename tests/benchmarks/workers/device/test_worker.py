@@ -8,14 +8,14 @@ import msgspec
 import numpy as np
 import pytest
 
+from support.fake_worker import fake_manifest
 from topformer.benchmarks.benches.host import Worker
 from topformer.benchmarks.workers.device import check
 from topformer.benchmarks.workers.device.bundle import bundle_target, install_bundle
 from topformer.benchmarks.workers.device.check import (
-    Output,
     Reference,
     check_output,
-    compare_outputs,
+    compare_answers,
 )
 from topformer.benchmarks.workers.device.placed_model import place_subject
 from topformer.benchmarks.workers.device.worker import device_worker
@@ -24,6 +24,7 @@ from topformer.devices.facts.reading import read_facts
 from topformer.devices.workspace import open_workspace
 from topformer.errors import TopformerError
 from topformer.export.proof import FP32_GATES
+from topformer.tasks import Answer, task_of
 
 
 @pytest.fixture
@@ -58,10 +59,10 @@ def test_a_row_is_checked_then_measured(subject, reference_of, exported_tiny):
     checked = check_output(subject, reference_of(subject), threads=1)
     assert checked.passed
     assert checked.sqnr_db >= 90
-    assert checked.label_agreement >= 0.9999
+    assert checked.result_agreement >= 0.9999
     mask = 1 << min(os.sched_getaffinity(0))
     with device_worker(
-        request(subject), subject, cores_mask=mask, expected_logits_sha256=checked.logits_sha256
+        request(subject), subject, cores_mask=mask, expected_outputs_sha256=checked.outputs_sha256
     ) as worker:
         row: Worker = worker
         loaded = row.load(warmups=2)
@@ -90,7 +91,7 @@ def test_an_emulated_device_counts_around_the_runner(subject, tmp_path, monkeypa
 
 def test_a_runner_that_computes_something_else_than_was_checked(subject):
     with (
-        device_worker(request(subject), subject, expected_logits_sha256="0" * 64) as worker,
+        device_worker(request(subject), subject, expected_outputs_sha256="0" * 64) as worker,
         pytest.raises(TopformerError, match="tiny, 1 thread' on local computes something else"),
     ):
         worker.load(warmups=0)
@@ -136,9 +137,10 @@ def test_a_device_that_is_lost_while_it_measures_is_the_error(subject, local_lin
 
 
 def a_reference(*, precision_exact=False):
-    logits = np.random.default_rng(0).normal(size=(1, 3, 8, 8)).astype(np.float32)
-    output = Output(logits=logits, labels=logits[0].argmax(0))
-    return Reference(output=output, required=None if precision_exact else FP32_GATES)
+    task = task_of(fake_manifest())
+    logits = np.random.default_rng(0).normal(size=(1, 2, 8, 8)).astype(np.float32)
+    required = None if precision_exact else FP32_GATES
+    return Reference(task=task, answer=task.answer([logits]), required=required)
 
 
 @pytest.mark.parametrize(
@@ -148,10 +150,10 @@ def a_reference(*, precision_exact=False):
 )  # fmt: skip
 def test_what_passes(change, exact_needed, passed):
     reference = a_reference(precision_exact=exact_needed)
-    logits = reference.output.logits.copy()
+    logits = reference.answer.outputs[0].copy()
     logits[0, 0, 0, 0] += change
-    output = Output(logits=logits, labels=reference.output.labels)
-    checked = compare_outputs(output, reference, logits_sha256="0" * 64)
+    answer = Answer(outputs=[logits], result=reference.answer.result)
+    checked = compare_answers(answer, reference, outputs_sha256="0" * 64)
     assert checked.passed == passed
     assert checked.exact == (change == 0.0)
     assert msgspec.json.encode(checked)
@@ -159,10 +161,10 @@ def test_what_passes(change, exact_needed, passed):
 
 def test_wrong_labels_fail_even_where_the_logits_are_right():
     reference = a_reference()
-    labels = reference.output.labels.copy()
+    labels = reference.answer.result.copy()
     labels[0, 0] += 1
-    output = Output(logits=reference.output.logits, labels=labels)
-    assert not compare_outputs(output, reference, logits_sha256="0" * 64).passed
+    answer = Answer(outputs=reference.answer.outputs, result=labels)
+    assert not compare_answers(answer, reference, outputs_sha256="0" * 64).passed
 
 
 @pytest.mark.parametrize("damage", ["bytes", "length"])
@@ -193,7 +195,7 @@ def test_the_same_over_ssh(loopback, host_runner, exported_tiny, reference_of, t
         checked = check_output(subject, reference_of(subject), threads=1)
         assert checked.passed
         with device_worker(
-            request(subject), subject, expected_logits_sha256=checked.logits_sha256
+            request(subject), subject, expected_outputs_sha256=checked.outputs_sha256
         ) as worker:
             worker.load(warmups=1)
             assert len(worker.measure(samples=2, warmups=1).samples) == 2

@@ -40,10 +40,10 @@ class BenchRequest private constructor(val name: String, val model: String?, val
 class BenchSamples(val count: Int) {
     private val stagesNs = LongArray(3 * count)
 
-    fun set(run: Int, preprocessNs: Long, executeNs: Long, labelsNs: Long) {
+    fun set(run: Int, preprocessNs: Long, executeNs: Long, postprocessNs: Long) {
         stagesNs[3 * run] = preprocessNs
         stagesNs[3 * run + 1] = executeNs
-        stagesNs[3 * run + 2] = labelsNs
+        stagesNs[3 * run + 2] = postprocessNs
     }
 
     fun stagesOf(run: Int): List<Long> = stagesNs.slice(3 * run until 3 * run + 3)
@@ -75,7 +75,7 @@ class Bench(private val request: BenchRequest, private val ready: ReadyModel, pr
 
     private val golden = ready.golden?.let { GoldenReader.read(it).apply { checkBelongsTo(manifest) } }
 
-    // Without a golden picture any will do: the work does not depend on it but for the labels.
+    // Without a golden picture any will do: the work does not depend on it but for the last part.
     private val pixels = golden?.pixels ?: IntArray(labels.size) { it * 31 }
     private lateinit var logits: FloatArray
 

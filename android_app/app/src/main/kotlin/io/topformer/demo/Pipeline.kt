@@ -31,7 +31,7 @@ class Pipeline(val manifest: ModelManifest, private val segmenter: Segmenter) : 
         labellerFor(labelWidth, labelHeight).label(logits, result.labels)
         result.timings.preprocessNs = preprocessed - started
         result.timings.executeNs = executed - preprocessed
-        result.timings.labelsNs = System.nanoTime() - executed
+        result.timings.postprocessNs = System.nanoTime() - executed
         draw(frame, result)
     }
 

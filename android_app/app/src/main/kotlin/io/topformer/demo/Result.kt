@@ -7,7 +7,7 @@ import io.topformer.core.ModelManifest
 class Timings {
     var preprocessNs = 0L
     var executeNs = 0L
-    var labelsNs = 0L
+    var postprocessNs = 0L
 }
 
 /** A picture with what the model says of it. Its buffers are kept and filled again. */

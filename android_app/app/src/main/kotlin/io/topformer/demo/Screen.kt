@@ -32,7 +32,7 @@ class Screen(private val activity: Activity) {
 
     private val preprocess = LatencyStats(WINDOW)
     private val execute = LatencyStats(WINDOW)
-    private val labels = LatencyStats(WINDOW)
+    private val postprocess = LatencyStats(WINDOW)
     private val rate = FrameRate(WINDOW)
     private var textsAtMs = -TEXTS_EVERY_MS
 
@@ -49,7 +49,7 @@ class Screen(private val activity: Activity) {
     }
 
     fun showModel(manifest: ModelManifest, selfCheck: SelfCheck) {
-        listOf(preprocess, execute, labels).forEach(LatencyStats::clear)
+        listOf(preprocess, execute, postprocess).forEach(LatencyStats::clear)
         rate.clear()
         val quality = if (manifest.weightsAreRandom) text(R.string.random_weights) else manifest.precision
         modelLine.text =
@@ -69,12 +69,12 @@ class Screen(private val activity: Activity) {
         picture.show(result)
         preprocess.add(result.timings.preprocessNs)
         execute.add(result.timings.executeNs)
-        labels.add(result.timings.labelsNs)
+        postprocess.add(result.timings.postprocessNs)
         rate.add(nowMs * 1_000_000)
         if (nowMs - textsAtMs < TEXTS_EVERY_MS) return
         textsAtMs = nowMs
         legend.show(result)
-        val stages = text(R.string.stages_line, preprocess.p50Ms, execute.p50Ms, labels.p50Ms)
+        val stages = text(R.string.stages_line, preprocess.p50Ms, execute.p50Ms, postprocess.p50Ms)
         val threadsText = activity.resources.getQuantityString(R.plurals.threads, threads, threads)
         val first = if (rate.perSecond > 0) text(R.string.timing_line, rate.perSecond, threadsText) else threadsText
         timingLine.text = activity.getString(R.string.two_lines, first, stages)

@@ -39,7 +39,7 @@ class BenchTest : AppTest() {
         assertEquals(2, document.getJSONArray("warmups").length())
         assertEquals(2, document["threads"])
         assertEquals(ManifestReader.read(TestModel.manifest().toByteArray()).fileSha256, document["model_sha256"])
-        assertEquals("[1,6,8,8]", document["logits_shape"].toString())
+        assertEquals("[[1,6,8,8]]", document["output_shapes"].toString())
         // For the reader in Python, whose test takes these very bytes.
         val kept = File(System.getProperty("bench") ?: "build/bench", "run.json")
         kept.parentFile?.mkdirs()

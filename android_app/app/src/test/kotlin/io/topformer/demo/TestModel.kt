@@ -33,7 +33,7 @@ object TestModel {
              "file": {"name": "$NAME.pte", "sha256": "$sha256", "size_bytes": ${content.size}, "target": "xnnpack",
                       "precision": "fp32", "libraries": {}},
              "input": {"height": 64, "width": 64, "mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]},
-             "output": {"shape": [1, 6, 8, 8]},
+             "outputs": [{"meaning": "logits", "shape": [1, 6, 8, 8], "stride": 8}],
              "classes": {"dataset": "test", "names": [$names],
                          "palette": [[6, 230, 230], [180, 120, 120], [4, 200, 3], [140, 140, 140], [0, 102, 200],
                                      [150, 5, 61]]}}

@@ -1,7 +1,7 @@
 package io.topformer.core
 
 /**
- * Logits [classes, h, w] to labels at any size, exactly, by the method of `topformer/labels.py`.
+ * Logits [classes, h, w] to labels at any size, exactly, by the method of `topformer/tasks/upsampling.py`.
  *
  * The labels are those of bilinear enlargement (pixel centres aligned) and argmax, ties going to the lower class and
  * NaN winning; they can differ only where the two best classes are equal but for rounding. Where a look at a cell's

@@ -25,14 +25,14 @@ public object ManifestReader {
         val model = this["model"].fields { model() }
         val weights = this["weights"].fields { weights() }
         val input = this["input"].fields { input() }
-        val output = this["output"].fields { output() }
+        val output = this["outputs"].items(1, "the logits").single().fields { output() }
         val classes = this["classes"].fields { classes() }
         val file = this["file"].fields { file() }
         val proofPassed = optional("parity")?.unlessNull { parity() }
         optional("delegation")?.unlessNull { delegation() }
         optional("golden")?.items(most = 64)?.forEach { it.fields { goldenCase() } }
         if (model.classCount != classes.names.size || output.classes != classes.names.size) {
-            throw MalformedException("classes, model.num_classes and output.shape disagree")
+            throw MalformedException("classes, model.num_classes and outputs[0].shape disagree")
         }
         return ModelManifest(
             variant = model.variant,
@@ -96,8 +96,8 @@ public object ManifestReader {
 
     private fun Fields.output(): Output {
         optional("dtype")?.literal("float32")
-        optional("meaning")?.literal("logits")
-        optional("stride")?.int(OUTPUT_STRIDE..OUTPUT_STRIDE)
+        this["meaning"].literal("logits")
+        this["stride"].int(OUTPUT_STRIDE..OUTPUT_STRIDE)
         val (batch, classes, height, width) = this["shape"].items(4, "[1, classes, height, width]")
         batch.int(1..1)
         val output = Output(classes.int(CLASS_COUNT), height.int(SIDE), width.int(SIDE))

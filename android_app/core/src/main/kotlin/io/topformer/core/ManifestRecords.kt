@@ -27,13 +27,13 @@ private fun Fields.inputAgreement() {
 private fun Fields.agreement() {
     this["max_abs_error"].double()
     this["sqnr_db"].double()
-    this["label_agreement"].double(0.0..1.0)
-    this["label_agreement_untied"].double(0.0..1.0)
+    this["result_agreement"].double(0.0..1.0)
+    this["result_agreement_untied"].double(0.0..1.0)
 }
 
 private fun Fields.gates() {
     this["sqnr_db"].double()
-    this["label_agreement"].double(0.0..1.0)
+    this["result_agreement"].double(0.0..1.0)
 }
 
 internal fun Fields.delegation() {
@@ -56,5 +56,5 @@ internal fun Fields.goldenCase() {
     this["input_sha256"].sha256()
     this["required"].fields { gates() }
     this["ill_conditioned"].boolean()
-    for (samples in listOf("logits", "labels", "margins")) this[samples].base64(longest = 1 shl 16)
+    this["samples"].members().values.forEach { it.base64(longest = 1 shl 16) }
 }

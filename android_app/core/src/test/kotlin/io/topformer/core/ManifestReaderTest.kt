@@ -76,7 +76,7 @@ class ManifestReaderTest {
                 "In it, schema is 'topformer.manifest/2', not topformer.manifest/1.",
             edited("130", "256") to "In it, classes.palette[0][1] is 256, not 0 to 255.",
             edited("\"num_classes\": 2", "\"num_classes\": 3") to
-                "In it, classes, model.num_classes and output.shape disagree.",
+                "In it, classes, model.num_classes and outputs[0].shape disagree.",
             "[]" to "In it, the document must be an object.",
             "{" to "In it, it ends too early, at character 1.",
         )
@@ -97,7 +97,7 @@ class ManifestReaderTest {
     fun `an output that no phone holds is refused`() {
         val text = edited("\"num_classes\": 2", "\"num_classes\": 65535")
             .replace(Regex("2,\\s+8,\\s+12"), "65535, 4096, 4096")
-        assertEquals("In it, output.shape is too large for a phone.", reasonFor(text))
+        assertEquals("In it, outputs[0].shape is too large for a phone.", reasonFor(text))
     }
 
     @Test

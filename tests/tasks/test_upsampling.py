@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from topformer import labels
 from topformer.errors import UsageError
-from topformer.labels import upsample_labels
+from topformer.tasks import upsampling
+from topformer.tasks.upsampling import upsample_labels
 
 SIZE = (448, 448)
 
@@ -111,10 +111,10 @@ def test_one_value_that_is_not_finite(value):
 
 
 def test_only_the_broken_picture_of_a_batch_is_interpolated_in_full(monkeypatch):
-    everything = labels._Candidates.everything
+    everything = upsampling._Candidates.everything
     full = []
     monkeypatch.setattr(
-        labels._Candidates, "everything", lambda shape: full.append(shape) or everything(shape)
+        upsampling._Candidates, "everything", lambda shape: full.append(shape) or everything(shape)
     )
     logits = torch.randn(3, 5, 8, 8)
     logits[1, 0, 0, 0] = torch.nan
@@ -125,9 +125,9 @@ def test_only_the_broken_picture_of_a_batch_is_interpolated_in_full(monkeypatch)
 def test_few_values_are_interpolated(monkeypatch):
     """The point of the method: on smooth logits most cells have one candidate, some a few."""
     contested = []
-    contest = labels._contest
+    contest = upsampling._contest
     monkeypatch.setattr(
-        labels,
+        upsampling,
         "_contest",
         lambda *args, **options: contested.append(args[1].size) or contest(*args, **options),
     )
@@ -139,9 +139,9 @@ def test_few_values_are_interpolated(monkeypatch):
 def test_bands_and_chunks_change_nothing(monkeypatch):
     logits = smooth_logits(30, 14, seed=8).numpy()
     expected = upsample_labels(logits, (300, 200))
-    monkeypatch.setattr(labels, "LOGITS_AT_ONCE", 5000)
-    monkeypatch.setattr(labels, "VALUES_AT_ONCE", 500)
-    monkeypatch.setattr(labels, "LARGEST_BLOCK_PX", 3)
+    monkeypatch.setattr(upsampling, "LOGITS_AT_ONCE", 5000)
+    monkeypatch.setattr(upsampling, "VALUES_AT_ONCE", 500)
+    monkeypatch.setattr(upsampling, "LARGEST_BLOCK_PX", 3)
     np.testing.assert_array_equal(upsample_labels(logits, (300, 200)), expected)
 
 
@@ -160,7 +160,7 @@ def test_winners_are_those_of_argmax(count, finite):
         values[generator.random(values.shape) < 0.1] = np.nan
         values[generator.random(values.shape) < 0.1] = np.inf
     classes = generator.integers(0, 1000, (count, 50))
-    found = labels._winners(values, classes, finite=finite)
+    found = upsampling._winners(values, classes, finite=finite)
     np.testing.assert_array_equal(found, classes[values.argmax(axis=0), np.arange(50)])
 
 
