@@ -1,23 +1,18 @@
 """Time per operator inside one model file, as its own runtime reports it."""
 
 # pyright: standard
-# Not strict: executorch and onnxruntime ship no types.
+# Not strict: matplotlib's types are not complete.
 
-import json
-import re
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
-from numpy.typing import NDArray
 
 from topformer.errors import TopformerError, UsageError
 from topformer.files import atomic_path
 from topformer.manifest import Document
-from topformer.runtimes import OpenedModel, runtime_of
+from topformer.runtimes import OpenedModel, find_runtime
 
 PROFILE_RUNS = 20
 
@@ -38,17 +33,14 @@ def profile(path: Path, model: OpenedModel, *, runs: int = PROFILE_RUNS) -> list
     A profiled run is slower than a plain one: read the shares, not the sum.
     """
     tensor = np.random.default_rng(0).standard_normal(model.manifest.input.shape, np.float32)
-    if runtime_of(path) == "executorch":
-        events = _executorch_events(path, tensor, runs)
-    elif runtime_of(path) == "onnxruntime":
-        events = _onnxruntime_events(path, tensor, runs)
-    else:
+    runtime = find_runtime(path)
+    if runtime is None:
         raise UsageError(
             f"{path} cannot be profiled.",
-            why="Only exported files are: .pte and .onnx.",
+            why="Only exported files are.",
             next_step="Export the checkpoint first.",
         )
-    return _group(events)
+    return _group(runtime.profile(path, tensor, runs))
 
 
 def _group(events: Iterable[tuple[str, float]]) -> list[OperatorTime]:
@@ -71,60 +63,6 @@ def _group(events: Iterable[tuple[str, float]]) -> list[OperatorTime]:
         key=lambda entry: entry.time_ms,
         reverse=True,
     )
-
-
-def _executorch_events(
-    path: Path, tensor: NDArray[np.float32], runs: int
-) -> list[tuple[str, float]]:
-    """Name without number, and median milliseconds, of every operator call in or out of XNNPACK."""
-    import torch  # noqa: PLC0415
-    from executorch.devtools import Inspector  # noqa: PLC0415
-    from executorch.runtime import Runtime  # noqa: PLC0415
-
-    program = Runtime.get().load_program(path, enable_etdump=True)
-    method = program.load_method("forward")
-    assert method is not None
-    for _ in range(runs):
-        method.execute((torch.from_numpy(tensor),))
-    with TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it misses the tensors, which were not asked for
-        dump = Path(folder) / "etdump"
-        program.write_etdump_result_to_file(str(dump), str(Path(folder) / "tensors"))
-        blocks = Inspector(etdump_path=str(dump)).event_blocks
-    # Totals over a delegate or the method would count their operators twice.
-    totals = {"DELEGATE_CALL", "Method::execute"}
-    return [
-        (re.sub(r" #\d+$", "", event.name), float(event.perf_data.p50))
-        for block in blocks
-        if block.name == "Execute"
-        for event in block.events
-        if event.perf_data and event.name not in totals
-    ]
-
-
-def _onnxruntime_events(
-    path: Path, tensor: NDArray[np.float32], runs: int
-) -> list[tuple[str, float]]:
-    """Operator type and median milliseconds of every node."""
-    import onnxruntime  # noqa: PLC0415
-
-    from topformer.runtimes.onnx_network import session_options  # noqa: PLC0415
-
-    with TemporaryDirectory() as folder:
-        options = session_options(threads=None)
-        options.enable_profiling = True
-        options.profile_file_prefix = str(Path(folder) / "profile")
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-        for _ in range(runs):
-            session.run(None, {session.get_inputs()[0].name: tensor})
-        records = json.loads(Path(session.end_profiling()).read_bytes())
-    samples: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for record in records:
-        if record.get("cat") == "Node" and record["name"].endswith("_kernel_time"):
-            samples[record["args"]["op_name"], record["name"]].append(record["dur"] / 1e3)
-    return [(operator, float(np.median(times))) for (operator, _), times in samples.items()]
 
 
 def plot_profile(times: Sequence[OperatorTime], path: Path, *, title: str) -> None:

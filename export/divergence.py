@@ -1,7 +1,7 @@
 """Find the module where a failing step first strays, by watching every module's output."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from topformer import metrics
 from topformer.export.targets import Target
-from topformer.manifest import Manifest
 from topformer.model import TopFormer
 from topformer.runtimes import open_network
 
@@ -62,22 +61,24 @@ def first_divergence(
     reference: TopFormer,
     candidate: TopFormer,
     tensor: NDArray[np.float32],
-    *,
     gate_db: float,
-    lowering: tuple[Target, Manifest] | None = None,
+    *,
+    convert: Callable[[nn.Module], nn.Module] = lambda network: network,
+    target: Target | None = None,
 ) -> str:
     """Name the first module whose output falls below `gate_db` of SQNR on one input.
 
-    `reference` is the float64 network. The candidate runs in torch, or is lowered to a target
-    first, which takes as long as an export. Returns "" when no module strays on its own: then the
-    whole graph's lowering, or the file, is at fault.
+    `reference` is the float64 network. The candidate is converted to its precision; then it runs in
+    torch, or is lowered to a target, which takes as long as an export. Returns "" when no module
+    strays on its own: then the whole graph's lowering, or the file, is at fault.
     """
     tapped = TappedNetwork(candidate)
     expected = _run_torch(TappedNetwork(reference), torch.as_tensor(tensor).double())
-    if lowering is None:
-        found = _run_torch(tapped, torch.as_tensor(tensor))
+    network = convert(tapped)
+    if target is None:
+        found = _run_torch(network, torch.as_tensor(tensor))
     else:
-        found = _run_lowered(tapped, tensor, *lowering)
+        found = _run_lowered(network, tensor, target)
     for path, wanted, got in zip(tapped.paths, expected, found, strict=True):
         if metrics.sqnr_db(wanted, got) < gate_db:
             return path
@@ -85,15 +86,16 @@ def first_divergence(
 
 
 @torch.inference_mode()
-def _run_torch(tapped: TappedNetwork, tensor: Tensor) -> Sequence[NDArray[np.floating]]:
+def _run_torch(tapped: nn.Module, tensor: Tensor) -> Sequence[NDArray[np.floating]]:
     return [output.numpy() for output in tapped(tensor)]
 
 
 def _run_lowered(
-    tapped: TappedNetwork, tensor: NDArray[np.float32], target: Target, manifest: Manifest
+    tapped: nn.Module, tensor: NDArray[np.float32], target: Target
 ) -> Sequence[NDArray[np.floating]]:
     lowered = target.lower(tapped, torch.as_tensor(tensor))
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"tapped{target.suffix}"
         path.write_bytes(lowered.data)
-        return open_network(path, manifest).run(tensor)
+        _, _, height, width = tensor.shape
+        return open_network(path, (1, 3, height, width)).run(tensor)

@@ -1,4 +1,4 @@
-"""What exported files are proved on: real pictures, and tensors chosen to be awkward."""
+"""What exported files are proved on: pictures, and adversarial and degenerate tensors."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

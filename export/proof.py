@@ -15,13 +15,14 @@ from topformer.manifest import (
     Gates,
     GoldenCase,
     InputAgreement,
-    Level,
-    LevelParity,
     Manifest,
     Parity,
+    StepParity,
 )
 from topformer.tasks import Answer, Outputs, Task, task_of
 
+# The last step of every proof.
+FILE = "file"
 FP32_GATES = Gates(sqnr_db=90.0, result_agreement=0.9999)
 
 # TopFormer's attention is not scaled, so its softmax can saturate, and then rounding alone moves
@@ -50,6 +51,18 @@ class Reference:
         return self.task.compare(self.answer, self.task.answer(run(self.input.tensor)))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A form that the network takes on its way to a file, and what it is held to."""
+
+    name: str
+    run: Run
+    # Where an input is ill-conditioned, torch's own float32 takes their place.
+    gates: Gates
+    # An input and an SQNR in dB -> the first module below it; "" when no module is on its own.
+    find_divergence: Callable[[NDArray[np.float32], float], str]
+
+
 def refer(task: Task[Any], run_float64: Run, inputs: Iterable[ProofInput]) -> list[Reference]:
     """Run the float64 network on every input."""
     return [
@@ -58,83 +71,90 @@ def refer(task: Task[Any], run_float64: Run, inputs: Iterable[ProofInput]) -> li
     ]
 
 
-def measure_float32(run: Run, references: Sequence[Reference]) -> LevelParity:
+def measure_yardstick(step: Step, references: Sequence[Reference]) -> StepParity:
     """Measure torch's own float32, which decides what the later steps are held to."""
     agreements: list[InputAgreement] = []
     for reference in references:
-        agreement = reference.compare(run)
+        agreement = reference.compare(step.run)
         agreements.append(
             InputAgreement(
                 input=reference.input.name,
                 agreement=agreement,
-                required=FLOAT32_FLOOR,
-                ill_conditioned=_requirement(agreement) != FP32_GATES,
+                required=step.gates,
+                ill_conditioned=_requirement(agreement, FP32_GATES) != FP32_GATES,
             )
         )
-    return _level("float32", agreements)
+    return _summarise(step.name, agreements)
 
 
-def measure_level(
-    level: Level, run: Run, references: Sequence[Reference], float32: LevelParity
-) -> LevelParity:
-    """Compare a step with the float64 reference, held to the gates or to torch's float32."""
-    agreements = [
-        InputAgreement(
-            input=reference.input.name,
-            agreement=reference.compare(run),
-            required=_requirement(yardstick.agreement),
-            ill_conditioned=yardstick.ill_conditioned,
+def measure_step(step: Step, references: Sequence[Reference], yardstick: StepParity) -> StepParity:
+    """Compare a step with the float64 reference, held to its gates or to torch's float32."""
+    agreements: list[InputAgreement] = []
+    for reference, float32 in zip(references, yardstick.inputs, strict=True):
+        required = _requirement(float32.agreement, step.gates)
+        agreements.append(
+            InputAgreement(
+                input=reference.input.name,
+                agreement=reference.compare(step.run),
+                required=required,
+                ill_conditioned=required != step.gates,
+            )
         )
-        for reference, yardstick in zip(references, float32.inputs, strict=True)
-    ]
-    return _level(level, agreements)
+    return _summarise(step.name, agreements)
 
 
-def _requirement(float32: Agreement) -> Gates:
-    """What a file is held to on an input where torch's float32 agrees this well with float64."""
-    missed = 1.0 - FP32_GATES.result_agreement
+def _requirement(float32: Agreement, gates: Gates) -> Gates:
+    """What a step is held to on an input where torch's float32 agrees this well with float64."""
+    missed = 1.0 - gates.result_agreement
     if (
-        float32.sqnr_db >= FP32_GATES.sqnr_db + HEADROOM_DB
+        float32.sqnr_db >= gates.sqnr_db + HEADROOM_DB
         and 1.0 - float32.result_agreement <= missed / 2
     ):
-        return FP32_GATES
+        return gates
     return Gates(
-        sqnr_db=min(FP32_GATES.sqnr_db, float32.sqnr_db - SLACK_DB),
+        sqnr_db=min(gates.sqnr_db, float32.sqnr_db - SLACK_DB),
         result_agreement=max(
             0.0, 1.0 - max(missed, SLACK_RESULTS * (1.0 - float32.result_agreement))
         ),
     )
 
 
-def _level(level: Level, agreements: list[InputAgreement]) -> LevelParity:
+def _summarise(step: str, agreements: list[InputAgreement]) -> StepParity:
     held = [entry for entry in agreements if not entry.ill_conditioned] or agreements
-    return LevelParity(level=level, worst=_worst(held), inputs=tuple(agreements))
+    return StepParity(step=step, worst=_worst(held), inputs=tuple(agreements))
 
 
-def worst_reference(level: LevelParity, references: Sequence[Reference]) -> Reference:
-    """Return the reference on whose input a level misses its requirement by most."""
+def worst_reference(step: StepParity, references: Sequence[Reference]) -> Reference:
+    """Return the reference on whose input a step misses its requirement by most."""
     shortfall = {
-        entry.input: entry.agreement.sqnr_db - entry.required.sqnr_db for entry in level.inputs
+        entry.input: entry.agreement.sqnr_db - entry.required.sqnr_db for entry in step.inputs
     }
     return min(references, key=lambda reference: shortfall[reference.input.name])
 
 
-def golden_cases(references: Sequence[Reference], float32: LevelParity) -> tuple[GoldenCase, ...]:
+def golden_cases(
+    references: Sequence[Reference], float32: StepParity, gates: Gates
+) -> tuple[GoldenCase, ...]:
     """Sample the references, so that a manifest alone can repeat the proof of its file."""
-    return tuple(
-        GoldenCase(
-            input=reference.input.name,
-            input_sha256=_tensor_sha256(reference.input.tensor),
-            required=_requirement(yardstick.agreement),
-            ill_conditioned=yardstick.ill_conditioned,
-            samples=reference.task.sample(reference.answer),
+    cases: list[GoldenCase] = []
+    for reference, yardstick in zip(references, float32.inputs, strict=False):
+        required = _requirement(yardstick.agreement, gates)
+        cases.append(
+            GoldenCase(
+                input=reference.input.name,
+                input_sha256=_tensor_sha256(reference.input.tensor),
+                required=required,
+                ill_conditioned=required != gates,
+                samples=reference.task.sample(reference.answer),
+            )
         )
-        for reference, yardstick in zip(references, float32.inputs, strict=False)
-    )
+    return tuple(cases)
 
 
-def check_golden(manifest: Manifest, run: Run, inputs: Iterable[ProofInput]) -> Parity:
-    """Repeat the proof of a file from the samples in its manifest.
+def check_golden(
+    manifest: Manifest, run: Run, inputs: Iterable[ProofInput], gates: Gates
+) -> Parity:
+    """Repeat the proof of a file, held to its precision's gates, from the manifest's samples.
 
     Every golden case must find its input among `inputs`, bit for bit.
     """
@@ -165,8 +185,8 @@ def check_golden(manifest: Manifest, run: Run, inputs: Iterable[ProofInput]) -> 
             why="This version's pictures or preprocessing are not those of the export.",
             next_step="Verify with the version that exported the file, or export it again.",
         )
-    level = _level("file", agreements)
-    return Parity(passed=level.passed, gates=FP32_GATES, levels=(level,))
+    step = _summarise(FILE, agreements)
+    return Parity(passed=step.passed, gates=gates, steps=(step,))
 
 
 def _worst(agreements: Sequence[InputAgreement]) -> Agreement:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from topformer.errors import TopformerError, UsageError
 from topformer.export.inputs import standard_inputs
-from topformer.export.pipeline import OnStage, prepare, prove_file
+from topformer.export.precisions import get_precision
 from topformer.export.proof import check_golden
+from topformer.export.steps import OnProgress, prepare, prove_file
 from topformer.export.targets import get_target
 from topformer.manifest import Manifest, Parity, read_manifest_of
 from topformer.runtimes import open_model
@@ -16,7 +17,7 @@ def verify_file(
     *,
     weights: str | None = None,
     images_dir: Path | None = None,
-    on_stage: OnStage = lambda _stage: None,
+    on_progress: OnProgress = lambda _doing: None,
 ) -> tuple[Manifest, Parity]:
     """Prove a file again and return its manifest with the new proof.
 
@@ -30,26 +31,29 @@ def verify_file(
             why="The manifest holds answers for the bundled inputs only.",
             next_step="Pass the checkpoint that the file was made from.",
         )
-    on_stage("checking the manifest")
+    on_progress("checking the manifest")
     manifest = read_manifest_of(path)
     assert manifest.file is not None
+    precision = get_precision(manifest.file.precision)
     if not weights:
         model = open_model(path)
-        on_stage("comparing with the manifest's samples")
-        return manifest, check_golden(manifest, model.run, standard_inputs(manifest.input))
-    subject = prepare(
+        on_progress("comparing with the manifest's samples")
+        inputs = standard_inputs(manifest.input)
+        return manifest, check_golden(manifest, model.run, inputs, precision.gates)
+    prepared = prepare(
         weights=weights,
         size=manifest.model.variant,
         image_size=(manifest.input.height, manifest.input.width),
+        precision=precision,
         images_dir=images_dir,
-        on_stage=on_stage,
+        on_progress=on_progress,
     )
-    if subject.manifest.weights.sha256 != manifest.weights.sha256:
+    if prepared.manifest.weights.sha256 != manifest.weights.sha256:
         raise TopformerError(
             f"{path.name} was not made from these weights.",
             why=f"The manifest names {manifest.weights.name} ({manifest.weights.sha256[:12]}), "
-            f"these are {subject.manifest.weights.sha256[:12]}.",
+            f"these are {prepared.manifest.weights.sha256[:12]}.",
         )
-    on_stage(f"proving {path.name}")
+    on_progress(f"proving {path.name}")
     target = get_target(manifest.file.target)
-    return manifest, prove_file(path, manifest, subject, target, on_stage)
+    return manifest, prove_file(path, prepared, target, on_progress)

@@ -10,8 +10,10 @@ ROOT = Path(__file__).parent.parent
 # In order; a module belongs to the first entry that is its name or the package it is in. Packages
 # whose own parts have an order are listed by these.
 LAYERS = [
-    ["topformer.errors", "topformer.files", "topformer.text", "topformer.signatures"],
-    ["topformer.interrupts"],
+    [
+        *("topformer.errors", "topformer.files", "topformer.text", "topformer.signatures"),
+        *("topformer.interrupts", "topformer.registry"),
+    ],
     ["topformer.variants"],
     ["topformer.model", "topformer.complexity"],
     ["topformer.manifest", "topformer.classes"],

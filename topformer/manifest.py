@@ -26,7 +26,6 @@ Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Channel = Annotated[int, msgspec.Meta(ge=0, le=255)]
 # Label maps are stored in 8 or 16 bits.
 ClassCount = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-Level = Literal["float32", "fused", "file"]
 ChannelTriple = tuple[float, float, float]
 
 
@@ -69,7 +68,7 @@ class FileInfo(Document, frozen=True, kw_only=True):
     sha256: Sha256
     size_bytes: Count
     target: ShortText
-    precision: Literal["fp32"]
+    precision: ShortText
     libraries: dict[str, str]
 
 
@@ -159,10 +158,14 @@ class InputAgreement(Document, frozen=True, kw_only=True):
         )
 
 
-class LevelParity(Document, frozen=True, kw_only=True):
-    """One step from the float64 reference to the shipped file."""
+class StepParity(Document, frozen=True, kw_only=True):
+    """How closely one step from the checkpoint to the shipped file follows the float64 reference.
 
-    level: Level
+    The steps are `float32` (torch's own), `fused`, one named after the precision where that changes
+    the network, and `file`.
+    """
+
+    step: ShortText
     # The worst of each figure over the inputs that are held to the full gates.
     worst: Agreement
     inputs: tuple[InputAgreement, ...]
@@ -179,8 +182,10 @@ class Parity(Document, frozen=True, kw_only=True):
     """The proof that a file computes what its source does."""
 
     passed: bool
+    # What the file is held to where nothing else is said.
     gates: Gates
-    levels: tuple[LevelParity, ...]
+    # In the order of the steps: the file is the last.
+    steps: tuple[StepParity, ...]
     # Set on failure: the first module, in the order of execution, whose output strays.
     first_divergence: ShortText = ""
 

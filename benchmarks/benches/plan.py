@@ -11,12 +11,11 @@ from topformer.devices.machine import library_versions
 from topformer.errors import TopformerError, UsageError
 from topformer.files import ensure_writable_folder, local_path, sha256_bytes
 from topformer.manifest import read_manifest_of
+from topformer.runtimes.exported import get_runtime, runtime_names
 from topformer.variants import get_variant
 
-# Which export feeds which runtime; torch runs the checkpoint itself.
-EXPORT_TARGETS = {"executorch": "xnnpack", "onnxruntime": "onnx"}
-# Measured unless others are asked for.
-DEFAULT_RUNTIMES = (*EXPORT_TARGETS, "torch")
+# Measured unless others are asked for; torch runs the checkpoint itself.
+DEFAULT_RUNTIMES = (*runtime_names(), "torch")
 # The C++ program around ExecuTorch. It must be built first, which needs a compiler.
 RUNNER = "runner"
 RUNTIMES = (*DEFAULT_RUNTIMES, RUNNER)
@@ -88,7 +87,7 @@ def plan_size(
     get_variant(size)  # refuses an unknown one
     wanted = list(dict.fromkeys(runtimes or DEFAULT_RUNTIMES))
     files_of = {runtime: FILES_OF.get(runtime, runtime) for runtime in wanted}
-    exported = [one for one in dict.fromkeys(files_of.values()) if one in EXPORT_TARGETS]
+    exported = [one for one in dict.fromkeys(files_of.values()) if one in runtime_names()]
     files = default_exports(
         size, runtimes=exported, image_size=image_size, cache=cache, on_stage=on_stage
     )
@@ -168,7 +167,7 @@ def default_exports(
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         files = _kept(folder)
-        missing = [EXPORT_TARGETS[runtime] for runtime in runtimes if runtime not in files]
+        missing = [get_runtime(name).target for name in runtimes if name not in files]
         if missing:
             files |= _export(size, missing, image_size, folder, on_stage)
     return files
@@ -183,15 +182,15 @@ def _cache_key(weights_sha256: str, size: str, image_size: tuple[int, int]) -> s
 
 def _kept(folder: Path) -> dict[str, Path]:
     """Return the verified files that an earlier bench left here, those still whole, by runtime."""
-    from topformer.runtimes import EXPORTED_RUNTIMES  # noqa: PLC0415
+    from topformer.runtimes import runtime_of  # noqa: PLC0415
 
     files: dict[str, Path] = {}
     for path in folder.iterdir():
-        if path.suffix in EXPORTED_RUNTIMES:
+        if runtime_of(path) != "torch":
             # One that was interrupted or tampered with is exported again.
             with suppress(TopformerError):
                 read_manifest_of(path)
-                files[EXPORTED_RUNTIMES[path.suffix]] = path
+                files[runtime_of(path)] = path
     return files
 
 
@@ -207,7 +206,7 @@ def _export(
         targets=targets,
         image_size=image_size,
         out_dir=folder,
-        on_stage=on_stage,
+        on_progress=on_stage,
     )
     if not result.passed:
         raise TopformerError(

@@ -33,12 +33,6 @@ from topformer.images import BenchPicture, bench_picture
 from topformer.manifest import Manifest
 from topformer.tasks import Outputs, Task
 
-_LIBRARIES = {
-    "executorch": ("torch", "executorch.runtime"),
-    "onnxruntime": ("onnxruntime",),
-    "torch": ("torch",),
-}
-
 
 class Subject(Protocol):
     """The part of `topformer.runtimes.OpenedModel` that is measured."""
@@ -74,11 +68,12 @@ class Opened:
 
 def open_subject(command: Load) -> Opened:
     """Import the runtime, then open the model with its threads set before it is loaded."""
-    from topformer.runtimes import open_model, runtime_of  # noqa: PLC0415
+    from topformer.runtimes import find_runtime, open_model  # noqa: PLC0415
 
     source = os.fsdecode(command.source)
+    runtime = find_runtime(source)
     start = time.perf_counter_ns()
-    for library in _LIBRARIES[runtime_of(source)]:
+    for library in runtime.libraries if runtime else ("torch",):
         import_module(library)
     imported = time.perf_counter_ns()
     model = open_model(source, image_size=command.image_size, threads=command.threads)

@@ -1,19 +1,17 @@
 """The targets a network can be lowered to: one module each, found by its file name.
 
-A target module defines `SUFFIX` (of the files it makes) and
-`lower(network: nn.Module, example: Tensor) -> Lowered`. Dropping such a module into this folder is
-all it takes to add one.
+A module sets `TARGET`. Dropping one into this folder is all it takes to add a target; a new suffix
+also takes a module in `topformer/runtimes/exported`, which says all that depends on the runtime.
 """
 
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 
 from torch import Tensor, nn
 
-from topformer.errors import TopformerError, UsageError
 from topformer.manifest import Delegation
+from topformer.registry import Registry
+from topformer.runtimes.exported import Runtime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,29 +26,19 @@ class Lowered:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One format to lower to."""
+    """One format to lower to, and what runs it."""
 
     name: str
-    suffix: str
+    runtime: Runtime
     # A fused network in eval mode and an example input [1, 3, h, w]. The network may return one
     # tensor or a tuple of them.
     lower: Callable[[nn.Module, Tensor], Lowered]
 
+    @property
+    def suffix(self) -> str:
+        """The last suffix of its files."""
+        return self.runtime.suffix
 
-def target_names() -> list[str]:
-    """Names of all targets, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
-
-def get_target(name: str) -> Target:
-    """Import a target by name; raises `UsageError` for an unknown one."""
-    if name not in target_names():
-        raise UsageError(
-            f"There is no export target called {name!r}.",
-            next_step=f"Choose among {', '.join(target_names())}.",
-        )
-    module = import_module(f"{__name__}.{name}")
-    try:
-        return Target(name=name, suffix=module.SUFFIX, lower=module.lower)
-    except AttributeError as error:
-        raise TopformerError(f"The target {name!r} is incomplete.", why=str(error)) from error
+_REGISTRY = Registry(package=__name__, kind=Target, title="export target")
+target_names, get_target = _REGISTRY.names, _REGISTRY.get

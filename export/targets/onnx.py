@@ -16,17 +16,17 @@ from torch import Tensor, nn
 
 from topformer.complexity import operator_macs
 from topformer.errors import TopformerError
-from topformer.export.targets import Lowered
+from topformer.export.targets import Lowered, Target
 from topformer.manifest import Delegation, OperatorGroup
+from topformer.runtimes.exported.onnxruntime import RUNTIME
 
-SUFFIX = ".onnx"
 OPSET = 20
 
 # The multiply-adds of these are counted as those of the torch operator they come from.
 _ATEN_NAMES = {"Conv": "aten.convolution.default", "MatMul": "aten.matmul.default"}
 
 
-def lower(network: nn.Module, example: Tensor) -> Lowered:
+def _lower(network: nn.Module, example: Tensor) -> Lowered:
     """Export a network for one input shape, simplify it, and check the result."""
     raw = _export(network, example)
     with redirect_stdout(io.StringIO()):  # it counts its checks there
@@ -130,3 +130,6 @@ def _shapes(proto: onnx.ModelProto) -> dict[str, Sequence[int]]:
     for value in (*graph.input, *graph.output, *graph.value_info):
         shapes[value.name] = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
     return shapes
+
+
+TARGET = Target(name="onnx", runtime=RUNTIME, lower=_lower)

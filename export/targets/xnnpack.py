@@ -23,16 +23,15 @@ from torch import Tensor, fx, nn
 from torch._ops import OpOverload
 
 from topformer.complexity import operator_macs
-from topformer.export.targets import Lowered
+from topformer.export.targets import Lowered, Target
 from topformer.manifest import Delegation, OperatorGroup
-
-SUFFIX = ".pte"
+from topformer.runtimes.exported.executorch import RUNTIME
 
 # Operators that no rule of the partitioner names leave no reason in its log.
 NOT_SUPPORTED = "XNNPACK's partitioner has no rule for this operator"
 
 
-def lower(network: nn.Module, example: Tensor) -> Lowered:
+def _lower(network: nn.Module, example: Tensor) -> Lowered:
     """Lower a network for one input shape, as much of it as possible to XNNPACK."""
     exported = torch.export.export(network, (example,))
     with _collect_reasons() as reasons:
@@ -147,3 +146,6 @@ def _planned_memory_bytes(program: ExecutorchProgramManager) -> int:
     """Size of the arenas for inputs, outputs and what lies between the delegates."""
     plan = program.executorch_program.execution_plan[0]
     return sum(plan.non_const_buffer_sizes)
+
+
+TARGET = Target(name="xnnpack", runtime=RUNTIME, lower=_lower)

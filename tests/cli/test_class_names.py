@@ -104,13 +104,17 @@ def test_export_hands_names_on(unnamed, tmp_path, monkeypatch):
 def test_exports_name_what_was_given(unnamed):
     """Up to the point where a target would be lowered to."""
     from topformer.classes import named_classes
-    from topformer.export.pipeline import prepare
+    from topformer.export.precisions import get_precision
+    from topformer.export.steps import prepare
 
-    subject = prepare(
-        weights=str(unnamed), size=None, image_size=(64, 64), classes=named_classes(NAMES)
-    )
-    assert subject.manifest.classes.names == NAMES
-    numbered = prepare(weights=str(unnamed), size=None, image_size=(64, 64))
+    def prepared(**names):
+        precision = get_precision("fp32")
+        return prepare(
+            weights=str(unnamed), size=None, image_size=(64, 64), precision=precision, **names
+        )
+
+    assert prepared(classes=named_classes(NAMES)).manifest.classes.names == NAMES
+    numbered = prepared()
     assert numbered.manifest.classes.names[10] == "class 10"
 
 

@@ -1,6 +1,7 @@
 """Exports end to end: the real lowering, the real runtimes, real failures."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -12,8 +13,7 @@ from torch import nn
 from topformer import open_model
 from topformer.errors import TopformerError, UsageError
 from topformer.export import export_model, targets
-from topformer.export.inspection import inspect_graph
-from topformer.export.targets import Target, get_target
+from topformer.export.targets import get_target
 from topformer.export.verification import verify_file
 from topformer.images import bundled_pictures
 from topformer.manifest import (
@@ -23,6 +23,7 @@ from topformer.manifest import (
     read_manifest,
     read_manifest_of,
 )
+from topformer.runtimes import inspect_graph
 
 
 @pytest.fixture(params=["xnnpack", "onnx"])
@@ -47,8 +48,8 @@ def rewrite(path: Path, **changes) -> None:
 def test_both_files_pass_their_proof(exported):
     parity = exported.manifest.parity
     assert parity.passed
-    assert [level.level for level in parity.levels] == ["float32", "fused", "file"]
-    worst = parity.levels[-1].worst
+    assert [step.step for step in parity.steps] == ["float32", "fused", "file"]
+    worst = parity.steps[-1].worst
     assert worst.sqnr_db >= 90
     assert worst.result_agreement >= 0.9999
     assert parity.first_divergence == ""
@@ -60,7 +61,7 @@ def test_the_manifest_says_all_that_is_needed(exported):
     assert manifest.input.shape == (1, 3, 448, 448)
     assert [output.shape for output in manifest.outputs] == [(1, 150, 56, 56)]
     assert manifest.classes.names[0] == "wall"
-    assert len(manifest.golden) == len(manifest.parity.levels[0].inputs)
+    assert len(manifest.golden) == len(manifest.parity.steps[0].inputs)
     assert manifest.file.libraries["torch"] == torch.__version__.split("+")[0]
     assert manifest.delegation.macs_inside_share == 1.0
     assert sum(group.macs for group in manifest.delegation.inside) == 408_363_648
@@ -84,13 +85,13 @@ def test_the_files_hold_no_path_of_this_machine(exported):
 def test_verify_repeats_the_proof_from_the_manifest_alone(copied):
     manifest, parity = verify_file(copied)
     assert parity.passed
-    assert len(parity.levels[0].inputs) == len(manifest.golden)
+    assert len(parity.steps[0].inputs) == len(manifest.golden)
 
 
 def test_verify_repeats_the_whole_proof_against_the_weights(exported, golden_path):
     _, parity = verify_file(exported.path, weights=str(golden_path))
     assert parity.passed
-    assert [level.level for level in parity.levels] == ["float32", "fused", "file"]
+    assert [step.step for step in parity.steps] == ["float32", "fused", "file"]
 
 
 def test_verify_refuses_other_weights(exported):
@@ -178,14 +179,14 @@ def test_pictures_give_the_same_labels_everywhere(exported_tiny, golden_path):
 
 def test_the_graph_of_each_file_can_be_read(exported_tiny):
     pte, onnx = (inspect_graph(file.path) for file in exported_tiny.files)
-    assert pte.steps == ("delegate XnnpackBackend",)
+    assert pte.operations == ("delegate XnnpackBackend",)
     assert pte.delegates == ("XnnpackBackend",)
     assert pte.inputs[0].shape == onnx.inputs[0].shape == (1, 3, 448, 448)
     assert pte.outputs[0].shape == onnx.outputs[0].shape == (1, 150, 56, 56)
     assert (
         pte.planned_memory_bytes == exported_tiny.files[0].manifest.delegation.planned_memory_bytes
     )
-    assert "66 x Conv" in onnx.steps
+    assert "66 x Conv" in onnx.operations
 
 
 def test_garbage_has_no_graph(tmp_path):
@@ -220,7 +221,7 @@ def test_a_failing_lowering_is_kept_aside_and_its_module_named(tmp_path, monkeyp
         return real.lower(WrongHead(copy.deepcopy(network)).eval(), example)
 
     def broken(_name):
-        return Target(name="onnx", suffix=".onnx", lower=lower)
+        return replace(real, lower=lower)
 
     monkeypatch.setattr("topformer.export.pipeline.get_target", broken)
     result = export_model(weights="random", targets=["onnx"], image_size=(64, 96), out_dir=tmp_path)
@@ -266,7 +267,7 @@ def test_the_users_pictures_join_the_proof(tmp_path):
     )
     manifest = result.files[0].manifest
     assert result.passed
-    assert "image:mine.png" in [entry.input for entry in manifest.parity.levels[-1].inputs]
+    assert "image:mine.png" in [entry.input for entry in manifest.parity.steps[-1].inputs]
     assert "image:mine.png" not in [case.input for case in manifest.golden]
     _, parity = verify_file(result.files[0].path)
     assert parity.passed

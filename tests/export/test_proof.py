@@ -13,11 +13,13 @@ from topformer.errors import TopformerError, UsageError
 from topformer.export.divergence import first_divergence
 from topformer.export.inputs import ProofInput, picture_inputs, standard_inputs
 from topformer.export.proof import (
+    FLOAT32_FLOOR,
     FP32_GATES,
+    Step,
     check_golden,
     golden_cases,
-    measure_float32,
-    measure_level,
+    measure_step,
+    measure_yardstick,
     refer,
 )
 from topformer.manifest import Manifest, WeightsInfo
@@ -28,6 +30,14 @@ from topformer.tasks import task_of
 from topformer.weights import LoadedWeights, load_weights
 
 SIZE = (128, 128)
+
+
+def float32_step(run) -> Step:
+    return Step(name="float32", run=run, gates=FLOAT32_FLOOR, find_divergence=pytest.fail)
+
+
+def file_step(run) -> Step:
+    return Step(name="file", run=run, gates=FP32_GATES, find_divergence=pytest.fail)
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +54,13 @@ def references(loaded):
 
 @pytest.fixture(scope="module")
 def float32(loaded, references):
-    return measure_float32(TorchNetwork(loaded.model).run, references)
+    return measure_yardstick(float32_step(TorchNetwork(loaded.model).run), references)
 
 
 @pytest.fixture(scope="module")
 def manifest(loaded, references, float32) -> Manifest:
     plain = describe(loaded, SIZE)
-    return msgspec.structs.replace(plain, golden=golden_cases(references, float32))
+    return msgspec.structs.replace(plain, golden=golden_cases(references, float32, FP32_GATES))
 
 
 def disturbed(model, path, factor):
@@ -61,7 +71,7 @@ def disturbed(model, path, factor):
     return TorchNetwork(other).run
 
 
-def test_the_inputs_are_pictures_and_awkward_tensors():
+def test_the_inputs_are_pictures_and_adversarial_and_degenerate_tensors():
     inputs = list(standard_inputs(input_info(64, 96)))
     names = [entry.name for entry in inputs]
     assert sum(name.startswith("picture:") for name in names) >= 3
@@ -81,10 +91,10 @@ def test_too_many_pictures_are_refused_before_they_take_memory(tmp_path):
 
 def test_the_same_network_passes(loaded, references, float32):
     assert float32.passed
-    level = measure_level("file", TorchNetwork(loaded.model).run, references, float32)
-    assert level.passed
-    assert level.worst.sqnr_db >= FP32_GATES.sqnr_db
-    assert [entry.input for entry in level.inputs] == [r.input.name for r in references]
+    step = measure_step(file_step(TorchNetwork(loaded.model).run), references, float32)
+    assert step.passed
+    assert step.worst.sqnr_db >= FP32_GATES.sqnr_db
+    assert [entry.input for entry in step.inputs] == [r.input.name for r in references]
 
 
 @pytest.mark.parametrize(
@@ -98,26 +108,26 @@ def test_the_same_network_passes(loaded, references, float32):
 )
 def test_a_weight_off_by_a_hundredth_fails(loaded, references, float32, manifest, path):
     run = disturbed(loaded.model, path, 1.01)
-    assert not measure_level("file", run, references, float32).passed
+    assert not measure_step(file_step(run), references, float32).passed
     inputs = [reference.input for reference in references]
-    assert not check_golden(manifest, run, inputs).passed
+    assert not check_golden(manifest, run, inputs, FP32_GATES).passed
 
 
 def test_a_result_that_is_not_finite_fails(references, float32):
     def run(tensor):
         return [np.full((1, 150, 16, 16), np.nan, np.float32)]
 
-    level = measure_level("file", run, references, float32)
-    assert not level.passed
-    assert level.worst.max_abs_error == metrics.ERROR_LIMIT
+    step = measure_step(file_step(run), references, float32)
+    assert not step.passed
+    assert step.worst.max_abs_error == metrics.ERROR_LIMIT
 
 
 def test_a_file_is_held_to_torch_where_float32_itself_strays(references, float32, loaded):
     """An input on which float32 loses precision is reported, and still has a gate of its own."""
     ill = [entry for entry in float32.inputs if entry.ill_conditioned]
     assert ill, "the golden network is known to be ill-conditioned on some of the inputs"
-    level = measure_level("file", TorchNetwork(loaded.model).run, references, float32)
-    for entry, yardstick in zip(level.inputs, float32.inputs, strict=True):
+    step = measure_step(file_step(TorchNetwork(loaded.model).run), references, float32)
+    for entry, yardstick in zip(step.inputs, float32.inputs, strict=True):
         if entry.ill_conditioned:
             assert entry.required.sqnr_db == min(90.0, yardstick.agreement.sqnr_db - 20.0)
         else:
@@ -139,16 +149,16 @@ def test_a_checkpoint_that_float32_cannot_hold_fails(references):
         noisy[len(noisy)] = True
         return [rng.standard_normal((1, 150, 16, 16)).astype(np.float32)]
 
-    assert not measure_float32(run, references).passed
+    assert not measure_yardstick(float32_step(run), references).passed
 
 
 def test_the_manifest_alone_repeats_the_proof(manifest, loaded, references):
     inputs = [reference.input for reference in references]
-    parity = check_golden(manifest, TorchNetwork(loaded.model).run, inputs)
+    parity = check_golden(manifest, TorchNetwork(loaded.model).run, inputs, FP32_GATES)
     assert parity.passed
     again = msgspec.json.decode(msgspec.json.encode(manifest), type=Manifest)
     assert again == manifest
-    assert check_golden(again, TorchNetwork(loaded.model).run, inputs) == parity
+    assert check_golden(again, TorchNetwork(loaded.model).run, inputs, FP32_GATES) == parity
 
 
 def test_inputs_that_cannot_be_rebuilt_are_an_error_not_a_pass(manifest, loaded, references):
@@ -157,13 +167,13 @@ def test_inputs_that_cannot_be_rebuilt_are_an_error_not_a_pass(manifest, loaded,
     ]
     for inputs in (shifted, []):
         with pytest.raises(TopformerError, match="cannot be rebuilt"):
-            check_golden(manifest, TorchNetwork(loaded.model).run, inputs)
+            check_golden(manifest, TorchNetwork(loaded.model).run, inputs, FP32_GATES)
 
 
 def test_a_manifest_without_samples_proves_nothing(manifest, loaded):
     empty = msgspec.structs.replace(manifest, golden=())
     with pytest.raises(TopformerError, match="no golden cases"):
-        check_golden(empty, TorchNetwork(loaded.model).run, [])
+        check_golden(empty, TorchNetwork(loaded.model).run, [], FP32_GATES)
 
 
 @pytest.mark.parametrize(
@@ -197,6 +207,6 @@ def test_random_weights_have_a_proof_that_holds(tmp_path):
         TorchNetwork(copy.deepcopy(model).double()).run,
         standard_inputs(input_info(*SIZE)),
     )
-    float32 = measure_float32(TorchNetwork(model).run, references)
+    float32 = measure_yardstick(float32_step(TorchNetwork(model).run), references)
     assert float32.passed
     assert float32.worst.sqnr_db > 100

@@ -1,58 +1,19 @@
-"""The targets: found by their files, and what each makes of the network."""
+"""The shipped targets, and what each makes of the network."""
 
 import re
-import sys
 
 import pytest
 import torch
 from torch import nn
 
-from topformer.errors import UsageError
-from topformer.export import export_model, targets
 from topformer.export.targets import get_target, target_names
 from topformer.export.targets.onnx import describe_change
 from topformer.fusion import fuse
 from topformer.model import create_model
 
-NEW_TARGET = '''
-"""ONNX with an older opset, as a target of its own."""
-from topformer.export.targets import onnx
-
-SUFFIX = ".onnx"
-
-def lower(network, example):
-    return onnx.lower(network, example)
-'''
-
 
 def test_the_shipped_targets_are_found():
     assert target_names() == ["onnx", "xnnpack"]
-
-
-def test_an_unknown_target_names_the_known_ones():
-    with pytest.raises(UsageError) as caught:
-        get_target("coreml")
-    assert "onnx, xnnpack" in caught.value.next_step
-
-
-def test_adding_a_target_is_adding_one_file(tmp_path, monkeypatch):
-    (tmp_path / "mine.py").write_text(NEW_TARGET)
-    monkeypatch.setattr(targets, "__path__", [*targets.__path__, str(tmp_path)])
-    monkeypatch.delitem(sys.modules, "topformer.export.targets.mine", raising=False)
-    assert "mine" in target_names()
-    result = export_model(
-        weights="random", targets=["mine"], image_size=(64, 64), out_dir=tmp_path / "out"
-    )
-    assert result.passed
-    assert result.files[0].path.name == "topformer-tiny-64x64-mine.onnx"
-
-
-def test_an_incomplete_target_says_what_it_lacks(tmp_path, monkeypatch):
-    (tmp_path / "half.py").write_text("SUFFIX = '.half'")
-    monkeypatch.setattr(targets, "__path__", [*targets.__path__, str(tmp_path)])
-    with pytest.raises(Exception, match="incomplete") as caught:
-        get_target("half")
-    assert "lower" in caught.value.why
 
 
 @pytest.mark.parametrize("size", ["tiny", "small", "base"])

@@ -145,4 +145,4 @@ def test_onnx_cannot_read_files_outside_its_folder(exported_tiny, tmp_path):
 
 def test_what_is_not_exported_has_no_network(golden_path, exported_tiny):
     with pytest.raises(TopformerError, match="not an exported model"):
-        open_network(golden_path, exported_tiny.files[0].manifest)
+        open_network(golden_path, exported_tiny.files[0].manifest.input.shape)

@@ -15,12 +15,12 @@ from topformer.manifest import (
     Gates,
     GoldenCase,
     InputAgreement,
-    LevelParity,
     Manifest,
     ModelInfo,
     OperatorGroup,
     OutputInfo,
     Parity,
+    StepParity,
     WeightsInfo,
     encode_document,
 )
@@ -62,7 +62,7 @@ SAMPLE = Manifest(
     parity=Parity(
         passed=True,
         gates=GATES,
-        levels=(LevelParity(level="file", worst=AGREEMENT, inputs=(INPUT_AGREEMENT,)),),
+        steps=(StepParity(step="file", worst=AGREEMENT, inputs=(INPUT_AGREEMENT,)),),
     ),
     delegation=Delegation(
         backend="xnnpack",

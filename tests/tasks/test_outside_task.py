@@ -11,16 +11,18 @@ import pytest
 from PIL import Image
 
 from topformer import metrics, tasks
-from topformer.benchmarks.worker import time_once
 from topformer.benchmarks.workers.device.check import Reference, compare_answers
+from topformer.benchmarks.workers.python import time_once
 from topformer.errors import TopformerError
 from topformer.export.inputs import standard_inputs
 from topformer.export.proof import (
+    FLOAT32_FLOOR,
     FP32_GATES,
+    Step,
     check_golden,
     golden_cases,
-    measure_float32,
-    measure_level,
+    measure_step,
+    measure_yardstick,
     refer,
 )
 from topformer.export.verification import verify_file
@@ -88,6 +90,10 @@ def _known(monkeypatch):
     monkeypatch.setitem(tasks.MODULES, NAME, module.__name__)
 
 
+def step(run, gates=FP32_GATES) -> Step:
+    return Step(name="any", run=run, gates=gates, find_divergence=lambda *_: "")
+
+
 def of_this_task(manifest: Manifest) -> Manifest:
     return msgspec.structs.replace(
         manifest, model=msgspec.structs.replace(manifest.model, task=NAME)
@@ -135,26 +141,27 @@ def test_it_is_proved_from_the_network_and_from_the_manifest_alone(mean_pte):
     float64, run = copy.deepcopy(loaded.model).double(), TorchNetwork(loaded.model).run
     inputs = list(standard_inputs(manifest.input))
     references = refer(task_of(manifest), TorchNetwork(float64).run, inputs)
-    float32 = measure_float32(run, references)
-    assert measure_level("file", run, references, float32).passed
-    cases = golden_cases(references, float32)
+    float32 = measure_yardstick(step(run, FLOAT32_FLOOR), references)
+    assert measure_step(step(run), references, float32).passed
+    cases = golden_cases(references, float32, FP32_GATES)
     assert {name for case in cases for name in case.samples} == {"logits", "mean"}
     kept = msgspec.json.decode(
         msgspec.json.encode(msgspec.structs.replace(manifest, golden=cases)), type=Manifest
     )
-    assert check_golden(kept, run, inputs).passed
+    assert check_golden(kept, run, inputs, FP32_GATES).passed
 
     def shifted(tensor):
         return [output + np.float32(0.1) for output in run(tensor)]
 
-    assert not measure_level("file", shifted, references, float32).passed
-    assert not check_golden(kept, shifted, inputs).passed
+    assert not measure_step(step(shifted), references, float32).passed
+    assert not check_golden(kept, shifted, inputs, FP32_GATES).passed
 
 
 def test_a_file_is_verified_by_its_own_samples(mean_pte):
     opened = open_model(mean_pte)
     references = refer(opened.task, opened.run, standard_inputs(opened.manifest.input))
-    golden = golden_cases(references, measure_float32(opened.run, references))
+    float32 = measure_yardstick(step(opened.run, FLOAT32_FLOOR), references)
+    golden = golden_cases(references, float32, FP32_GATES)
     path = manifest_path(mean_pte)
     path.write_bytes(encode_document(msgspec.structs.replace(opened.manifest, golden=golden)))
     assert verify_file(mean_pte)[1].passed

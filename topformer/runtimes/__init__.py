@@ -6,21 +6,31 @@ import msgspec
 
 from topformer.classes import check_count
 from topformer.errors import TopformerError, UsageError
-from topformer.files import local_path
-from topformer.manifest import Classes, Manifest, read_manifest_of
+from topformer.files import local_path, read_bytes
+from topformer.manifest import Classes, read_manifest_of
+from topformer.runtimes.exported import GraphInfo, Runtime, all_runtimes, find_runtime
 from topformer.runtimes.opened import Network, OpenedModel
 from topformer.text import well_formed
 from topformer.variants import DEFAULT_IMAGE_SIZE
 
-__all__ = ["OpenedModel", "open_model", "open_network", "require_unicode", "runtime_of"]
+__all__ = [
+    "GraphInfo",
+    "OpenedModel",
+    "find_runtime",
+    "inspect_graph",
+    "open_model",
+    "open_network",
+    "require_unicode",
+    "runtime_of",
+]
 
-# Any other suffix, and any name, is a checkpoint that torch runs.
-EXPORTED_RUNTIMES = {".pte": "executorch", ".onnx": "onnxruntime"}
+MODEL_LIMIT_BYTES = 512 * 2**20
 
 
 def runtime_of(source: str | Path) -> str:
     """Name of the runtime that runs a file or a named checkpoint."""
-    return EXPORTED_RUNTIMES.get(Path(source).suffix.lower(), "torch")
+    runtime = find_runtime(source)
+    return runtime.name if runtime else "torch"
 
 
 def require_unicode(path: Path) -> None:
@@ -33,24 +43,38 @@ def require_unicode(path: Path) -> None:
         )
 
 
-def open_network(path: Path, manifest: Manifest, *, threads: int | None = None) -> Network:
-    """Load an exported file whose manifest has been read and checked.
+def open_network(
+    path: Path, input_shape: tuple[int, int, int, int], *, threads: int | None = None
+) -> Network:
+    """Load an exported file by the shape of its input [1, 3, h, w], which must be its own.
 
     `threads` must be set before ExecuTorch loads its first file and cannot change in a process.
     """
     require_unicode(path)
-    if runtime_of(path) == "executorch":
-        from topformer.runtimes.executorch_network import ExecutorchNetwork  # noqa: PLC0415
+    return _runtime_of_exported(path).open(path, input_shape, threads)
 
-        return ExecutorchNetwork(path, manifest, threads=threads)
-    if runtime_of(path) == "onnxruntime":
-        from topformer.runtimes.onnx_network import OnnxNetwork  # noqa: PLC0415
 
-        return OnnxNetwork(path, manifest, threads=threads)
-    raise TopformerError(
-        f"{path} is not an exported model.",
-        why=f"Exported models end in {' or '.join(EXPORTED_RUNTIMES)}.",
-    )
+def inspect_graph(path: Path) -> GraphInfo:
+    """Read the graph of an exported file; raises `TopformerError` when it holds none."""
+    runtime = _runtime_of_exported(path)
+    data = read_bytes(path, limit_bytes=MODEL_LIMIT_BYTES, kind="model")
+    try:
+        return runtime.read_graph(data)
+    except Exception as error:  # parsers of hostile bytes raise anything
+        raise TopformerError(
+            f"{path} cannot be parsed as a {path.suffix} file.",
+            why=f"{type(error).__name__}: {str(error)[:200]}",
+        ) from error
+
+
+def _runtime_of_exported(path: Path) -> Runtime:
+    runtime = find_runtime(path)
+    if runtime is None:
+        suffixes = " or ".join(one.suffix for one in all_runtimes())
+        raise TopformerError(
+            f"{path} is not an exported model.", why=f"Exported models end in {suffixes}."
+        )
+    return runtime
 
 
 def open_model(
@@ -86,5 +110,5 @@ def open_model(
     if classes:
         check_count(classes, manifest.model.num_classes, path.name)
         manifest = msgspec.structs.replace(manifest, classes=classes)
-    network = open_network(path, manifest, threads=threads)
+    network = open_network(path, manifest.input.shape, threads=threads)
     return OpenedModel(manifest=manifest, runtime=runtime, network=network)

@@ -33,7 +33,7 @@ class OpenedModel:
     """
 
     manifest: Manifest
-    # "torch", "executorch" or "onnxruntime".
+    # "torch", or the name of one in `runtimes/exported`.
     runtime: str
     network: Network
     # What was wrapped around a checkpoint's weights and taken off, in sentences.

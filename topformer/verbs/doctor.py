@@ -28,7 +28,7 @@ TOOLS = {
     "aarch64-linux-gnu-g++": "to build the runner for ARM: `apt install g++-aarch64-linux-gnu`",
 }
 
-RUNTIMES = ("torch", "executorch", "onnxruntime")
+
 PROBE_TIMEOUT_S = 120
 
 
@@ -58,7 +58,7 @@ def run(*, skip_runtimes: bool, as_json: bool) -> bool:
     checks = [_package(name) for name in PACKAGES]
     if not skip_runtimes:
         with spinner("running a model in each runtime"):
-            checks += [_runtime(name) for name in RUNTIMES]
+            checks += [_runtime(name) for name in _runtime_names()]
     checks += [*(_tool(name, purpose) for name, purpose in TOOLS.items()), _cmake()]
     healthy = all(check.state in {"ok", "optional"} for check in checks)
     print_table(_table(checks))
@@ -83,6 +83,18 @@ def _package(name: str) -> Check:
             detail="not installed",
             remedy="`pip install topformer` brings it",
         )
+
+
+def _runtime_names() -> list[str]:
+    """Name torch and every runtime of exported files; torch alone where those are not importable.
+
+    Its probe imports them too, and says what is wrong with them.
+    """
+    try:
+        from topformer.runtimes.exported import runtime_names  # noqa: PLC0415
+    except ImportError:
+        return ["torch"]
+    return ["torch", *runtime_names()]
 
 
 def _runtime(name: str) -> Check:

@@ -68,7 +68,7 @@ def run(
             out_dir=out,
             images_dir=images,
             classes=named,
-            on_stage=show_stage,
+            on_progress=show_stage,
         )
     for file in result.files:
         _report(file)

@@ -13,10 +13,9 @@ from topformer.console.progress import stdout_for_results
 from topformer.console.tables import print_table
 from topformer.console.weights import announce_random, announce_unnamed, weights_as
 from topformer.errors import UsageError
-from topformer.export.inspection import GraphInfo, inspect_graph
 from topformer.files import ensure_writable, fitting_name
 from topformer.manifest import Classes, Document, Manifest
-from topformer.runtimes import OpenedModel, open_model, runtime_of
+from topformer.runtimes import GraphInfo, OpenedModel, find_runtime, inspect_graph, open_model
 
 SHOWN_NAMES = 4
 
@@ -45,7 +44,7 @@ def run(*, file: str, profile: bool, plot: Path | None, as_json: bool) -> None:
         if profile:
             plot = plot or path.with_name(fitting_name(path.stem, ".profile.png"))
             ensure_writable(plot)
-        graph = inspect_graph(path) if runtime_of(file) != "torch" else None
+        graph = inspect_graph(path) if find_runtime(file) else None
         times = None
         if plot:
             times = profile_operators(path, model)
@@ -96,7 +95,7 @@ def _describe(source: str, model: OpenedModel, graph: GraphInfo | None) -> list[
         libraries = ", ".join(f"{name} {text}" for name, text in manifest.file.libraries.items())
         lines.append(f"exported: {manifest.file.target} {manifest.file.precision} by {libraries}")
     if manifest.parity:
-        worst = manifest.parity.levels[-1].worst
+        worst = manifest.parity.steps[-1].worst
         verdict = "passed" if manifest.parity.passed else "FAILED"
         lines.append(
             f"proof: {verdict}, SQNR {worst.sqnr_db:.1f} dB, "
@@ -114,7 +113,7 @@ def _describe(source: str, model: OpenedModel, graph: GraphInfo | None) -> list[
         ] or ["outside: nothing"]
         lines += [f"note: {note}" for note in delegation.notes]
     if graph:
-        lines.append(f"graph: {graph.format}; {', '.join(graph.steps)}")
+        lines.append(f"graph: {graph.format}; {', '.join(graph.operations)}")
         if graph.planned_memory_bytes is not None:
             lines.append(f"planned memory: {graph.planned_memory_bytes:,} bytes")
     return lines

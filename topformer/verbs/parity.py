@@ -22,10 +22,10 @@ def show_parity(title: str, parity: Parity, task: str) -> None:
     table.add_column("against float64")
     for heading in ("max error", "SQNR dB", f"{noun} equal", "ties forgiven"):
         table.add_column(heading, justify="right")
-    for level in parity.levels:
-        worst = level.worst
+    for step in parity.steps:
+        worst = step.worst
         table.add_row(
-            level.level,
+            step.step,
             f"{worst.max_abs_error:.1e}",
             f"{worst.sqnr_db:.1f}",
             f"{worst.result_agreement:.4%}",
@@ -38,7 +38,7 @@ def show_parity(title: str, parity: Parity, task: str) -> None:
 
 def _explain(parity: Parity, noun: str) -> Generator[str]:
     """Say what was required, which inputs are held to something else and why, and what failed."""
-    gates, inputs = parity.gates, parity.levels[-1].inputs
+    gates, inputs = parity.gates, parity.steps[-1].inputs
     exceptions = [entry for entry in inputs if entry.ill_conditioned]
     yield (
         f"worst of {len(inputs) - len(exceptions)} inputs; "

@@ -3,9 +3,6 @@
 Usage: `python -m topformer.verbs.probe executorch`.
 """
 
-# pyright: standard
-# Not strict: executorch and onnxruntime ship no types.
-
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from topformer.errors import TopformerError
+from topformer.export.targets import get_target
+from topformer.runtimes.exported import get_runtime
 
 TOLERANCE = 1e-5
 
@@ -40,23 +39,12 @@ def probe(runtime: str) -> float:
     return difference
 
 
-def _run(runtime: str, network: nn.Module, example: Tensor) -> Tensor:
-    from topformer.export.targets import get_target  # noqa: PLC0415
-
-    target = get_target({"executorch": "xnnpack", "onnxruntime": "onnx"}[runtime])
+def _run(name: str, network: nn.Module, example: Tensor) -> Tensor:
+    runtime = get_runtime(name)
     with TemporaryDirectory() as folder:
-        path = Path(folder) / f"probe{target.suffix}"
-        path.write_bytes(target.lower(network, example).data)
-        if runtime == "executorch":
-            from executorch.runtime import Runtime  # noqa: PLC0415
-
-            method = Runtime.get().load_program(path).load_method("forward")
-            assert method is not None
-            return method.execute((example,))[0]
-        import onnxruntime  # noqa: PLC0415
-
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        return torch.from_numpy(session.run(None, {"image": example.numpy()})[0])
+        path = Path(folder) / f"probe{runtime.suffix}"
+        path.write_bytes(get_target(runtime.target).lower(network, example).data)
+        return torch.as_tensor(runtime.open(path, (1, 3, 16, 16), None).run(example.numpy()))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def run(*, file: Path, weights: str | None, images: Path | None, as_json: bool) 
     """Prove a file again, against its manifest or its checkpoint; false when it fails."""
     with stage_display() as show_stage, weights_as("--weights "):
         manifest, parity = verify_file(
-            file, weights=weights, images_dir=images, on_stage=show_stage
+            file, weights=weights, images_dir=images, on_progress=show_stage
         )
     assert manifest.file is not None
     show_parity(str(file), parity, manifest.model.task)

@@ -132,7 +132,7 @@ public object ManifestReader {
         sha256 = this["sha256"].sha256(),
         sizeBytes = this["size_bytes"].count(),
         target = this["target"].short(),
-        precision = this["precision"].literal("fp32"),
+        precision = this["precision"].short(),
         libraries = this["libraries"].members().mapValues { (_, version) -> version.string() },
     )
 

@@ -6,9 +6,9 @@ package io.topformer.core
 /** Returns whether the proof passed. */
 internal fun Fields.parity(): Boolean {
     this["gates"].fields { gates() }
-    this["levels"].items().forEach { level ->
-        level.fields {
-            this["level"].literal("float32", "fused", "file")
+    this["steps"].items().forEach { step ->
+        step.fields {
+            this["step"].short()
             this["worst"].fields { agreement() }
             this["inputs"].items().forEach { it.fields { inputAgreement() } }
         }

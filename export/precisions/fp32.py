@@ -1,0 +1,6 @@
+"""Single precision: the fused network as it is."""
+
+from topformer.export.precisions import Precision
+from topformer.export.proof import FP32_GATES
+
+PRECISION = Precision(name="fp32", gates=FP32_GATES, convert=lambda network, _examples: network)

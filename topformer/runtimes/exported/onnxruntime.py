@@ -1,0 +1,117 @@
+"""ONNX Runtime on the CPU: runs `.onnx` files."""
+
+# pyright: standard
+# Not strict: onnxruntime ships no types.
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topformer.errors import TopformerError
+from topformer.runtimes.exported import GraphInfo, Runtime, TensorInfo
+
+if TYPE_CHECKING:
+    import onnx
+    from onnxruntime import InferenceSession
+
+
+def _open_session(path: Path, threads: int | None, *, profile_prefix: str = "") -> InferenceSession:
+    """Open a file: operators one after the other, `threads` inside each (None: all cores)."""
+    import onnxruntime
+
+    chosen = onnxruntime.SessionOptions()
+    chosen.inter_op_num_threads = 1
+    chosen.log_severity_level = 3  # errors only: they are raised anyway
+    if threads is not None:
+        chosen.intra_op_num_threads = threads
+    if profile_prefix:
+        chosen.enable_profiling = True
+        chosen.profile_file_prefix = profile_prefix
+    return onnxruntime.InferenceSession(str(path), chosen, providers=["CPUExecutionProvider"])
+
+
+class OnnxNetwork:
+    """A session over one `.onnx` file with one input."""
+
+    def __init__(self, path: Path, shape: tuple[int, int, int, int], threads: int | None) -> None:
+        try:
+            self._session = _open_session(path, threads)
+        except Exception as error:  # its exceptions share no base but this one
+            raise TopformerError(
+                f"ONNX Runtime cannot load {path}.",
+                why=str(error).splitlines()[0],
+                next_step="Export the model again.",
+            ) from error
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1 or tuple(inputs[0].shape) != shape:
+            raise TopformerError(
+                f"{path} takes another input than its manifest says.",
+                why=f"It takes {[tuple(node.shape) for node in inputs]}, "
+                f"the manifest says {shape}.",
+            )
+        self._input_name = inputs[0].name
+
+    def run(self, tensor: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Normalised RGB [1, 3, h, w] -> every output of the file."""
+        try:
+            outputs = self._session.run(None, {self._input_name: tensor})
+        except Exception as error:  # its exceptions share no base but this one
+            raise TopformerError("ONNX Runtime failed to run the model.", why=str(error)) from error
+        return [np.asarray(output) for output in outputs]
+
+
+def _read_graph(data: bytes) -> GraphInfo:
+    import onnx
+
+    proto = onnx.load_from_string(data)
+    onnx.checker.check_model(proto)
+
+    def describe(value: onnx.ValueInfoProto) -> TensorInfo:
+        kind = value.type.tensor_type
+        return TensorInfo(
+            name=value.name,
+            dtype=onnx.TensorProto.DataType.Name(kind.elem_type).lower(),
+            shape=tuple(dim.dim_value for dim in kind.shape.dim),
+        )
+
+    operators = Counter(node.op_type for node in proto.graph.node)
+    return GraphInfo(
+        format=f"ONNX, opset {proto.opset_import[0].version}",
+        inputs=tuple(describe(value) for value in proto.graph.input),
+        outputs=tuple(describe(value) for value in proto.graph.output),
+        operations=tuple(f"{count} x {name}" for name, count in operators.most_common()),
+        delegates=(),
+        planned_memory_bytes=None,
+    )
+
+
+def _profile(path: Path, tensor: NDArray[np.float32], runs: int) -> list[tuple[str, float]]:
+    """Time every node."""
+    with TemporaryDirectory() as folder:
+        session = _open_session(path, None, profile_prefix=str(Path(folder) / "profile"))
+        for _ in range(runs):
+            session.run(None, {session.get_inputs()[0].name: tensor})
+        records = json.loads(Path(session.end_profiling()).read_bytes())
+    samples: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for record in records:
+        if record.get("cat") == "Node" and record["name"].endswith("_kernel_time"):
+            samples[record["args"]["op_name"], record["name"]].append(record["dur"] / 1e3)
+    return [(operator, float(np.median(times))) for (operator, _), times in samples.items()]
+
+
+RUNTIME = Runtime(
+    name="onnxruntime",
+    suffix=".onnx",
+    target="onnx",
+    libraries=("onnxruntime",),
+    open=OnnxNetwork,
+    read_graph=_read_graph,
+    profile=_profile,
+)
