@@ -85,7 +85,7 @@ def test_the_file_is_verified(small):
 def test_the_file_is_opened_inspected_and_profiled(small):
     model = open_model(small.path)
     assert model.runtime == "torch_export"
-    assert model.run(np.zeros((1, 3, 64, 64), np.float32)).shape == (1, 150, 8, 8)
+    assert model.run(np.zeros((1, 3, 64, 64), np.float32))[0].shape == (1, 150, 8, 8)
     graph = inspect_graph(small.path)
     assert [one.shape for one in graph.inputs] == [(1, 3, 64, 64)]
     assert [one.shape for one in graph.outputs] == [(1, 150, 8, 8)]

@@ -44,7 +44,8 @@ def _run(name: str, network: nn.Module, example: Tensor) -> Tensor:
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"probe{runtime.suffix}"
         path.write_bytes(get_target(runtime.target).lower(network, example).data)
-        return torch.as_tensor(runtime.open(path, (1, 3, 16, 16), None).run(example.numpy()))
+        (output,) = runtime.open(path, (1, 3, 16, 16), None).run(example.numpy())
+        return torch.as_tensor(output)
 
 
 if __name__ == "__main__":
