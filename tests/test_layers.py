@@ -37,6 +37,8 @@ LAYERS = [
     ["topformer.benchmarks.benches"],
     ["topformer.benchmarks.report"],
     ["topformer.benchmarks"],
+    ["topformer.console"],
+    ["topformer.verbs"],
     ["topformer.cli", "topformer.__main__"],
 ]
 # The package root names what others import and is itself imported for nothing but its version.
@@ -64,12 +66,16 @@ def layer_of(module: str) -> int:
 
 
 def imports_of(path: Path) -> set[str]:
+    return imports_in(path.read_text())
+
+
+def imports_in(text: str) -> set[str]:
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            assert node.level == 0, f"{path} imports relatively"
+            assert node.level == 0, f"{ast.unparse(node)} is relative"
             names.add(node.module)
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names

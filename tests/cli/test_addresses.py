@@ -1,6 +1,5 @@
 """Addresses in place of files: named as they were given, refused in a sentence or fetched."""
 
-import sys
 import urllib.request
 
 import pytest
@@ -8,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.main import get_command
 
-from topformer.cli.main import ADDRESS_OPTIONS, build_app, main
+from topformer.cli.main import ADDRESS_OPTIONS, build_command
 from topformer.errors import TopformerError, UsageError
 from topformer.files import is_address
 from topformer.weights.fetch import url_download
@@ -39,14 +38,6 @@ REFUSED = [
 VERBS = (["predict", "none.png", "--model"], ["export", "--weights"], ["inspect"])
 
 
-def run(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "argv", ["topformer", *arguments])
-    monkeypatch.setattr("topformer.cli.main.prepare_streams", lambda as_json: None)
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code, capsys.readouterr().err
-
-
 @pytest.mark.parametrize(("address", "why", "next_step"), REFUSED)
 def test_an_address_that_is_not_fetched_is_named_as_given(address, why, next_step):
     with pytest.raises(UsageError) as refused:
@@ -61,8 +52,8 @@ def test_an_address_that_is_not_fetched_is_named_as_given(address, why, next_ste
 
 @pytest.mark.parametrize("address", ["http://example.org/a.pth", "https://[::1/a", "https:/x"])
 @pytest.mark.parametrize("verb", VERBS[1:], ids=" ".join)
-def test_verbs_tell_so(monkeypatch, capsys, verb, address):
-    code, told = run(monkeypatch, capsys, *verb, address)
+def test_verbs_tell_so(run_main, verb, address):
+    code, told = run_main(*verb, address)
     assert code == 2
     assert f"error: {address} cannot be fetched." in told
 
@@ -84,18 +75,18 @@ def test_verbs_tell_so(monkeypatch, capsys, verb, address):
         "export --out {}",
     ],
 )
-def test_an_address_in_place_of_a_path_is_named_as_given(monkeypatch, capsys, words):
+def test_an_address_in_place_of_a_path_is_named_as_given(run_main, words):
     address = "https://example.org/a//b.png"
-    code, told = run(monkeypatch, capsys, *words.format(address).split())
+    code, told = run_main(*words.format(address).split())
     assert code == 2
     assert f"error: {address} cannot be used." in told
     assert "Download it" in told
 
 
 @pytest.mark.parametrize("words", ["inspect {}", "bench --model {}"])
-def test_an_exported_file_is_not_fetched(monkeypatch, capsys, words):
+def test_an_exported_file_is_not_fetched(run_main, words):
     address = "https://example.org/a.pte"
-    code, told = run(monkeypatch, capsys, *words.format(address).split())
+    code, told = run_main(*words.format(address).split())
     assert code == 2
     assert f"error: {address} cannot be used." in told
     assert "with the .json beside it" in told
@@ -104,7 +95,7 @@ def test_an_exported_file_is_not_fetched(monkeypatch, capsys, words):
 def test_options_that_take_addresses_are_those_of_weights():
     takers = {
         (verb, option)
-        for verb, command in get_command(build_app()).commands.items()
+        for verb, command in get_command(build_command()).commands.items()
         for one in command.params
         for option in one.opts
         if option in ADDRESS_OPTIONS
@@ -113,13 +104,13 @@ def test_options_that_take_addresses_are_those_of_weights():
     assert {option for _, option in takers} == ADDRESS_OPTIONS
 
 
-def test_what_could_not_be_fetched_is_named_as_given(monkeypatch, capsys, tmp_path):
+def test_what_could_not_be_fetched_is_named_as_given(run_main, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     address = (
         "https://m\N{LATIN SMALL LETTER U WITH DIAERESIS}nchen.example/a\u00e9.pth?k=%20\u00e9"
     )
-    code, told = run(monkeypatch, capsys, "inspect", address)
+    code, told = run_main("inspect", address)
     assert code == 1
     assert f"error: {address} could not be fetched." in told
 

@@ -1,18 +1,20 @@
 """Advice holds: every command and option that a message or a document names is there."""
 
 import ast
+import inspect
 import re
 import shlex
+import textwrap
 from functools import cache
 from pathlib import Path
 
 import pytest
 import typer.core
 import typer.main
-from test_layers import MODULES, own_imports
+from test_layers import MODULES, imports_in, own_imports
 from typer.testing import CliRunner
 
-from topformer.cli.main import build_app
+from topformer.cli.main import build_command
 from topformer.errors import TopformerError
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +33,7 @@ NOT_ADVISED_BY = {
     # Its reasons are written and told by a bench; comparing reads the verdict's word.
     "topformer.benchmarks.protocol.verdict": {"compare"},
     # It needs no sources of the app.
-    "topformer.cli.app_options": {"app run"},
+    "topformer.verbs.app.sources": {"app run"},
 }
 
 
@@ -45,7 +47,7 @@ def find_commands(command: typer.core.TyperCommand, words: tuple[str, ...] = ())
     return {" ".join(words): command}
 
 
-COMMANDS = find_commands(typer.main.get_command(build_app()))
+COMMANDS = find_commands(typer.main.get_command(build_command()))
 
 
 def options_of(verb: str) -> set[str]:
@@ -88,13 +90,20 @@ def reachable(module: str) -> frozenset[str]:
     return frozenset(found)
 
 
+@cache
+def modules_of(verb: str) -> frozenset[str]:
+    """Modules that a verb can come to: a module of `topformer.cli` may hold several verbs."""
+    function = inspect.unwrap(COMMANDS[verb].callback)
+    starts = imports_in(textwrap.dedent(inspect.getsource(function))) & set(MODULES)
+    return frozenset({function.__module__}).union(*map(reachable, starts))
+
+
 def verbs_of(module: str) -> list[str]:
     """Verbs that can come to a module; none for one that Python alone uses."""
     return [
         verb
-        for verb, command in COMMANDS.items()
-        if module in reachable(command.callback.__module__)
-        and verb not in NOT_ADVISED_BY.get(module, ())
+        for verb in COMMANDS
+        if module in modules_of(verb) and verb not in NOT_ADVISED_BY.get(module, ())
     ]
 
 
@@ -130,7 +139,7 @@ def test_texts_name_options_of_every_verb_that_can_give_them(module):
         (verb, option, text)
         for text in texts_of(MODULES[module])
         # Elsewhere a word alone is an argument of another program.
-        if module.startswith("topformer.cli.") or " " in text
+        if module.startswith(("topformer.cli.", "topformer.verbs.")) or " " in text
         for verb in verbs or [ANY]
         for option in wrong_in(text, verb)
     }
@@ -285,7 +294,7 @@ def home(tmp_path, app, monkeypatch):
 @pytest.mark.parametrize(("line", "advice"), FAILURES, ids=[line for line, _ in FAILURES])
 def test_what_a_verb_advises_when_it_fails_it_has(home, line, advice):
     words = line.split()
-    result = CliRunner().invoke(build_app(), words)
+    result = CliRunner().invoke(build_command(), words)
     error = result.exception
     assert isinstance(error, TopformerError)
     assert advice in error.next_step

@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from topformer.android.gradle import APK
-from topformer.cli.app_document import AppBuildDocument, AppDeviceDocument, AppModelsDocument
-from topformer.cli.main import build_app
+from topformer.cli.main import build_command
 from topformer.errors import TopformerError, UsageError
 from topformer.files import sha256_file
+from topformer.verbs.app.document import AppBuildDocument, AppDeviceDocument, AppModelsDocument
 
 runner = CliRunner()
 
@@ -37,12 +37,12 @@ def programs(tmp_path, monkeypatch):
 
 
 def invoke(*arguments):
-    return runner.invoke(build_app(), ["app", *map(str, arguments)])
+    return runner.invoke(build_command(), ["app", *map(str, arguments)])
 
 
 def document(result, kind, name):
     """Parse stdout as exactly one document that the printed schema accepts."""
-    schema = json.loads(runner.invoke(build_app(), ["schema", name]).output)
+    schema = json.loads(runner.invoke(build_command(), ["schema", name]).output)
     jsonschema.validate(json.loads(result.stdout), schema)
     return msgspec.json.decode(result.stdout, type=kind)
 

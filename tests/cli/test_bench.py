@@ -4,19 +4,15 @@ import sys
 
 import msgspec
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from topformer.benchmarks.documents.bench import BenchDocument
-from topformer.cli.bench import bench
+from topformer.cli.main import build_command
 from topformer.errors import UsageError
-
-app = typer.Typer()
-app.command()(bench)
 
 
 def run(*arguments: str):
-    return CliRunner().invoke(app, arguments, catch_exceptions=True)
+    return CliRunner().invoke(build_command("bench"), ["bench", *arguments])
 
 
 @pytest.mark.parametrize(
@@ -55,8 +51,8 @@ def scripted(monkeypatch):
     from support.bench_fakes import scripted_bench
 
     document = scripted_bench()
-    monkeypatch.setattr("topformer.cli.bench_run._plan", lambda *_: [])
-    monkeypatch.setattr("topformer.cli.bench_run.bench_host", lambda *_, **__: document)
+    monkeypatch.setattr("topformer.verbs.bench.measure._plan", lambda *_: [])
+    monkeypatch.setattr("topformer.verbs.bench.measure.bench_host", lambda *_, **__: document)
     return document
 
 
@@ -133,9 +129,9 @@ def test_a_gate_that_is_missed_exits_with_1_after_the_document(scripted, tmp_pat
 
 def test_a_bad_baseline_is_refused_before_anything_is_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "topformer.cli.bench_run.bench_host", lambda *_, **__: pytest.fail("measured")
+        "topformer.verbs.bench.measure.bench_host", lambda *_, **__: pytest.fail("measured")
     )
-    monkeypatch.setattr("topformer.cli.bench_run._plan", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr("topformer.verbs.bench.measure._plan", lambda *_: pytest.fail("measured"))
     baseline = tmp_path / "baseline.json"
     baseline.write_text('{"schema": "topformer.eval/1"}')
     assert "is not a bench document" in str(run("--gate", str(baseline)).exception)

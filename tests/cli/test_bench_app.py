@@ -4,10 +4,10 @@ import pytest
 from typer.testing import CliRunner
 
 from topformer.android.assets import MODELS_FOLDER, embed_model
-from topformer.cli.bench_app import plan_app
-from topformer.cli.bench_choice import BenchChoice
-from topformer.cli.main import build_app
+from topformer.cli.main import build_command
 from topformer.errors import UsageError
+from topformer.verbs.bench.app import plan_app
+from topformer.verbs.bench.choice import BenchChoice
 
 
 def choice(*models, threads=(1,)):
@@ -20,7 +20,7 @@ def choice(*models, threads=(1,)):
 @pytest.fixture
 def found_app(app, monkeypatch):
     """Let the app of the checkout be one without models."""
-    monkeypatch.setattr("topformer.cli.bench_app.find_app", lambda folder: folder or app)
+    monkeypatch.setattr("topformer.verbs.bench.app.find_app", lambda folder: folder or app)
     return app
 
 
@@ -38,7 +38,7 @@ def found_app(app, monkeypatch):
     ],
 )
 def test_options_that_do_not_fit(options, what):
-    error = CliRunner().invoke(build_app(), ["bench", *options]).exception
+    error = CliRunner().invoke(build_command(), ["bench", *options]).exception
     assert isinstance(error, UsageError)
     assert what in error.what
 

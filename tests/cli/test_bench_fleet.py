@@ -10,9 +10,10 @@ import pytest
 
 from support.bench_fakes import REQUESTS, scripted_bench
 from topformer.benchmarks.documents.events import Done, Event, Failed, Step, Warned
-from topformer.cli import bench_fleet, bench_run
-from topformer.cli.bench_choice import BenchChoice
 from topformer.errors import TopformerError
+from topformer.verbs.bench import fleet as bench_fleet
+from topformer.verbs.bench import measure as bench_run
+from topformer.verbs.bench.choice import BenchChoice
 
 LOST = msgspec.json.encode(Failed(what="lost", why="", next_step="")).decode()
 WARMING = msgspec.json.encode(Step(text="warming")).decode()
@@ -94,7 +95,7 @@ def test_where_all_fail_there_is_no_document(fleet):
 
 HOST = """
 import sys
-from topformer.cli.bench_fleet import bench_fleet
+from topformer.verbs.bench.fleet import bench_fleet
 commands = {name: [sys.executable, "-c", sys.argv[1], name] for name in sys.argv[2:]}
 bench_fleet(commands, on_stage=lambda text: print(text, flush=True), on_warning=print)
 """

@@ -8,8 +8,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from topformer import export as exporting
-from topformer.cli.main import build_app
+from topformer.cli.main import build_command
 from topformer.model import create_model
 
 runner = CliRunner()
@@ -17,7 +16,7 @@ NAMES = tuple(f"part {number}" for number in range(11))
 
 
 def run(*arguments):
-    return runner.invoke(build_app(), list(map(str, arguments)))
+    return runner.invoke(build_command(), list(map(str, arguments)))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +94,7 @@ def test_export_hands_names_on(unnamed, tmp_path, monkeypatch):
         given.append(classes)
         raise SystemExit(0)
 
-    monkeypatch.setattr(exporting, "export_model", fake)
+    monkeypatch.setattr("topformer.verbs.export.export_model", fake)
     names = tmp_path / "names.txt"
     names.write_text("\n".join(NAMES))
     run("export", "--weights", unnamed, "--classes", names)

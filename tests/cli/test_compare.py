@@ -8,14 +8,14 @@ import pytest
 from typer.testing import CliRunner
 
 from topformer.benchmarks.documents.comparison import CompareDocument
-from topformer.cli.main import build_app
+from topformer.cli.main import build_command
 from topformer.errors import TopformerError
 
 runner = CliRunner()
 
 
 def invoke(*arguments):
-    return runner.invoke(build_app(), ["compare", *map(str, arguments)])
+    return runner.invoke(build_command(), ["compare", *map(str, arguments)])
 
 
 def quiet(document, **changes):
@@ -56,7 +56,7 @@ def test_json_is_one_document_of_its_schema(files):
     result = invoke(*files, "--json")
     document = msgspec.json.decode(result.stdout, type=CompareDocument)
     assert [row.kind for row in document.rows] == ["unpaired"] * 3
-    schema = json.loads(runner.invoke(build_app(), ["schema", "compare"]).output)
+    schema = json.loads(runner.invoke(build_command(), ["schema", "compare"]).output)
     jsonschema.validate(json.loads(result.stdout), schema)
 
 

@@ -10,10 +10,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from support.training_fakes import make_folder
-from topformer.cli.data_document import DataCheckDocument
-from topformer.cli.main import build_app
+from topformer.cli.main import build_command
 from topformer.errors import TopformerError, UsageError
 from topformer.evaluation.scoring import show_pair
+from topformer.verbs.data.document import DataCheckDocument
 
 runner = CliRunner()
 
@@ -24,7 +24,7 @@ def folder(tmp_path):
 
 
 def invoke(*arguments):
-    return runner.invoke(build_app(), ["data", "check", *map(str, arguments)])
+    return runner.invoke(build_command(), ["data", "check", *map(str, arguments)])
 
 
 def test_a_sound_data_set_gives_sheets_and_exit_0(folder, tmp_path):
@@ -106,7 +106,7 @@ def test_pictures_that_warnings_name_are_drawn_first(tmp_path, monkeypatch):
         image.save(path, exif=exif)
     drawn = []
     monkeypatch.setattr(
-        "topformer.evaluation.scoring.show_pair",
+        "topformer.verbs.data.check.show_pair",
         lambda pair, found, classes: (
             drawn.append(pair.picture.name) or show_pair(pair, found, classes)
         ),

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from topformer.cli.devices import devices
-from topformer.cli.devices_document import DevicesDocument
 from topformer.errors import TopformerError
+from topformer.verbs.devices import DevicesDocument
 
 PHONE = r"""
 case "$*" in
@@ -61,7 +61,7 @@ def test_devices_that_can_be_used_and_others(adb, capsys):
 
 def test_the_document_holds_the_same(adb, capsys):
     adb("A1 device\nB2 offline")
-    devices(json=True)
+    devices(as_json=True)
     document = msgspec.json.decode(capsys.readouterr().out, type=DevicesDocument)
     first, second = document.devices
     assert (first.facts.model, first.temperature.temperature_c) == ("[red]Phone", 39.5)
@@ -72,7 +72,7 @@ def test_the_document_holds_the_same(adb, capsys):
 
 def test_no_device_is_no_error(adb, capsys):
     adb("")
-    devices(json=True)
+    devices(as_json=True)
     printed = capsys.readouterr()
     assert msgspec.json.decode(printed.out, type=DevicesDocument).devices == ()
     assert "USB debugging" in " ".join(printed.err.split())

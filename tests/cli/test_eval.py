@@ -12,14 +12,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from topformer.classes import dataset_classes
-from topformer.cli.eval_document import EvalDocument
-from topformer.cli.main import build_app, main
+from topformer.cli.main import build_command, main
 from topformer.data import open_dataset
 from topformer.errors import TopformerError, UsageError
 from topformer.evaluation.protocols import whole_segmenter
 from topformer.images import read_picture
 from topformer.model import create_model
 from topformer.runtimes import open_model
+from topformer.verbs.eval.document import EvalDocument
 from topformer.weights import load_weights, save_weights
 
 runner = CliRunner()
@@ -29,7 +29,7 @@ NAMES = ("sky", "road", "car")
 
 
 def evaluate(*arguments: object):
-    return runner.invoke(build_app("eval"), ["eval", *map(str, arguments)])
+    return runner.invoke(build_command("eval"), ["eval", *map(str, arguments)])
 
 
 def write_picture(path, rng, top: int):
@@ -161,7 +161,7 @@ def test_the_document_holds_what_a_naive_count_finds(folder, trained, network, t
 
 
 def test_the_document_fits_its_schema(folder, trained, tmp_path):
-    schema = json.loads(runner.invoke(build_app("schema"), ["schema", "eval"]).output)
+    schema = json.loads(runner.invoke(build_command("schema"), ["schema", "eval"]).output)
     for arguments in ((), ("--image-size", "64x96")):
         printed = json.loads(on_folder(folder, trained, tmp_path, "--json", *arguments).stdout)
         jsonschema.validate(printed, schema)

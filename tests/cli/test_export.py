@@ -10,10 +10,11 @@ import jsonschema
 import msgspec
 import pytest
 
-from topformer.cli.documents import DoctorDocument, ExportDocument, VerifyDocument
-from topformer.cli.export import suggest_size
-from topformer.cli.inspect_document import InspectDocument
 from topformer.manifest import manifest_path
+from topformer.verbs.doctor import DoctorDocument
+from topformer.verbs.export import ExportDocument, suggest_size
+from topformer.verbs.inspect import InspectDocument
+from topformer.verbs.verify import VerifyDocument
 
 
 def topformer(*arguments: object, cwd=None) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from topformer import __version__
-from topformer.cli.main import VERBS, build_app, load_verb
+from topformer.cli.main import VERBS, build_command, load_verb
 
 # Verbs as typed: those that have verbs of their own are asked for one of them.
 COMMANDS = {verb: [verb] for verb in VERBS} | {
@@ -25,7 +25,7 @@ runner = CliRunner()
 
 
 def test_help_lists_every_verb():
-    result = runner.invoke(build_app(), ["--help"])
+    result = runner.invoke(build_command(), ["--help"])
     assert result.exit_code == 0
     for verb in VERBS:
         assert verb in result.output
@@ -34,7 +34,7 @@ def test_help_lists_every_verb():
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_with_an_example_and_json(verb):
     command = COMMANDS[verb]
-    result = runner.invoke(build_app(), [*command, "--help"])
+    result = runner.invoke(build_command(), [*command, "--help"])
     assert result.exit_code == 0
     assert "Example" in result.output
     assert f"topformer {' '.join(command)}" in result.output
@@ -69,10 +69,10 @@ def test_the_list_of_verbs_says_what_each_says_of_itself(verb):
 
 
 def test_version():
-    result = runner.invoke(build_app(), ["--version"])
+    result = runner.invoke(build_command(), ["--version"])
     assert result.output.strip() == f"topformer {__version__}"
 
 
 @pytest.mark.parametrize("arguments", [["no-such-verb"], ["export", "--no-such-option"], []])
 def test_wrong_usage_exits_with_2(arguments):
-    assert runner.invoke(build_app(), arguments).exit_code == 2
+    assert runner.invoke(build_command(), arguments).exit_code == 2

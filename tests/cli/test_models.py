@@ -3,8 +3,8 @@ import sys
 
 import msgspec
 
-from topformer.cli.documents import ModelsDocument
 from topformer.cli.models import models
+from topformer.verbs.models import ModelsDocument
 from topformer.weights.catalogue import PUBLISHED
 
 
@@ -41,7 +41,7 @@ def test_the_document_holds_the_same(capsys):
 
 def test_what_is_in_the_cache_is_shown(capsys, monkeypatch, tmp_path):
     (tmp_path / f"{PUBLISHED[3].name}.pth").touch()
-    monkeypatch.setattr("topformer.weights.fetch.cached_path", lambda name: tmp_path / name)
+    monkeypatch.setattr("topformer.verbs.models.cached_path", lambda name: tmp_path / name)
     models(as_json=True)
     document = msgspec.json.decode(capsys.readouterr().out, type=ModelsDocument)
     assert [row.name for row in document.checkpoints if row.cached] == [PUBLISHED[3].name]

@@ -15,9 +15,10 @@ from rich.text import Text
 from typer.testing import CliRunner
 
 from support.training_fakes import make_folder
-from topformer.cli import console
-from topformer.cli.main import build_app
-from topformer.cli.screen import Screen
+from topformer.cli.main import build_command
+from topformer.console.output import print_lines, warn
+from topformer.console.progress import spinner, stage_display
+from topformer.console.screen import Screen, stderr
 from topformer.model import create_model
 from topformer.weights import save_weights
 
@@ -29,7 +30,7 @@ SHOWN = r"[/] \x1b[2J \u202e caf\xe9"
 
 
 def run(*arguments):
-    return runner.invoke(build_app(arguments[0]), [str(one) for one in arguments])
+    return runner.invoke(build_command(arguments[0]), [str(one) for one in arguments])
 
 
 @pytest.fixture
@@ -152,20 +153,22 @@ def terminal(monkeypatch):
     screen._force_terminal = True
     screen.is_interactive = True
     screen.width = 200
-    monkeypatch.setattr(console, "stderr", lambda: screen)
-    return screen
+    monkeypatch.setattr("topformer.console.screen.Screen", lambda: screen)
+    stderr.cache_clear()
+    yield screen
+    stderr.cache_clear()
 
 
 def test_stages_and_bars_show_names_as_they_are(terminal):
-    with console.stage_display() as show_stage:
+    with stage_display() as show_stage:
         show_stage(HOSTILE)
         time.sleep(0.3)  # spinners turn in a thread of their own
         with show_stage.counting(HOSTILE, 3) as tell:
             for done in range(1, 4):
                 tell(done)
-    with console.spinner(HOSTILE):
+    with spinner(HOSTILE):
         time.sleep(0.3)
-    console.warn(HOSTILE)
+    warn(HOSTILE)
     shown = terminal.file.getvalue()
     assert shown.count(SHOWN) >= 4
     assert "3/3" in re.sub(r"\x1b\[[0-9;]*m", "", shown)
@@ -181,6 +184,6 @@ def test_a_terminal_is_not_told_twice(terminal, monkeypatch):
 
     for is_terminal, expected in ((True, "other\n"), (False, "shown\nother\n")):
         monkeypatch.setattr(sys, "stdout", Stdout(terminal=is_terminal))
-        console.print_lines(["shown"], shown=True)
-        console.print_lines(["other"])
+        print_lines(["shown"], shown=True)
+        print_lines(["other"])
         assert sys.stdout.getvalue() == expected

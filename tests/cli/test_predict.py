@@ -8,15 +8,14 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from topformer import runtimes
 from topformer.classes import dataset_classes
-from topformer.cli.documents import PredictDocument
-from topformer.cli.main import build_app
+from topformer.cli.main import build_command
 from topformer.errors import TopformerError, UsageError
 from topformer.images import read_picture
 from topformer.manifest import Manifest, ModelInfo, OutputInfo, WeightsInfo
 from topformer.preprocess import input_info
 from topformer.runtimes import OpenedModel, open_model
+from topformer.verbs.predict import PredictDocument
 
 runner = CliRunner()
 
@@ -48,8 +47,7 @@ def brightness_model(*, random_seed: int | None) -> OpenedModel:
 @pytest.fixture
 def trained(monkeypatch):
     monkeypatch.setattr(
-        runtimes,
-        "open_model",
+        "topformer.verbs.predict.open_model",
         lambda source, image_size=None, classes=None: brightness_model(random_seed=None),
     )
 
@@ -65,7 +63,7 @@ def half_bright(tmp_path):
 
 
 def run(*arguments: object):
-    return runner.invoke(build_app(), ["predict", *map(str, arguments)], catch_exceptions=True)
+    return runner.invoke(build_command(), ["predict", *map(str, arguments)], catch_exceptions=True)
 
 
 def test_labels_are_the_classes_at_the_pictures_own_size(trained, half_bright, tmp_path):
@@ -137,7 +135,7 @@ def test_a_result_that_cannot_be_written_fails_its_picture_only(trained, half_br
 
 
 def test_an_unwritable_folder_is_told_before_the_model_is_opened(monkeypatch, half_bright):
-    monkeypatch.setattr(runtimes, "open_model", None)
+    monkeypatch.setattr("topformer.verbs.predict.open_model", None)
     result = run(half_bright, "--out", half_bright / "inside")
     assert isinstance(result.exception, TopformerError)
     assert result.exception.what == f"{half_bright / 'inside'} cannot be written to."
@@ -212,8 +210,7 @@ def test_bad_image_size(trained, half_bright):
 
 def test_random_weights_are_announced_everywhere(monkeypatch, half_bright, tmp_path):
     monkeypatch.setattr(
-        runtimes,
-        "open_model",
+        "topformer.verbs.predict.open_model",
         lambda source, image_size=None, classes=None: brightness_model(random_seed=1),
     )
     out = tmp_path / "out"

@@ -8,21 +8,21 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from topformer.cli.main import build_app
-from topformer.cli.runner_document import RunnerBuildDocument
+from topformer.cli.main import build_command
 from topformer.errors import TopformerError, UsageError
+from topformer.verbs.runner import RunnerBuildDocument
 
 runner = CliRunner()
 
 
 def invoke(*arguments):
-    return runner.invoke(build_app(), ["runner", "build", *arguments])
+    return runner.invoke(build_command(), ["runner", "build", *arguments])
 
 
 @pytest.fixture
 def cached(monkeypatch, host_runner, runner_cache):
     """Let the verb find the bundle that was built for all tests."""
-    monkeypatch.setattr("topformer.benchmarks.bundle.build.default_cache", lambda: runner_cache)
+    monkeypatch.setattr("topformer.verbs.runner.default_cache", lambda: runner_cache)
     return host_runner
 
 
@@ -39,7 +39,7 @@ def test_json_tells_how_to_start_it(cached):
     assert document.command == tuple(cached.command)
     assert document.bundle == cached.bundle
     assert not document.is_new
-    schema = json.loads(runner.invoke(build_app(), ["schema", "runner-build"]).output)
+    schema = json.loads(runner.invoke(build_command(), ["schema", "runner-build"]).output)
     jsonschema.validate(json.loads(result.stdout), schema)
 
 

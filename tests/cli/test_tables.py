@@ -1,6 +1,5 @@
 """Tables on narrow terminals: no line is too long, no word is cut that need not be."""
 
-import sys
 from io import StringIO
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from rich.table import Table
 
 from topformer.benchmarks.documents.bench import read_bench
 from topformer.benchmarks.report.text import tables
-from topformer.cli import tables as tables_module
-from topformer.cli.tables import fit, print_table
+from topformer.console import tables as tables_module
+from topformer.console.tables import fit, print_table
 
 ROOT = Path(__file__).parents[2]
 BENCH = ROOT / "benchmarks" / "results" / "host-448-tiny.json"
@@ -138,19 +137,10 @@ VERBS = {
 
 @pytest.mark.parametrize("width", [40, 60, 80])
 @pytest.mark.parametrize("line", VERBS)
-def test_verbs_draw_their_tables_so(monkeypatch, capsys, line, width):
-    from topformer.cli.console import stderr
-    from topformer.cli.main import main
-
+def test_verbs_draw_their_tables_so(run_main, monkeypatch, line, width):
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(sys, "argv", ["topformer", *line.split()])
-    monkeypatch.setattr("topformer.cli.main.prepare_streams", lambda as_json: None)
-    stderr.cache_clear()
-    with pytest.raises(SystemExit):
-        main()
-    stderr.cache_clear()
-    told = capsys.readouterr().err
+    _, told = run_main(*line.split())
     assert "…" not in told
     for word in VERBS[line]:
         assert word in told
@@ -165,7 +155,7 @@ def test_a_table_goes_to_stderr(monkeypatch, capsys):
 
 
 def test_no_verb_prints_a_table_by_itself():
-    for path in (ROOT / "topformer" / "cli").glob("*.py"):
+    for path in (ROOT / "topformer" / "verbs").rglob("*.py"):
         text = path.read_text()
         assert "print(_table(" not in text
         assert "print(table)" not in text

@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from support.training_fakes import make_folder
-from topformer.cli.main import build_app
-from topformer.cli.train_document import TrainDocument
+from topformer.cli.main import build_command
 from topformer.errors import ByHandError, TopformerError, UsageError
 from topformer.training.recipe import load_recipe
+from topformer.verbs.train.document import TrainDocument
 
 runner = CliRunner()
 SMALL = [
@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
 
 
 def invoke(*arguments):
-    return runner.invoke(build_app(), ["train", *map(str, arguments)])
+    return runner.invoke(build_command(), ["train", *map(str, arguments)])
 
 
 @pytest.fixture(scope="module")

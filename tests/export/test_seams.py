@@ -10,9 +10,7 @@ from typer.testing import CliRunner
 
 from topformer import open_model
 from topformer.benchmarks.profiling import profile
-from topformer.cli.doctor import _runtime_names
-from topformer.cli.main import build_app
-from topformer.cli.probe import TOLERANCE, probe
+from topformer.cli.main import build_command
 from topformer.errors import TopformerError, UsageError
 from topformer.export import export_model, precisions, targets
 from topformer.export.precisions import get_precision, precision_names
@@ -21,6 +19,8 @@ from topformer.export.targets import get_target, target_names
 from topformer.export.verification import verify_file
 from topformer.runtimes import exported, find_runtime, inspect_graph
 from topformer.runtimes.exported import get_runtime, runtime_names
+from topformer.verbs.doctor import _runtime_names
+from topformer.verbs.probe import TOLERANCE, probe
 
 ADDED = Path(__file__).parent / "added"
 PACKAGES = {"targets": targets, "precisions": precisions, "runtimes": exported}
@@ -85,12 +85,12 @@ def test_the_file_is_verified(small):
 def test_the_file_is_opened_inspected_and_profiled(small):
     model = open_model(small.path)
     assert model.runtime == "torch_export"
-    assert model.run(np.zeros((1, 3, 64, 64), np.float32)).shape == (1, 150, 8, 8)
+    assert model.run(np.zeros((1, 3, 64, 64), np.float32))[0].shape == (1, 150, 8, 8)
     graph = inspect_graph(small.path)
     assert [one.shape for one in graph.inputs] == [(1, 3, 64, 64)]
     assert [one.shape for one in graph.outputs] == [(1, 150, 8, 8)]
     assert [entry.operator for entry in profile(small.path, model, runs=1)] == ["program"]
-    shown = CliRunner().invoke(build_app("inspect"), ["inspect", str(small.path)])
+    shown = CliRunner().invoke(build_command("inspect"), ["inspect", str(small.path)])
     assert "exported: program rounded by torch 1" in shown.stdout
     assert "graph: torch.export; " in shown.stdout
 

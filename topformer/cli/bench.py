@@ -1,14 +1,11 @@
 """`topformer bench`: latency that can be trusted, or a verdict that says why not."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from topformer.cli.console import JsonOption
-from topformer.errors import UsageError
+from topformer.cli.options import JsonOption
 
 
 def bench(
@@ -81,8 +78,8 @@ def bench(
             "judged like any other, with a warning."
         ),
     ] = None,
-    json: JsonOption = False,
-) -> None:
+    as_json: JsonOption = False,
+) -> bool:
     """Measure how long a picture in memory takes to become labels, part by part.
 
     Every runtime and thread count has a process of its own. They take turns in
@@ -104,14 +101,8 @@ def bench(
 
       topformer bench --device adb --via app --threads 1 --threads 4
     """
-    if plot is not None and plot.suffix.lower() != ".png":
-        raise UsageError(f"A plot is a PNG, and {plot} does not end in .png.")
-
-    from topformer.benchmarks.documents.bench import read_bench  # noqa: PLC0415
-    from topformer.cli.bench_choice import BenchChoice  # noqa: PLC0415
-    from topformer.cli.bench_output import hold_to_gate, show_bench  # noqa: PLC0415
-    from topformer.cli.bench_run import run_bench  # noqa: PLC0415
-    from topformer.files import ensure_writable  # noqa: PLC0415
+    from topformer.verbs.bench.choice import BenchChoice
+    from topformer.verbs.bench.run import run
 
     choice = BenchChoice(
         device=device,
@@ -128,13 +119,4 @@ def bench(
         max_start_temp_c=max_start_temp,
         bundle=runner,
     )
-    # Read before anything is measured: a bad file should not cost a bench. Nor should a bad place.
-    baseline = read_bench(gate) if gate is not None else None
-    if plot is not None:
-        ensure_writable(plot)
-    document = run_bench(choice)
-    show_bench(document, plot=plot, as_json=json)
-    if baseline is not None:
-        hold_to_gate(document, baseline)
-    if document.failures:
-        raise typer.Exit(1)
+    return run(choice, plot=plot, gate=gate, as_json=as_json)

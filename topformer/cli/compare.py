@@ -1,18 +1,11 @@
 """`topformer compare`: how two benches differ, and whether they can be compared at all."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from topformer.cli.console import JsonOption, print_document, print_lines, warn
-from topformer.errors import TopformerError
-
-if TYPE_CHECKING:
-    from topformer.benchmarks.documents.comparison import Comparison
+from topformer.cli.options import JsonOption
 
 
 def compare(
@@ -24,7 +17,7 @@ def compare(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Show also what is not alike or not trusted.")
     ] = False,
-    json: JsonOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare two benches row by row: ratios with intervals, or instruction counts.
 
@@ -39,54 +32,6 @@ def compare(
 
       topformer compare bench.json --json
     """
+    from topformer.verbs.compare import run
 
-    from topformer.benchmarks.documents.bench import read_bench  # noqa: PLC0415
-    from topformer.benchmarks.documents.comparison import CompareDocument  # noqa: PLC0415
-    from topformer.benchmarks.protocol import comparison, matching  # noqa: PLC0415
-    from topformer.benchmarks.report.text import comparison_lines  # noqa: PLC0415
-
-    first = read_bench(baseline)
-    if contender is None:
-        matched = matching.match_within(first)
-    else:
-        matched = matching.match_documents(first, read_bench(contender))
-    if not matched.pairs:
-        raise TopformerError(
-            "There are no two rows to compare.",
-            why="Rows belong together when model or variant, runtime, threads, precision, image "
-            "size and device are equal.",
-            next_step="Compare documents of one row each, or measure the same rows again.",
-        )
-    rows = [comparison.compare(*pair) for pair in matched.pairs]
-    _refuse_or_warn(rows, anyway=anyway)
-    for name in (*matched.baseline_only, *matched.contender_only):
-        warn(f"{name}: nothing to compare it with.")
-    if json:
-        print_document(
-            CompareDocument(
-                baseline=str(baseline),
-                contender=None if contender is None else str(contender),
-                rows=tuple(rows),
-                baseline_only=matched.baseline_only,
-                contender_only=matched.contender_only,
-            )
-        )
-    else:
-        for one in rows:
-            print_lines(comparison_lines(one))
-
-
-def _refuse_or_warn(rows: Sequence[Comparison], *, anyway: bool) -> None:
-    found = [
-        f"{one.contender}: {', '.join((*one.unlike, *one.doubts))}"
-        for one in rows
-        if one.unlike or one.doubts
-    ]
-    if found and not anyway:
-        raise TopformerError(
-            "These benches should not be ranked.",
-            why="; ".join(found) + ".",
-            next_step="Measure both alike until they are trusted, or pass --anyway.",
-        )
-    for text in found:
-        warn(f"not to be ranked: {text}.")
+    run(baseline=baseline, contender=contender, anyway=anyway, as_json=as_json)

@@ -1,44 +1,17 @@
 """`topformer data check`: is a data set what it should be, before anything is trained on it?"""
 
-from __future__ import annotations
-
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from topformer.cli.console import (
-    JsonOption,
-    print_document,
-    print_lines,
-    stage_display,
-    stderr,
-    warn_of_letters,
-)
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from topformer.cli.console import Stages
-    from topformer.cli.data_document import (
-        ProblemDocument,
-        SplitCheckDocument,
-        WarningDocument,
-    )
-    from topformer.data import Dataset
-    from topformer.data.check import SplitReport
-    from topformer.data.doubts import Doubt
-    from topformer.data.layouts import FoundPairs
-    from topformer.evaluation.scoring import SegmentedPicture
+from topformer.cli.options import JsonOption
 
 data = typer.Typer(
     help="Look at a data set before anything is trained on it.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-SHEET_PICTURES = 8
 
 
 @data.callback()
@@ -55,8 +28,8 @@ def check(
         typer.Option(help="train, val or test; repeat for more. Default: train and val."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out"),
-    json: JsonOption = False,
-) -> None:
+    as_json: JsonOption = False,
+) -> bool:
     """Open every picture and label file of a data set, and draw samples with their labels.
 
     Missing files, other sizes, ids out of range and colours in place of ids are
@@ -71,195 +44,6 @@ def check(
 
       topformer data check my/set --dataset folder --split val --out looked-at
     """
-    from topformer.cli.data_document import DataCheckDocument  # noqa: PLC0415
-    from topformer.data import open_dataset  # noqa: PLC0415
-    from topformer.files import ensure_writable_folder  # noqa: PLC0415
+    from topformer.verbs.data.check import run
 
-    opened = open_dataset(dataset, root)
-    names = list(dict.fromkeys(split or ("train", "val")))
-    # All splits are found before the first one is read.
-    found = {name: opened.split(name) for name in names}
-    with stage_display() as show_stage:
-        # Now, not after all files were read, is the time to learn that nothing can be written.
-        ensure_writable_folder(out)
-        splits = [_check(opened, name, found, out, show_stage) for name in found]
-    for one in splits:
-        _report(one)
-    warn_of_letters(opened.classes.names)
-    sound = not any(one.problem_count or one.warnings for one in splits)
-    if json:
-        print_document(
-            DataCheckDocument(
-                dataset=opened.key,
-                root=str(root),
-                terms=opened.terms,
-                sound=sound,
-                splits=tuple(splits),
-            )
-        )
-    else:
-        print_lines(one.sheet for one in splits if one.sheet is not None)
-        print_lines(["sound" if sound else "NOT sound"])
-    raise typer.Exit(0 if sound else 1)
-
-
-def _check(
-    opened: Dataset, name: str, splits: dict[str, FoundPairs], out: Path, show_stage: Stages
-) -> SplitCheckDocument:
-    from topformer.data.check import check_split  # noqa: PLC0415
-    from topformer.data.doubts import shared_pictures  # noqa: PLC0415
-
-    found, names = splits[name], list(splits)
-    with show_stage.counting(f"reading {name}", len(found.pairs)) as tell:
-        report = check_split(found, opened.classes, progress=lambda done, _total: tell(done))
-    shared = [
-        shared_pictures(earlier, splits[earlier], name, found)
-        for earlier in names[: names.index(name)]
-    ]
-    doubts = (*report.doubts, *(doubt for doubt in shared if doubt is not None))
-    show_stage(f"drawing {name}")
-    sheet = _draw(opened, name, found, doubts, out / f"{opened.key}-{name}.png")
-    return _document(opened, name, report, doubts, sheet)
-
-
-def _draw(
-    opened: Dataset, name: str, found: FoundPairs, doubts: tuple[Doubt, ...], path: Path
-) -> Path | None:
-    """Draw pictures spread over the split: neighbours are often frames of one film.
-
-    Those that warnings name come first, up to half of all. What cannot be read is left out, for it
-    is among the problems already.
-    """
-    from topformer.errors import TopformerError  # noqa: PLC0415
-    from topformer.evaluation.scoring import show_pair  # noqa: PLC0415
-    from topformer.evaluation.sheet import draw_sheet  # noqa: PLC0415
-    from topformer.figures import Caption  # noqa: PLC0415
-    from topformer.files import atomic_write  # noqa: PLC0415
-
-    named = {file for doubt in doubts for file in doubt.files}
-    first = [pair for pair in found.pairs if pair.picture in named or pair.labels in named]
-    spread = found.pairs[:: -(-len(found.pairs) // SHEET_PICTURES)]
-    chosen = list(dict.fromkeys([*first[: SHEET_PICTURES // 2], *spread]))[:SHEET_PICTURES]
-    shown: list[SegmentedPicture] = []
-    for pair in chosen:
-        with suppress(TopformerError):
-            shown.append(show_pair(pair, found, opened.classes))
-    if not shown:
-        return None
-    caption = Caption(
-        title=f"{opened.classes.dataset} {name}",
-        notes=(
-            f"{len(shown)} of {len(found.pairs):,} pictures, evenly chosen"
-            + (", after some that warnings name" if first else ""),
-        ),
-    )
-    atomic_write(path, draw_sheet(shown, opened.classes, caption))
-    return path
-
-
-def _document(
-    opened: Dataset,
-    name: str,
-    report: SplitReport,
-    doubts: tuple[Doubt, ...],
-    sheet: Path | None,
-) -> SplitCheckDocument:
-    from topformer.cli.data_document import (  # noqa: PLC0415
-        ClassContentDocument,
-        ProblemDocument,
-        SplitCheckDocument,
-        WarningDocument,
-    )
-
-    return SplitCheckDocument(
-        split=name,
-        pairs=report.pairs,
-        ignored_pixels=report.ignored_pixels,
-        empty_pictures=report.empty,
-        smallest=report.smallest,
-        largest=report.largest,
-        classes=tuple(
-            ClassContentDocument(
-                id=number,
-                name=class_name,
-                pixels=int(report.pixels[number]),
-                pictures=int(report.pictures[number]),
-            )
-            for number, class_name in enumerate(opened.classes.names)
-        ),
-        problem_count=report.problem_count,
-        problems=tuple(
-            ProblemDocument(what=error.what, why=error.why, next_step=error.next_step)
-            for error in report.problems
-        ),
-        warnings=tuple(
-            WarningDocument(
-                kind=doubt.kind,
-                what=doubt.what,
-                why=doubt.why,
-                next_step=doubt.next_step,
-                count=doubt.count,
-                files=tuple(str(file) for file in doubt.files),
-            )
-            for doubt in doubts
-        ),
-        sheet=None if sheet is None else str(sheet),
-    )
-
-
-def _report(one: SplitCheckDocument) -> None:
-    from rich.text import Text  # noqa: PLC0415
-
-    from topformer.cli.tables import print_table  # noqa: PLC0415
-
-    console = stderr()
-    console.print(_heading(one), soft_wrap=True)
-    print_table(_table(one))
-    for problem in one.problems:
-        _tell("problem: ", "bold red", problem)
-    if one.problem_count > len(one.problems):
-        console.print(f"and {one.problem_count - len(one.problems):,} problems more")
-    for warning in one.warnings:
-        _tell("warning: ", "bold yellow", warning)
-        files = ", ".join(warning.files)
-        if files:
-            more = f" and {rest:,} more" if (rest := warning.count - len(warning.files)) else ""
-            console.print(Text.assemble(("  files: ", "dim"), files, more), soft_wrap=True)
-
-
-def _tell(title: str, style: str, told: ProblemDocument | WarningDocument) -> None:
-    from rich.text import Text  # noqa: PLC0415
-
-    for label, label_style, text in (
-        (title, style, told.what),
-        ("    why: ", "dim", told.why),
-        ("   next: ", "dim", told.next_step),
-    ):
-        if text:
-            stderr().print(Text.assemble((label, label_style), text), soft_wrap=True)
-
-
-def _heading(one: SplitCheckDocument) -> str:
-    total = sum(entry.pixels for entry in one.classes) + one.ignored_pixels
-    ignored = one.ignored_pixels / total if total else 0.0
-    sizes = ""
-    if one.smallest is not None and one.largest is not None:
-        low, high = (f"{width}x{height}" for height, width in (one.smallest, one.largest))
-        sizes = f", {low}" + (f" to {high}" if high != low else "") + " pixels"
-    return f"{one.split}: {one.pairs:,} pictures{sizes}; {ignored:.1%} of all pixels ignored"
-
-
-def _table(one: SplitCheckDocument) -> Table:
-    from rich.table import Table  # noqa: PLC0415
-
-    labelled = sum(entry.pixels for entry in one.classes)
-    table = Table()
-    table.add_column("id", justify="right")
-    table.add_column("class")
-    table.add_column("of labelled pixels", justify="right")
-    table.add_column("in pictures", justify="right")
-    for entry in one.classes:
-        share = f"{entry.pixels / labelled:.2%}" if labelled else "-"
-        style = "" if entry.pixels else "yellow"
-        table.add_row(str(entry.id), entry.name, share, f"{entry.pictures:,}", style=style)
-    return table
+    return run(root=root, dataset=dataset, splits=split or (), out=out, as_json=as_json)

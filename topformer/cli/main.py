@@ -4,19 +4,18 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from topformer import __version__
-from topformer.cli.console import fail
 from topformer.cli.streams import prepare_streams
 from topformer.errors import TopformerError
 from topformer.files import is_address, local_path
 
 # Each verb is a function of that name in a module of that name, or a Typer of that name where it
-# has verbs of its own. What it does stands here too, so that the list of verbs needs none of the
-# modules; a test keeps the two alike.
+# has verbs of its own; one that returns False makes the command exit with 1. What it does stands
+# here too, so that the list of verbs needs none of the modules; a test keeps the two alike.
 VERBS = {
     "data": "Look at a data set before anything is trained on it.",
     "train": "Train a network, or go on with a run that was stopped.",
@@ -40,9 +39,9 @@ ADDRESS_OPTIONS = {"--weights", "--model", "--init", "--set"}
 ADDRESS_VERBS = {"inspect"}
 
 
-def build_app(verb: str | None = None) -> typer.Typer:
+def build_command(verb: str | None = None) -> typer.Typer:
     """Build the command line; given one of `VERBS`, or "", no other verb is imported."""
-    app = typer.Typer(
+    command = typer.Typer(
         name="topformer",
         help="From a TopFormer checkpoint to a verified, measured segmentation model on a phone.",
         no_args_is_help=True,
@@ -50,19 +49,19 @@ def build_app(verb: str | None = None) -> typer.Typer:
         pretty_exceptions_enable=False,
         # Plain help: drawing it with rich takes longer than all the rest of it.
         rich_markup_mode=None,
+        result_callback=_end,
     )
-    app.callback()(_options)
+    command.callback()(_options)
     for name, summary in VERBS.items():
-        wanted = verb is None or name == verb
-        command = load_verb(name) if wanted else _unloaded
-        if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name, short_help=summary)
+        found = load_verb(name) if verb is None or name == verb else _unloaded
+        if isinstance(found, typer.Typer):
+            command.add_typer(found, name=name, short_help=summary)
         else:
-            app.command(name, short_help=summary)(command)
-    return app
+            command.command(name, short_help=summary)(found)
+    return command
 
 
-def load_verb(name: str) -> Callable[..., None] | typer.Typer:
+def load_verb(name: str) -> Callable[..., bool | None] | typer.Typer:
     """Import the function behind a verb, or the Typer behind one that has verbs of its own."""
     return getattr(import_module(f"topformer.cli.{name}"), name)
 
@@ -79,15 +78,15 @@ def main() -> None:
         prepare_streams(as_json=as_json)
         _refuse_addresses(verb, arguments)
         try:
-            build_app(verb)()
+            build_command(verb)()
         finally:
             # Here, where a failure can still be told.
             sys.stdout.flush()
     except TopformerError as error:
-        fail(error, as_json=as_json)
+        _fail(error, as_json=as_json)
     except OSError as error:  # a full disk, a folder that is a file, a missing permission
         what = f"{error.filename} cannot be used." if error.filename else "The system refused."
-        fail(TopformerError(what, why=error.strerror or str(error)), as_json=as_json)
+        _fail(TopformerError(what, why=error.strerror or str(error)), as_json=as_json)
 
 
 def _refuse_addresses(verb: str, arguments: Sequence[str]) -> None:
@@ -97,6 +96,22 @@ def _refuse_addresses(verb: str, arguments: Sequence[str]) -> None:
         taker, given = (option, value) if word.startswith("-") and equals else (before, word)
         if taker not in ADDRESS_OPTIONS and verb not in ADDRESS_VERBS and is_address(given):
             local_path(given)
+
+
+def _fail(error: TopformerError, *, as_json: bool) -> NoReturn:
+    """Report an error, and exit with its code."""
+    from topformer.console.output import ErrorDocument, print_document, tell_error
+
+    if as_json:
+        print_document(ErrorDocument(what=error.what, why=error.why, next_step=error.next_step))
+    tell_error(error)
+    sys.exit(error.exit_code)
+
+
+def _end(succeeded: bool | None, **_options: object) -> None:
+    """Exit with 1 where a verb returned False; it has told why."""
+    if succeeded is False:
+        raise typer.Exit(1)
 
 
 def _unloaded() -> None:

@@ -1,13 +1,11 @@
 """`topformer runner build`: the C++ program that runs a .pte on devices, and on this machine."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from topformer.cli.console import JsonOption, print_document, print_lines, stage_display, stderr
+from topformer.cli.options import JsonOption
 
 runner = typer.Typer(
     help="Build the C++ program that runs a .pte on devices.",
@@ -33,7 +31,7 @@ def build(
         Path | None,
         typer.Option(help="For --target ndk: where ExecuTorch, built with it, was installed."),
     ] = None,
-    json: JsonOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Build the runner and put it, with all its libraries, into the cache.
 
@@ -47,33 +45,6 @@ def build(
 
       topformer runner build --target host --json
     """
-    from topformer.benchmarks.bundle.build import build_bundle, default_cache  # noqa: PLC0415
-    from topformer.benchmarks.bundle.plan import NdkPaths  # noqa: PLC0415
-    from topformer.cli.runner_document import RunnerBuildDocument  # noqa: PLC0415
-    from topformer.errors import UsageError  # noqa: PLC0415
+    from topformer.verbs.runner import run
 
-    if (ndk is None) != (executorch is None):
-        raise UsageError("--ndk and --executorch are given together or not at all.")
-    paths = NdkPaths(ndk=ndk, executorch=executorch) if ndk and executorch else None
-    with stage_display() as show_stage:
-        built = build_bundle(
-            target,
-            cache=default_cache(),
-            on_stage=show_stage,
-            ndk=paths,
-        )
-    made = "built" if built.is_new else "built before, and whole"
-    size_mb = built.bundle.size_bytes / 1e6
-    stderr().print(f"{target} runner: {made}, {size_mb:.1f} MB")
-    if json:
-        print_document(
-            RunnerBuildDocument(
-                folder=str(built.folder),
-                is_new=built.is_new,
-                size_bytes=built.bundle.size_bytes,
-                command=tuple(built.command),
-                bundle=built.bundle,
-            )
-        )
-    else:
-        print_lines([built.folder])
+    run(target=target, ndk=ndk, executorch=executorch, as_json=as_json)

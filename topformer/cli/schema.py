@@ -1,35 +1,33 @@
 """`topformer schema`: the JSON schema of what this toolchain writes."""
 
-from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from topformer.cli.console import print_lines
 from topformer.errors import UsageError
 
 # Where each document is defined; imported when asked for.
 DOCUMENTS = {
     "manifest": "topformer.manifest:Manifest",
-    "data-check": "topformer.cli.data_document:DataCheckDocument",
-    "train": "topformer.cli.train_document:TrainDocument",
+    "data-check": "topformer.verbs.data.document:DataCheckDocument",
+    "train": "topformer.verbs.train.document:TrainDocument",
     "recipe": "topformer.training.recipe:Recipe",
-    "eval": "topformer.cli.eval_document:EvalDocument",
-    "models": "topformer.cli.documents:ModelsDocument",
-    "export": "topformer.cli.documents:ExportDocument",
-    "verify": "topformer.cli.documents:VerifyDocument",
-    "predict": "topformer.cli.documents:PredictDocument",
-    "runner-build": "topformer.cli.runner_document:RunnerBuildDocument",
+    "eval": "topformer.verbs.eval.document:EvalDocument",
+    "models": "topformer.verbs.models:ModelsDocument",
+    "export": "topformer.verbs.export:ExportDocument",
+    "verify": "topformer.verbs.verify:VerifyDocument",
+    "predict": "topformer.verbs.predict:PredictDocument",
+    "runner-build": "topformer.verbs.runner:RunnerBuildDocument",
     "runner-run": "topformer.benchmarks.documents.runner:RunnerRun",
-    "devices": "topformer.cli.devices_document:DevicesDocument",
+    "devices": "topformer.verbs.devices:DevicesDocument",
     "bench": "topformer.benchmarks.documents.bench:BenchDocument",
     "compare": "topformer.benchmarks.documents.comparison:CompareDocument",
-    "inspect": "topformer.cli.inspect_document:InspectDocument",
-    "app-models": "topformer.cli.app_document:AppModelsDocument",
-    "app-build": "topformer.cli.app_document:AppBuildDocument",
-    "app-device": "topformer.cli.app_document:AppDeviceDocument",
-    "doctor": "topformer.cli.documents:DoctorDocument",
-    "error": "topformer.cli.documents:ErrorDocument",
+    "inspect": "topformer.verbs.inspect:InspectDocument",
+    "app-models": "topformer.verbs.app.document:AppModelsDocument",
+    "app-build": "topformer.verbs.app.document:AppBuildDocument",
+    "app-device": "topformer.verbs.app.document:AppDeviceDocument",
+    "doctor": "topformer.verbs.doctor:DoctorDocument",
+    "error": "topformer.console.output:ErrorDocument",
 }
 
 
@@ -47,9 +45,7 @@ def schema(
             f"There is no document called {document!r}.",
             next_step=f"Choose one of {', '.join(DOCUMENTS)}.",
         )
-    import msgspec  # noqa: PLC0415
+    from topformer.verbs.schema import run
 
     module, name = DOCUMENTS[document].split(":")
-    described = msgspec.json.schema(getattr(import_module(module), name))
-    text = msgspec.json.format(msgspec.json.encode(described), indent=2).decode()
-    print_lines(text.splitlines())
+    run(module=module, name=name)

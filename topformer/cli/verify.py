@@ -5,14 +5,7 @@ from typing import Annotated
 
 import typer
 
-from topformer.cli.console import (
-    JsonOption,
-    announce_random,
-    print_document,
-    print_lines,
-    stage_display,
-    weights_as,
-)
+from topformer.cli.options import JsonOption
 
 
 def verify(
@@ -25,8 +18,8 @@ def verify(
         Path | None,
         typer.Option(help="Folder of pictures of yours to add; needs --weights."),
     ] = None,
-    json: JsonOption = False,
-) -> None:
+    as_json: JsonOption = False,
+) -> bool:
     """Prove again that an exported file computes what its checkpoint does.
 
     The manifest alone is enough: it carries samples of what the float64 network answered. With
@@ -38,28 +31,6 @@ def verify(
 
       topformer verify model.pte --weights model.pth --images my-pictures
     """
-    from topformer.cli.documents import VerifyDocument  # noqa: PLC0415
-    from topformer.cli.parity import show_parity  # noqa: PLC0415
-    from topformer.export.verification import verify_file  # noqa: PLC0415
+    from topformer.verbs.verify import run
 
-    with stage_display() as show_stage, weights_as("--weights "):
-        manifest, parity = verify_file(
-            file, weights=weights, images_dir=images, on_progress=show_stage
-        )
-    assert manifest.file is not None
-    show_parity(str(file), parity, manifest.model.task)
-    announce_random(manifest.weights)
-    if json:
-        print_document(
-            VerifyDocument(
-                path=str(file),
-                sha256=manifest.file.sha256,
-                passed=parity.passed,
-                random_weights=manifest.weights.is_random,
-                against="weights" if weights else "manifest",
-                parity=parity,
-            )
-        )
-    else:
-        print_lines([f"{file}: {'verified' if parity.passed else 'FAILED'}"], shown=True)
-    raise typer.Exit(0 if parity.passed else 1)
+    return run(file=file, weights=weights, images=images, as_json=as_json)

@@ -14,7 +14,7 @@ from topformer.benchmarks.benches.plan import APP, name_rows
 from topformer.benchmarks.documents.bench import AppRecord, BenchDocument
 from topformer.benchmarks.protocol.modes import MODES, Mode
 from topformer.benchmarks.workers.process import Patience
-from topformer.cli.main import build_app
+from topformer.cli.main import build_command
 from topformer.errors import TopformerError
 
 MODE = Mode(
@@ -76,7 +76,7 @@ def test_rows_of_the_app_take_turns_as_all_rows_do(app_on_rig, bench, small_pte,
 def test_the_command_line_measures_what_is_named(app_on_rig, rig_adb, small_pte, monkeypatch):
     monkeypatch.setitem(MODES, "quick", MODE)
     command = ["bench", "--device", "adb", "--via", "app", "--mode", "quick", "--json"]
-    done = CliRunner().invoke(build_app(), [*command, "--model", str(small_pte)])
+    done = CliRunner().invoke(build_command(), [*command, "--model", str(small_pte)])
     assert done.exit_code == 0, done.stderr
     (row,) = msgspec.json.decode(done.stdout, type=BenchDocument).rows
     assert (row.name, len(row.block_starts_s)) == ("app, 1 thread", 2)

@@ -10,7 +10,7 @@ from support.bench_fakes import CHECK, emulated_bench, scripted_bench
 from topformer.benchmarks.documents.rows import Cores, RowWeights
 from topformer.benchmarks.report import text as report
 from topformer.benchmarks.report.plot import draw
-from topformer.cli.screen import Screen
+from topformer.console.screen import Screen
 
 
 @pytest.fixture(scope="module")

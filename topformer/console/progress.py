@@ -1,0 +1,113 @@
+"""What a person sees while a verb works, and how stdout is kept for results meanwhile."""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from rich import progress
+from rich.text import Text
+
+from topformer.console.screen import stderr
+from topformer.text import printable
+
+
+@contextmanager
+def stdout_for_results() -> Generator[None]:
+    """Send what libraries write to stdout to stderr instead, also from C++."""
+    # torch warns of a detail inside torchao at every import; no user can act on it.
+    logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)
+    sys.stdout.flush()
+    saved = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
+
+
+class Stages:
+    """Says what goes on: on a terminal in a line that changes, elsewhere a line a stage."""
+
+    def __init__(self) -> None:
+        """Show that something has begun."""
+        self._shown = ""
+        self._status = stderr().status(_plain("starting"))
+
+    def __call__(self, stage: str) -> None:
+        """Show a stage."""
+        # "fetching weights: 3 MiB" and "fetching weights: 4 MiB" are one stage.
+        name = re.sub(r": [\d. of]+ MiB$", "", stage)
+        if not stderr().is_terminal and name != self._shown:
+            stderr().print(f"{name} ...", style="dim", soft_wrap=True)
+        self._shown = name
+        self._status.update(_plain(stage))
+
+    @contextmanager
+    def counting(
+        self, doing: str, total: int, *, told: bool = False
+    ) -> Generator[Callable[[int], None]]:
+        """Yield what to tell how many pictures are done; a terminal shows a bar and the time left.
+
+        Elsewhere a line is printed each quarter of the way, unless each picture is `told` anyway.
+        """
+        if total == 1 or not stderr().is_terminal:
+            quiet = told or total == 1
+            yield lambda done: None if quiet else _tell_quarter(doing, done, total)
+            return
+        self._status.stop()
+        with progress_bar() as bar:
+            task = bar.add_task(printable(doing), total=total, numbers="pictures")
+            yield lambda done: bar.update(task, completed=done)
+        self._status.start()
+
+    @contextmanager
+    def running(self) -> Generator[None]:
+        """Turn the spinner."""
+        with self._status:
+            yield
+
+
+def _tell_quarter(doing: str, done: int, total: int) -> None:
+    if done * 4 // total > (done - 1) * 4 // total:
+        stderr().print(f"{doing}: {done:,} of {total:,} pictures", style="dim")
+
+
+@contextmanager
+def stage_display() -> Generator[Stages]:
+    """Show a spinner with the current stage, and keep stdout for results meanwhile."""
+    stages = Stages()
+    with stdout_for_results(), stages.running():
+        yield stages
+
+
+@contextmanager
+def spinner(text: str) -> Generator[None]:
+    """Show on a terminal that something takes a while."""
+    with stderr().status(_plain(text)):
+        yield
+
+
+def progress_bar(*, disable: bool = False) -> progress.Progress:
+    """Make a line with a bar, numbers of its task's field of that name, and the time left."""
+    return progress.Progress(
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[numbers]}", markup=False),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("left"),
+        progress.TimeRemainingColumn(),
+        console=stderr(),
+        speed_estimate_period=600,  # seconds: scoring makes single steps of a training slow
+        disable=disable,
+    )
+
+
+def _plain(text: str) -> Text:
+    """Make a text of which rich takes nothing for markup; a string in a spinner it always reads."""
+    return Text(printable(text))

@@ -1,0 +1,1 @@
+"""What each command does; `topformer.cli` says how it is called."""

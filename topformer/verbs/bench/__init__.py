@@ -1,0 +1,1 @@
+"""`topformer bench`: what it measures where, and how it tells what it found."""

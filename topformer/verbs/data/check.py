@@ -1,0 +1,195 @@
+"""What `topformer data check` does: look at every file of a data set, and draw samples."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from topformer.console.output import print_result, warn_of_letters
+from topformer.console.progress import Stages, stage_display
+from topformer.console.screen import stderr
+from topformer.console.tables import print_table
+from topformer.data import Dataset, open_dataset
+from topformer.data.check import SplitReport, check_split
+from topformer.data.doubts import Doubt, shared_pictures
+from topformer.data.layouts import FoundPairs
+from topformer.errors import TopformerError
+from topformer.evaluation.scoring import SegmentedPicture, show_pair
+from topformer.evaluation.sheet import draw_sheet
+from topformer.figures import Caption
+from topformer.files import atomic_write, ensure_writable_folder
+from topformer.verbs.data.document import (
+    ClassContentDocument,
+    DataCheckDocument,
+    ProblemDocument,
+    SplitCheckDocument,
+    WarningDocument,
+)
+
+SHEET_PICTURES = 8
+
+
+def run(*, root: Path, dataset: str, splits: Sequence[str], out: Path, as_json: bool) -> bool:
+    """Check splits of a data set; false when there is a problem or a warning."""
+    opened = open_dataset(dataset, root)
+    names = list(dict.fromkeys(splits or ("train", "val")))
+    # All splits are found before the first one is read.
+    found = {name: opened.split(name) for name in names}
+    with stage_display() as show_stage:
+        # Now, not after all files were read, is the time to learn that nothing can be written.
+        ensure_writable_folder(out)
+        checked = [_check(opened, name, found, out, show_stage) for name in found]
+    for one in checked:
+        _report(one)
+    warn_of_letters(opened.classes.names)
+    sound = not any(one.problem_count or one.warnings for one in checked)
+    document = DataCheckDocument(
+        dataset=opened.key,
+        root=str(root),
+        terms=opened.terms,
+        sound=sound,
+        splits=tuple(checked),
+    )
+    sheets = [one.sheet for one in checked if one.sheet is not None]
+    print_result(document, [*sheets, "sound" if sound else "NOT sound"], as_json=as_json)
+    return sound
+
+
+def _check(
+    opened: Dataset, name: str, splits: dict[str, FoundPairs], out: Path, show_stage: Stages
+) -> SplitCheckDocument:
+    found, names = splits[name], list(splits)
+    with show_stage.counting(f"reading {name}", len(found.pairs)) as tell:
+        report = check_split(found, opened.classes, progress=lambda done, _total: tell(done))
+    shared = [
+        shared_pictures(earlier, splits[earlier], name, found)
+        for earlier in names[: names.index(name)]
+    ]
+    doubts = (*report.doubts, *(doubt for doubt in shared if doubt is not None))
+    show_stage(f"drawing {name}")
+    sheet = _draw(opened, name, found, doubts, out / f"{opened.key}-{name}.png")
+    return _document(opened, name, report, doubts, sheet)
+
+
+def _draw(
+    opened: Dataset, name: str, found: FoundPairs, doubts: tuple[Doubt, ...], path: Path
+) -> Path | None:
+    """Draw pictures spread over the split: neighbours are often frames of one film.
+
+    Those that warnings name come first, up to half of all. What cannot be read is left out, for it
+    is among the problems already.
+    """
+    named = {file for doubt in doubts for file in doubt.files}
+    first = [pair for pair in found.pairs if pair.picture in named or pair.labels in named]
+    spread = found.pairs[:: -(-len(found.pairs) // SHEET_PICTURES)]
+    chosen = list(dict.fromkeys([*first[: SHEET_PICTURES // 2], *spread]))[:SHEET_PICTURES]
+    shown: list[SegmentedPicture] = []
+    for pair in chosen:
+        with suppress(TopformerError):
+            shown.append(show_pair(pair, found, opened.classes))
+    if not shown:
+        return None
+    caption = Caption(
+        title=f"{opened.classes.dataset} {name}",
+        notes=(
+            f"{len(shown)} of {len(found.pairs):,} pictures, evenly chosen"
+            + (", after some that warnings name" if first else ""),
+        ),
+    )
+    atomic_write(path, draw_sheet(shown, opened.classes, caption))
+    return path
+
+
+def _document(
+    opened: Dataset,
+    name: str,
+    report: SplitReport,
+    doubts: tuple[Doubt, ...],
+    sheet: Path | None,
+) -> SplitCheckDocument:
+    return SplitCheckDocument(
+        split=name,
+        pairs=report.pairs,
+        ignored_pixels=report.ignored_pixels,
+        empty_pictures=report.empty,
+        smallest=report.smallest,
+        largest=report.largest,
+        classes=tuple(
+            ClassContentDocument(
+                id=number,
+                name=class_name,
+                pixels=int(report.pixels[number]),
+                pictures=int(report.pictures[number]),
+            )
+            for number, class_name in enumerate(opened.classes.names)
+        ),
+        problem_count=report.problem_count,
+        problems=tuple(
+            ProblemDocument(what=error.what, why=error.why, next_step=error.next_step)
+            for error in report.problems
+        ),
+        warnings=tuple(
+            WarningDocument(
+                kind=doubt.kind,
+                what=doubt.what,
+                why=doubt.why,
+                next_step=doubt.next_step,
+                count=doubt.count,
+                files=tuple(str(file) for file in doubt.files),
+            )
+            for doubt in doubts
+        ),
+        sheet=None if sheet is None else str(sheet),
+    )
+
+
+def _report(one: SplitCheckDocument) -> None:
+    console = stderr()
+    console.print(_heading(one), soft_wrap=True)
+    print_table(_table(one))
+    for problem in one.problems:
+        _tell("problem: ", "bold red", problem)
+    if one.problem_count > len(one.problems):
+        console.print(f"and {one.problem_count - len(one.problems):,} problems more")
+    for warning in one.warnings:
+        _tell("warning: ", "bold yellow", warning)
+        files = ", ".join(warning.files)
+        if files:
+            more = f" and {rest:,} more" if (rest := warning.count - len(warning.files)) else ""
+            console.print(Text.assemble(("  files: ", "dim"), files, more), soft_wrap=True)
+
+
+def _tell(title: str, style: str, told: ProblemDocument | WarningDocument) -> None:
+    for label, label_style, text in (
+        (title, style, told.what),
+        ("    why: ", "dim", told.why),
+        ("   next: ", "dim", told.next_step),
+    ):
+        if text:
+            stderr().print(Text.assemble((label, label_style), text), soft_wrap=True)
+
+
+def _heading(one: SplitCheckDocument) -> str:
+    total = sum(entry.pixels for entry in one.classes) + one.ignored_pixels
+    ignored = one.ignored_pixels / total if total else 0.0
+    sizes = ""
+    if one.smallest is not None and one.largest is not None:
+        low, high = (f"{width}x{height}" for height, width in (one.smallest, one.largest))
+        sizes = f", {low}" + (f" to {high}" if high != low else "") + " pixels"
+    return f"{one.split}: {one.pairs:,} pictures{sizes}; {ignored:.1%} of all pixels ignored"
+
+
+def _table(one: SplitCheckDocument) -> Table:
+    labelled = sum(entry.pixels for entry in one.classes)
+    table = Table()
+    table.add_column("id", justify="right")
+    table.add_column("class")
+    table.add_column("of labelled pixels", justify="right")
+    table.add_column("in pictures", justify="right")
+    for entry in one.classes:
+        share = f"{entry.pixels / labelled:.2%}" if labelled else "-"
+        style = "" if entry.pixels else "yellow"
+        table.add_row(str(entry.id), entry.name, share, f"{entry.pictures:,}", style=style)
+    return table

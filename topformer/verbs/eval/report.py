@@ -1,0 +1,186 @@
+"""What `eval` says of a score: captions of its pictures, table, lines and document."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from topformer.classes import are_numbered
+from topformer.data import Dataset, WholeImageScale
+from topformer.drawing import percent
+from topformer.evaluation.scored_model import ScoredModel, differing_names
+from topformer.evaluation.scoring import PictureScore, SplitScores
+from topformer.figures import Caption
+from topformer.verbs.eval.document import (
+    ClassScoreDocument,
+    EvalDocument,
+    PictureScoreDocument,
+    ScaleDocument,
+)
+
+WORST_PICTURES = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """A model that was scored on a split."""
+
+    # As it was asked for.
+    model: str
+    scored_model: ScoredModel
+    dataset: Dataset
+    split: str
+    scored: SplitScores
+
+    @property
+    def worst(self) -> tuple[PictureScore, ...]:
+        """The pictures that are shown."""
+        return self.scored.worst(WORST_PICTURES)
+
+
+def caption(done: Evaluation) -> Caption:
+    """Write what stands over the pictures."""
+    scores, manifest = done.scored.scores, done.scored_model.opened.manifest
+    weights = manifest.weights
+    return Caption(
+        title=f"{done.dataset.classes.dataset} {done.split}: mIoU {_score(scores.miou)}",
+        notes=(
+            f"protocol {done.scored_model.protocol.description}",
+            f"{len(done.scored.pictures):,} pictures, "
+            f"mean accuracy {_score(scores.mean_accuracy)}, "
+            f"pixel accuracy {_score(scores.pixel_accuracy)}",
+            f"TopFormer {manifest.model.variant}, weights {weights.name} "
+            f"({weights.sha256[:12]}), run by {done.scored_model.opened.runtime}",
+        ),
+        warning="RANDOM weights: the scores mean nothing" if weights.is_random else "",
+    )
+
+
+def names_warning(done: Evaluation) -> str:
+    """Say where the model's class names are not the data set's; empty where they all are."""
+    own, other = done.scored_model.opened.manifest.classes, done.dataset.classes
+    if are_numbered(own):
+        return (
+            f"the model names no classes: its ids are taken for those of {other.dataset}. If it "
+            "was trained on another set of as many classes, the scores mean nothing."
+        )
+    differing = differing_names(own, other)
+    if not differing:
+        return ""
+    first = differing[0]
+    return (
+        f"{len(differing)} of {len(own.names)} classes have other names in the model "
+        f"({own.dataset}) than in the data set ({other.dataset}): id {first} is "
+        f"{own.names[first]!r} there and {other.names[first]!r} here. "
+        "Ids are compared, not names."
+    )
+
+
+def document(done: Evaluation, files: Sequence[Path]) -> EvalDocument:
+    """Write all that is known of a score."""
+    opened, protocol, scores = (
+        done.scored_model.opened,
+        done.scored_model.protocol,
+        done.scored.scores,
+    )
+    return EvalDocument(
+        model=done.model,
+        runtime=opened.runtime,
+        variant=opened.manifest.model.variant,
+        weights=opened.manifest.weights,
+        random_weights=opened.manifest.weights.is_random,
+        dataset=done.dataset.key,
+        split=done.split,
+        pictures=len(done.scored.pictures),
+        protocol=protocol.name,
+        protocol_description=protocol.description,
+        scale=None if protocol.scale is None else _scale(protocol.scale),
+        image_size=protocol.image_size,
+        miou=_defined(scores.miou),
+        mean_accuracy=_defined(scores.mean_accuracy),
+        pixel_accuracy=_defined(scores.pixel_accuracy),
+        classes=_classes(done),
+        confusion=tuple(tuple(row) for row in done.scored.counts.tolist()),
+        worst=tuple(
+            PictureScoreDocument(
+                picture=str(one.pair.picture), miou=one.miou, pixel_accuracy=one.pixel_accuracy
+            )
+            for one in done.worst
+        ),
+        files=tuple(str(path) for path in files),
+    )
+
+
+def _scale(scale: WholeImageScale) -> ScaleDocument:
+    return ScaleDocument(
+        long_px=scale.long_px, short_px=scale.short_px, multiple_px=scale.multiple_px
+    )
+
+
+def _classes(done: Evaluation) -> tuple[ClassScoreDocument, ...]:
+    scores = done.scored.scores
+    return tuple(
+        ClassScoreDocument(
+            id=number,
+            name=name,
+            iou=_defined(float(scores.iou[number])),
+            accuracy=_defined(float(scores.accuracy[number])),
+            pixels=int(done.scored.counts[number].sum()),
+        )
+        for number, name in enumerate(done.dataset.classes.names)
+    )
+
+
+def heading(scored: EvalDocument) -> Text:
+    """Write what stands over the table; apart from it, for a table's title is as narrow as it."""
+    return Text.assemble(
+        (f"{scored.dataset} {scored.split}", "bold"),
+        f", {scored.pictures:,} pictures, pixel accuracy {_score(scored.pixel_accuracy)}"
+        f", protocol {scored.protocol_description}",
+        (" (random weights)" if scored.random_weights else "", "yellow"),
+        ("; compare only with scores of the same protocol and sizes", "dim"),
+    )
+
+
+def table(scored: EvalDocument) -> Table:
+    """Show every class, and the means below."""
+    drawn = Table()
+    drawn.add_column("id", justify="right")
+    drawn.add_column("class")
+    for heading in ("IoU", "accuracy", "of pixels"):
+        drawn.add_column(heading, justify="right")
+    pixels = sum(one.pixels for one in scored.classes)
+    for one in scored.classes:
+        drawn.add_row(
+            str(one.id),
+            one.name,
+            *("-" if value is None else f"{value:.4f}" for value in (one.iou, one.accuracy)),
+            percent(one.pixels / pixels) if one.pixels else "-",
+            style=None if one.pixels else "dim",
+        )
+    drawn.add_section()
+    means = (_score(scored.miou), _score(scored.mean_accuracy))
+    drawn.add_row("", "mean", *means, "", style="bold")
+    return drawn
+
+
+def summary(scored: EvalDocument) -> list[str]:
+    """Write what heading and table say as lines for stdout."""
+    return [
+        f"mIoU {_score(scored.miou)}",
+        f"mean accuracy {_score(scored.mean_accuracy)}",
+        f"pixel accuracy {_score(scored.pixel_accuracy)}",
+        f"protocol {scored.protocol_description}",
+    ]
+
+
+def _score(value: float | None) -> str:
+    return "undefined" if value is None or isnan(value) else f"{value:.4f}"
+
+
+def _defined(value: float) -> float | None:
+    """Null for NaN, which JSON does not have."""
+    return None if isnan(value) else value

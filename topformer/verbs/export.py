@@ -1,0 +1,146 @@
+"""What `topformer export` does: one model to one or more targets, each file proved."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from topformer.classes import read_classes
+from topformer.console.output import print_result
+from topformer.console.progress import stage_display
+from topformer.console.screen import stderr
+from topformer.console.weights import (
+    announce_random,
+    announce_unnamed,
+    tell_form,
+    tell_licence,
+    weights_as,
+)
+from topformer.documents import Document, SchemaName
+from topformer.export import ExportedFile, ExportResult, export_model
+from topformer.manifest import Delegation, Parity, WeightsInfo
+from topformer.preprocess import parse_image_size, size_in_shape
+from topformer.verbs.parity import show_parity
+
+
+class ExportedFileDocument(Document, frozen=True, kw_only=True):
+    """One exported file."""
+
+    path: str
+    manifest: str
+    target: str
+    precision: str
+    size_bytes: int
+    sha256: str
+    parity: Parity
+    delegation: Delegation
+
+
+class ExportDocument(Document, frozen=True, kw_only=True):
+    """What `export --json` prints."""
+
+    schema: SchemaName = "topformer.export/1"
+    passed: bool
+    weights: WeightsInfo
+    random_weights: bool
+    # What was wrapped around the weights and taken off.
+    notes: tuple[str, ...]
+    files: tuple[ExportedFileDocument, ...]
+
+
+def run(
+    *,
+    targets: Sequence[str],
+    size: str | None,
+    weights: str | None,
+    image_size: str,
+    out: Path,
+    images: Path | None,
+    classes: str | None,
+    as_json: bool,
+) -> bool:
+    """Export a model to targets and prove each file; false when one failed its proof."""
+    named = None if classes is None else read_classes(classes)
+    with stage_display() as show_stage, weights_as("--weights "):
+        result = export_model(
+            weights=weights,
+            size=size,
+            targets=targets,
+            image_size=parse_image_size(image_size),
+            out_dir=out,
+            images_dir=images,
+            classes=named,
+            on_progress=show_stage,
+        )
+    for file in result.files:
+        _report(file)
+    suggest_size(result)
+    info = result.files[0].manifest.weights
+    tell_form(result.notes)
+    announce_random(info)
+    announce_unnamed(result.files[0].manifest.classes, info)
+    tell_licence(info.licence)
+    paths = [file.path for file in result.files]
+    print_result(_document(result, info), paths, as_json=as_json, shown=True)
+    return result.passed
+
+
+def suggest_size(result: ExportResult) -> None:
+    """Say which input size costs the same and stretches the training pictures less, if one does."""
+    if result.picture_size is None:
+        return
+    taken = result.files[0].manifest.input
+    size = size_in_shape((taken.height, taken.width), result.picture_size)
+    if size != (taken.height, taken.width):
+        height, width = result.picture_size
+        stderr().print(
+            f"these weights learnt from pictures of {height}x{width}: --image-size "
+            f"{size[0]}x{size[1]} costs the same and keeps their shape",
+            soft_wrap=True,
+        )
+
+
+def _report(file: ExportedFile) -> None:
+    manifest = file.manifest
+    assert manifest.parity is not None
+    assert manifest.delegation is not None
+    show_parity(str(file.path), manifest.parity, manifest.model.task)
+    delegation = manifest.delegation
+    outside = sum(group.count for group in delegation.outside)
+    inside = sum(group.count for group in delegation.inside)
+    stderr().print(
+        f"  {delegation.backend}: {delegation.delegates} delegate(s) with {inside} operators and "
+        f"{delegation.macs_inside_share:.1%} of the multiply-adds; {outside} operators outside",
+    )
+    for group in delegation.outside:
+        stderr().print(f"    outside: {group.count} x {group.operator}: {group.reason}")
+    if delegation.planned_memory_bytes is not None:
+        stderr().print(f"  planned memory: {delegation.planned_memory_bytes:,} bytes")
+    for note in delegation.notes:
+        stderr().print(f"  {note}")
+
+
+def _document(result: ExportResult, info: WeightsInfo) -> ExportDocument:
+    files: list[ExportedFileDocument] = []
+    for exported in result.files:
+        manifest = exported.manifest
+        assert manifest.file is not None
+        assert manifest.parity is not None
+        assert manifest.delegation is not None
+        files.append(
+            ExportedFileDocument(
+                path=str(exported.path),
+                manifest=str(exported.manifest_path),
+                target=manifest.file.target,
+                precision=manifest.file.precision,
+                size_bytes=manifest.file.size_bytes,
+                sha256=manifest.file.sha256,
+                parity=manifest.parity,
+                delegation=manifest.delegation,
+            )
+        )
+    return ExportDocument(
+        passed=result.passed,
+        weights=info,
+        random_weights=info.is_random,
+        notes=result.notes,
+        files=tuple(files),
+    )

@@ -1,0 +1,55 @@
+"""A proof as a table: how far each step is from float64, and what it is held to."""
+
+from collections.abc import Generator
+
+from rich.table import Table
+from rich.text import Text
+
+from topformer.console.screen import stderr
+from topformer.console.tables import print_table
+from topformer.manifest import Parity
+from topformer.tasks import task_type
+from topformer.text import printable
+
+
+def show_parity(title: str, parity: Parity, task: str) -> None:
+    """Print the steps of a proof, the worst input of each figure counting, and the exceptions."""
+    noun = task_type(task).noun
+    verdict = ("verified", "green") if parity.passed else ("FAILED", "bold red")
+    heading = Text.assemble(printable(title), ": ", verdict)
+    table = Table(title=heading, title_justify="left", title_style="")
+    table.add_column("against float64")
+    for heading in ("max error", "SQNR dB", f"{noun} equal", "ties forgiven"):
+        table.add_column(heading, justify="right")
+    for step in parity.steps:
+        worst = step.worst
+        table.add_row(
+            step.step,
+            f"{worst.max_abs_error:.1e}",
+            f"{worst.sqnr_db:.1f}",
+            f"{worst.result_agreement:.4%}",
+            f"{worst.result_agreement_untied:.4%}",
+        )
+    print_table(table)
+    for line in _explain(parity, noun):
+        stderr().print(f"  {line}", soft_wrap=True)
+
+
+def _explain(parity: Parity, noun: str) -> Generator[str]:
+    """Say what was required, which inputs are held to something else and why, and what failed."""
+    gates, inputs = parity.gates, parity.steps[-1].inputs
+    exceptions = [entry for entry in inputs if entry.ill_conditioned]
+    yield (
+        f"worst of {len(inputs) - len(exceptions)} inputs; "
+        f"needs {gates.sqnr_db:.0f} dB and {gates.result_agreement:.2%} equal {noun}"
+    )
+    for entry in exceptions:
+        found, required = entry.agreement, entry.required
+        strays = required.sqnr_db < gates.sqnr_db
+        yield (
+            f"{entry.input}: {found.sqnr_db:.1f} dB, {found.result_agreement:.3%} equal {noun}; "
+            f"{'torch in float32 strays here' if strays else 'classes all but tie here'}, so it "
+            f"needs {required.sqnr_db:.1f} dB and {required.result_agreement:.3%}"
+        )
+    if parity.first_divergence:
+        yield f"first divergence: {parity.first_divergence}"

@@ -1,0 +1,175 @@
+"""What `topformer train` does: check a data set, train on it, and write what came of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from topformer import __version__
+from topformer.console.output import print_result, warn_of_letters
+from topformer.console.progress import stdout_for_results
+from topformer.console.weights import tell_licence, weights_as
+from topformer.data import Dataset, open_dataset
+from topformer.data.pairs import usual_picture_size
+from topformer.errors import UsageError
+from topformer.files import atomic_write, ensure_writable_folder
+from topformer.training.checkpoints import has_checkpoints
+from topformer.training.initialise import begin, check_fits, check_parts, variant_for
+from topformer.training.loop import train
+from topformer.training.processes import Place, Pulse, join
+from topformer.training.recipe import Recipe, load_recipe, recipe_sha256, recipe_text
+from topformer.training.results import write_pictures
+from topformer.training.run import Trained, TrainingRun
+from topformer.variants import get_variant
+from topformer.verbs.train.display import Display
+from topformer.verbs.train.document import TrainDocument
+from topformer.weights import load_weights
+
+
+def run(
+    *,
+    dataset: str,
+    data: Path | None,
+    size: str,
+    recipe: Path | None,
+    init: str | None,
+    iterations: int | None,
+    batch: int | None,
+    assignments: Sequence[str],
+    out: Path,
+    resume: bool,
+    show_recipe: bool,
+    as_json: bool,
+) -> None:
+    """Train, go on with a run, or show the recipe that would be followed.
+
+    `assignments` are FIELD=VALUE of the recipe. Raises `UsageError` for what does not fit.
+    """
+    get_variant(size)
+    overrides = _overrides(assignments, init=init, iterations=iterations, batch=batch)
+    chosen = load_recipe(dataset, size, path=recipe, overrides=overrides)
+    if show_recipe:
+        print_result(chosen, recipe_text(chosen).splitlines(), as_json=as_json)
+        return
+    if data is None:
+        raise UsageError("Training needs --data ROOT, the folder of the data set.")
+    _train(dataset, data, size, chosen, out, resume=resume, as_json=as_json)
+
+
+def _overrides(
+    assignments: Sequence[str], *, init: str | None, iterations: int | None, batch: int | None
+) -> dict[str, str]:
+    overrides: dict[str, str] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise UsageError(
+                f"--set takes FIELD=VALUE, not {assignment!r}.",
+                next_step="For example --set learning_rate=3e-4.",
+            )
+        overrides[name.strip()] = value.strip()
+    for name, value in (("init", init), ("iterations", iterations), ("batch", batch)):
+        if value is not None:
+            overrides[name] = str(value)
+    return overrides
+
+
+def _train(
+    dataset: str, data: Path, size: str, recipe: Recipe, out: Path, *, resume: bool, as_json: bool
+) -> None:
+    opened = open_dataset(dataset, data)
+    with stdout_for_results(), join() as place, Display(place, recipe.iterations) as display:
+        check_parts(variant_for(size, opened), recipe, place)
+        with weights_as("--set teacher="):
+            teacher = load_weights(recipe.teacher).model if recipe.teacher else None
+        check_fits(recipe, opened, place, teacher=teacher)
+        has_run = _prepare(out, recipe, place, resume=resume)
+        run = _describe(opened, size, recipe, out)
+        if place.is_first and not has_run:
+            display.check(run, Pulse(place))
+        place.meet()
+        with weights_as("--init ", otherwise=", or --init none to train from scratch"):
+            start = begin(size, opened, recipe, resumed=has_run, progress=display.on_fetch)
+        display.on_notice(f"{start.description}; {len(run.train.pairs):,} training pictures")
+        if place.world_size > 1 and place.device.type == "cpu":
+            display.on_notice(
+                "on CPUs every process keeps BatchNorm statistics of its own share of a batch"
+            )
+        trained = train(run, start.model, place, display, resume=has_run, teacher=teacher)
+        if not place.is_first:
+            return
+        display.on_notice("drawing curves and predictions")
+        files = write_pictures(run, trained)
+    _finish(
+        run,
+        trained,
+        files,
+        size=size,
+        init=start.description,
+        processes=place.world_size,
+        as_json=as_json,
+    )
+
+
+def _prepare(out: Path, recipe: Recipe, place: Place, *, resume: bool) -> bool:
+    """Whether there is a run to go on with; a run is never overwritten."""
+    has_run = has_checkpoints(out)
+    if has_run and not resume:
+        raise UsageError(
+            f"{out} already holds a run.",
+            next_step="Add --resume to go on with it, or choose another --out.",
+        )
+    if place.is_first:
+        ensure_writable_folder(out)
+    if place.is_first and not has_run:
+        atomic_write(out / "recipe.toml", recipe_text(recipe).encode())
+    return has_run
+
+
+def _describe(dataset: Dataset, size: str, recipe: Recipe, out: Path) -> TrainingRun:
+    pictures = dataset.split("train")
+    return TrainingRun(
+        dataset=dataset,
+        train=pictures,
+        val=dataset.split("val"),
+        recipe=recipe,
+        out=out,
+        name=f"topformer-{size}-{dataset.key}",
+        licence=dataset.terms,
+        source=f"topformer {__version__} train --dataset {dataset.key} --size {size}, "
+        f"recipe {recipe_sha256(recipe)[:16]}",
+        picture_size=usual_picture_size(pictures),
+    )
+
+
+def _finish(
+    run: TrainingRun,
+    trained: Trained,
+    files: Sequence[Path],
+    *,
+    size: str,
+    init: str,
+    processes: int,
+    as_json: bool,
+) -> None:
+    best, protocol = trained.best_path, run.protocol.description
+    warn_of_letters(run.dataset.classes.names)
+    tell_licence(run.licence)
+    document = TrainDocument(
+        dataset=run.dataset.key,
+        size=size,
+        recipe=run.recipe,
+        init=init,
+        licence=run.licence,
+        processes=processes,
+        steps=trained.steps,
+        resumed_from=trained.resumed_from,
+        protocol=protocol,
+        best=trained.best,
+        best_weights=None if best is None else str(best),
+        last_weights=str(trained.last_path),
+        files=tuple(str(path) for path in files),
+    )
+    lines: list[object] = [path for path in (best, trained.last_path, *files) if path is not None]
+    if trained.best is not None:
+        score = f"mIoU {trained.best.miou:.4f} on val at step {trained.best.step} ({protocol})"
+        lines.insert(0, score)
+    print_result(document, lines, as_json=as_json)
