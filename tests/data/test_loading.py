@@ -204,6 +204,7 @@ def test_batches_stay_as_they_are_while_later_ones_are_made(dataset):
     assert_same(kept, batches(dataset, end=12))
 
 
+@pytest.mark.slow
 def test_reading_needs_no_room_in_dev_shm(dataset):
     """In a mount namespace with a /dev/shm of 64 KB, where no batch has room."""
     mounted = "mount -t tmpfs -o size=64k tmpfs /dev/shm"
@@ -241,6 +242,8 @@ def test_a_reading_process_that_dies_ends_reading_with_advice(dataset, number):
 def test_reading_processes_that_bring_nothing_are_not_waited_for_for_ever(dataset, monkeypatch):
     monkeypatch.setattr(loading, "PATIENCE_S", 1.0)
     monkeypatch.setattr(loading, "PATIENCE_PER_SAMPLE_S", 0.0)
+    # How long torch waits for a process to end by itself.
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.1)
     made = reading(dataset, workers=1, end=10_000)
     next(made)
     (reader,) = active_children()

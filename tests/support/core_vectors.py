@@ -1,8 +1,8 @@
 """What Python says, for the tests of the app's core, in whose resources it lies.
 
 `PYTHONPATH=tests python -m support.core_vectors` writes it. Bytes are base64, numbers in them
-little-endian. Pictures and planes that go in are not stored: their byte `i` is the top one of the low 32 bits of
-i * 2654435761.
+little-endian. Pictures and planes that go in are not stored: their byte `i` is the top one of the
+low 32 bits of i * 2654435761.
 """
 
 import hashlib
