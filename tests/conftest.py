@@ -101,6 +101,14 @@ def model(small_pte, tmp_path) -> Path:
     return tmp_path / small_pte.name
 
 
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Path:
+    """Write a data set to train on: 6 pictures and 2 of val, of three classes."""
+    from support.training_fakes import make_folder
+
+    return make_folder(tmp_path_factory.mktemp("folder"))
+
+
 @pytest.fixture
 def app(tmp_path) -> Path:
     """Return a folder with what makes it the app's: settings and a catalogue of versions."""

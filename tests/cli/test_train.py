@@ -8,7 +8,6 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from support.training_fakes import make_folder
 from topformer.cli.main import build_app
 from topformer.cli.train_document import TrainDocument
 from topformer.errors import ByHandError, TopformerError, UsageError
@@ -20,11 +19,6 @@ SMALL = [
     "--set", "scale=[256,128]", "--set", "workers=0", "--set", "warmup_iterations=2",
     "--set", "checkpoint_every=2", "--set", "evaluate_every=4",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return make_folder(tmp_path_factory.mktemp("folder"))
 
 
 def invoke(*arguments):

@@ -1,6 +1,5 @@
 """Batches are a function of the step, whoever reads them and wherever reading begins."""
 
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from support.folders import write_folder
 from topformer.data import loading, open_dataset, sharing
 from topformer.data.loading import reading_trouble, slot_at, training_batches
 from topformer.data.pairs import read_ahead, read_pair, usual_picture_size
@@ -34,16 +34,12 @@ AUGMENTATION = Augmentation(
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     root = tmp_path_factory.mktemp("folder")
-    (root / "classes.json").write_text(json.dumps({"classes": ["a", "b"]}))
     rng = np.random.default_rng(0)
-    for kind in ("images", "annotations"):
-        (root / kind / "train").mkdir(parents=True)
+    pairs = {}
     for number in range(5):
         picture = rng.integers(0, 256, (70, 90, 3)).astype(np.uint8)
-        labels = rng.integers(0, 2, (70, 90)).astype(np.uint8)
-        Image.fromarray(picture).save(root / "images" / "train" / f"{number}.png")
-        Image.fromarray(labels).save(root / "annotations" / "train" / f"{number}.png")
-    return open_dataset("folder", root)
+        pairs[str(number)] = picture, rng.integers(0, 2, (70, 90)).astype(np.uint8)
+    return open_dataset("folder", write_folder(root, pairs, split="train", classes=["a", "b"]))
 
 
 def reading(
@@ -211,14 +207,15 @@ def test_reading_needs_no_room_in_dev_shm(dataset):
     if subprocess.run(["unshare", "-m", "sh", "-c", mounted], check=False).returncode:
         pytest.skip("mounts cannot be changed here")
     read = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from pathlib import Path; from test_loading import *\n"
-        "dataset = open_dataset('folder', Path(sys.argv[2]))\n"
+        "import sys; from pathlib import Path; from test_loading import *\n"
+        "dataset = open_dataset('folder', Path(sys.argv[1]))\n"
         "assert_same(batches(dataset, workers=2), batches(dataset))\n"
     )
-    inside = [sys.executable, "-c", read, str(Path(__file__).parent), str(dataset.root)]
+    inside = [sys.executable, "-c", read, str(dataset.root)]
     command = ["unshare", "-m", "sh", "-c", f'{mounted} && exec "$@"', "sh", *inside]
-    subprocess.run(command, check=True, timeout=120)
+    here = Path(__file__).parent
+    modules = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (here, here.parent)))}
+    subprocess.run(command, check=True, timeout=120, env=modules)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGBUS])
