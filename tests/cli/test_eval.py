@@ -22,6 +22,7 @@ from topformer.model import create_model
 from topformer.runtimes import open_model
 from topformer.weights import load_weights, save_weights
 
+pytestmark = pytest.mark.slow
 runner = CliRunner()
 
 SIZE = (96, 128)
@@ -170,7 +171,6 @@ def test_the_document_fits_its_schema(folder, trained, tmp_path):
         jsonschema.validate(printed, schema)
 
 
-@pytest.mark.slow
 def test_the_protocol_is_told_with_its_sizes(folder, trained, tmp_path):
     whole = document_of(on_folder(folder, trained, tmp_path, "--json"))
     assert (whole.protocol, whole.image_size) == ("whole", None)
@@ -184,7 +184,6 @@ def test_the_protocol_is_told_with_its_sizes(folder, trained, tmp_path):
     assert fixed.confusion != whole.confusion
 
 
-@pytest.mark.slow
 def test_a_pth_of_the_same_weights_scores_the_same_and_is_said_to_name_nothing(
     folder, network, trained, tmp_path
 ):
@@ -236,7 +235,6 @@ def test_an_exported_file_is_scored_at_its_own_size_only(ade, exported_tiny, tmp
     assert document_of(on_ade(ade, path, tmp_path, "--image-size", "448")).image_size == (448, 448)
 
 
-@pytest.mark.slow
 def test_random_weights_are_announced_everywhere(ade, untrained, tmp_path):
     result = on_ade(ade, untrained, tmp_path, "--image-size", "64")
     document = document_of(result)
@@ -247,7 +245,6 @@ def test_random_weights_are_announced_everywhere(ade, untrained, tmp_path):
         assert "RANDOM" in Image.open(name).text["Description"]
 
 
-@pytest.mark.slow
 def test_classes_that_do_not_occur_have_no_score(ade, untrained, tmp_path):
     document = document_of(on_ade(ade, untrained, tmp_path, "--image-size", "64"))
     counts = np.array(document.confusion)

@@ -16,6 +16,7 @@ from topformer.model import create_model
 from topformer.training.learner import Learner
 from topformer.training.processes import Place
 
+pytestmark = pytest.mark.slow
 NOTHING = nullcontext()
 ALONE = Place(rank=0, world_size=1, device=torch.device("cpu"))
 
@@ -96,7 +97,6 @@ def test_faster_ways_compute_nearly_the_same_loss(batch, fields):
     assert fast == pytest.approx(plain, rel=1e-2)
 
 
-@pytest.mark.slow
 def test_a_compiled_network_learns_the_same(batch, monkeypatch):
     # The graph is captured as always; generating C++ for it takes minutes on two busy cores.
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))

@@ -186,6 +186,7 @@ def test_a_place_is_read_from_the_environment(environment, gpus, rank, world_siz
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", VARIANTS)
 @pytest.mark.parametrize(
     ("crop", "batch", "accumulate", "processes", "device", "fits"),
