@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from topformer.documents import Document
 from topformer.errors import TopformerError, UsageError
 from topformer.files import atomic_path
-from topformer.manifest import Document
 from topformer.runtimes import OpenedModel, find_runtime
 
 PROFILE_RUNS = 20
@@ -69,14 +69,14 @@ def plot_profile(times: Sequence[OperatorTime], path: Path, *, title: str) -> No
     """Draw the shares of the operators as bars into a PNG, the largest on top."""
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    from topformer.evaluation.figures import make_drawable  # noqa: PLC0415
+    from topformer.figures import BLUE, make_drawable  # noqa: PLC0415
 
     shown = times[::-1]
     figure = Figure(figsize=(9, 1.2 + 0.34 * len(shown)), layout="constrained")
     axes = figure.add_subplot()
     shares = [100 * entry.share for entry in shown]
     names = [f"{entry.operator}  x{entry.calls}" for entry in shown]
-    bars = axes.barh(names, shares, color="#3b7dd8")
+    bars = axes.barh(names, shares, color=BLUE)
     axes.bar_label(bars, [f"{entry.time_ms:.2f} ms" for entry in shown], padding=4, fontsize=8)
     axes.set_xlabel("share of the operators' time, %")
     axes.set_xlim(0, 1.15 * max(shares))

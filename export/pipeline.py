@@ -8,13 +8,14 @@ from tempfile import TemporaryDirectory
 import msgspec
 import torch
 
+from topformer.documents import encode_document
 from topformer.errors import UsageError
 from topformer.export.precisions import DEFAULT_PRECISION, get_precision
 from topformer.export.proof import golden_cases
 from topformer.export.steps import OnProgress, PreparedNetwork, prepare, prove_file
 from topformer.export.targets import Lowered, Target, get_target
 from topformer.files import atomic_write, ensure_writable_folder, sha256_bytes
-from topformer.manifest import Classes, FileInfo, Manifest, Parity, encode_document, manifest_path
+from topformer.manifest import Classes, FileInfo, Manifest, Parity, manifest_path
 from topformer.runtimes import require_unicode
 
 

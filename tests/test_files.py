@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.manifest_edits import SAMPLE
+from topformer.documents import encode_document
+from topformer.encodings import decode_text
 from topformer.errors import TopformerError
 from topformer.files import (
     atomic_path,
     atomic_write,
-    decode_text,
     ensure_writable,
     ensure_writable_folder,
     fitting_name,
@@ -25,7 +26,7 @@ from topformer.files import (
     sha256_file,
 )
 from topformer.images import read_picture
-from topformer.manifest import encode_document, read_manifest_of
+from topformer.manifest import read_manifest_of
 from topformer.weights import load_weights
 
 

@@ -13,12 +13,11 @@ from PIL import Image
 
 from topformer import fonts
 from topformer.drawing import overlay_image
-from topformer.evaluation.caption import Caption
 from topformer.evaluation.confusion import scores_of
 from topformer.evaluation.confusion_picture import draw_confusion
-from topformer.evaluation.figures import encode_png
 from topformer.evaluation.scoring import SegmentedPicture
 from topformer.evaluation.sheet import draw_sheet
+from topformer.figures import Caption, encode_png
 from topformer.fonts import drawable, font_file, undrawable, usual_font
 from topformer.manifest import Classes
 

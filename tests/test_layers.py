@@ -10,16 +10,17 @@ ROOT = Path(__file__).parent.parent
 # In order; a module belongs to the first entry that is its name or the package it is in. Packages
 # whose own parts have an order are listed by these.
 LAYERS = [
-    [
-        *("topformer.errors", "topformer.files", "topformer.text", "topformer.signatures"),
-        *("topformer.interrupts", "topformer.registry"),
-    ],
+    ["topformer.errors", "topformer.text", "topformer.encodings"],
+    ["topformer.files", "topformer.signatures", "topformer.registry"],
+    ["topformer.documents"],
+    ["topformer.interrupts"],
+    ["topformer.children"],
     ["topformer.variants"],
     ["topformer.model", "topformer.complexity"],
     ["topformer.manifest", "topformer.classes"],
     ["topformer.weights", "topformer.fusion"],
     ["topformer.preprocess", "topformer.images", "topformer.metrics"],
-    ["topformer.drawing", "topformer.fonts"],
+    ["topformer.drawing", "topformer.figures", "topformer.fonts"],
     ["topformer.tasks"],
     ["topformer.runtimes"],
     ["topformer.data"],

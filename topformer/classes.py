@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
+from topformer.documents import Channel, ShortText
 from topformer.errors import TopformerError, UsageError
 from topformer.files import read_text
-from topformer.manifest import ClassCount, Classes, ShortText
+from topformer.manifest import ClassCount, Classes
 
 _FILE_LIMIT_BYTES = 2**22
 # What stands for the data set of classes that only have numbers.
@@ -83,11 +85,13 @@ def datasets_with(count: int) -> tuple[str, ...]:
     return tuple(key for key in DATASETS if len(dataset_classes(key).names) == count)
 
 
-class _ClassesFile(msgspec.Struct):
-    """The classes.json of a folder; what else stands in it does not matter here."""
+class ClassesFile(msgspec.Struct):
+    """The classes.json of a folder; what else stands in it is not ours to judge."""
 
-    classes: tuple[ShortText, ...]
-    palette: list[list[int]] | None = None
+    classes: Annotated[tuple[ShortText, ...], msgspec.Meta(min_length=1)]
+    palette: tuple[tuple[Channel, Channel, Channel], ...] | None = None
+    # The value of pixels that count nowhere, besides 255.
+    ignore_label: Channel = 255
 
 
 def read_classes(source: str) -> Classes:
@@ -105,7 +109,7 @@ def read_classes(source: str) -> Classes:
             next_step="Write one name a line, in the order of the ids, or name a data set: "
             f"{', '.join(DATASETS)}.",
         )
-    text = read_text(path, limit_bytes=_FILE_LIMIT_BYTES, kind="list of class names")
+    text = read_class_list(path)
     try:
         return _named_in(text)
     except (TopformerError, msgspec.MsgspecError, RecursionError) as error:
@@ -118,10 +122,15 @@ def read_classes(source: str) -> Classes:
         ) from error
 
 
+def read_class_list(path: Path) -> str:
+    """Read a file of class names as text; raises `TopformerError`."""
+    return read_text(path, limit_bytes=_FILE_LIMIT_BYTES, kind="list of class names")
+
+
 def _named_in(text: str) -> Classes:
     start = text.lstrip()[:1]
     if start == "{":
-        described = msgspec.json.decode(text, type=_ClassesFile)
+        described = msgspec.json.decode(text, type=ClassesFile)
         names, palette = described.classes, described.palette
     elif start == "[":
         names, palette = msgspec.json.decode(text, type=tuple[ShortText, ...]), None

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
+from PIL import ExifTags, Image, ImageFile, ImageOps, TiffImagePlugin
 
 from topformer.errors import TopformerError, UsageError
 from topformer.files import open_regular
@@ -54,20 +54,44 @@ def read_turned(path: Path) -> tuple[NDArray[np.uint8], int]:
 
     Orientations are 1 (as stored) to 8; 1 stands for none, too.
     """
+    with decoding(
+        path,
+        FORMATS,
+        unidentified=_unidentified,
+        next_step="The file is probably damaged or cut short; get it again.",
+    ) as image:
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
+            _refuse_preview(path, image)
+        orientation = orientation_of(image)
+        # First, because the TIFF decoder turns while it loads; the others leave it to us.
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        return np.array(_to_rgb(path, upright)), orientation
+
+
+@contextmanager
+def decoding(
+    path: Path,
+    formats: tuple[str, ...],
+    *,
+    called: str = "a picture",
+    unidentified: Callable[[Path], TopformerError],
+    next_step: str,
+) -> Generator[ImageFile.ImageFile]:
+    """Open a picture file of limited size, and make one error of whatever its decoder raises.
+
+    `unidentified` says what a file of none of the formats is, `next_step` what helps a damaged one.
+    """
     try:
         with (
             quiet_decoders(),
             open_regular(path, kind="picture") as stream,
-            Image.open(stream, formats=FORMATS) as image,
+            Image.open(stream, formats=formats) as image,
         ):
-            _check_size(path, image)
-            if isinstance(image, TiffImagePlugin.TiffImageFile):
-                _refuse_preview(path, image)
-            orientation = orientation_of(image)
-            # First, because the TIFF decoder turns while it loads; the others leave it to us.
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            return np.array(_to_rgb(path, upright)), orientation
+            # By its header, before its pixels take memory.
+            if image.width * image.height > LARGEST_PICTURE_PX:
+                raise _too_large(path)
+            yield image
     except TopformerError:
         raise
     except FileNotFoundError:
@@ -75,14 +99,14 @@ def read_turned(path: Path) -> tuple[NDArray[np.uint8], int]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(path) from error
     except Image.UnidentifiedImageError as error:
-        raise _unidentified(path) from error
+        raise unidentified(path) from error
     except Exception as error:  # decoders of damaged files raise almost anything
         if isinstance(error, OSError) and error.strerror:  # the file itself, not what is in it
             raise TopformerError(f"{path} cannot be read.", why=f"{error.strerror}.") from error
         raise TopformerError(
-            f"{path} cannot be read as a picture.",
+            f"{path} cannot be read as {called}.",
             why=f"{error or type(error).__name__}.",
-            next_step="The file is probably damaged or cut short; get it again.",
+            next_step=next_step,
         ) from error
 
 
@@ -162,12 +186,6 @@ def _is_picture(path: Path) -> bool:
         and not name.startswith(".")
         and path.is_file()
     )
-
-
-def _check_size(path: Path, image: Image.Image) -> None:
-    """Refuse a large picture by its header, before its pixels take memory."""
-    if image.width * image.height > LARGEST_PICTURE_PX:
-        raise _too_large(path)
 
 
 def _too_large(path: Path) -> TopformerError:

@@ -4,33 +4,31 @@
 Everything that runs a model takes sizes, normalisation, class names and palette from there.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import msgspec
 
+from topformer.documents import (
+    Channel,
+    Count,
+    Document,
+    Positive,
+    SchemaName,
+    Sha256,
+    Share,
+    ShortText,
+    Side,
+    read_document,
+)
 from topformer.errors import TopformerError, UsageError
-from topformer.files import read_bytes, sha256_file
-from topformer.text import well_formed
+from topformer.files import sha256_file
 
 MANIFEST_LIMIT_BYTES = 16 * 2**20
 
-Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-ShortText = Annotated[str, msgspec.Meta(max_length=1000)]
-Side = Annotated[int, msgspec.Meta(ge=1, le=4096)]
-One = Annotated[int, msgspec.Meta(ge=1, le=1)]
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-Count = Annotated[int, msgspec.Meta(ge=0)]
-Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
-Channel = Annotated[int, msgspec.Meta(ge=0, le=255)]
 # Label maps are stored in 8 or 16 bits.
 ClassCount = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 ChannelTriple = tuple[float, float, float]
-
-
-class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of all that is written as JSON: validated on the way in, unknown fields refused."""
 
 
 class WeightsInfo(Document, frozen=True, kw_only=True):
@@ -237,7 +235,7 @@ class GoldenCase(Document, frozen=True, kw_only=True):
 class Manifest(Document, frozen=True, kw_only=True):
     """All that is needed to use, check and credit one model file."""
 
-    schema: Literal["topformer.manifest/1"] = "topformer.manifest/1"
+    schema: SchemaName = "topformer.manifest/1"
     model: ModelInfo
     weights: WeightsInfo
     input: InputInfo
@@ -261,42 +259,15 @@ def manifest_path(model_file: Path) -> Path:
     return model_file.with_suffix(".json")
 
 
-def encode_json(document: Document) -> bytes:
-    r"""Serialise a document as JSON; bytes in names that are not UTF-8 are written as `\\xe9`."""
-    try:
-        return msgspec.json.encode(document)
-    except UnicodeEncodeError:
-        return msgspec.json.encode(_well_formed(msgspec.to_builtins(document)))
-
-
-def encode_document(document: Document) -> bytes:
-    """Serialise a document as indented JSON, for people too."""
-    return msgspec.json.format(encode_json(document), indent=2) + b"\n"
-
-
-def _well_formed(value: object) -> object:
-    """Copy what JSON is made of, with every text well-formed."""
-    if isinstance(value, str):
-        return well_formed(value)
-    if isinstance(value, dict):
-        entries = cast("dict[object, object]", value).items()
-        return {_well_formed(key): _well_formed(entry) for key, entry in entries}
-    if isinstance(value, list | tuple):
-        return [_well_formed(entry) for entry in cast("Sequence[object]", value)]
-    return value
-
-
 def read_manifest(path: Path) -> Manifest:
     """Read and validate a manifest; raises `TopformerError` when it is missing or does not fit."""
-    data = read_bytes(path, limit_bytes=MANIFEST_LIMIT_BYTES, kind="manifest")
-    try:
-        return msgspec.json.decode(data, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise TopformerError(
-            f"{path} is not a manifest this version understands.",
-            why=str(error),
-            next_step="Export the model again with this version of topformer.",
-        ) from error
+    return read_document(
+        path,
+        Manifest,
+        limit_bytes=MANIFEST_LIMIT_BYTES,
+        called="manifest",
+        next_step="Export the model again with this version of topformer.",
+    )
 
 
 def read_manifest_of(model_file: Path) -> Manifest:

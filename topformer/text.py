@@ -21,9 +21,9 @@ def printable(text: str, *, lines: bool = False) -> str:
     )
 
 
-def brief(text: str, limit: int = 200) -> str:
-    """Write the first `limit` characters of what may be endless, made printable."""
-    return printable(text[:limit]) + ("..." if len(text) > limit else "")
+def brief(text: str, limit: int = 200, *, lines: bool = False) -> str:
+    """Write the first `limit` characters of what may be endless, as `printable` does."""
+    return printable(text[:limit], lines=lines) + ("..." if len(text) > limit else "")
 
 
 def well_formed(text: str) -> str:

@@ -4,25 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from topformer.android.device import PACKAGE, installed_version
-from topformer.benchmarks.benches.device_rows import device_name
 from topformer.benchmarks.benches.environment import EnvironmentWatch
-from topformer.benchmarks.benches.rows import build_row
-from topformer.benchmarks.benches.turns import take_turns
-from topformer.benchmarks.benches.watch import device_evidence
-from topformer.benchmarks.documents.bench import (
-    AppRecord,
-    BenchDocument,
-    DeviceRecord,
-    StateReading,
-)
-from topformer.benchmarks.documents.rows import Row
+from topformer.benchmarks.benches.rows import measured_row
+from topformer.benchmarks.benches.watch import WatchedRounds, device_evidence, run_watched_rounds
+from topformer.benchmarks.documents.bench import AppRecord, BenchDocument
+from topformer.benchmarks.documents.rows import MeasuredRow
 from topformer.benchmarks.protocol.modes import Mode
 from topformer.benchmarks.protocol.recording import Recording
 from topformer.benchmarks.workers.app.worker import AppWorker, app_workers
 from topformer.benchmarks.workers.process import Patience, RowRequest
 from topformer.devices.facts.documents import DeviceFacts
-from topformer.devices.facts.reading import read_facts, read_state
-from topformer.devices.heat import wait_until_cool
+from topformer.devices.facts.reading import read_facts
 from topformer.devices.links.adb import AdbLink
 from topformer.errors import TopformerError
 
@@ -63,49 +55,46 @@ def bench_app(
     _refuse_emulated(facts)
     version = installed_version(link)
 
-    def make_row(recording: Recording, worker: AppWorker, readings: Sequence[StateReading]) -> Row:
-        evidence = device_evidence(recording, readings, (), facts)
-        if worker.check is None:
-            on_warning(f"{worker.request.name}: {UNCHECKED}")
-        return build_row(
-            recording,
-            # What Android does to start the app for each block cannot be told from other load, and
-            # where its threads run is not looked at.
-            evidence=replace(evidence, background_cpus=None, cluster_moves=None),
-            seed=plan.seed,
-            device=device_name(facts),
-            check=worker.check,
-        )
-
     # Every block opens the model anew, and is warmed up as after loading.
     mode = replace(plan.mode, warmups_per_block=plan.mode.warmups)
     with app_workers(plan.requests, link, PATIENCE, on_left=on_warning) as workers:
-        start = wait_until_cool(
-            lambda: read_state(link),
-            device=link.name,
-            on_wait=on_stage,
+        watched = run_watched_rounds(
+            link,
+            workers,
+            mode=mode,
+            seed=plan.seed,
             max_start_c=plan.max_start_c,
+            on_stage=on_stage,
         )
-        outcome = take_turns(
-            link, workers, mode=mode, seed=plan.seed, make_row=make_row, on_stage=on_stage
-        )
+    for worker in workers:
+        if worker.check is None:
+            on_warning(f"{worker.request.name}: {UNCHECKED}")
     assert workers[0].first is not None
-    return outcome.document(
+    return watched.document(
+        [
+            _row(recording, worker, facts=facts, watched=watched)
+            for recording, worker in zip(watched.recorded.recordings, workers, strict=True)
+        ],
         environment,
-        DeviceRecord(
-            facts=facts,
-            runner_target=None,
-            runner_runtime_version=None,
-            runner_compiler=None,
-            app=AppRecord(
-                package=PACKAGE,
-                version=version,
-                runtime_version=workers[0].first.runtime_version,
-            ),
-            protocol=outcome.protocol,
-            start=start,
-            readings=outcome.readings,
+        facts=facts,
+        program=AppRecord(
+            package=PACKAGE, version=version, runtime_version=workers[0].first.runtime_version
         ),
+    )
+
+
+def _row(
+    recording: Recording, worker: AppWorker, *, facts: DeviceFacts, watched: WatchedRounds
+) -> MeasuredRow:
+    evidence = device_evidence(recording, watched.readings, (), facts)
+    return measured_row(
+        recording,
+        # What Android does to start the app for each block cannot be told from other load, and
+        # where its threads run is not looked at.
+        evidence=replace(evidence, background_cpus=None, cluster_moves=None),
+        seed=watched.recorded.protocol.seed,
+        device=facts.name,
+        check=worker.check,
     )
 
 

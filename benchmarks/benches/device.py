@@ -1,27 +1,36 @@
-"""Bench one device: the runner goes there, proves itself, and its rows take turns."""
+"""Bench one device: the runner goes there, proves itself, and measures its rows in rounds."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from topformer.benchmarks.benches.device_rows import RowSetting, counted_row, measured_row
 from topformer.benchmarks.benches.environment import EnvironmentWatch
-from topformer.benchmarks.benches.turns import Outcome, take_turns
+from topformer.benchmarks.benches.rows import counted_row, measured_row
+from topformer.benchmarks.benches.watch import (
+    WatchedRounds,
+    cores_used,
+    device_evidence,
+    run_watched_rounds,
+)
 from topformer.benchmarks.bundle.build import BuiltBundle, build_bundle, default_cache, open_bundle
-from topformer.benchmarks.documents.bench import BenchDocument, DeviceRecord, StateReading
+from topformer.benchmarks.documents.bench import BenchDocument, RunnerRecord
 from topformer.benchmarks.documents.rows import Row
 from topformer.benchmarks.protocol.modes import COUNTING, Mode
 from topformer.benchmarks.protocol.recording import Recording
 from topformer.benchmarks.workers.device.bundle import bundle_target, install_bundle
-from topformer.benchmarks.workers.device.check import Reference, check_output, compute_reference
+from topformer.benchmarks.workers.device.check import (
+    ReferenceOutput,
+    check_output,
+    compute_reference,
+)
+from topformer.benchmarks.workers.device.counting import parse_log
 from topformer.benchmarks.workers.device.placed_model import DeviceSubject, place_subject
-from topformer.benchmarks.workers.device.worker import DeviceWorker, device_worker
+from topformer.benchmarks.workers.device.worker import DeviceWorker
 from topformer.benchmarks.workers.process import RowRequest
 from topformer.devices.facts.cores import choose_mask
 from topformer.devices.facts.documents import CheckedOutput, DeviceFacts
-from topformer.devices.facts.reading import read_facts, read_state
-from topformer.devices.heat import wait_until_cool
+from topformer.devices.facts.reading import read_facts
 from topformer.devices.links.link import Link
 from topformer.devices.workspace import Workspace, open_workspace
 from topformer.errors import TopformerError
@@ -78,23 +87,14 @@ def bench_device(
     bundle = _get_bundle(plan, facts, on_stage)
     with open_workspace(link, on_left=on_warning) as workspace:
         candidates = _prepare(workspace, bundle, plan.requests, site, on_stage)
-        start = wait_until_cool(
-            lambda: read_state(link),
-            device=link.name,
-            on_wait=on_stage,
-            max_start_c=plan.max_start_c,
-        )
-        outcome = _measure(site, plan, candidates, on_stage)
-    return outcome.document(
+        watched, rows = _measure(site, plan, candidates, on_stage)
+    built = bundle.bundle
+    return watched.document(
+        rows,
         environment,
-        DeviceRecord(
-            facts=facts,
-            runner_target=bundle.bundle.target,
-            runner_runtime_version=bundle.bundle.runtime_version,
-            runner_compiler=bundle.bundle.compiler,
-            protocol=outcome.protocol,
-            start=start,
-            readings=outcome.readings,
+        facts=facts,
+        program=RunnerRecord(
+            target=built.target, runtime_version=built.runtime_version, compiler=built.compiler
         ),
     )
 
@@ -117,7 +117,7 @@ def _prepare(
     runner = install_bundle(site.link, bundle.folder, bundle.bundle)
     candidates: list[_Candidate] = []
     # Rows of one model share it, and what this machine computes with it.
-    models: dict[str, tuple[DeviceSubject, Reference]] = {}
+    models: dict[str, tuple[DeviceSubject, ReferenceOutput]] = {}
     for request in requests:
         path = Path(request.source)
         if request.source not in models:
@@ -131,7 +131,7 @@ def _prepare(
 
 
 def _check(
-    request: RowRequest, subject: DeviceSubject, reference: Reference, mask: int | None
+    request: RowRequest, subject: DeviceSubject, reference: ReferenceOutput, mask: int | None
 ) -> CheckedOutput:
     check = check_output(subject, reference, threads=request.threads, cores_mask=mask)
     if check.passed:
@@ -152,27 +152,12 @@ def _check(
 
 def _measure(
     site: _Site, plan: DevicePlan, candidates: Sequence[_Candidate], on_stage: OnStage
-) -> Outcome:
-    """Let the rows take turns, and make rows of what they and the device told."""
-    checks = {one.request.name: one.check for one in candidates}
-
-    def make_row(
-        recording: Recording, worker: DeviceWorker, readings: Sequence[StateReading]
-    ) -> Row:
-        setting = RowSetting(
-            facts=site.facts,
-            requested_mask=site.mask,
-            placements=worker.placements,
-            check=checks[worker.request.name],
-        )
-        if site.facts.emulated:
-            return counted_row(recording, setting, log=worker.read_log())
-        return measured_row(recording, setting, readings=readings, seed=plan.seed)
-
+) -> tuple[WatchedRounds, list[Row]]:
+    """Measure the rows in rounds, and make rows of what they and the device told."""
     with ExitStack() as stack:
         workers = [
             stack.enter_context(
-                device_worker(
+                DeviceWorker(
                     one.request,
                     one.subject,
                     cores_mask=site.mask,
@@ -182,11 +167,40 @@ def _measure(
             )
             for one in candidates
         ]
-        return take_turns(
+        watched = run_watched_rounds(
             site.link,
             workers,
             mode=COUNTING if site.facts.emulated else plan.mode,
             seed=plan.seed,
-            make_row=make_row,
+            max_start_c=plan.max_start_c,
             on_stage=on_stage,
         )
+        told = zip(watched.recorded.recordings, workers, candidates, strict=True)
+        rows = [
+            _row(recording, worker, one.check, site=site, watched=watched)
+            for recording, worker, one in told
+        ]
+    return watched, rows
+
+
+def _row(
+    recording: Recording,
+    worker: DeviceWorker,
+    check: CheckedOutput,
+    *,
+    site: _Site,
+    watched: WatchedRounds,
+) -> Row:
+    facts = site.facts
+    cores = cores_used(worker.placements, facts, requested_mask=site.mask)
+    if facts.emulated:
+        log = parse_log(worker.read_log())
+        return counted_row(recording, log=log, device=facts.name, cores=cores, check=check)
+    return measured_row(
+        recording,
+        evidence=device_evidence(recording, watched.readings, worker.placements, facts),
+        seed=watched.recorded.protocol.seed,
+        device=facts.name,
+        cores=cores,
+        check=check,
+    )

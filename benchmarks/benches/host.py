@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 
 from topformer.benchmarks.benches.environment import EnvironmentWatch
-from topformer.benchmarks.benches.rows import build_row
+from topformer.benchmarks.benches.rows import measured_row
 from topformer.benchmarks.documents.bench import BenchDocument, StateSample
-from topformer.benchmarks.protocol.comparison import compare_rows
+from topformer.benchmarks.protocol.comparison import compare_run
 from topformer.benchmarks.protocol.modes import Mode
 from topformer.benchmarks.protocol.recording import Recording, gather_evidence
-from topformer.benchmarks.protocol.rounds import Worker, describe_protocol, run_rounds
+from topformer.benchmarks.protocol.rounds import Worker, run_rounds
 from topformer.benchmarks.workers.process import ALLOCATOR_SETTINGS, RowRequest, start_worker
 
 
@@ -29,10 +29,17 @@ def bench_host(
     watch = EnvironmentWatch()
     with ExitStack() as stack:
         workers = [stack.enter_context(start(request)) for request in requests]
-        run = run_rounds(workers, mode=mode, seed=seed, on_stage=on_stage)
+        recorded = run_rounds(
+            workers,
+            mode=mode,
+            seed=seed,
+            clock="time.perf_counter_ns",
+            allocator=ALLOCATOR_SETTINGS,
+            on_stage=on_stage,
+        )
     environment = watch.finish()
-    rows = [
-        build_row(
+    rows = tuple(
+        measured_row(
             recording,
             evidence=gather_evidence(
                 recording,
@@ -41,16 +48,14 @@ def bench_host(
             ),
             seed=seed,
         )
-        for recording in run.recordings
-    ]
+        for recording in recorded.recordings
+    )
     return BenchDocument(
         environment=environment,
-        protocol=describe_protocol(
-            run, mode=mode, seed=seed, clock="time.perf_counter_ns", allocator=ALLOCATOR_SETTINGS
-        ),
-        rows=tuple(rows),
-        comparisons=compare_rows(rows, seed=seed),
-        states=_states(run.recordings),
+        protocol=recorded.protocol,
+        rows=rows,
+        comparisons=compare_run(rows, environment, recorded.protocol),
+        states=_states(recorded.recordings),
     )
 
 

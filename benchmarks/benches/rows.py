@@ -1,24 +1,28 @@
 """From what workers recorded to the rows of the document."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from topformer.benchmarks.documents.messages import FORM_TEXT
 from topformer.benchmarks.documents.rows import (
+    BaseRow,
     Cores,
+    CountedRow,
     Instructions,
-    Row,
+    MeasuredRow,
     RowWeights,
 )
 from topformer.benchmarks.protocol.recording import Recording
 from topformer.benchmarks.protocol.statistics import paired_ratio, summarise
-from topformer.benchmarks.protocol.verdict import Evidence, judge, judge_emulated
+from topformer.benchmarks.protocol.verdict import Evidence, judge
+from topformer.benchmarks.workers.device.counting import InstructionLog
 from topformer.devices.facts.documents import CheckedOutput
+from topformer.errors import TopformerError
 
 
-def build_row(
+def measured_row(
     recording: Recording,
     *,
     evidence: Evidence,
@@ -26,7 +30,7 @@ def build_row(
     device: str = "host",
     cores: Cores | None = None,
     check: CheckedOutput | None = None,
-) -> Row:
+) -> MeasuredRow:
     """Summarise and judge one row of a real machine.
 
     `evidence` is that of `gather_evidence`, with what else the device told.
@@ -37,8 +41,8 @@ def build_row(
     total_ms = summarise(totals, seed=seed)
     verdict = judge(totals, total_ms, evidence)
     loaded = recording.loaded
-    return msgspec.structs.replace(
-        _describe(recording, device),
+    return MeasuredRow(
+        **_shared(recording, device, cores),
         verdict=verdict.word,
         reasons=verdict.reasons,
         preprocess_ms=summarise(preprocess, seed=seed),
@@ -50,51 +54,54 @@ def build_row(
         load_ms=loaded.load_ns / 1e6,
         first_execute_ms=loaded.first.execute / 1e6,
         warmup_ms=tuple(recording.warmups_ms()),
+        block_starts_s=tuple(block.start_s for block in recording.blocks),
         background_cpus=evidence.background_cpus,
-        cores=cores,
         check=check,
     )
 
 
-def build_emulated_row(
+def counted_row(
     recording: Recording,
     *,
-    samples: Sequence[tuple[int, int, int]],
-    cpu: str,
+    log: InstructionLog,
     device: str,
-    cores: Cores | None = None,
-    check: CheckedOutput | None = None,
-) -> Row:
-    """Summarise one row of an emulated machine: instructions, and none of its milliseconds.
+    cores: Cores | None,
+    check: CheckedOutput,
+) -> CountedRow:
+    """Summarise one row of an emulated machine.
 
-    `samples` are the instructions of preprocess, execute and postprocess of each inference, `cpu`
-    is the one emulated.
+    `log` holds what was counted: the cold run, the warm-ups, and the one block of samples. Raises
+    `TopformerError` when runs are missing in it.
     """
-    verdict = judge_emulated(cpu)
-    counts = np.array(samples, dtype=np.int64)
+    (block,) = recording.blocks
+    samples = len(block.measured.samples)
+    expected = 1 + len(recording.loaded.warmups) + len(block.measured.warmups) + samples
+    if len(log.runs) != expected:
+        raise TopformerError(
+            f"{device} counted {len(log.runs)} runs of {expected}.",
+            next_step="Try again; if it stays, restart the emulator.",
+        )
+    runs = log.runs[-samples:]
+    counts = np.array(runs, dtype=np.int64)
     preprocess, execute, postprocess = (round(float(n)) for n in np.median(counts, axis=0))
-    return msgspec.structs.replace(
-        _describe(recording, device),
-        emulated=True,
-        verdict=verdict.word,
-        reasons=verdict.reasons,
+    return CountedRow(
+        **_shared(recording, device, cores),
         instructions=Instructions(
             preprocess=preprocess,
             execute=execute,
             postprocess=postprocess,
             total=round(float(np.median(counts.sum(axis=1)))),
-            cpu=cpu,
-            samples=tuple(samples),
+            cpu=log.cpu,
+            samples=runs,
         ),
-        cores=cores,
         check=check,
     )
 
 
-def _describe(recording: Recording, device: str) -> Row:
-    """Say what was run and where; what came out of it is still to be filled in."""
+def _shared(recording: Recording, device: str, cores: Cores | None) -> dict[str, Any]:
+    """Say what was run and where, as the fields that all rows have."""
     request, loaded = recording.request, recording.loaded
-    return Row(
+    row = BaseRow(
         name=request.name,
         model=loaded.model,
         sha256=loaded.sha256,
@@ -107,19 +114,7 @@ def _describe(recording: Recording, device: str) -> Row:
         threads=request.threads,
         image_size=loaded.image_size,
         device=device,
-        emulated=False,
-        verdict="trusted",
-        reasons=(),
-        preprocess_ms=None,
-        execute_ms=None,
-        postprocess_ms=None,
-        total_ms=None,
-        total_over_execute=None,
-        import_ms=None,
-        load_ms=None,
-        first_execute_ms=None,
-        warmup_ms=None,
+        cores=cores,
         peak_memory_bytes=recording.blocks[-1].measured.peak_memory_bytes,
-        block_starts_s=tuple(block.start_s for block in recording.blocks),
-        background_cpus=None,
     )
+    return msgspec.structs.asdict(row)

@@ -1,16 +1,31 @@
-"""A device while its rows are measured: its state around every block, and what that gives away."""
+"""Rounds on a device whose state is read around every block, and what that state tells."""
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from topformer.benchmarks.documents.bench import StateReading, StateSample
+from topformer.benchmarks.benches.environment import EnvironmentWatch
+from topformer.benchmarks.documents.bench import (
+    AppRecord,
+    BenchDocument,
+    DeviceRecord,
+    RunnerRecord,
+    StateReading,
+    StateSample,
+)
+from topformer.benchmarks.documents.published import published_rows
+from topformer.benchmarks.documents.rows import Cores, Row
+from topformer.benchmarks.protocol.comparison import compare_run
+from topformer.benchmarks.protocol.modes import Mode
 from topformer.benchmarks.protocol.recording import Recording, gather_evidence
+from topformer.benchmarks.protocol.rounds import Recorded, Worker, run_rounds
 from topformer.benchmarks.protocol.verdict import Evidence
-from topformer.devices.facts.cores import cpus_of
-from topformer.devices.facts.documents import DeviceCore, DeviceFacts, DeviceState
-from topformer.devices.heat import gate_temperature
+from topformer.devices.facts.cores import cluster_word, cpus_of
+from topformer.devices.facts.documents import DeviceCore, DeviceFacts, DeviceState, StartGate
+from topformer.devices.facts.reading import read_state
+from topformer.devices.heat import gate_temperature, wait_until_cool
+from topformer.devices.links.link import Link
 from topformer.devices.machine import Counters
 from topformer.devices.workspace import Placement
 
@@ -48,6 +63,72 @@ class Watch:
             thermal_events=None,
             frequency_mhz=_fastest_mhz(state),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchedRounds:
+    """What was recorded on a device, how it was at the start, and its state meanwhile."""
+
+    recorded: Recorded
+    start: StartGate
+    readings: tuple[StateReading, ...]
+
+    def document(
+        self,
+        rows: Sequence[Row],
+        environment: EnvironmentWatch,
+        *,
+        facts: DeviceFacts,
+        program: RunnerRecord | AppRecord,
+    ) -> BenchDocument:
+        """Make the document of a bench of this one device."""
+        host, protocol = environment.finish(), self.recorded.protocol
+        device = DeviceRecord(
+            facts=facts,
+            program=program,
+            protocol=protocol,
+            start=self.start,
+            readings=self.readings,
+        )
+        return BenchDocument(
+            environment=host,
+            protocol=protocol,
+            rows=tuple(rows),
+            comparisons=compare_run(rows, host, protocol),
+            states=state_samples(self.readings),
+            published=published_rows(rows),
+            devices=(device,),
+        )
+
+
+def run_watched_rounds(
+    link: Link,
+    workers: Sequence[Worker],
+    *,
+    mode: Mode,
+    seed: int,
+    max_start_c: float | None,
+    on_stage: Callable[[str], None],
+) -> WatchedRounds:
+    """Wait until the device is cool, then measure as `run_rounds` does.
+
+    Without `max_start_c` the sensor that there is decides. Raises `TopformerError` naming the row
+    that fails.
+    """
+    start = wait_until_cool(
+        lambda: read_state(link), device=link.name, on_wait=on_stage, max_start_c=max_start_c
+    )
+    watch = Watch(lambda: read_state(link))
+    recorded = run_rounds(
+        workers,
+        mode=mode,
+        seed=seed,
+        clock="CLOCK_MONOTONIC",
+        allocator={},
+        on_stage=on_stage,
+        counters=watch.counters,
+    )
+    return WatchedRounds(recorded=recorded, start=start, readings=tuple(watch.readings))
 
 
 def _fastest_mhz(state: DeviceState) -> float | None:
@@ -91,6 +172,24 @@ def _cluster_moves(placements: Sequence[Placement], cores: Sequence[DeviceCore])
     cluster_of = {core.cpu: core.cluster for core in cores}
     seen = [{cluster_of.get(cpu) for cpu in place.last_cpus} for place in placements]
     return sum(before != after for before, after in pairwise(seen))
+
+
+def cores_used(
+    placements: Sequence[Placement], facts: DeviceFacts, *, requested_mask: int | None
+) -> Cores | None:
+    """Where a row ran; None where the device does not tell.
+
+    `placements` were read after each block; `requested_mask` is None where the device was left to
+    choose.
+    """
+    effective = placements[-1].allowed_mask if placements else None
+    if effective is None:
+        return None
+    return Cores(
+        requested=None if requested_mask is None else f"{requested_mask:x}",
+        effective=f"{effective:x}",
+        cluster=cluster_word(effective, facts.cores),
+    )
 
 
 def state_samples(readings: Sequence[StateReading]) -> tuple[StateSample, ...]:

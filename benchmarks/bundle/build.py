@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from topformer.benchmarks.bundle import wheel
 from topformer.benchmarks.bundle.plan import (
     SOURCE_FOLDER,
@@ -23,11 +21,20 @@ from topformer.benchmarks.bundle.plan import (
     TargetName,
     plan_bundle,
 )
+from topformer.documents import (
+    Count,
+    Document,
+    SchemaName,
+    Sha256,
+    ShortText,
+    encode_document,
+    read_document,
+)
 from topformer.errors import TopformerError
-from topformer.files import ensure_writable_folder, read_bytes, sha256_file
-from topformer.manifest import Count, Document, Sha256, ShortText
+from topformer.files import ensure_writable_folder, sha256_file
 from topformer.toolchain import cpp
-from topformer.toolchain.cpp import Toolchain, run_step
+from topformer.toolchain.cpp import Toolchain
+from topformer.toolchain.running import run_step
 
 PROGRAM = "topformer-runner"
 AARCH64_LOADER = "ld-linux-aarch64.so.1"
@@ -48,7 +55,7 @@ class BundleFile(Document, frozen=True, kw_only=True):
 class Bundle(Document, frozen=True, kw_only=True):
     """What a bundle is made of: `bundle.json` in its folder."""
 
-    schema: Literal["topformer.runner-bundle/1"] = "topformer.runner-bundle/1"
+    schema: SchemaName = "topformer.runner-bundle/1"
     target: TargetName
     runtime: Literal["executorch"] = "executorch"
     # Of ExecuTorch; empty where a user's own build does not tell.
@@ -136,11 +143,13 @@ def open_bundle(folder: Path) -> BuiltBundle:
 
 def read_bundle(folder: Path) -> Bundle | None:
     """Read and check a bundle; None when it is not there or not what its description says."""
-    with suppress(TopformerError, OSError, msgspec.DecodeError, UnicodeDecodeError):
-        data = read_bytes(
-            folder / DESCRIPTION, limit_bytes=DESCRIPTION_LIMIT_BYTES, kind="bundle's description"
+    with suppress(TopformerError, OSError):
+        bundle = read_document(
+            folder / DESCRIPTION,
+            Bundle,
+            limit_bytes=DESCRIPTION_LIMIT_BYTES,
+            called="bundle's description",
         )
-        bundle = msgspec.json.decode(data, type=Bundle)
         if all(_is_whole(folder, file) for file in bundle.files):
             return bundle
     return None
@@ -199,8 +208,7 @@ def _describe(plan: Plan, made: Path) -> None:
             for path in sorted(made.iterdir())
         ),
     )
-    text = msgspec.json.format(msgspec.json.encode(bundle), indent=2)
-    (made / DESCRIPTION).write_bytes(text + b"\n")
+    (made / DESCRIPTION).write_bytes(encode_document(bundle))
 
 
 def add_system_libraries(folder: Path, toolchain: Toolchain) -> None:

@@ -1,33 +1,24 @@
 """The JSON that a bench writes, on this machine and on devices alike."""
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
+from topformer.benchmarks.documents.comparison import Comparison
 from topformer.benchmarks.documents.published import PublishedRow
-from topformer.benchmarks.documents.rows import (
-    ComparisonWord,
-    PairedRatio,
-    Part,
-    Row,
-    counted_rows,
-    measured_rows,
-)
+from topformer.benchmarks.documents.rows import CountedRow, MeasuredRow, Row
 from topformer.devices.facts.documents import DeviceFacts, DeviceState, StartGate
-from topformer.manifest import Count, Document, ShortText
+from topformer.documents import Count, Document, SchemaName, ShortText, decode_document
+from topformer.errors import TopformerError
+from topformer.files import read_text
+
+# Every sample of ten minutes of many rows fits.
+DOCUMENT_LIMIT_BYTES = 256 * 2**20
+MAKE_ONE = "Make one with `topformer bench --json > FILE.json`."
 
 
-class Comparison(Document, frozen=True, kw_only=True):
-    """How long one row takes as a multiple of another, paired in time."""
-
-    row: ShortText
-    baseline: ShortText
-    part: Part
-    ratio: PairedRatio
-    verdict: ComparisonWord
-
-
-class Protocol(Document, frozen=True, kw_only=True):
+class SamplingProtocol(Document, frozen=True, kw_only=True):
     """How the samples were taken; what it takes to repeat the run."""
 
     mode: ShortText
@@ -36,7 +27,7 @@ class Protocol(Document, frozen=True, kw_only=True):
     samples_per_block: Count
     warmups: Count
     warmups_per_block: Count
-    # Row numbers in the order in which each round measured them.
+    # Numbers of the rows in the order in which each round measured them.
     order: tuple[tuple[int, ...], ...]
     # Ratios nearer to 1 than this are called no difference, however narrow their interval.
     ratio_allowance: float
@@ -93,7 +84,15 @@ class StateReading(Document, frozen=True, kw_only=True):
     state: DeviceState
 
 
-class AppRecord(Document, frozen=True, kw_only=True):
+class RunnerRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="runner"):
+    """The C++ runner that measured: for what it was built, on which ExecuTorch, by what."""
+
+    target: ShortText
+    runtime_version: ShortText
+    compiler: ShortText
+
+
+class AppRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="app"):
     """The demo app that measured."""
 
     package: ShortText
@@ -107,14 +106,8 @@ class DeviceRecord(Document, frozen=True, kw_only=True):
     """A device on which rows were measured, and how that went."""
 
     facts: DeviceFacts
-    # Of the C++ runner: for what it was built, on which ExecuTorch, by what. Null where the app
-    # measured.
-    runner_target: ShortText | None
-    runner_runtime_version: ShortText | None
-    runner_compiler: ShortText | None
-    # Null where the runner measured.
-    app: AppRecord | None = None
-    protocol: Protocol
+    program: RunnerRecord | AppRecord
+    protocol: SamplingProtocol
     start: StartGate
     readings: tuple[StateReading, ...]
 
@@ -131,9 +124,9 @@ class DeviceFailure(Document, frozen=True, kw_only=True):
 class BenchDocument(Document, frozen=True, kw_only=True):
     """The result of `topformer bench`."""
 
-    schema: Literal["topformer.bench/1"] = "topformer.bench/1"
+    schema: SchemaName = "topformer.bench/1"
     environment: Environment
-    protocol: Protocol
+    protocol: SamplingProtocol
     rows: Annotated[tuple[Row, ...], msgspec.Meta(min_length=1)]
     comparisons: tuple[Comparison, ...]
     # Of this machine, after each block; empty where it tells nothing.
@@ -144,17 +137,26 @@ class BenchDocument(Document, frozen=True, kw_only=True):
     devices: tuple[DeviceRecord, ...] = ()
     failures: tuple[DeviceFailure, ...] = ()
 
+    @property
+    def measured_rows(self) -> list[MeasuredRow]:
+        """The rows of real machines, in order."""
+        return [row for row in self.rows if isinstance(row, MeasuredRow)]
+
+    @property
+    def counted_rows(self) -> list[CountedRow]:
+        """The rows of emulated machines, in order."""
+        return [row for row in self.rows if isinstance(row, CountedRow)]
+
     def __post_init__(self) -> None:
-        """Refuse rows that are neither measured nor counted, or both, or did not take turns."""
-        counted_rows(self.rows)
+        """Refuse rows of one run with unequal numbers of blocks."""
         blocks: dict[str, int] = {}
-        for row in measured_rows(self.rows):
+        for row in self.measured_rows:
             count = len(row.block_starts_s)
             first = blocks.setdefault(self.run_of(row), count)
             if count != first:
                 raise ValueError(
                     f"row {row.name!r} has {count} blocks and others have {first}: rows of one "
-                    "run take turns block by block"
+                    "run have a block each in every round"
                 )
 
     def run_of(self, row: Row) -> str:
@@ -163,3 +165,14 @@ class BenchDocument(Document, frozen=True, kw_only=True):
             return ""
         serials = [device.facts.serial for device in self.devices]
         return next((serial for serial in serials if row.name.startswith(f"{serial}: ")), "")
+
+
+def read_bench(path: Path) -> BenchDocument:
+    """Read what a bench wrote; raises `TopformerError` for anything else."""
+    try:
+        text = read_text(path, limit_bytes=DOCUMENT_LIMIT_BYTES, kind="bench document")
+    except TopformerError as error:
+        next_step = error.next_step or MAKE_ONE
+        raise type(error)(error.what, why=error.why, next_step=next_step) from error
+    refusal = f"{path} is not a bench document that this version understands."
+    return decode_document(text, BenchDocument, refusal=refusal, next_step=MAKE_ONE)

@@ -1,10 +1,11 @@
-"""What the host and its worker processes say to each other: one JSON object a line."""
+"""What a worker is asked to open, and what is known of it and its samples on the host."""
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from topformer.manifest import ClassCount, Count, Document, Sha256, ShortText, Side, encode_json
+from topformer.documents import Count, Document, Sha256, ShortText, Side
+from topformer.manifest import ClassCount
 
 # What torch does with a checkpoint's BatchNorm; an exported file has one form only.
 Form = Literal["", "unfused", "fused"]
@@ -29,8 +30,8 @@ class SampleNs(Document, frozen=True, kw_only=True, array_like=True):
         return self.preprocess + self.execute + self.postprocess
 
 
-class Load(Document, frozen=True, kw_only=True, tag="load"):
-    """Open a model in a fresh process, run it once cold and then warm it up."""
+class Load(Document, frozen=True, kw_only=True):
+    """The argument of the Python worker: open a model, run it once cold and then warm it up."""
 
     # The bytes of a name or path, which need not be UTF-8.
     source: bytes
@@ -41,15 +42,8 @@ class Load(Document, frozen=True, kw_only=True, tag="load"):
     warmups: int
 
 
-class Measure(Document, frozen=True, kw_only=True, tag="measure"):
-    """Take one block of samples after some untimed runs."""
-
-    samples: int
-    warmups: int
-
-
-class Loaded(Document, frozen=True, kw_only=True, tag="loaded"):
-    """The model is ready."""
+class Loaded(Document, frozen=True, kw_only=True):
+    """A model that is ready, and what it took to get there."""
 
     model: ShortText
     sha256: Sha256
@@ -66,7 +60,7 @@ class Loaded(Document, frozen=True, kw_only=True, tag="loaded"):
     warmups: tuple[SampleNs, ...]
 
 
-class Measured(Document, frozen=True, kw_only=True, tag="measured"):
+class Measured(Document, frozen=True, kw_only=True):
     """One block of samples, in the order they were taken."""
 
     samples: Annotated[tuple[SampleNs, ...], msgspec.Meta(min_length=1)]
@@ -75,30 +69,3 @@ class Measured(Document, frozen=True, kw_only=True, tag="measured"):
     cpu_ns: Nanoseconds
     # The most memory the process ever had resident.
     peak_memory_bytes: Count
-
-
-class Failed(Document, frozen=True, kw_only=True, tag="failed"):
-    """The worker met an error that it can explain, and ends."""
-
-    what: str
-    why: str
-    next_step: str
-
-
-Command = Load | Measure
-Reply = Loaded | Measured | Failed
-
-
-def encode_line(message: Command | Reply) -> bytes:
-    """One message as one line."""
-    return encode_json(message) + b"\n"
-
-
-def decode_command(line: bytes) -> Command:
-    """Read a command; raises `msgspec.DecodeError` on anything else."""
-    return msgspec.json.decode(line, type=Command)
-
-
-def decode_reply(line: bytes) -> Reply:
-    """Read a reply; raises `msgspec.DecodeError` on anything else."""
-    return msgspec.json.decode(line, type=Reply)

@@ -7,8 +7,8 @@ measuring pixels. How they were taken is told by the official repository's notes
 
 from collections.abc import Iterable
 
-from topformer.benchmarks.documents.rows import Milliseconds, Row
-from topformer.manifest import Count, Document, ShortText
+from topformer.benchmarks.documents.rows import MeasuredRow, Milliseconds, Row
+from topformer.documents import Count, Document, ShortText
 
 _README = "figure speed_iou.png of github.com/hustvl/TopFormer"
 _SEAFORMER = "figure latency.png of github.com/fudan-zvg/SeaFormer, by two of the same authors"
@@ -55,5 +55,6 @@ PUBLISHED = (
 
 def published_rows(rows: Iterable[Row]) -> tuple[PublishedRow, ...]:
     """Return what was published of the variants and sizes among rows of real machines."""
-    wanted = {(row.variant, row.image_size) for row in rows if not row.emulated}
+    measured = (row for row in rows if isinstance(row, MeasuredRow))
+    wanted = {(row.variant, row.image_size) for row in measured}
     return tuple(row for row in PUBLISHED if (row.variant, row.image_size) in wanted)

@@ -1,16 +1,16 @@
-"""One row of a bench as JSON: what was measured, where, and what came out.
+"""One row of a bench as JSON: what was run, where, and what came out.
 
-A row of a real machine has latencies. A row of an emulated one has instruction counts instead, and
-no milliseconds: how long an emulator takes says nothing of the device that it plays.
+A row of a real machine is measured, and has latencies. A row of an emulated one is counted, and has
+instructions without any times: how long an emulator takes says nothing of the device that it plays.
 """
 
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import msgspec
 
 from topformer.devices.facts.documents import CheckedOutput
-from topformer.manifest import ClassCount, Count, Document, Sha256, ShortText
+from topformer.documents import Count, Document, Sha256, ShortText
+from topformer.manifest import ClassCount
 
 Interval = tuple[float, float]
 # Documents come from anywhere: numbers are bounded so that nothing computed from them overflows.
@@ -22,10 +22,9 @@ Seconds = Annotated[tuple[float, ...], msgspec.Meta(min_length=1, max_length=SAM
 InstructionCount = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 InstructionTriple = tuple[InstructionCount, InstructionCount, InstructionCount]
 
-VerdictWord = Literal["trusted", "noisy", "throttled", "emulated"]
-ComparisonWord = Literal["faster", "slower", "no difference"]
-Part = Literal["preprocess_ms", "execute_ms", "postprocess_ms", "total_ms"]
-PARTS: tuple[Part, ...] = ("preprocess_ms", "execute_ms", "postprocess_ms", "total_ms")
+VerdictWord = Literal["trusted", "noisy", "throttled"]
+Part = Literal["preprocess", "execute", "postprocess", "total"]
+PARTS: tuple[Part, ...] = ("preprocess", "execute", "postprocess", "total")
 
 
 class Latency(Document, frozen=True, kw_only=True):
@@ -77,6 +76,15 @@ class Instructions(Document, frozen=True, kw_only=True):
         tuple[InstructionTriple, ...], msgspec.Meta(min_length=1, max_length=SAMPLES_LIMIT)
     ]
 
+    def of(self, part: Part) -> int:
+        """How many one part of a run takes."""
+        return {
+            "preprocess": self.preprocess,
+            "execute": self.execute,
+            "postprocess": self.postprocess,
+            "total": self.total,
+        }[part]
+
 
 class Cores(Document, frozen=True, kw_only=True):
     """The cores that a row ran on, as hexadecimal masks with CPU 0 as the lowest bit."""
@@ -89,17 +97,16 @@ class Cores(Document, frozen=True, kw_only=True):
     cluster: ShortText | None
 
 
-class Row(Document, frozen=True, kw_only=True):
-    """One model file in one runtime with one thread count on one device."""
+class BaseRow(Document, frozen=True, kw_only=True):
+    """One model file in one runtime with one thread count on one device, however it was run."""
 
     # Unique in its document; comparisons refer to it.
     name: ShortText
     model: ShortText
-    # Of the file measured; of the weights where torch runs a checkpoint.
+    # Of the file; of the weights where torch runs a checkpoint.
     sha256: Sha256
     variant: ShortText
-    # Null in documents from before it was recorded.
-    classes: ClassCount | None = None
+    classes: ClassCount
     weights: RowWeights
     runtime: ShortText
     # How the runtime was given the network, where it could be given in several ways.
@@ -109,55 +116,41 @@ class Row(Document, frozen=True, kw_only=True):
     # Height and width of the picture, of the network's input and of the result.
     image_size: tuple[int, int]
     device: ShortText
-    emulated: bool
-    verdict: VerdictWord
-    # Each starts with its cause ("load", "drift", "spread", "throttling", "cores", "battery",
-    # "emulation"); empty when trusted.
-    reasons: tuple[ShortText, ...]
-    # Null on an emulated machine, like all times below but those of the blocks.
-    preprocess_ms: Latency | None
-    execute_ms: Latency | None
-    postprocess_ms: Latency | None
-    total_ms: Latency | None
-    # What a user feels against the network alone, paired within each block.
-    total_over_execute: PairedRatio | None
-    # Cold: in a fresh process. The runtime's library is imported first, apart.
-    import_ms: Milliseconds | None
-    load_ms: Milliseconds | None
-    first_execute_ms: Milliseconds | None
-    # Totals of the untimed runs before the first block and at the head of each block.
-    warmup_ms: tuple[Milliseconds, ...] | None
-    # Null on a real machine.
-    instructions: Instructions | None = None
-    # Null on the host.
+    # Null on the host, and on a device that does not tell.
     cores: Cores | None = None
-    check: CheckedOutput | None = None
     # Of the whole process, the runtime's libraries and Python included.
     peak_memory_bytes: Count
-    # When each block began, in seconds since the first.
-    block_starts_s: Seconds
-    # CPUs that other processes kept busy meanwhile; null where that cannot be read.
-    background_cpus: float | None
 
 
-class MeasuredRow(Row, frozen=True, kw_only=True):
-    """A row of a real machine: its latencies are there, and no instructions."""
+class MeasuredRow(BaseRow, frozen=True, kw_only=True, tag_field="kind", tag="measured"):
+    """A row of a real machine."""
 
-    verdict: Literal["trusted", "noisy", "throttled"]
+    verdict: VerdictWord
+    # Each starts with its cause ("load", "drift", "spread", "throttling", "cores", "battery");
+    # empty when trusted.
+    reasons: tuple[ShortText, ...]
     preprocess_ms: Latency
     execute_ms: Latency
     postprocess_ms: Latency
     total_ms: Latency
+    # What a user feels against the network alone, paired within each block.
     total_over_execute: PairedRatio
+    # Cold: in a fresh process. The runtime's library is imported first, apart.
     import_ms: Milliseconds
     load_ms: Milliseconds
     first_execute_ms: Milliseconds
+    # Totals of the untimed runs before the first block and at the head of each block.
     warmup_ms: tuple[Milliseconds, ...]
-    instructions: None = None
+    # When each block began, in seconds since the first.
+    block_starts_s: Seconds
+    # CPUs that other processes kept busy meanwhile; null where that cannot be read.
+    background_cpus: float | None
+    # Null on the host, and where the app's hashes tell nothing.
+    check: CheckedOutput | None = None
 
     def __post_init__(self) -> None:
         """Refuse samples that do not fall into the blocks, or are not those of every part."""
-        counts = {part: len(getattr(self, part).samples) for part in PARTS}
+        counts = {f"{part}_ms": len(self.latency(part).samples) for part in PARTS}
         for part, count in counts.items():
             if count % len(self.block_starts_s):
                 raise ValueError(f"the samples of {part} do not fall into equal blocks")
@@ -165,31 +158,21 @@ class MeasuredRow(Row, frozen=True, kw_only=True):
             told = ", ".join(f"{count} of {part}" for part, count in counts.items())
             raise ValueError(f"the parts of row {self.name!r} have unequal samples: {told}")
 
-
-class CountedRow(Row, frozen=True, kw_only=True):
-    """A row of an emulated machine: its instructions are there, and no milliseconds."""
-
-    verdict: Literal["emulated"]
-    preprocess_ms: None
-    execute_ms: None
-    postprocess_ms: None
-    total_ms: None
-    total_over_execute: None
-    import_ms: None
-    load_ms: None
-    first_execute_ms: None
-    warmup_ms: None
-    # Required here, where a row of a real machine may leave it out.
-    instructions: Instructions  # pyright: ignore[reportGeneralTypeIssues]
+    def latency(self, part: Part) -> Latency:
+        """How long one part of a run takes."""
+        return {
+            "preprocess": self.preprocess_ms,
+            "execute": self.execute_ms,
+            "postprocess": self.postprocess_ms,
+            "total": self.total_ms,
+        }[part]
 
 
-def measured_rows(rows: Iterable[Row]) -> list[MeasuredRow]:
-    """Return the rows of real machines, in order."""
-    return [
-        msgspec.convert(row, MeasuredRow, from_attributes=True) for row in rows if not row.emulated
-    ]
+class CountedRow(BaseRow, frozen=True, kw_only=True, tag_field="kind", tag="counted"):
+    """A row of an emulated machine."""
+
+    instructions: Instructions
+    check: CheckedOutput
 
 
-def counted_rows(rows: Iterable[Row]) -> list[CountedRow]:
-    """Return the rows of emulated machines, in order."""
-    return [msgspec.convert(row, CountedRow, from_attributes=True) for row in rows if row.emulated]
+Row = MeasuredRow | CountedRow

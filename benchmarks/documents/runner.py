@@ -1,17 +1,24 @@
-"""What the C++ runner prints, and how it is asked: `benchmarks/runner` in Python's types."""
+"""The protocol of workers, in Python's types: what they print, and how they are asked.
+
+The C++ runner (`benchmarks/runner`) and the Python worker speak it alike. A worker that serves
+opens a model, prints `RunnerOpened`, and then one `RunnerBlock` for each line "SAMPLES WARMUPS" on
+its stdin. A failure is `RunnerFailure`, and the last document.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from topformer.benchmarks.documents.messages import Nanoseconds, SampleNs
-from topformer.devices.pipes import LINE_LIMIT_BYTES
+from topformer.benchmarks.documents.messages import Measured, Nanoseconds, SampleNs
+from topformer.children import LINE_LIMIT_BYTES
+from topformer.documents import Count, Document, Positive, Sha256, ShortText, without_minor
 from topformer.errors import TopformerError
-from topformer.manifest import Count, Document, Manifest, Positive, Sha256, ShortText
+from topformer.manifest import Manifest
 
 # The last field of every document; one without it was torn off.
 End = Literal["topformer.runner.end"]
+END: End = "topformer.runner.end"
 OutputShapes = tuple[tuple[Positive, ...], ...]
 
 
@@ -20,10 +27,11 @@ class RunnerFailure(
 ):
     """The runner could not do what it was asked."""
 
-    # For programs: "usage", "file-unreadable", "model-refused", "crashed", ...
+    # For programs: "usage", "file-unreadable", "model-refused", "crashed", ...; Python's are empty.
     code: ShortText
     what: str
     why: str
+    next_step: str = ""
     end: End
 
 
@@ -57,14 +65,13 @@ class RunnerPostprocess(
     end: End
 
 
-class RunnerOpened(
-    Document, frozen=True, kw_only=True, tag_field="schema", tag="topformer.runner-opened/1"
-):
-    """The runner has opened a model, run it once cold and warmed up."""
+class Opened(Document, frozen=True, kw_only=True):
+    """A model that was opened, run once cold and warmed up."""
 
     runtime_version: ShortText
     model_sha256: Sha256
     threads: Annotated[int, msgspec.Meta(ge=1)]
+    # With an operator profile; the samples are then slower than they would be.
     profiled: bool
     load_ns: Nanoseconds
     output_shapes: OutputShapes
@@ -73,41 +80,36 @@ class RunnerOpened(
     result_sha256: Sha256
     first: SampleNs
     warmups: tuple[SampleNs, ...]
+
+
+class RunnerOpened(
+    Opened, frozen=True, kw_only=True, tag_field="schema", tag="topformer.runner-opened/1"
+):
+    """The runner serves."""
+
+    # The system loads the C++ runner's libraries before it can look at a clock.
+    import_ns: Nanoseconds = 0
+    # The Python worker's; the C++ runner reads none, and is told what it must know.
+    manifest: Manifest | None = None
     end: End
 
 
 class RunnerBlock(
-    Document, frozen=True, kw_only=True, tag_field="schema", tag="topformer.runner-block/1"
+    Measured, frozen=True, kw_only=True, tag_field="schema", tag="topformer.runner-block/1"
 ):
     """The runner has taken one block of samples."""
 
-    block_warmups: tuple[SampleNs, ...]
-    samples: Annotated[tuple[SampleNs, ...], msgspec.Meta(min_length=1)]
-    # Processor time of the whole process during the block, warm-ups included.
-    cpu_ns: Nanoseconds
-    # The most memory the process ever had resident.
-    peak_memory_bytes: Count
+    warmups: tuple[SampleNs, ...] = msgspec.field(name="block_warmups")
     end: End
 
 
-class RunnerRun(Document, frozen=True, kw_only=True, tag_field="schema", tag="topformer.runner/1"):
+class RunnerRun(Opened, frozen=True, kw_only=True, tag_field="schema", tag="topformer.runner/1"):
     """One whole run: opened, warmed up, and one block of samples."""
 
     block_warmups: tuple[SampleNs, ...]
     samples: Annotated[tuple[SampleNs, ...], msgspec.Meta(min_length=1)]
     cpu_ns: Nanoseconds
     peak_memory_bytes: Count
-    runtime_version: ShortText
-    model_sha256: Sha256
-    threads: Annotated[int, msgspec.Meta(ge=1)]
-    # With an operator profile; the samples are then slower than they would be.
-    profiled: bool
-    load_ns: Nanoseconds
-    output_shapes: OutputShapes
-    outputs_sha256: Sha256
-    result_sha256: Sha256
-    first: SampleNs
-    warmups: tuple[SampleNs, ...]
     end: End
 
 
@@ -116,7 +118,8 @@ class RunnerFailureError(TopformerError):
 
     def __init__(self, failure: RunnerFailure) -> None:
         """Say what the runner said."""
-        super().__init__(failure.what, why=f"{failure.why} (code {failure.code})".lstrip())
+        why = f"{failure.why} (code {failure.code})".lstrip() if failure.code else failure.why
+        super().__init__(failure.what, why=why, next_step=failure.next_step)
         self.code = failure.code
 
 
@@ -137,13 +140,16 @@ ExpectedT = TypeVar(
 def decode_document(line: bytes, expected: type[ExpectedT]) -> ExpectedT:
     """Read one line of the runner's output.
 
-    Raises `RunnerFailureError` for a failure that the runner reports, and `TopformerError` for
-    anything that is not a whole document of the expected kind.
+    Fields that a newer minor version adds are ignored. Raises `RunnerFailureError` for a failure
+    that the runner reports, and `TopformerError` for anything that is not a whole document of the
+    expected kind.
     """
     try:
         if len(line) > LINE_LIMIT_BYTES:
             raise ValueError(f"the line has more than {LINE_LIMIT_BYTES:,} bytes")
-        document = msgspec.json.decode(line, type=RunnerDocument)
+        fields = msgspec.json.decode(line, type=dict[str, object])
+        fields["schema"] = without_minor(str(fields.get("schema")))
+        document = msgspec.convert(fields, RunnerDocument)
     except (ValueError, RecursionError) as error:
         raise TopformerError(
             "The runner's answer is torn off or not one of its documents.", why=str(error)

@@ -1,24 +1,14 @@
-"""Which row of one bench belongs to which row of another, and bench documents from files."""
+"""Which row of one bench belongs to which row of another, or to which of its own run."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from pathlib import Path
-
-import msgspec
 
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.benchmarks.documents.rows import Row
-from topformer.benchmarks.protocol.comparison import Subject
-from topformer.errors import TopformerError
-from topformer.files import read_text
+from topformer.benchmarks.protocol.comparison import RowOfRun
 
-# Every sample of ten minutes of many rows fits.
-DOCUMENT_LIMIT_BYTES = 256 * 2**20
-MAKE_ONE = "Make one with `topformer bench --json > FILE.json`."
-_SCHEMA = "topformer.bench/1"
-
-Pair = tuple[Subject, Subject]
+Pair = tuple[RowOfRun, RowOfRun]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,36 +18,6 @@ class Matching:
     pairs: tuple[Pair, ...]
     baseline_only: tuple[str, ...] = ()
     contender_only: tuple[str, ...] = ()
-
-
-class _Named(msgspec.Struct):
-    schema: str = "no schema"
-
-
-def read_bench(path: Path) -> BenchDocument:
-    """Read what a bench wrote; raises `TopformerError` for anything else."""
-    try:
-        text = read_text(path, limit_bytes=DOCUMENT_LIMIT_BYTES, kind="bench document")
-    except TopformerError as error:
-        next_step = error.next_step or MAKE_ONE
-        raise type(error)(error.what, why=error.why, next_step=next_step) from error
-    try:
-        return msgspec.json.decode(text, type=BenchDocument)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise TopformerError(
-            f"{path} is not a bench document that this version understands.",
-            why=_foreign(text) or str(error),
-            next_step=MAKE_ONE,
-        ) from error
-
-
-def _foreign(text: str) -> str:
-    """Say which other document this is; empty for a bench's own and for what is no document."""
-    try:
-        schema = msgspec.json.decode(text, type=_Named).schema
-    except (msgspec.DecodeError, RecursionError):
-        return ""
-    return "" if schema == _SCHEMA else f"It is {schema[:80]!r}, and {_SCHEMA!r} is needed."
 
 
 def match_documents(baseline: BenchDocument, contender: BenchDocument) -> Matching:
@@ -80,15 +40,13 @@ def match_within(document: BenchDocument) -> Matching:
     alone: list[str] = []
     firsts: dict[Hashable, Row] = {}
     for row in document.rows:
-        what = (row.device, row.emulated, row.image_size, row.classes, row.precision, row.threads)
+        what = (row.device, type(row), row.image_size, row.classes, row.precision, row.threads)
         key = (document.run_of(row), *what)
         first = firsts.setdefault(key, row)
         if first is row:
             alone.append(row.name)
         else:
-            pairs.append(
-                (Subject(row=first, document=document), Subject(row=row, document=document))
-            )
+            pairs.append((_of_run(first, document), _of_run(row, document)))
     paired = {baseline.row.name for baseline, _ in pairs}
     return Matching(
         pairs=tuple(pairs), contender_only=tuple(name for name in alone if name not in paired)
@@ -104,7 +62,7 @@ def _setting(row: Row) -> tuple[Hashable, ...]:
         row.precision,
         row.image_size,
         row.device,
-        row.emulated,
+        type(row),
     )
 
 
@@ -120,9 +78,7 @@ def _matching(
     for row in contender.rows:
         if others := waiting[key(row)]:
             other = others.pop(0)
-            pairs.append(
-                (Subject(row=other, document=baseline), Subject(row=row, document=contender))
-            )
+            pairs.append((_of_run(other, baseline), _of_run(row, contender)))
         else:
             alone.append(row.name)
     left = {id(row) for rows in waiting.values() for row in rows}
@@ -131,3 +87,7 @@ def _matching(
         baseline_only=tuple(row.name for row in baseline.rows if id(row) in left),
         contender_only=tuple(alone),
     )
+
+
+def _of_run(row: Row, document: BenchDocument) -> RowOfRun:
+    return RowOfRun(row=row, environment=document.environment, protocol=document.protocol)

@@ -1,4 +1,4 @@
-"""How samples are taken: modes, and the order in which rows take turns."""
+"""How samples are taken: modes, and the order of the rows in each round."""
 
 import random
 from collections.abc import Iterator

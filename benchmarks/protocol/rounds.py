@@ -1,11 +1,11 @@
-"""Rows take turns: every worker measures one block a round, in random order."""
+"""Rounds: in each, every worker measures one block, in random order."""
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol as TypingProtocol
+from dataclasses import dataclass
+from typing import Protocol
 
-from topformer.benchmarks.documents.bench import Protocol
+from topformer.benchmarks.documents.bench import SamplingProtocol
 from topformer.benchmarks.documents.messages import Loaded, Measured
 from topformer.benchmarks.protocol.modes import Mode, round_orders
 from topformer.benchmarks.protocol.recording import Block, Recording
@@ -17,7 +17,7 @@ from topformer.devices.machine import Counters, read_counters
 REPORTS = 4
 
 
-class Worker(TypingProtocol):
+class Worker(Protocol):
     """Something that measures one row when asked: a process here, a device elsewhere."""
 
     @property
@@ -34,13 +34,12 @@ class Worker(TypingProtocol):
         ...
 
 
-@dataclass(kw_only=True)
-class Run:
-    """What the rounds have yielded so far."""
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """What the rounds have yielded: one recording a worker, and how they were taken."""
 
-    recordings: list[Recording]
-    samples_per_block: int
-    order: list[tuple[int, ...]] = field(default_factory=list)
+    recordings: tuple[Recording, ...]
+    protocol: SamplingProtocol
 
 
 def run_rounds(
@@ -48,41 +47,61 @@ def run_rounds(
     *,
     mode: Mode,
     seed: int,
+    clock: str,
+    allocator: dict[str, str],
     on_stage: Callable[[str], None],
     counters: Callable[[], Counters] = read_counters,
-) -> Run:
-    """Load every worker, one at a time, then let them take turns in random order."""
+) -> Recorded:
+    """Load every worker, one at a time, then let each measure one block a round.
+
+    `clock` and `allocator` are for the record: what the workers tell time by, and the settings of
+    the C library's allocator that they have.
+    """
     recordings: list[Recording] = []
     for worker in workers:
         on_stage(f"loading {worker.request.name}")
         loaded = worker.load(warmups=mode.warmups)
         recordings.append(Recording(request=worker.request, loaded=loaded))
     samples = mode.samples_within_budget(sum(r.warm_run_s for r in recordings))
-    run = Run(recordings=recordings, samples_per_block=samples)
     start_s = time.monotonic()
     orders = round_orders(len(workers), seed=seed)
+    done: list[tuple[int, ...]] = []
     reports = 0
-    while len(run.order) < mode.rounds or _elapsed_s(start_s) < mode.minimum_s:
-        if _share_done(run, mode, _elapsed_s(start_s)) >= reports / REPORTS:
-            on_stage(_progress(run, mode, _elapsed_s(start_s)))
+    while len(done) < mode.rounds or _elapsed_s(start_s) < mode.minimum_s:
+        if _share_done(len(done), mode, _elapsed_s(start_s)) >= reports / REPORTS:
+            on_stage(_progress(len(done), mode, _elapsed_s(start_s)))
             reports += 1
-        order = next(orders)
-        run.order.append(order)
-        for row in order:
+        done.append(next(orders))
+        for row in done[-1]:
             block = _take_block(workers[row], samples, mode.warmups_per_block, start_s, counters)
             recordings[row].blocks.append(block)
-    return run
+    return Recorded(
+        recordings=tuple(recordings),
+        protocol=SamplingProtocol(
+            mode=mode.name,
+            seed=seed,
+            rounds=len(done),
+            samples_per_block=samples,
+            warmups=mode.warmups,
+            warmups_per_block=mode.warmups_per_block,
+            order=tuple(done),
+            ratio_allowance=RATIO_ALLOWANCE,
+            picture=recordings[0].loaded.picture,
+            clock=clock,
+            allocator=allocator,
+        ),
+    )
 
 
-def _share_done(run: Run, mode: Mode, elapsed_s: float) -> float:
-    of_rounds = len(run.order) / mode.rounds
+def _share_done(rounds: int, mode: Mode, elapsed_s: float) -> float:
+    of_rounds = rounds / mode.rounds
     return min(of_rounds, elapsed_s / mode.minimum_s) if mode.minimum_s else of_rounds
 
 
-def _progress(run: Run, mode: Mode, elapsed_s: float) -> str:
+def _progress(rounds: int, mode: Mode, elapsed_s: float) -> str:
     if mode.minimum_s:
         return f"measuring, {elapsed_s:.0f} of {mode.minimum_s:.0f} s done"
-    return f"measuring, {len(run.order)} of {mode.rounds} rounds done"
+    return f"measuring, {rounds} of {mode.rounds} rounds done"
 
 
 def _elapsed_s(start_s: float) -> float:
@@ -106,23 +125,4 @@ def _take_block(
         elapsed_s=elapsed_s,
         before=before,
         after=counters(),
-    )
-
-
-def describe_protocol(
-    run: Run, *, mode: Mode, seed: int, clock: str, allocator: dict[str, str]
-) -> Protocol:
-    """Say how the samples of a run were taken."""
-    return Protocol(
-        mode=mode.name,
-        seed=seed,
-        rounds=len(run.order),
-        samples_per_block=run.samples_per_block,
-        warmups=mode.warmups,
-        warmups_per_block=mode.warmups_per_block,
-        order=tuple(run.order),
-        ratio_allowance=RATIO_ALLOWANCE,
-        picture=run.recordings[0].loaded.picture,
-        clock=clock,
-        allocator=allocator,
     )

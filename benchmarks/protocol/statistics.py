@@ -1,8 +1,8 @@
 """Statistics of latency samples: percentiles, and intervals that respect blocks.
 
-Samples are taken in blocks. Those of one block share the machine's mood and are not independent,
-so every interval here resamples whole blocks (a cluster bootstrap) and never single samples. No
-sample is dropped anywhere.
+Samples are taken in blocks. Those of one block are taken while the machine is in one state, and are
+not independent, so every interval here resamples whole blocks (a cluster bootstrap) and never
+single samples. No sample is dropped anywhere.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from topformer.benchmarks.documents.rows import (
-    ComparisonWord,
-    Latency,
-    MeasuredRow,
-    PairedRatio,
-    Part,
-)
+from topformer.benchmarks.documents.comparison import RatioWord
+from topformer.benchmarks.documents.rows import Latency, MeasuredRow, PairedRatio, Part
 
 # How sure a comparison is, and the ratio below which it claims nothing. Blocks that alternate in
 # time cancel drift, but not what is fixed for the life of a process (where its memory happened to
@@ -141,9 +136,7 @@ def unpaired_ratio(blocks: Array, baseline: Array, *, seed: int) -> UnpairedRati
     )
 
 
-def judge_ratio(
-    interval: tuple[float, float], *, allowance: float = RATIO_ALLOWANCE
-) -> ComparisonWord:
+def judge_ratio(interval: tuple[float, float], *, allowance: float = RATIO_ALLOWANCE) -> RatioWord:
     """Name a difference only when the whole interval lies beyond the allowance around 1."""
     low, high = interval
     if low > 1.0 + allowance:
@@ -155,5 +148,4 @@ def judge_ratio(
 
 def blocks_of(row: MeasuredRow, part: Part) -> Array:
     """Return the samples [blocks, samples] of one part."""
-    latency: Latency = getattr(row, part)
-    return np.array(latency.samples).reshape(len(row.block_starts_s), -1)
+    return np.array(row.latency(part).samples).reshape(len(row.block_starts_s), -1)

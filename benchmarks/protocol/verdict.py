@@ -74,17 +74,6 @@ def judge(blocks_ms: NDArray[np.float64], latency: Latency, evidence: Evidence) 
     return Verdict(word="noisy" if noise else "trusted", reasons=tuple(noise))
 
 
-def judge_emulated(cpu: str) -> Verdict:
-    """Judge a row of an emulated machine with the CPU named: its counts are exact, but no time."""
-    return Verdict(
-        word="emulated",
-        reasons=(
-            f"emulation: the CPU is an emulated {cpu}; its instruction counts are a cost model and "
-            "no latency. Measure on a real device for milliseconds.",
-        ),
-    )
-
-
 def _throttling(evidence: Evidence) -> list[str]:
     reasons: list[str] = []
     ratio = evidence.frequency_ratio

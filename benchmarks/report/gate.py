@@ -3,15 +3,16 @@
 from collections.abc import Callable, Sequence
 
 from topformer.benchmarks.documents.bench import BenchDocument
-from topformer.benchmarks.protocol.comparison import WORSE, RowComparison, compare
+from topformer.benchmarks.documents.comparison import Comparison
+from topformer.benchmarks.protocol.comparison import WORSE, compare
 from topformer.benchmarks.protocol.matching import match_documents
-from topformer.benchmarks.report.text import ratio_text
+from topformer.benchmarks.report.text import part_line
 from topformer.errors import TopformerError
 
 
 def check_gate(
     document: BenchDocument, baseline: BenchDocument, *, on_warning: Callable[[str], None]
-) -> Sequence[RowComparison]:
+) -> Sequence[Comparison]:
     """Compare every row of a bench with its own in the baseline, and return the comparisons.
 
     Raises `TopformerError` when a row is missing in the baseline, is of another kind there, is
@@ -42,11 +43,11 @@ def check_gate(
     return comparisons
 
 
-def _refuse_worse(comparisons: Sequence[RowComparison]) -> None:
+def _refuse_worse(comparisons: Sequence[Comparison]) -> None:
     worse = [(one, part) for one in comparisons for part in one.parts if part.verdict in WORSE]
     if worse:
         raise TopformerError(
             f"The gate found {len(worse)} regression{'s' if len(worse) > 1 else ''}.",
-            why="; ".join(f"{one.contender}: {ratio_text(one, part)}" for one, part in worse) + ".",
+            why="; ".join(part_line(one, part) for one, part in worse) + ".",
             next_step="Find what changed, or measure a new baseline if it is meant.",
         )

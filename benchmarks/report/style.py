@@ -1,57 +1,50 @@
-"""What the bench's pictures share: colours, titles, and a figure as a PNG."""
+"""What the bench's bars share: rows from top to bottom, each stacked of the same parts."""
 
 # pyright: standard
 # Not strict: matplotlib types its methods loosely.
 
-from io import BytesIO
+from collections.abc import Mapping, Sequence
+from textwrap import fill
 
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.container import BarContainer
+from numpy.typing import NDArray
 
-from topformer.evaluation.figures import make_drawable
+from topformer.figures import BLUE, FAINT, INK, ORANGE, SKY, tidy
+from topformer.fonts import drawable
 
-# Okabe and Ito's palette, told apart by the colour-blind too.
-PART_COLOURS = {"preprocess": "#56B4E9", "network": "#0072B2", "postprocess": "#E69F00"}
-ROW_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-INK = "#1F2937"
-FAINT = "#6B7280"
-GRID = "#E5E7EB"
-
+PART_COLOURS = {"preprocess": SKY, "network": BLUE, "postprocess": ORANGE}
 WIDTH_IN = 11.0
-DPI = 130
-LEGEND_HEIGHT_IN = 0.3
+NAME_CHARACTERS = 25
+# A part narrower than this share of the widest row has no room for its number.
+NUMBER_ROOM = 0.05
 
 
-def write_titles(axes: Axes, heading: str, details: str) -> None:
-    """Write a heading above the axes, and up to two lines of details under it."""
-    axes.set_title(heading, loc="left", fontsize=14, weight="bold", color=INK, pad=42)
-    axes.annotate(
-        details,
-        (0.0, 1.0),
-        (0, 10),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontsize=9,
-        color=FAINT,
-        linespacing=1.5,
-    )
+def draw_parts(
+    axes: Axes, rows: NDArray[np.number], parts: Mapping[str, Sequence[float]], height: float
+) -> BarContainer:
+    """Stack the parts of each row, at its place on the vertical axis, with their numbers.
 
-
-def finish_parts(figure: Figure) -> bytes:
-    """Tell the colours of the parts below everything else, where no title is long enough to reach.
-
-    Returns a PNG.
+    Returns the last part's bars.
     """
-    figure.legend(loc="lower right", ncols=3, frameon=False, fontsize=10, labelcolor=INK)
-    make_drawable(figure)
-    figure.tight_layout(rect=(0.0, LEGEND_HEIGHT_IN / figure.get_figheight(), 1.0, 1.0))
-    return to_png(figure)
+    left = np.zeros(len(rows))
+    room = NUMBER_ROOM * np.sum(list(parts.values()), axis=0).max()
+    bars = BarContainer([])
+    for name, values in parts.items():
+        colour = PART_COLOURS[name]
+        bars = axes.barh(rows, values, left=left, height=height, color=colour, label=name)
+        numbers = [f"{value:.1f}" if value > room else "" for value in values]
+        ink = "white" if colour == BLUE else INK
+        axes.bar_label(bars, numbers, label_type="center", color=ink, fontsize=9)
+        left += values
+    return bars
 
 
-def to_png(figure: Figure) -> bytes:
-    """Draw a figure."""
-    make_drawable(figure)
-    stream = BytesIO()
-    FigureCanvasAgg(figure).print_png(stream)
-    return stream.getvalue()
+def finish(axes: Axes, names: Sequence[str], label: str) -> None:
+    """Name the rows, what the axis shows and, below it, the parts."""
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(range(len(names)), [fill(drawable(name), NAME_CHARACTERS) for name in names])
+    axes.set_xlabel(label, fontsize=9, color=FAINT, loc="left")
+    tidy(axes, grid="x")
+    axes.figure.legend(loc="outside lower right", ncols=3, frameon=False, labelcolor=INK)

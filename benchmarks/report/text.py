@@ -6,37 +6,27 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from topformer.benchmarks.documents.bench import BenchDocument, Comparison
+from topformer.benchmarks.documents.bench import BenchDocument
+from topformer.benchmarks.documents.comparison import Comparison, PartRatio
 from topformer.benchmarks.documents.published import PublishedRow
-from topformer.benchmarks.documents.rows import (
-    CountedRow,
-    MeasuredRow,
-    Row,
-    counted_rows,
-    measured_rows,
-)
-from topformer.benchmarks.protocol.comparison import PartRatio, RowComparison
+from topformer.benchmarks.documents.rows import CountedRow, MeasuredRow, Row
 from topformer.devices.facts.documents import CheckedOutput
 
 NAME_CHARACTERS = 30
-VERDICT_STYLES = {
-    "trusted": "green",
-    "noisy": "yellow",
-    "throttled": "red",
-    "emulated": "magenta",
-}
+VERDICT_STYLES = {"trusted": "green", "noisy": "yellow", "throttled": "red"}
+EMULATED_STYLE = "magenta"
 
 
 def row_lines(document: BenchDocument) -> Iterator[str]:
     """One line a row, with what the tables say of it."""
-    for row in measured_rows(document.rows):
+    for row in document.measured_rows:
         total = row.total_ms
         yield (
             f"{row.name}: {total.p50:.2f} ms ({total.ci95[0]:.2f} to {total.ci95[1]:.2f}), "
             f"{row.total_over_execute.median:.2f} times the network's {row.execute_ms.p50:.2f} ms; "
             f"{row.verdict}{_random(row)}"
         )
-    for row in counted_rows(document.rows):
+    for row in document.counted_rows:
         counts = row.instructions
         yield (
             f"{row.name}: {millions(counts.total)} M instructions, the network "
@@ -53,27 +43,23 @@ def millions(count: int) -> str:
     return f"{count / 1e6:.2f}"
 
 
-def comparison_line(comparison: Comparison) -> str:
-    """Say how two rows compare, as in "network: A takes 1.05 times as long as B"."""
-    what = {"execute_ms": "network", "total_ms": "picture to result"}[comparison.part]
-    ratio = comparison.ratio
-    return (
-        f"{what}: {comparison.row} takes {ratio.median:.3f} times as long as "
-        f"{comparison.baseline} ({ratio.confidence:.0%} interval {ratio.interval[0]:.3f} to "
-        f"{ratio.interval[1]:.3f}): {comparison.verdict}"
-    )
+def comparison_lines(comparison: Comparison) -> Iterator[str]:
+    """Say how two rows compare, one line a part."""
+    return (part_line(comparison, part) for part in comparison.parts)
 
 
-def ratio_text(comparison: RowComparison, part: PartRatio) -> str:
-    """Say how one part compares, as in "network 7.35 to 7.70 ms, 1.048 times ...: slower"."""
+def part_line(comparison: Comparison, part: PartRatio) -> str:
+    """Say how one part compares, as in "B against A: network 7.35 to 7.70 ms, 1.048 times ..."."""
     what = "network" if part.part == "execute" else part.part
+    against = f" against {comparison.baseline}"
+    name = comparison.contender + ("" if comparison.baseline == comparison.contender else against)
     if part.interval is None:
         values = f"{part.baseline / 1e6:.3f} to {part.contender / 1e6:.3f} M instructions"
-        return f"{what} {values}, {part.ratio:.4f} times: {part.verdict}"
+        return f"{name}: {what} {values}, {part.ratio:.4f} times: {part.verdict}"
     values = f"{part.baseline:.2f} to {part.contender:.2f} ms"
     low, high = part.interval
     return (
-        f"{what} {values}, {part.ratio:.3f} times "
+        f"{name}: {what} {values}, {part.ratio:.3f} times "
         f"({comparison.confidence:.0%} interval {low:.3f} to {high:.3f}, "
         f"{part.allowance:.1%} allowed): {part.verdict}"
     )
@@ -98,10 +84,10 @@ def place(document: BenchDocument) -> str:
 def tables(document: BenchDocument) -> Iterator[Table]:
     """Where the time goes and how it spreads, or the instructions; each fits a narrow terminal."""
     title = f"{heading(document)}, on {place(document)}"
-    if measured := measured_rows(document.rows):
+    if measured := document.measured_rows:
         yield _parts_table(measured, title)
         yield _spread_table(measured, document)
-    if counted := counted_rows(document.rows):
+    if counted := document.counted_rows:
         yield _instructions_table(counted, title)
     if checked := [(row, row.check) for row in document.rows if row.check is not None]:
         yield _device_table(checked)
@@ -142,7 +128,7 @@ def _instructions_table(rows: Sequence[CountedRow], title: str) -> Table:
             *(millions(part) for part in parts),
             Text(millions(counts.total), style="bold"),
             counts.cpu,
-            _verdict_cell(row),
+            Text("emulated", style=EMULATED_STYLE),
         )
     return table
 
@@ -182,10 +168,6 @@ def _table(first: str, others: list[str]) -> Table:
     return table
 
 
-def _verdict_cell(row: Row) -> Text:
-    return Text(row.verdict, style=VERDICT_STYLES[row.verdict])
-
-
 def _part_cells(row: MeasuredRow) -> list[str | Text]:
     low, high = row.total_ms.ci95
     medians = [row.preprocess_ms.p50, row.execute_ms.p50, row.postprocess_ms.p50]
@@ -193,7 +175,7 @@ def _part_cells(row: MeasuredRow) -> list[str | Text]:
         *(f"{median:.2f}" for median in medians),
         Text(f"{row.total_ms.p50:.2f}", style="bold"),
         f"{low:.2f}-{high:.2f}",
-        _verdict_cell(row),
+        Text(row.verdict, style=VERDICT_STYLES[row.verdict]),
     ]
 
 
@@ -212,7 +194,14 @@ def reasons(document: BenchDocument) -> Iterator[str]:
     """Why rows are not trusted, each reason once with the rows it holds for."""
     rows_by_reason: dict[str, list[str]] = {}
     for row in document.rows:
-        for reason in row.reasons:
+        for reason in row.reasons if isinstance(row, MeasuredRow) else (_emulation(row),):
             rows_by_reason.setdefault(reason, []).append(row.name)
     for reason, names in rows_by_reason.items():
         yield f"{'; '.join(names)}: {reason}"
+
+
+def _emulation(row: CountedRow) -> str:
+    return (
+        f"emulation: the CPU is an emulated {row.instructions.cpu}; its instruction counts are a "
+        "cost model and no latency. Measure on a real device for milliseconds."
+    )

@@ -8,32 +8,33 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from topformer.benchmarks.documents.bench import StateSample
 from topformer.benchmarks.documents.rows import MeasuredRow
 from topformer.benchmarks.protocol.statistics import blocks_of, first_and_last_third
 from topformer.benchmarks.protocol.verdict import FREQUENCY_LOSS_LIMIT
-from topformer.benchmarks.report.style import (
-    DPI,
+from topformer.benchmarks.report.style import WIDTH_IN
+from topformer.figures import (
     FAINT,
-    GRID,
+    GREEN,
     INK,
-    ROW_COLOURS,
-    WIDTH_IN,
-    to_png,
-    write_titles,
+    RED,
+    SERIES,
+    WARNING,
+    WARNING_SHADE,
+    Caption,
+    captioned_figure,
+    encode_png,
+    shorten,
+    tidy,
 )
+from topformer.fonts import drawable
 
-LATENCY_HEIGHT_IN, STATE_HEIGHT_IN, MARGINS_IN = 3.0, 1.5, 2.0
+LATENCY_HEIGHT_IN, STATE_HEIGHT_IN, MARGINS_IN = 3.6, 1.5, 0.8
 HEADROOM = 1.2
-# Of the latency panel, above the lines: one line of the legend.
-LEGEND_LINE = 0.12
+NAME_CHARACTERS = 80
 # Android's names of its thermal statuses.
 STATUS_NAMES = ("cool", "light", "moderate", "severe", "critical", "emergency", "shutdown")
-HOT = "#FEE2E2"
-HOT_INK = "#B91C1C"
-FREQUENCY_COLOUR, TEMPERATURE_COLOUR = "#009E73", "#D55E00"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +52,14 @@ def timeline_rows(rows: Sequence[MeasuredRow]) -> list[TimelineRow]:
         TimelineRow(
             name=row.name,
             starts_s=row.block_starts_s,
-            medians_ms=np.median(blocks_of(row, "total_ms"), axis=1).tolist(),
+            medians_ms=np.median(blocks_of(row, "total"), axis=1).tolist(),
         )
         for row in rows
     ]
 
 
 def draw_timeline(
-    rows: Sequence[TimelineRow], states: Sequence[StateSample], *, heading: str, details: str
+    rows: Sequence[TimelineRow], states: Sequence[StateSample], caption: Caption
 ) -> bytes:
     """Draw the rows, and below them what of the device's state is known; returns a PNG.
 
@@ -75,26 +76,25 @@ def draw_timeline(
         if (points := _points(states, pick))
     ]
     heights = [LATENCY_HEIGHT_IN, *(STATE_HEIGHT_IN for _ in panels)]
-    figure = Figure(figsize=(WIDTH_IN, sum(heights) + MARGINS_IN), dpi=DPI)
-    grid = figure.subplots(
-        len(heights), sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
-    )
-    first, *others = (line[0] for line in grid)
+    figure = captioned_figure(caption, WIDTH_IN, sum(heights) + MARGINS_IN)
+    grid = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)
+    first, *others = grid[:, 0]
     _draw_latency(first, rows)
     for axes, (draw, points) in zip(others, panels, strict=True):
         draw(axes, points)
     end_s = max([*(start for row in rows for start in row.starts_s), *(s.at_s for s in states)])
+    throttled = list(_throttled(states, end_s))
     for axes in (first, *others):
-        _finish(axes, end_s)
-        for start_s, stop_s in _throttled(states, end_s):
-            axes.axvspan(start_s / 60, stop_s / 60, color=HOT, linewidth=0, zorder=0)
-    _mark(first, [(start_s, "throttled") for start_s, _ in _throttled(states, end_s)][:1])
-    _mark(others[-1] if others else first, _status_changes(states))
-    (others[-1] if others else first).set_xlabel("minutes", color=FAINT, loc="left")
-    write_titles(first, heading, details)
+        tidy(axes)
+        axes.set_xlim(0, max(end_s, 1.0) / 60)
+        for start_s, stop_s in throttled:
+            axes.axvspan(start_s / 60, stop_s / 60, color=WARNING_SHADE, linewidth=0, zorder=0)
+    last = grid[-1, 0]
+    _mark(first, [(start_s, "throttled") for start_s, _ in throttled[:1]])
+    _mark(last, _status_changes(states))
+    last.set_xlabel("minutes", color=FAINT, loc="left")
     figure.align_ylabels()
-    figure.tight_layout()
-    return to_png(figure)
+    return encode_png(figure, description=caption.text)
 
 
 def _points(
@@ -107,17 +107,18 @@ def _points(
 
 def _draw_latency(axes: Axes, rows: Sequence[TimelineRow]) -> None:
     for number, row in enumerate(rows):
-        colour = ROW_COLOURS[number % len(ROW_COLOURS)]
-        minutes = np.array(row.starts_s) / 60
+        colour = SERIES[number % len(SERIES)]
         first, last = first_and_last_third(np.array(row.medians_ms))
-        label = f"{row.name}: {first:.1f} to {last:.1f} ms ({last / first - 1.0:+.0%})"
-        axes.plot(minutes, row.medians_ms, color=colour, linewidth=1.6, label=label)
-        axes.plot(minutes, row.medians_ms, ".", color=colour, markersize=4)
-    headroom = HEADROOM + LEGEND_LINE * (len(rows) + 1)
-    axes.set_ylim(0, headroom * max(max(row.medians_ms) for row in rows))
+        name = shorten(drawable(row.name), NAME_CHARACTERS)
+        label = f"{name}: {first:.1f} to {last:.1f} ms ({last / first - 1.0:+.0%})"
+        minutes = np.array(row.starts_s) / 60
+        axes.plot(minutes, row.medians_ms, ".-", color=colour, markersize=4, label=label)
+    axes.set_ylim(0, HEADROOM * max(max(row.medians_ms) for row in rows))
     axes.set_ylabel("ms, picture to result", color=INK)
+    # Above the lines, which may go anywhere.
     legend = axes.legend(
-        loc="upper left",
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
         frameon=False,
         fontsize=9,
         labelcolor=INK,
@@ -130,14 +131,14 @@ def _draw_latency(axes: Axes, rows: Sequence[TimelineRow]) -> None:
 
 def _draw_frequency(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
     minutes, mhz = np.array(points).T
-    axes.step(minutes, mhz / 1000, where="post", color=FREQUENCY_COLOUR, linewidth=1.6)
+    axes.step(minutes, mhz / 1000, where="post", color=GREEN, linewidth=1.6)
     axes.set_ylim(0, HEADROOM * mhz.max() / 1000)
     axes.set_ylabel("GHz, fastest CPU", color=INK)
 
 
 def _draw_temperature(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
     minutes, celsius = np.array(points).T
-    axes.plot(minutes, celsius, color=TEMPERATURE_COLOUR, linewidth=1.6)
+    axes.plot(minutes, celsius, color=RED, linewidth=1.6)
     axes.set_ylim(celsius.min() - 2.0, celsius.max() + 2.0)
     axes.set_ylabel("\N{DEGREE SIGN}C", color=INK)
 
@@ -161,7 +162,7 @@ def _mark(axes: Axes, marks: Iterable[tuple[float, str]]) -> None:
             textcoords="offset points",
             fontsize=9,
             weight="bold",
-            color=HOT_INK,
+            color=WARNING,
         )
 
 
@@ -181,11 +182,3 @@ def _throttled(states: Sequence[StateSample], end_s: float) -> Iterator[tuple[fl
             start_s = None
     if start_s is not None:
         yield start_s, end_s
-
-
-def _finish(axes: Axes, end_s: float) -> None:
-    axes.set_xlim(0, max(end_s, 1.0) / 60)
-    axes.tick_params(axis="both", length=0, colors=INK)
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[:].set_visible(False)

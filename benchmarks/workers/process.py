@@ -1,33 +1,36 @@
-"""A worker process as seen by the host: asked one thing at a time, and killed whatever happens."""
+"""A row measured by a program that serves: asked one thing at a time, and killed in any case."""
 
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NoReturn, Self
 
-import msgspec
-
-from topformer.benchmarks.documents.messages import (
-    Command,
-    Failed,
-    Form,
-    Load,
-    Loaded,
-    Measure,
-    Measured,
-    decode_reply,
-    encode_line,
+from topformer.benchmarks.bundle.build import build_bundle, default_cache
+from topformer.benchmarks.documents.messages import Form, Load, Loaded, Measured
+from topformer.benchmarks.documents.runner import (
+    ExpectedT,
+    Opened,
+    RunnerBlock,
+    RunnerFailureError,
+    RunnerOpened,
+    decode_document,
+    session_options,
 )
-from topformer.devices.pipes import LINE_LIMIT_BYTES, Conversation, EndlessLineError
+from topformer.children import LINE_LIMIT_BYTES, Conversation, EndlessOutputError
+from topformer.documents import encode_json
 from topformer.errors import TopformerError
+from topformer.images import bench_picture
+from topformer.interrupts import ctrl_c_held
+from topformer.manifest import Manifest, read_manifest_of
+from topformer.text import brief, printable
 
 # -P keeps the working folder out of the worker's imports.
 WORKER_COMMAND = (sys.executable, "-P", "-m", "topformer.benchmarks.workers.python")
-RUNNER_WORKER_COMMAND = (sys.executable, "-P", "-m", "topformer.benchmarks.workers.runner")
 # glibc hands large blocks back to the kernel or keeps them, and chance decides which when a process
 # starts: one in five took half as long again to postprocess all its life, because every run
 # faulted the same pages in anew. Told to keep them, all processes are alike. torch eager gains
@@ -36,8 +39,7 @@ ALLOCATOR_SETTINGS = {
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_MMAP_THRESHOLD_": str(2**25),  # the most that glibc takes
 }
-
-ReplyT = TypeVar("ReplyT", Loaded, Measured)
+WHY_LIMIT = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,105 +67,198 @@ class Patience:
 DEFAULT_PATIENCE = Patience()
 
 
-class WorkerProcess:
-    """One worker, from `start_worker`; every error names the row it measures."""
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A program that serves a row as `documents.runner` says."""
+
+    command: Sequence[str]
+    # Of the model that it opens; None where it tells that itself.
+    manifest: Manifest | None = None
+    # What it computed when that was checked, if it was.
+    outputs_sha256: str | None = None
+
+
+class ProcessWorker:
+    """One row, as a `rounds.Worker`, measured by a program that serves; every error names it.
+
+    The program and its children are dead when the context ends, however it ends.
+    """
+
+    advice = "Run `topformer doctor` to see whether this runtime works here at all."
 
     def __init__(
-        self, request: RowRequest, process: subprocess.Popen[bytes], patience: Patience
+        self,
+        request: RowRequest,
+        prepare: Callable[[int], Service],
+        *,
+        device: str = "",
+        patience: Patience = DEFAULT_PATIENCE,
     ) -> None:
-        """Speak to a process that was started for this row."""
+        """Describe the row; nothing runs before `load`, which tells `prepare` the warm-ups."""
         self.request = request
-        self._conversation = Conversation(process)
+        self._prepare = prepare
+        self._row = f"The row {request.name!r}" + (f" on {device}" if device else "")
         self._patience = patience
+        self.conversation: Conversation | None = None
 
     def load(self, *, warmups: int) -> Loaded:
-        """Open the model in the worker; raises `TopformerError` when it cannot."""
-        request = self.request
-        command = Load(
-            source=os.fsencode(request.source),
-            form=request.form,
-            threads=request.threads,
-            image_size=request.image_size,
-            warmups=warmups,
-        )
-        return self._ask(command, Loaded, timeout_s=self._patience.load_s)
+        """Open the model, run it once cold, and warm it up; raises `TopformerError`."""
+        try:
+            service = self._prepare(warmups)
+        except TopformerError as error:
+            raise self._not_measured(error) from error
+        with ctrl_c_held():
+            self.conversation = self._start(service.command)
+        opened = self._read(RunnerOpened, timeout_s=self._patience.load_s)
+        if service.outputs_sha256 not in {None, opened.outputs_sha256}:
+            self._fail(
+                "computes something else than when it was checked",
+                f"Its outputs' SHA-256 is {opened.outputs_sha256}; {service.outputs_sha256} was "
+                "checked.",
+            )
+        manifest = service.manifest or opened.manifest
+        if manifest is None:
+            self._fail("does not say what it opened", "Its answer holds no manifest.")
+        loaded = describe_loaded(self.request, manifest, opened, import_ns=opened.import_ns)
+        if opened.model_sha256 != loaded.sha256:
+            self._fail(
+                "opened another file than was asked for",
+                f"Its SHA-256 is {opened.model_sha256}; the manifest says {loaded.sha256}.",
+            )
+        return loaded
+
+    def _start(self, command: Sequence[str]) -> Conversation:
+        return Conversation(command, environment={**os.environ, **ALLOCATOR_SETTINGS})
 
     def measure(self, *, samples: int, warmups: int) -> Measured:
         """Take one block of samples; raises `TopformerError` when the worker fails."""
-        command = Measure(samples=samples, warmups=warmups)
-        measured = self._ask(command, Measured, timeout_s=self._patience.block_s)
-        if len(measured.samples) != samples:
-            self._fail("broke off", f"It sent {len(measured.samples)} of {samples} samples.")
-        return measured
-
-    def _ask(self, command: Command, expected: type[ReplyT], *, timeout_s: float) -> ReplyT:
+        assert self.conversation is not None
         try:
-            self._conversation.send(encode_line(command))
-            line = self._conversation.read_line(timeout_s=timeout_s)
+            self.conversation.send(f"{samples} {warmups}\n".encode())
+        except BrokenPipeError:
+            self._fail_ended()
+        block = self._read(RunnerBlock, timeout_s=self._patience.block_s)
+        if (len(block.samples), len(block.warmups)) != (samples, warmups):
+            self._fail("broke off", f"It sent {len(block.samples)} of {samples} samples.")
+        return block
+
+    def _read(self, expected: type[ExpectedT], *, timeout_s: float) -> ExpectedT:
+        assert self.conversation is not None
+        try:
+            return decode_document(self.conversation.read_line(timeout_s=timeout_s), expected)
         except TimeoutError:
             self._fail("hangs", f"It gave no answer within {timeout_s:g} s.")
-        except EndlessLineError:
+        except EndlessOutputError:
             self._fail("sent an endless line", f"The limit is {LINE_LIMIT_BYTES:,} bytes.")
-        except (BrokenPipeError, EOFError):
+        except EOFError:
             self._fail_ended()
-        try:
-            reply = decode_reply(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self._fail("answered with something else than a result", str(error))
-        if isinstance(reply, Failed):
-            raise TopformerError(
-                f"The row {self.request.name!r} could not be measured: {reply.what}",
-                why=reply.why,
-                next_step=reply.next_step,
-            )
-        if not isinstance(reply, expected):
-            self._fail("answered out of turn", f"It sent {type(reply).__name__}.")
-        return reply
+        except RunnerFailureError as error:
+            raise self._not_measured(error) from error
+        except TopformerError as error:
+            why = f"{error.what} {brief(error.why, WHY_LIMIT)}"
+            self._fail("answered with something else than a result", why)
+
+    def _not_measured(self, error: TopformerError) -> TopformerError:
+        return TopformerError(
+            f"{self._row} could not be measured: {brief(error.what, WHY_LIMIT)}",
+            why=brief(error.why, WHY_LIMIT, lines=True),
+            next_step=error.next_step,
+        )
 
     def _fail_ended(self) -> NoReturn:
-        status = self._conversation.exit_status()
+        assert self.conversation is not None
+        status = self.conversation.exit_status()
         if status is None:
             self._fail("closed its output", "It runs on without answering.")
-        if status < 0:
-            self._fail("crashed", f"It was killed by {signal.Signals(-status).name}.")
+        # What ran on a device ends as in a shell: with 128 and the signal's number.
+        number = -status if status < 0 else status - 128
+        if number > 0:
+            self._fail("crashed", f"It was killed by {_signal_name(number)}.")
         self._fail("ended early", f"Its exit status is {status}.")
 
     def _fail(self, what: str, why: str) -> NoReturn:
-        self._conversation.kill()
-        tail = self._conversation.stderr_tail()
+        assert self.conversation is not None
+        self.conversation.kill()
+        tail = printable(self.conversation.stderr_tail(), lines=True)
         raise TopformerError(
-            f"The worker of the row {self.request.name!r} {what}.",
+            f"{self._row} {what}.",
             why=f"{why} The end of its stderr:\n{tail}" if tail else why,
-            next_step="Run `topformer doctor` to see whether this runtime works here at all.",
+            next_step=self.advice,
         )
 
-    def kill(self) -> None:
-        """Kill the worker, and its children with it; harmless when it is dead."""
-        self._conversation.kill()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self.conversation is not None:
+            self.conversation.kill()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def describe_loaded(
+    request: RowRequest, manifest: Manifest, opened: Opened, *, import_ns: int = 0
+) -> Loaded:
+    """Put together what a model's manifest and its worker say."""
+    file, info = manifest.file, manifest.input
+    return Loaded(
+        model=file.name if file else Path(request.source).name,
+        sha256=file.sha256 if file else manifest.weights.sha256,
+        variant=manifest.model.variant,
+        classes=manifest.model.num_classes,
+        weights_name=manifest.weights.name,
+        weights_random=manifest.weights.is_random,
+        precision=file.precision if file else "fp32",
+        image_size=(info.height, info.width),
+        picture=bench_picture(info.height, info.width).name,
+        import_ns=import_ns,
+        load_ns=opened.load_ns,
+        first=opened.first,
+        warmups=opened.warmups,
+    )
 
 
 @contextmanager
 def start_worker(
     request: RowRequest,
     *,
-    command: Sequence[str] | None = None,
+    command: Sequence[str] = WORKER_COMMAND,
     patience: Patience = DEFAULT_PATIENCE,
-) -> Generator[WorkerProcess]:
-    """Start a worker for one row; it is dead when the context ends, however it ends."""
-    if command is None:
-        command = RUNNER_WORKER_COMMAND if request.runtime == "runner" else WORKER_COMMAND
-    # In a session of its own, so that Ctrl-C reaches the host alone, which then kills it.
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        start_new_session=True,
-        env={**os.environ, **ALLOCATOR_SETTINGS},
-    ) as process:
-        worker = WorkerProcess(request, process, patience)
-        try:
-            yield worker
-        finally:
-            worker.kill()
+) -> Generator[ProcessWorker]:
+    """Measure a row on this machine; its process is dead when the context ends, however it ends."""
+
+    def prepare(warmups: int) -> Service:
+        if request.runtime == "runner":
+            return _runner_service(request, Path(folder), warmups)
+        load = Load(
+            source=os.fsencode(request.source),
+            form=request.form,
+            threads=request.threads,
+            image_size=request.image_size,
+            warmups=warmups,
+        )
+        return Service(command=[*command, encode_json(load).decode()])
+
+    with (
+        TemporaryDirectory() as folder,
+        ProcessWorker(request, prepare, patience=patience) as worker,
+    ):
+        yield worker
+
+
+def _runner_service(request: RowRequest, folder: Path, warmups: int) -> Service:
+    model = Path(request.source)
+    bundle = build_bundle("host", cache=default_cache(), on_stage=lambda _: None)
+    manifest = read_manifest_of(model)
+    picture = folder / "picture.rgb"
+    pixels = bench_picture(manifest.input.height, manifest.input.width).pixels
+    picture.write_bytes(pixels.tobytes())
+    options = session_options(
+        manifest, model=model, picture=picture, threads=request.threads, warmups=warmups
+    )
+    return Service(command=[*bundle.command, "serve", *options], manifest=manifest)

@@ -1,11 +1,14 @@
-"""The worker: one process that runs one model with one thread count and times it.
+"""The Python worker: one process that runs one model with one thread count and times it.
 
-Started as `python -m topformer.benchmarks.workers.python`, it takes commands on stdin and answers
-on stdout, one JSON object a line, until stdin ends. Nothing else reaches its stdout.
+Started as `python -m topformer.benchmarks.workers.python LOAD`, with a `messages.Load` as JSON, it
+serves as the C++ runner does, in the documents of `documents.runner`, until stdin ends. Nothing
+else reaches its stdout.
 """
 
 import os
+import re
 import resource
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,21 +20,20 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from topformer.benchmarks.documents.messages import (
-    Failed,
-    Load,
-    Loaded,
-    Measure,
-    Measured,
-    SampleNs,
-    decode_command,
-    encode_line,
-)
-from topformer.devices.pipes import LINE_LIMIT_BYTES
+from topformer.benchmarks.documents.messages import Load, SampleNs
+from topformer.benchmarks.documents.runner import END, RunnerBlock, RunnerFailure, RunnerOpened
+from topformer.children import private_channels
+from topformer.devices.machine import library_versions
+from topformer.documents import Document, encode_json
 from topformer.errors import TopformerError
+from topformer.files import sha256_bytes
 from topformer.images import BenchPicture, bench_picture
 from topformer.manifest import Manifest
-from topformer.tasks import Outputs, Task
+from topformer.tasks import Outputs, Task, output_bytes
+
+_REQUEST = re.compile(rb"([1-9]\d{0,5}) (\d{1,6})\n?")
+# "100000 100000", with something to spare.
+_REQUEST_LIMIT_BYTES = 64
 
 
 class Subject(Protocol):
@@ -61,6 +63,7 @@ class Opened:
     """A subject, what it is shown, and what it took to open it."""
 
     subject: Subject
+    runtime_version: str
     picture: BenchPicture
     import_ns: int
     load_ns: int
@@ -72,8 +75,9 @@ def open_subject(command: Load) -> Opened:
 
     source = os.fsdecode(command.source)
     runtime = find_runtime(source)
+    libraries = runtime.libraries if runtime else ("torch",)
     start = time.perf_counter_ns()
-    for library in runtime.libraries if runtime else ("torch",):
+    for library in libraries:
         import_module(library)
     imported = time.perf_counter_ns()
     model = open_model(source, image_size=command.image_size, threads=command.threads)
@@ -86,101 +90,98 @@ def open_subject(command: Load) -> Opened:
     loaded = time.perf_counter_ns()
     return Opened(
         subject=model,
+        runtime_version=library_versions().get(runtime.name if runtime else "torch", ""),
         picture=bench_picture(model.manifest.input.height, model.manifest.input.width),
         import_ns=imported - start,
         load_ns=loaded - imported,
     )
 
 
-# Opens a model, and returns what it is and the way to measure it.
-Opener = Callable[[Load], tuple[Loaded, Callable[[Measure], Measured]]]
-
-
-def answer(commands: BinaryIO, replies: BinaryIO, *, opener: Opener) -> None:
-    """Answer commands until they end; an error that can be explained is the last answer."""
-    measure: Callable[[Measure], Measured] | None = None
-    for line in iter(lambda: commands.readline(LINE_LIMIT_BYTES), b""):
-        try:
-            command = decode_command(line)
-            if isinstance(command, Load):
-                reply, measure = opener(command)
-            elif measure is not None:
-                reply = measure(command)
-            else:
-                raise TopformerError("The worker has nothing loaded to measure.")
-        except TopformerError as error:
-            reply = Failed(what=error.what, why=error.why, next_step=error.next_step)
-        except msgspec.DecodeError as error:
-            reply = Failed(what="The worker was sent no command.", why=str(error), next_step="")
-        replies.write(encode_line(reply))
-        replies.flush()
-        if isinstance(reply, Failed):
-            return
-
-
 def serve(
-    commands: BinaryIO, replies: BinaryIO, *, opener: Callable[[Load], Opened] = open_subject
+    requests: BinaryIO,
+    replies: BinaryIO,
+    load: Load,
+    *,
+    opener: Callable[[Load], Opened] = open_subject,
 ) -> None:
-    """Answer commands about a subject in this process."""
+    """Open a model, then measure it until requests end; an error is explained, and the last."""
 
-    def open_here(command: Load) -> tuple[Loaded, Callable[[Measure], Measured]]:
-        opened = opener(command)
-        return _introduce(command, opened), lambda measure: _measure(measure, opened)
+    def reply(document: Document) -> None:
+        replies.write(encode_json(document) + b"\n")
+        replies.flush()
 
-    answer(commands, replies, opener=open_here)
+    try:
+        opened = opener(load)
+        reply(_introduce(load, opened))
+        for line in iter(lambda: requests.readline(_REQUEST_LIMIT_BYTES), b""):
+            reply(_measure(line, opened))
+    except TopformerError as error:
+        why, next_step = error.why, error.next_step
+        reply(RunnerFailure(code="", what=error.what, why=why, next_step=next_step, end=END))
 
 
-def _introduce(command: Load, opened: Opened) -> Loaded:
+def _introduce(load: Load, opened: Opened) -> RunnerOpened:
     """Say what was opened, after running it once cold and then warm."""
     manifest = opened.subject.manifest
-    return Loaded(
-        model=manifest.file.name if manifest.file else Path(os.fsdecode(command.source)).name,
-        sha256=manifest.file.sha256 if manifest.file else manifest.weights.sha256,
-        variant=manifest.model.variant,
-        classes=manifest.model.num_classes,
-        weights_name=manifest.weights.name,
-        weights_random=manifest.weights.is_random,
-        precision=manifest.file.precision if manifest.file else "fp32",
-        image_size=(manifest.input.height, manifest.input.width),
-        picture=opened.picture.name,
-        import_ns=opened.import_ns,
+    first, outputs, result = time_once(opened.subject, opened.picture.pixels)
+    return RunnerOpened(
+        runtime_version=opened.runtime_version,
+        model_sha256=manifest.file.sha256 if manifest.file else manifest.weights.sha256,
+        threads=load.threads,
+        profiled=False,
         load_ns=opened.load_ns,
-        first=time_once(opened.subject, opened.picture.pixels),
-        warmups=_take(opened, command.warmups),
+        output_shapes=tuple(output.shape for output in outputs),
+        outputs_sha256=sha256_bytes(output_bytes(outputs)),
+        result_sha256=sha256_bytes(opened.subject.task.encode(result)),
+        first=first,
+        warmups=_take(opened, load.warmups),
+        import_ns=opened.import_ns,
+        manifest=manifest,
+        end=END,
     )
 
 
-def _measure(command: Measure, opened: Opened) -> Measured:
+def _measure(line: bytes, opened: Opened) -> RunnerBlock:
+    request = _REQUEST.fullmatch(line)
+    if request is None:
+        raise TopformerError(
+            "The worker was sent no request.", why="One is two numbers: samples and warm-ups."
+        )
     cpu_start = time.process_time_ns()
-    warmups = _take(opened, command.warmups)
-    samples = _take(opened, command.samples)
-    return Measured(
+    warmups = _take(opened, int(request[2]))
+    samples = _take(opened, int(request[1]))
+    return RunnerBlock(
         samples=samples,
         warmups=warmups,
         cpu_ns=time.process_time_ns() - cpu_start,
         peak_memory_bytes=peak_memory_bytes(),
+        end=END,
     )
 
 
 def _take(opened: Opened, count: int) -> tuple[SampleNs, ...]:
-    return tuple(time_once(opened.subject, opened.picture.pixels) for _ in range(count))
+    return tuple(time_once(opened.subject, opened.picture.pixels)[0] for _ in range(count))
 
 
-def time_once(subject: Subject, picture: NDArray[np.uint8]) -> SampleNs:
-    """Time one run from a picture [H, W, 3] in memory to its result."""
+def time_once(subject: Subject, picture: NDArray[np.uint8]) -> tuple[SampleNs, Outputs, Any]:
+    """Time one run from a picture [H, W, 3] in memory to its result.
+
+    Returns outputs and result too.
+    """
     height, width = picture.shape[:2]
     start = time.perf_counter_ns()
     tensor = subject.preprocess(picture)
     preprocessed = time.perf_counter_ns()
     outputs = subject.run(tensor)
     executed = time.perf_counter_ns()
-    subject.task.postprocess(outputs, (height, width))
+    result = subject.task.postprocess(outputs, (height, width))
     postprocessed = time.perf_counter_ns()
-    return SampleNs(
+    sample = SampleNs(
         preprocess=preprocessed - start,
         execute=executed - preprocessed,
         postprocess=postprocessed - executed,
     )
+    return sample, outputs, result
 
 
 def peak_memory_bytes() -> int:
@@ -195,15 +196,5 @@ def peak_memory_bytes() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def private_channels() -> tuple[BinaryIO, BinaryIO]:
-    """Keep stdin and stdout for the host; a library that prints writes to stderr instead."""
-    commands, replies = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    return os.fdopen(commands, "rb"), os.fdopen(replies, "wb")
-
-
 if __name__ == "__main__":
-    serve(*private_channels())
+    serve(*private_channels(), msgspec.json.decode(sys.argv[1], type=Load))

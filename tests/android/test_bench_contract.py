@@ -9,7 +9,8 @@ import pytest
 
 from topformer.android import device
 from topformer.benchmarks.documents.runner import RunnerRun, decode_document
-from topformer.devices.links.link import Finished, new_token
+from topformer.children import Finished
+from topformer.devices.links.link import new_token
 from topformer.errors import TopformerError
 
 ANDROID_APP = Path(__file__).parents[2] / "android_app"

@@ -92,7 +92,7 @@ def test_a_real_bench_of_both_exports(exported_tiny, tmp_path):
         assert row.image_size == (448, 448)
         assert row.total_ms.min > row.execute_ms.min > 0.0
         assert row.total_over_execute.median > 1.0
-    assert {comparison.part for comparison in document.comparisons} == {"execute_ms", "total_ms"}
+    assert {one.kind for one in document.comparisons} == {"paired"}
     assert list(tmp_path.iterdir()) == []
     assert json.loads(done.stdout)["schema"] == "topformer.bench/1"
 

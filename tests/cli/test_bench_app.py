@@ -65,4 +65,5 @@ def test_a_name_that_is_not_in_the_app(model, found_app):
 
 
 def test_the_way_is_handed_on_to_the_bench_of_each_of_several_devices():
-    assert "--via=app" in choice().arguments()
+    asked = choice("caf\udce9.pte")
+    assert BenchChoice.decoded(asked.encoded()) == asked

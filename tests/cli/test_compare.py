@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from topformer.benchmarks.documents.comparison import CompareDocument
 from topformer.cli.main import build_command
 from topformer.errors import TopformerError
-from topformer.verbs.compare import CompareDocument
 
 runner = CliRunner()
 

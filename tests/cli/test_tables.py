@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
-from topformer.benchmarks.protocol.matching import read_bench
+from topformer.benchmarks.documents.bench import read_bench
 from topformer.benchmarks.report.text import tables
 from topformer.console import tables as tables_module
 from topformer.console.tables import fit, print_table

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from topformer.data import DATASET_KEYS, IGNORED, open_dataset
-from topformer.data.labels import INVALID
+from topformer.data.label_files import INVALID
 from topformer.errors import TopformerError
 
 # Values that stand for classes, and those that are ignored besides 255, by data set and form.

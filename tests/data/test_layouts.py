@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from topformer.data import DATASET_KEYS, IGNORED, open_dataset
-from topformer.data.labels import read_labels
+from topformer.data.label_files import read_labels
 from topformer.errors import TopformerError, UsageError
 
 # Of each data set: split, folder below the root, picture, label file, a value in it and its train

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
 
-from topformer.data.labels import IGNORED
+from topformer.data.label_files import IGNORED
 from topformer.data.transforms import (
     CROP_ATTEMPTS,
     Augmentation,

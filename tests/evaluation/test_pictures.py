@@ -8,11 +8,11 @@ from PIL import Image
 
 from topformer.classes import dataset_classes, spread_palette
 from topformer.data import IGNORED
-from topformer.evaluation.caption import Caption, shorten
 from topformer.evaluation.confusion import scores_of
 from topformer.evaluation.confusion_picture import draw_confusion
 from topformer.evaluation.scoring import SegmentedPicture
 from topformer.evaluation.sheet import PANEL_PX, draw_sheet
+from topformer.figures import Caption, shorten
 from topformer.manifest import Classes
 
 CAPTION = Caption(title="Set val: mIoU 0.5", notes=("protocol fixed: 64x64, stretched",))

@@ -8,8 +8,8 @@ from topformer.classes import dataset_classes
 from topformer.data import open_dataset
 from topformer.errors import TopformerError, UsageError
 from topformer.evaluation.confusion import count, scores_of
+from topformer.evaluation.scored_model import differing_names, open_scored_model
 from topformer.evaluation.scoring import picture_miou, score_split, show_pair
-from topformer.evaluation.subject import differing_names, open_subject
 from topformer.manifest import Classes
 from topformer.model import create_model
 from topformer.weights import save_weights
@@ -116,10 +116,10 @@ def write_checkpoint(path, classes: Classes):
 
 def test_a_checkpoint_is_whole_unless_given_a_size(dataset, tmp_path):
     checkpoint = write_checkpoint(tmp_path / "one.safetensors", dataset.classes)
-    whole = open_subject(checkpoint, dataset)
+    whole = open_scored_model(checkpoint, dataset)
     assert whole.protocol.name == "whole"
     assert whole.protocol.scale == dataset.scale
-    fixed = open_subject(checkpoint, dataset, image_size=(64, 96))
+    fixed = open_scored_model(checkpoint, dataset, image_size=(64, 96))
     assert fixed.protocol.name == "fixed"
     assert fixed.protocol.image_size == (64, 96)
 
@@ -127,7 +127,7 @@ def test_a_checkpoint_is_whole_unless_given_a_size(dataset, tmp_path):
 def test_another_number_of_classes_is_refused(dataset, tmp_path):
     checkpoint = write_checkpoint(tmp_path / "one.safetensors", dataset_classes("camvid"))
     with pytest.raises(TopformerError) as refused:
-        open_subject(checkpoint, dataset)
+        open_scored_model(checkpoint, dataset)
     assert not isinstance(refused.value, UsageError)
     for part in ("11", "CamVid", "3", dataset.classes.dataset):
         assert part in refused.value.why

@@ -11,18 +11,13 @@ import torch
 from torch import nn
 
 from topformer import open_model
+from topformer.documents import encode_document
 from topformer.errors import TopformerError, UsageError
 from topformer.export import export_model, targets
 from topformer.export.targets import get_target
 from topformer.export.verification import verify_file
 from topformer.images import bundled_pictures
-from topformer.manifest import (
-    Manifest,
-    encode_document,
-    manifest_path,
-    read_manifest,
-    read_manifest_of,
-)
+from topformer.manifest import Manifest, manifest_path, read_manifest, read_manifest_of
 from topformer.runtimes import inspect_graph
 
 

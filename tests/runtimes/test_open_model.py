@@ -10,10 +10,11 @@ import pytest
 from onnx import TensorProto, helper
 
 import topformer
+from topformer.documents import encode_document
 from topformer.errors import TopformerError
 from topformer.files import sha256_file
 from topformer.images import bundled_pictures
-from topformer.manifest import encode_document, manifest_path
+from topformer.manifest import manifest_path
 from topformer.runtimes import open_network, runtime_of
 from topformer.tasks.upsampling import upsample_labels
 from topformer.weights import load_weights, save_weights

@@ -6,10 +6,11 @@ import msgspec
 import numpy as np
 
 from topformer.benchmarks.benches.host import bench_host
-from topformer.benchmarks.benches.rows import build_emulated_row
+from topformer.benchmarks.benches.rows import counted_row
 from topformer.benchmarks.documents.messages import Loaded, Measured, SampleNs
-from topformer.benchmarks.protocol.modes import Mode
+from topformer.benchmarks.protocol.modes import COUNTING, Mode
 from topformer.benchmarks.protocol.rounds import run_rounds
+from topformer.benchmarks.workers.device.counting import InstructionLog
 from topformer.benchmarks.workers.process import RowRequest
 from topformer.devices.facts.documents import CheckedOutput
 
@@ -93,16 +94,37 @@ def scripted_bench(requests=REQUESTS, *, execute_ms=EXECUTE_MS, log=None, mode=S
 def scripted_recording(request, *, execute_ms=12.0, mode=SHORT):
     """Let one worker take its blocks, and return what was recorded."""
     worker = ScriptedWorker(request, execute_ms=execute_ms)
-    (recording,) = run_rounds([worker], mode=mode, seed=3, on_stage=lambda _: None).recordings
+    (recording,) = record([worker], mode=mode).recordings
     return recording
+
+
+def record(workers, *, mode, **options):
+    """Let workers take their blocks."""
+    return run_rounds(
+        workers,
+        mode=mode,
+        seed=3,
+        clock="none",
+        allocator={},
+        on_stage=lambda _: None,
+        **options,
+    )
+
+
+def emulated_row(request, *, samples, cpu="cortex-a76"):
+    """Make a row of an emulated device that counted three inferences after two others."""
+    return counted_row(
+        scripted_recording(request, mode=COUNTING),
+        log=InstructionLog(cpu=cpu, runs=(samples[0],) * 2 + tuple(samples)),
+        device="rig",
+        cores=None,
+        check=CHECK,
+    )
 
 
 def emulated_bench(requests=REQUESTS[:1], *, execute=199_060_000, cpu="cortex-a76"):
     """Make the document of a bench on an emulated device that counts three inferences a row."""
     samples = [(600_000 + n, execute + n, 7_000_000 + n) for n in range(3)]
-    rows = [
-        build_emulated_row(scripted_recording(r), samples=samples, cpu=cpu, device="rig")
-        for r in requests
-    ]
+    rows = [emulated_row(one, samples=samples, cpu=cpu) for one in requests]
     document = scripted_bench(requests, execute_ms={one.name: 12.0 for one in requests})
     return msgspec.structs.replace(document, rows=tuple(rows), comparisons=(), states=())

@@ -16,7 +16,7 @@ import numpy as np
 from support.manifest_edits import GATES, SAMPLE, edits
 from topformer import metrics
 from topformer.android.golden import Golden, encode_golden
-from topformer.manifest import encode_document
+from topformer.documents import encode_document
 from topformer.preprocess import input_info, to_tensor
 from topformer.tasks import sample_positions
 from topformer.tasks.segmentation import margins_at

@@ -1,4 +1,7 @@
-"""A real worker around a fake model, and workers that misbehave; run as `fake_worker.py HOW`."""
+"""A real worker around a fake model, and workers that misbehave.
+
+Run as `fake_worker.py HOW [PID_FILE] LOAD`.
+"""
 
 import os
 import signal
@@ -6,10 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from topformer.benchmarks.documents.messages import Load
 from topformer.benchmarks.workers import python as worker
+from topformer.children import private_channels
 from topformer.errors import TopformerError
 from topformer.images import BenchPicture
 from topformer.manifest import (
@@ -53,10 +58,13 @@ class FakeModel:
 
 def open_fake(command: Load) -> worker.Opened:
     if command.source == b"refused":
-        raise TopformerError("The file is refused.", why="It is fake.", next_step="Buy a real one.")
+        raise TopformerError(
+            "The file is refused.", why="It is fake.\nAll of it.", next_step="Buy a real one."
+        )
     pixels = np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8)
     return worker.Opened(
         subject=FakeModel(),
+        runtime_version="1.0",
         picture=BenchPicture(name="black", pixels=pixels),
         import_ns=1_000_000,
         load_ns=2_000_000,
@@ -74,7 +82,15 @@ def misbehave(how: str) -> None:
     if how == "hang":
         time.sleep(600)
     if how == "garbage":
-        os.write(1, b'{"type": "loaded", "nonsense": \xff}\n')
+        os.write(1, b'{"schema": "topformer.runner-opened/1", "nonsense": \xff}\n')
+        time.sleep(600)
+    if how == "torn":
+        os.write(1, b'{"schema":"topformer.runner-opened/1","load_ns":\n')
+        time.sleep(600)
+    if how == "out of turn":
+        block = {"block_warmups": [], "samples": [[1, 1, 1]], "cpu_ns": 1, "peak_memory_bytes": 1}
+        block |= {"schema": "topformer.runner-block/1", "end": "topformer.runner.end"}
+        os.write(1, msgspec.json.encode(block) + b"\n")
         time.sleep(600)
     if how == "endless":
         while True:
@@ -87,8 +103,9 @@ def misbehave(how: str) -> None:
 
 
 if __name__ == "__main__":
-    misbehave(sys.argv[1])
-    channels = worker.private_channels()
-    if len(sys.argv) > 2:
-        Path(sys.argv[2]).write_text(str(os.getpid()))
-    worker.serve(*channels, opener=open_fake)
+    how, *pid_files, load = sys.argv[1:]
+    misbehave(how)
+    channels = private_channels()
+    for path in pid_files:
+        Path(path).write_text(str(os.getpid()))
+    worker.serve(*channels, msgspec.json.decode(load, type=Load), opener=open_fake)

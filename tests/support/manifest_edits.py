@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
+from topformer.documents import decode_document, encode_document
 from topformer.errors import TopformerError
 from topformer.manifest import (
     Agreement,
@@ -22,7 +21,6 @@ from topformer.manifest import (
     Parity,
     StepParity,
     WeightsInfo,
-    encode_document,
 )
 from topformer.preprocess import input_info
 from topformer.tasks import task_of
@@ -128,8 +126,8 @@ def _edited(value: Any) -> Iterator[Any]:
 
 def _usable(text: str) -> bool:
     try:
-        manifest = msgspec.json.decode(text.encode(), type=Manifest)
+        manifest = decode_document(text, Manifest, refusal="")
         # The app runs one task only.
         return isinstance(task_of(manifest), Segmentation) and manifest.file is not None
-    except (msgspec.DecodeError, TopformerError):
+    except TopformerError:
         return False

@@ -9,8 +9,8 @@ from torch import nn
 
 from topformer.data import open_dataset
 from topformer.model import DropPath, create_model
-from topformer.training.loop import Run
 from topformer.training.recipe import Recipe
+from topformer.training.run import TrainingRun
 
 CLASSES = ("sky", "road", "car")
 COLOURS = ((70, 130, 180), (128, 64, 128), (0, 0, 142))
@@ -53,9 +53,9 @@ def small_recipe(**changes) -> Recipe:
     return Recipe(**(fields | changes))
 
 
-def small_run(folder: Path, out: Path, recipe: Recipe) -> Run:
+def small_run(folder: Path, out: Path, recipe: Recipe) -> TrainingRun:
     dataset = open_dataset("folder", folder)
-    return Run(
+    return TrainingRun(
         dataset=dataset,
         train=dataset.split("train"),
         val=dataset.split("val"),

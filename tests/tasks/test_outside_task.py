@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from topformer import metrics, tasks
-from topformer.benchmarks.workers.device.check import Reference, compare_answers
+from topformer.benchmarks.workers.device.check import ReferenceOutput, compare_answers
 from topformer.benchmarks.workers.python import time_once
 from topformer.errors import TopformerError
 from topformer.export.inputs import standard_inputs
@@ -121,7 +121,7 @@ def test_its_postprocess_is_timed(mean_pte, monkeypatch):
     opened = open_model(mean_pte)
     called = []
     monkeypatch.setattr(Mean, "postprocess", lambda _self, _outputs, size: called.append(size))
-    sample = time_once(opened, np.zeros((64, 96, 3), np.uint8))
+    sample, _, _ = time_once(opened, np.zeros((64, 96, 3), np.uint8))
     assert called == [(64, 96)]
     assert sample.postprocess > 0
 
@@ -129,7 +129,7 @@ def test_its_postprocess_is_timed(mean_pte, monkeypatch):
 def test_a_device_is_checked(mean_pte):
     opened = open_model(mean_pte)
     expected = opened.task.answer(opened.run(np.zeros((1, 3, 64, 96), np.float32)))
-    reference = Reference(task=opened.task, answer=expected, required=FP32_GATES)
+    reference = ReferenceOutput(task=opened.task, answer=expected, required=FP32_GATES)
     assert compare_answers(expected, reference, outputs_sha256="0" * 64).exact
     wrong = Answer(outputs=expected.outputs, result=expected.result + 1)
     assert not compare_answers(wrong, reference, outputs_sha256="0" * 64).passed

@@ -107,6 +107,12 @@ def test_weights_nobody_knows_are_wrong_usage(dataset):
         begin("tiny", dataset, small_recipe(init="nowhere"))
 
 
+def test_a_resumed_run_opens_nothing_to_begin_with(dataset):
+    start = begin("tiny", dataset, small_recipe(init="nowhere"), resumed=True)
+    assert start.model.num_classes == 3
+    assert start.description == "begun with init nowhere"
+
+
 def test_cityscapes_gets_its_published_form(tmp_path):
     variant = variant_for("base", open_dataset("cityscapes", tmp_path))
     assert (variant.fused_channels, variant.depthwise_head) == (128, False)

@@ -18,8 +18,8 @@ from support.training_fakes import SilentObserver, small_recipe, small_run
 from topformer.data import open_dataset
 from topformer.data.loading import training_batches
 from topformer.errors import TopformerError
+from topformer.evaluation.scored_model import open_scored_model
 from topformer.evaluation.scoring import score_split
-from topformer.evaluation.subject import open_subject
 from topformer.model import create_model
 from topformer.training import checkpoints, loop
 from topformer.training.journal import ScoreRecord, StepRecord, read_log
@@ -245,7 +245,7 @@ def test_scores_are_taken_as_the_recipe_shows_pictures_and_name_the_protocol(
     trained, observer = run_training(folder, tmp_path, iterations=1, stretch=stretch)
     dataset = open_dataset("folder", folder)
     size = (64, 96) if stretch else None
-    subject = open_subject(trained.best_path, dataset, image_size=size)
+    subject = open_scored_model(trained.best_path, dataset, image_size=size)
     scores = score_split(subject.segment, dataset.split("val"), dataset.classes).scores
     assert observer.records[-1].miou == scores.miou
     assert observer.records[-1].protocol == subject.protocol.description

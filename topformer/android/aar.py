@@ -6,9 +6,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from topformer.documents import Sha256
 from topformer.errors import TopformerError, UsageError
 from topformer.files import sha256_file
-from topformer.manifest import Sha256
 
 # Of the archives on Maven Central, by version. Source for 1.5.1: training/android/runtime_lock.json
 # of github.com/Y1X0/Voise, which says its CI fetches the archive anew and compares.

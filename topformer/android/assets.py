@@ -9,19 +9,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from topformer.android.golden import GoldenFormatError, decode_golden, encode_golden, make_golden
+from topformer.documents import Document, ShortText, encode_document
 from topformer.errors import TopformerError, UsageError
 from topformer.files import atomic_path, read_bytes
 from topformer.interrupts import ctrl_c_held
-from topformer.manifest import (
-    Document,
-    FileInfo,
-    Manifest,
-    ShortText,
-    WeightsInfo,
-    check_file,
-    encode_document,
-    read_manifest_of,
-)
+from topformer.manifest import FileInfo, Manifest, WeightsInfo, check_file, read_manifest_of
 
 MODELS_FOLDER = Path("app", "src", "main", "assets", "models")
 SUFFIXES = (".pte", ".json", ".golden")

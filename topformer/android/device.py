@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from topformer.children import run_bounded
 from topformer.devices.links.adb import AdbLink
-from topformer.devices.links.client import explaining_limits, run_client
+from topformer.devices.links.client import explaining_limits
 from topformer.devices.links.failures import explain_adb
 from topformer.devices.links.link import (
     RUN_LIMIT_BYTES,
@@ -47,7 +48,7 @@ def install_app(link: AdbLink, apk: Path) -> None:
     with explaining_limits(
         link.name, "install", timeout_s=TRANSFER_TIMEOUT_S, limit_bytes=RUN_LIMIT_BYTES
     ):
-        done = run_client(
+        done = run_bounded(
             [link.adb, "-s", link.serial, "install", "-r", str(apk.resolve())],
             timeout_s=TRANSFER_TIMEOUT_S,
             limit_bytes=RUN_LIMIT_BYTES,

@@ -21,7 +21,7 @@ DOCUMENTS = {
     "runner-run": "topformer.benchmarks.documents.runner:RunnerRun",
     "devices": "topformer.verbs.devices:DevicesDocument",
     "bench": "topformer.benchmarks.documents.bench:BenchDocument",
-    "compare": "topformer.verbs.compare:CompareDocument",
+    "compare": "topformer.benchmarks.documents.comparison:CompareDocument",
     "inspect": "topformer.verbs.inspect:InspectDocument",
     "app-models": "topformer.verbs.app.document:AppModelsDocument",
     "app-build": "topformer.verbs.app.document:AppBuildDocument",

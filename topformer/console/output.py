@@ -2,21 +2,20 @@
 
 import sys
 from collections.abc import Iterable
-from typing import Literal
 
 from rich.text import Text
 
 from topformer.console.screen import stderr
+from topformer.documents import Document, SchemaName, encode_document
 from topformer.errors import TopformerError
 from topformer.fonts import undrawable
-from topformer.manifest import Document, encode_document
 from topformer.text import printable
 
 
 class ErrorDocument(Document, frozen=True, kw_only=True):
     """What `--json` prints when a verb fails before it has a result."""
 
-    schema: Literal["topformer.error/1"] = "topformer.error/1"
+    schema: SchemaName = "topformer.error/1"
     what: str
     why: str
     next_step: str

@@ -4,6 +4,6 @@ Labels in memory are uint8 train ids: 0 is the first class, `IGNORED` (255) is c
 """
 
 from topformer.data.datasets import DATASET_KEYS, Dataset, Pair, WholeImageScale, open_dataset
-from topformer.data.labels import IGNORED
+from topformer.data.label_files import IGNORED
 
 __all__ = ["DATASET_KEYS", "IGNORED", "Dataset", "Pair", "WholeImageScale", "open_dataset"]

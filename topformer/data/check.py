@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from topformer.data.doubts import Doubt, PairFacts, Suspicions
-from topformer.data.labels import IGNORED
+from topformer.data.doubts import Doubt
+from topformer.data.label_files import IGNORED
 from topformer.data.layouts import FoundPairs, Pair
 from topformer.data.pairs import open_pair, read_ahead
+from topformer.data.suspicions import PairFacts, Suspicions
 from topformer.errors import TopformerError
 from topformer.manifest import Classes
 

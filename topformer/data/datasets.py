@@ -7,20 +7,16 @@ CamVid's folders follow SegNet's split; its test size is ours.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 
-from topformer.classes import dataset_classes, spread_palette
-from topformer.data.labels import IGNORED, MOST_CLASSES, label_table
+from topformer.classes import ClassesFile, dataset_classes, read_class_list, spread_palette
+from topformer.data.label_files import IGNORED, MOST_CLASSES, label_table
 from topformer.data.layouts import FoundPairs, LabelForm, Layout, Pair, find_pairs
 from topformer.errors import TopformerError, UsageError
-from topformer.files import read_text
-from topformer.manifest import Channel, Classes, ShortText
+from topformer.manifest import Classes
 
 __all__ = ["DATASET_KEYS", "Dataset", "Pair", "WholeImageScale", "open_dataset"]
-
-CLASSES_LIMIT_BYTES = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +84,6 @@ def _from_one(count: int) -> tuple[LabelForm, ...]:
 
 def _folder_layout(count: int, ignored: tuple[int, ...]) -> Layout:
     return Layout(
-        pictures="images/{split}",
-        labels="annotations/{split}",
         splits=_OWN_SPLITS,
         forms=(LabelForm(suffix=".png", table=label_table(range(count), ignored=ignored)),),
     )
@@ -111,8 +105,6 @@ _KNOWN = {
         classes="ade20k",
         layout=Layout(
             folder="ADEChallengeData2016",
-            pictures="images/{split}",
-            labels="annotations/{split}",
             splits={"train": "training", "val": "validation"},
             forms=_from_one(150),
         ),
@@ -123,8 +115,6 @@ _KNOWN = {
         classes="coco-stuff-171",
         layout=Layout(
             folder="coco_stuff10k",
-            pictures="images/{split}",
-            labels="annotations/{split}",
             splits={"train": "train2014", "val": "test2014", "test": "test2014"},
             forms=(
                 LabelForm(
@@ -140,8 +130,6 @@ _KNOWN = {
         classes="coco-stuff-171",
         layout=Layout(
             folder="coco_stuff164k",
-            pictures="images/{split}",
-            labels="annotations/{split}",
             splits={"train": "train2017", "val": "val2017"},
             forms=(
                 LabelForm(suffix="_labelTrainIds.png", table=label_table(range(171))),
@@ -228,19 +216,12 @@ def check_key(key: str) -> None:
         )
 
 
-class _ClassesFile(msgspec.Struct):
-    """The classes.json of a folder; what else stands in it is not ours to judge."""
-
-    classes: Annotated[tuple[ShortText, ...], msgspec.Meta(min_length=1, max_length=MOST_CLASSES)]
-    palette: tuple[tuple[Channel, Channel, Channel], ...] | None = None
-    ignore_label: Channel = IGNORED
-
-
 def _open_folder(root: Path) -> Dataset:
     path = root / "classes.json"
     try:
-        text = read_text(path, limit_bytes=CLASSES_LIMIT_BYTES, kind="classes.json")
-        described = msgspec.json.decode(text, type=_ClassesFile)
+        described = msgspec.json.decode(read_class_list(path), type=ClassesFile)
+        if len(described.classes) > MOST_CLASSES:
+            raise ValueError(f"It names {len(described.classes):,} classes; at most {MOST_CLASSES}")
         classes = Classes(
             dataset=root.resolve().name[:1000],
             names=described.classes,

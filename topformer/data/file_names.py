@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from os.path import commonprefix
 from pathlib import Path, PurePosixPath
 
-from topformer.data.labels import EXPORT_ANEW, LOSSY, SAVE_AS_PNG
+from topformer.data.label_files import EXPORT_ANEW, LOSSY, SAVE_AS_PNG
 
 # Of label files that are none, because labels are PNGs.
 _LOSSY_SUFFIXES = (".jpg", ".jpeg", ".webp")

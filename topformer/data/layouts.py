@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from topformer.data.file_names import FileNames, folded, how_to_rename, named_otherwise
-from topformer.data.labels import LabelTable
+from topformer.data.label_files import LabelTable
 from topformer.errors import TopformerError, UsageError
 from topformer.files import read_text
 
@@ -35,12 +35,12 @@ class LabelForm:
 class Layout:
     """Folders of a data set below its root, `{split}` standing for the split's own name."""
 
-    pictures: str
-    labels: str
     # The data set's own names of train, val and test.
     splits: dict[str, str]
     # In order of preference.
     forms: tuple[LabelForm, ...]
+    pictures: str = "images/{split}"
+    labels: str = "annotations/{split}"
     # Root as its archive unpacks it; a path to the folder above is understood too.
     folder: str = ""
     # Cut from a picture's name to find its stem, besides the suffix.

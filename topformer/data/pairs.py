@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from topformer.data.labels import LabelFile, open_labels
+from topformer.data.label_files import LabelFile, open_labels
 from topformer.data.layouts import FoundPairs, Pair
 from topformer.errors import TopformerError
 from topformer.images import quiet_decoders, read_picture, read_turned

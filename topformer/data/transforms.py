@@ -21,7 +21,7 @@ from torch.nn import functional as F  # noqa: N812
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
-from topformer.data.labels import IGNORED
+from topformer.data.label_files import IGNORED
 from topformer.preprocess import IMAGENET_MEAN, IMAGENET_STD
 
 CROP_ATTEMPTS = 10

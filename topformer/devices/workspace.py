@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from topformer.children import Conversation
 from topformer.devices.facts.cores import parse_allowed, parse_last_cpus
 from topformer.devices.links.link import Link, new_token, output_of
-from topformer.devices.pipes import Conversation
 from topformer.errors import TopformerError
 from topformer.files import sha256_file
 from topformer.interrupts import ctrl_c_held

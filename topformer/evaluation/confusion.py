@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from topformer.data.labels import IGNORED
+from topformer.data.label_files import IGNORED
 
 Counts = NDArray[np.int64]
 

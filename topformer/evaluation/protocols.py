@@ -27,7 +27,7 @@ Segmenter = Callable[[NDArray[np.uint8]], NDArray[np.integer]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Protocol:
+class ScoringProtocol:
     """A protocol and its sizes, which every score must be told with."""
 
     name: Literal["whole", "fixed"]
@@ -45,14 +45,14 @@ class Protocol:
         return f"{self.name}: {self.image_size[0]}x{self.image_size[1]}, stretched"
 
 
-def whole_protocol(scale: WholeImageScale) -> Protocol:
+def whole_protocol(scale: WholeImageScale) -> ScoringProtocol:
     """The published protocol at a data set's scale."""
-    return Protocol(name="whole", scale=scale)
+    return ScoringProtocol(name="whole", scale=scale)
 
 
-def fixed_protocol(image_size: tuple[int, int]) -> Protocol:
+def fixed_protocol(image_size: tuple[int, int]) -> ScoringProtocol:
     """The protocol of files that take one size (height, width)."""
-    return Protocol(name="fixed", image_size=image_size)
+    return ScoringProtocol(name="fixed", image_size=image_size)
 
 
 def _describe_scale(scale: WholeImageScale) -> str:
@@ -85,7 +85,7 @@ def _whole_sizes(
     return fitted, (max(MINIMUM_SIDE_PX, height), max(MINIMUM_SIDE_PX, width))
 
 
-def network_segmenter(network: nn.Module, protocol: Protocol) -> Segmenter:
+def network_segmenter(network: nn.Module, protocol: ScoringProtocol) -> Segmenter:
     """Segment by either protocol; `network` is in eval mode and stays where it is."""
     if protocol.scale is not None:
         return whole_segmenter(network, protocol.scale)

@@ -4,179 +4,109 @@
 # Not strict: matplotlib types its methods loosely.
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.patches import Rectangle
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from PIL import Image
 
-from topformer.data.labels import IGNORED
+from topformer.data.label_files import IGNORED
 from topformer.drawing import percent
-from topformer.evaluation.caption import Caption, shorten
-from topformer.evaluation.confusion import Counts, count, scores_of
-from topformer.evaluation.figures import (
+from topformer.evaluation.confusion import count, scores_of
+from topformer.evaluation.scoring import SegmentedPicture, picture_miou
+from topformer.figures import (
+    CHARACTER_WIDTH,
     EDGE_IN,
     FAINT,
     INK,
-    caption_height_in,
+    LINE,
+    Caption,
+    captioned_figure,
     encode_png,
-    with_letters,
-    write_caption,
+    shorten,
 )
-from topformer.evaluation.scoring import SegmentedPicture, picture_miou
 from topformer.fonts import drawable
 from topformer.manifest import Classes
+from topformer.text import columns
 
 DPI = 100
 HEADINGS = ("picture", "labels (hatched: not counted)", "prediction")
-PANEL_PX, TALLEST_PX, SMALL_GAP_PX = 352, 352, 6
-COLUMN_GAP_PX, TEXT_PX, HEADING_PX = 44, 86, 26
-NAME_PX, CHIP_PX = 14, 13
-# From a mark to its text, between chips, and between their lines.
-CHIP_TEXT_PX, CHIP_GAP_PX, CHIP_LINE_PX = 17, 14, 20
-CHIP_LINES = 2
-# Of a font's size: from the top of a line to where letters stand.
-ASCENT = 0.85
+PANEL_PX, PANEL_GAP_PX, COLUMN_GAP_PX, EDGE_PX = 352, 6, 44, round(EDGE_IN * DPI)
+# Above all panels; above each row its title, below it its classes.
+HEADING_PX, TITLE_PX, CLASSES_PX = 22, 30, 56
+FONT_PT, CLASS_LINES = 9.5, 2
+# What a class's colour takes besides its text, in characters.
+SWATCH_CHARACTERS = 4
+NAME_CHARACTERS, FILE_CHARACTERS = 20, 60
 CLASS_OPACITY = 0.75
 HATCH_PERIOD_PX = 8
 HATCH_COLOURS = ((58, 62, 70), (118, 123, 133))
-NAME_CHARACTERS, FILE_CHARACTERS = 20, 60
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Sheet:
-    """A figure measured in pixels from its upper left corner."""
-
-    figure: Figure
-    canvas: FigureCanvasAgg
-    width_px: int
-    height_px: int
-
-    @classmethod
-    def of(cls, width_px: int, height_px: int) -> "_Sheet":
-        figure = Figure(figsize=(width_px / DPI, height_px / DPI), dpi=DPI, facecolor="white")
-        canvas = FigureCanvasAgg(figure)
-        return cls(figure=figure, canvas=canvas, width_px=width_px, height_px=height_px)
-
-    def paste(self, image: NDArray[np.uint8], left: int, top: int) -> None:
-        """Put an image down pixel by pixel."""
-        bottom = self.height_px - top - image.shape[0]
-        self.figure.figimage(image, left, bottom, origin="upper")
-
-    def write(
-        self, text: str, left: float, top: float, *, size_px: int, colour: str, bold: bool = False
-    ) -> float:
-        """Write a line from its upper left corner; returns where it ends."""
-        font = with_letters(_font(size_px, bold=bold), text)
-        self.figure.text(
-            left / self.width_px,
-            1 - (top + ASCENT * size_px) / self.height_px,
-            text,
-            va="baseline",
-            fontproperties=font,
-            color=colour,
-        )
-        return left + self.measure(text, font)
-
-    def measure(self, text: str, font: FontProperties) -> float:
-        """Width of a line in pixels."""
-        font = with_letters(font, text)
-        return self.canvas.get_renderer().get_text_width_height_descent(text, font, False)[0]
-
-    def mark(self, left: float, top: float, side: float, colour: tuple[int, int, int]) -> None:
-        """Draw a square of a class's colour."""
-        self.figure.add_artist(
-            Rectangle(
-                (left / self.width_px, 1 - (top + side) / self.height_px),
-                side / self.width_px,
-                side / self.height_px,
-                facecolor=tuple(value / 255 for value in colour),
-                edgecolor="#9CA3AF",
-                linewidth=0.6,
-            )
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Box:
-    """Where text may stand, in pixels; downwards it ends by itself."""
-
-    left: float
-    top: float
-    right: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Chip:
-    """A class in the text below a picture."""
-
-    mark: tuple[int, int, int]
-    text: str
-    colour: str
-
-
-def _font(size_px: int, *, bold: bool = False) -> FontProperties:
-    return FontProperties(size=size_px * 72 / DPI, weight="bold" if bold else "normal")
 
 
 def draw_sheet(shown: Sequence[SegmentedPicture], classes: Classes, caption: Caption) -> bytes:
     """Draw pictures in two columns, in their order along the rows; returns a PNG."""
-    edge, head = round(EDGE_IN * DPI), round(caption_height_in(caption) * DPI) + 10
-    columns = min(2, len(shown))
     panels = max(2 if one.predicted is None else 3 for one in shown)
-    row_px = panels * PANEL_PX + (panels - 1) * SMALL_GAP_PX
-    panel_px = max(_fitted(one.truth.shape)[0] for one in shown)
-    rows = -(-len(shown) // columns)
-    sheet = _Sheet.of(
-        2 * edge + columns * row_px + (columns - 1) * COLUMN_GAP_PX,
-        head + HEADING_PX + rows * (panel_px + TEXT_PX) + edge // 2,
+    strips = [_strip(one, classes, panels) for one in shown]
+    in_row = min(2, len(shown))
+    rows = -(-len(shown) // in_row)
+    height_px, strip_px = max(len(strip) for strip in strips), strips[0].shape[1]
+    width_px = 2 * EDGE_PX + in_row * (strip_px + COLUMN_GAP_PX) - COLUMN_GAP_PX
+    body_px = rows * (TITLE_PX + height_px + CLASSES_PX) + HEADING_PX
+    figure = captioned_figure(caption, width_px / DPI, body_px / DPI, dpi=DPI)
+    # Placed to the pixel, so that none of a panel's is left out or blurred.
+    figure.set_layout_engine("none")
+    page_px = figure.bbox.height
+    grid = figure.subplots(
+        rows,
+        in_row,
+        squeeze=False,
+        gridspec_kw={
+            "left": EDGE_PX / width_px,
+            "right": 1 - EDGE_PX / width_px,
+            "bottom": CLASSES_PX / page_px,
+            "top": (body_px - HEADING_PX - TITLE_PX) / page_px,
+            "wspace": COLUMN_GAP_PX / strip_px,
+            "hspace": (TITLE_PX + CLASSES_PX) / height_px,
+        },
     )
-    write_caption(sheet.figure, caption)
-    for number, one in enumerate(shown):
-        row, column = divmod(number, columns)
-        left = edge + column * (row_px + COLUMN_GAP_PX)
-        if row == 0:
-            _write_headings(sheet, HEADINGS[:panels], left, head)
-        top = head + HEADING_PX + row * (panel_px + TEXT_PX)
-        _draw_panels(sheet, one, classes, left, top)
-        height = _fitted(one.truth.shape)[0]
-        text = _Box(left=left, top=top + height + 7, right=left + row_px)
-        _describe(sheet, one, classes, text)
-    return encode_png(sheet.figure, description=caption.text)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, one, strip in zip(grid.flat, shown, strips, strict=False):
+        axes.set_anchor("NW")
+        axes.imshow(strip, interpolation="nearest")
+        name = shorten(drawable(one.name), FILE_CHARACTERS)
+        axes.set_title(name, loc="left", fontsize=FONT_PT, color=INK, weight="bold")
+        _describe(axes, one, classes)
+    for axes in grid[0, : len(shown)]:
+        for panel, heading in enumerate(HEADINGS[:panels]):
+            axes.annotate(
+                heading,
+                (panel * (PANEL_PX + PANEL_GAP_PX), 0),
+                (0, 25),
+                textcoords="offset points",
+                fontsize=FONT_PT,
+                color=FAINT,
+            )
+    return encode_png(figure, description=caption.text)
 
 
-def _write_headings(sheet: _Sheet, headings: Sequence[str], left: int, top: int) -> None:
-    for number, heading in enumerate(headings):
-        position = left + number * (PANEL_PX + SMALL_GAP_PX)
-        sheet.write(heading, position, top, size_px=NAME_PX, colour=FAINT)
-
-
-def _fitted(size: tuple[int, ...]) -> tuple[int, int]:
-    """Height and width of a panel that shows a picture of `size`, (height, width)."""
-    factor = min(PANEL_PX / size[1], TALLEST_PX / size[0])
-    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
-
-
-def _draw_panels(
-    sheet: _Sheet, one: SegmentedPicture, classes: Classes, left: int, top: int
-) -> None:
-    height, width = _fitted(one.truth.shape)
-    small = np.asarray(
-        Image.fromarray(one.picture).resize((width, height), Image.Resampling.LANCZOS)
-    )
-    maps = [one.truth] if one.predicted is None else [one.truth, one.predicted]
-    painted = [_paint(small, _shrink(labels, (height, width)), classes) for labels in maps]
-    for number, panel in enumerate((small, *painted)):
-        sheet.paste(panel, left + number * (PANEL_PX + SMALL_GAP_PX), top)
-
-
-def _shrink(labels: NDArray[np.integer], size: tuple[int, int]) -> NDArray[np.uint8]:
-    image = Image.fromarray(labels.astype(np.uint8))
-    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.NEAREST))
+def _strip(one: SegmentedPicture, classes: Classes, panels: int) -> NDArray[np.uint8]:
+    """Panels side by side, each scaled to fit into a square; white where nothing is left."""
+    factor = PANEL_PX / max(one.truth.shape)
+    height, width = (max(1, round(side * factor)) for side in one.truth.shape)
+    picture = Image.fromarray(one.picture).resize((width, height), Image.Resampling.LANCZOS)
+    shown = [np.asarray(picture)]
+    for labels in (one.truth, one.predicted):
+        if labels is not None:
+            small = Image.fromarray(labels.astype(np.uint8))
+            small = small.resize((width, height), Image.Resampling.NEAREST)
+            shown.append(_paint(shown[0], np.asarray(small), classes))
+    strip = np.full((height, panels * (PANEL_PX + PANEL_GAP_PX) - PANEL_GAP_PX, 3), 255, np.uint8)
+    for panel, pixels in enumerate(shown):
+        left = panel * (PANEL_PX + PANEL_GAP_PX)
+        strip[:, left : left + width] = pixels
+    return strip
 
 
 def _paint(
@@ -186,79 +116,70 @@ def _paint(
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(classes.palette)] = classes.palette
     mixed = (1 - CLASS_OPACITY) * picture + CLASS_OPACITY * palette[labels]
-    rows, columns = np.indices(labels.shape)
-    stripes = (rows + columns) // (HATCH_PERIOD_PX // 2) % 2
+    row, column = np.indices(labels.shape)
+    stripes = (row + column) // (HATCH_PERIOD_PX // 2) % 2
     hatch = np.array(HATCH_COLOURS)[stripes]
     return np.where((labels == IGNORED)[..., None], hatch, mixed).astype(np.uint8)
 
 
-def _describe(sheet: _Sheet, one: SegmentedPicture, classes: Classes, box: _Box) -> None:
-    """Write a picture's name and scores, and below them each class with its IoU in this picture."""
-    name = shorten(drawable(one.name), FILE_CHARACTERS)
-    name_end = sheet.write(name, box.left, box.top, size_px=NAME_PX, colour=INK, bold=True)
-    below = _Box(left=box.left, top=box.top + 24, right=box.right)
+def _describe(axes: Axes, one: SegmentedPicture, classes: Classes) -> None:
+    """Write a picture's scores, and below it each class with its IoU or its share in it.
+
+    By their share of the truth, then of what was found.
+    """
+    number_of = len(classes.names)
     if one.predicted is None:
-        _write_classes(sheet, _content_chips(one.truth, classes), below)
-        return
-    counts = count(one.truth, one.predicted, len(classes.names))
-    text = f"mIoU {picture_miou(counts):.3f}, pixel accuracy {scores_of(counts).pixel_accuracy:.3f}"
-    sheet.write(text, name_end + 12, box.top, size_px=NAME_PX, colour=INK)
-    _write_classes(sheet, _score_chips(counts, classes), below)
-
-
-def _class_name(number: int, classes: Classes) -> str:
-    name = drawable(classes.names[number], otherwise=f"class {number}")
-    return shorten(name, NAME_CHARACTERS)
-
-
-def _content_chips(truth: NDArray[np.integer], classes: Classes) -> list[_Chip]:
-    """List the classes of a picture with their share of its labelled pixels, largest first."""
-    counts = np.bincount(truth.ravel(), minlength=256)[: len(classes.names)]
-    return [
-        _Chip(
-            mark=classes.palette[number],
-            text=f"{_class_name(number, classes)} {percent(counts[number] / counts.sum())}",
-            colour=INK,
-        )
-        for number in np.argsort(-counts, kind="stable").tolist()
-        if counts[number]
-    ]
-
-
-def _score_chips(counts: Counts, classes: Classes) -> list[_Chip]:
-    """List the classes of a picture by their share of the truth, then of what was found."""
-    iou = scores_of(counts).iou
-    truth, predicted = counts.sum(1), counts.sum(0)
-    chips: list[_Chip] = []
+        truth = predicted = np.bincount(one.truth.ravel(), minlength=256)[:number_of]
+        values = [percent(pixels / max(1, truth.sum())) for pixels in truth]
+    else:
+        counts = count(one.truth, one.predicted, number_of)
+        scores, miou = scores_of(counts), picture_miou(counts)
+        text = f"mIoU {miou:.3f}, pixel accuracy {scores.pixel_accuracy:.3f}"
+        axes.set_title(text, loc="right", fontsize=FONT_PT, color=INK)
+        truth, predicted = counts.sum(1), counts.sum(0)
+        values = [f"{iou:.2f}" for iou in scores.iou]
+    entries: list[tuple[Patch, str]] = []
     for number in np.lexsort((-predicted, -truth)).tolist():
-        name = _class_name(number, classes)
-        if truth[number]:
-            text, colour = f"{name} {iou[number]:.2f}", INK
-        elif predicted[number]:
-            text, colour = f"{name}, not there", FAINT
-        else:
-            continue
-        chips.append(_Chip(mark=classes.palette[number], text=text, colour=colour))
-    return chips
+        if truth[number] or predicted[number]:
+            name = drawable(classes.names[number], otherwise=f"class {number}")
+            value = f" {values[number]}" if truth[number] else ", not there"
+            red, green, blue = (channel / 255 for channel in classes.palette[number])
+            patch = Patch(facecolor=(red, green, blue), edgecolor=LINE, linewidth=0.6)
+            entries.append((patch, shorten(name, NAME_CHARACTERS) + value))
+    _write_classes(axes, entries)
 
 
-def _write_classes(sheet: _Sheet, chips: Sequence[_Chip], box: _Box) -> None:
-    """Write as many classes as two lines hold."""
-    left, line = box.left, 0
-    font = _font(CHIP_PX)
-    # Room in the last line for what is said of the rest.
-    rest_px = sheet.measure("+ 999 more", font)
-    for place, chip in enumerate(chips):
-        width = CHIP_TEXT_PX + sheet.measure(chip.text, font)
-        last = place == len(chips) - 1
-        if left + width > box.right - (0 if last or line < CHIP_LINES - 1 else rest_px):
-            if line == CHIP_LINES - 1:
-                rest = f"+ {len(chips) - place} more"
-                top = box.top + line * CHIP_LINE_PX
-                sheet.write(rest, left, top, size_px=CHIP_PX, colour=FAINT)
-                return
-            left, line = box.left, line + 1
-        top = box.top + line * CHIP_LINE_PX
-        sheet.mark(left, top + 1, CHIP_PX - 1, chip.mark)
-        sheet.write(chip.text, left + CHIP_TEXT_PX, top, size_px=CHIP_PX, colour=chip.colour)
-        left += width + CHIP_GAP_PX
+def _write_classes(axes: Axes, entries: Sequence[tuple[Patch, str]]) -> None:
+    """Write as many classes as two lines hold, the first ones in the first line."""
+    room = axes.bbox.width / (FONT_PT / 72 * DPI * CHARACTER_WIDTH)
+    in_line = len(entries)
+    while in_line > 1 and _characters(entries[: CLASS_LINES * in_line], in_line) > room:
+        in_line -= 1
+    most = CLASS_LINES * in_line
+    if len(entries) > most:
+        rest = (Patch(visible=False), f"+ {len(entries) - most + 1} more")
+        entries = [*entries[: most - 1], rest]
+    # A legend fills its columns one after the other.
+    entries = [entry for column in range(in_line) for entry in entries[column::in_line]]
+    axes.legend(
+        [patch for patch, _ in entries],
+        [text for _, text in entries],
+        loc="upper left",
+        bbox_to_anchor=(0, 0),
+        ncols=max(1, in_line),
+        frameon=False,
+        borderpad=0,
+        handlelength=1,
+        handleheight=1,
+        handletextpad=0.4,
+        columnspacing=1,
+        labelspacing=0.3,
+        fontsize=FONT_PT,
+        labelcolor=INK,
+    )
+
+
+def _characters(entries: Sequence[tuple[Patch, str]], in_line: int) -> int:
+    """Width of a legend in so many columns."""
+    widths = [columns(text) + SWATCH_CHARACTERS for _, text in entries]
+    return sum(max(widths[column::in_line]) for column in range(in_line))

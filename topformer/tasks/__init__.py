@@ -121,3 +121,8 @@ def sample(array: NDArray[np.generic]) -> NDArray[np.generic]:
 def sample_positions(count: int) -> NDArray[np.int64]:
     """Where the golden samples of `count` elements in C order lie."""
     return np.arange(GOLDEN_SAMPLES, dtype=np.int64) * SAMPLE_STEP % count
+
+
+def output_bytes(outputs: Outputs) -> bytes:
+    """Write outputs as the runner does, one after the other: little-endian float32."""
+    return b"".join(output.astype("<f4").tobytes() for output in outputs)

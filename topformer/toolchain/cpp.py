@@ -1,23 +1,18 @@
-"""C++: CMake and compilers, the steps of a build, and what a binary needs."""
+"""C++: CMake and compilers, and what a binary needs."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 
 from topformer.errors import TopformerError
 from topformer.toolchain.programs import VERSION_TIMEOUT_S, Missing, first_line_of
 
 CMAKE_MINIMUM = (3, 28)
-LOG_TAIL_BYTES = 4000
-BUILD_TIMEOUT_S = 900.0
-# Results equal Python's only when nobody adds flags such as -ffast-math, and these hold flags.
-_FLAG_VARIABLES = {"CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"}
+ERROR_LIMIT_BYTES = 4000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,44 +56,6 @@ def find_make() -> Missing | None:
     return Missing(what="make", remedy="`apt install make`")
 
 
-def build_environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without what would change compilers or their flags."""
-    return {
-        name: value
-        for name, value in inherited.items()
-        if name not in _FLAG_VARIABLES and not name.startswith("CMAKE_")
-    }
-
-
-def run_step(
-    what: str, command: Sequence[str | Path], *, timeout_s: float = BUILD_TIMEOUT_S
-) -> None:
-    """Run one step of a build; raises `TopformerError` with the end of its output if it fails."""
-    with TemporaryFile() as log:
-        try:
-            status = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=build_environment(os.environ),
-                timeout=timeout_s,
-                check=False,
-            ).returncode
-        except subprocess.TimeoutExpired as error:
-            raise TopformerError(f"{what} took more than {timeout_s:g} s.") from error
-        except OSError as error:
-            raise TopformerError(f"{what} failed.", why=str(error)) from error
-        if status != 0:
-            raise TopformerError(f"{what} failed.", why=_tail(log.fileno()))
-
-
-def _tail(descriptor: int) -> str:
-    size_bytes = os.fstat(descriptor).st_size
-    start = max(0, size_bytes - LOG_TAIL_BYTES)
-    return os.pread(descriptor, LOG_TAIL_BYTES, start).decode(errors="replace").strip()
-
-
 def needed_libraries(readelf: Path, binary: Path) -> list[str]:
     """Names of the shared libraries that a binary asks for."""
     done = subprocess.run(
@@ -111,7 +68,7 @@ def needed_libraries(readelf: Path, binary: Path) -> list[str]:
     if done.returncode != 0:
         raise TopformerError(
             f"{binary.name} cannot be read as a program.",
-            why=done.stderr.decode(errors="replace")[:LOG_TAIL_BYTES].strip(),
+            why=done.stderr.decode(errors="replace")[:ERROR_LIMIT_BYTES].strip(),
         )
     text = done.stdout.decode(errors="replace")
     return re.findall(r"\(NEEDED\)\s+Shared library: \[([^\]/]+)\]", text)

@@ -14,14 +14,13 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-import msgspec
 import torch
 
+from topformer.documents import Count, Document, SchemaName, Sha256, encode_json, read_document
 from topformer.errors import TopformerError
 from topformer.files import atomic_write, read_bytes, sha256_bytes, sha256_file
-from topformer.manifest import Count, Document, Sha256, encode_json
 from topformer.weights.safeload import Unreadable, load_pickled
 
 FOLDER = "checkpoints"
@@ -40,7 +39,7 @@ class Best(Document, frozen=True, kw_only=True):
 class CheckpointIndex(Document, frozen=True, kw_only=True):
     """What stands in a checkpoint's `checkpoint.json`."""
 
-    schema: Literal["topformer.checkpoint/1"] = "topformer.checkpoint/1"
+    schema: SchemaName = "topformer.checkpoint/1"
     step: Count
     # Of the recipe's fields that must not change on the way.
     recipe_sha256: Sha256
@@ -112,10 +111,7 @@ def restore(out: Path) -> Restored | None:
     for folder in _folders(out):
         try:
             index, state = _read(folder)
-        except (
-            *(TopformerError, Unreadable, msgspec.MsgspecError),
-            *(ValueError, OSError, RecursionError),
-        ) as error:
+        except (TopformerError, Unreadable, ValueError, OSError) as error:
             damaged.append(f"{folder.name}: {str(error).splitlines()[0]}")
             continue
         return Restored(index=index, state=state, passed_over=tuple(damaged))
@@ -136,10 +132,10 @@ def pack_state(state: dict[str, Any]) -> bytes:
 
 
 def _read(folder: Path) -> tuple[CheckpointIndex, dict[str, Any]]:
-    data = read_bytes(
-        folder / "checkpoint.json", limit_bytes=INDEX_LIMIT_BYTES, kind="checkpoint's index"
+    path = folder / "checkpoint.json"
+    index = read_document(
+        path, CheckpointIndex, limit_bytes=INDEX_LIMIT_BYTES, called="checkpoint's index"
     )
-    index = msgspec.json.decode(data, type=CheckpointIndex)
     state = read_bytes(folder / "state.pt", limit_bytes=STATE_LIMIT_BYTES, kind="training state")
     if sha256_bytes(state) != index.state_sha256:
         raise TopformerError("state.pt is not the file its index describes.")

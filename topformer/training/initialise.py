@@ -98,15 +98,23 @@ def _fewest_values(variant: Variant, height: int, width: int) -> int:
 
 
 def begin(
-    size: str, dataset: Dataset, recipe: Recipe, *, progress: Progress | None = None
+    size: str,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    resumed: bool = False,
+    progress: Progress | None = None,
 ) -> Beginning:
     """Create the network of a recipe and fill it as `recipe.init` says.
 
+    Of a run that is `resumed` the checkpoint has all numbers: where they came from is not opened.
     Raises `UsageError` for a start that does not exist and `TopformerError` for one that cannot be
     fetched or does not fit.
     """
     torch.default_generator.manual_seed(recipe.seed)
     model = create_model(variant_for(size, dataset), len(dataset.classes.names))
+    if resumed:
+        return Beginning(model=model, description=f"begun with init {recipe.init}")
     if recipe.init == NONE:
         return Beginning(model=model, description=f"random weights, seed {recipe.seed}")
     if recipe.init == IMAGENET:

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
+from topformer.documents import Count, Document
 from topformer.errors import TopformerError
 from topformer.files import atomic_write, read_bytes
-from topformer.manifest import Count, Document
 
 LOG_LIMIT_BYTES = 2**28
 

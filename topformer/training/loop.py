@@ -2,23 +2,16 @@
 
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from torch import nn
 
-from topformer.data import Dataset
-from topformer.data.layouts import FoundPairs
 from topformer.data.loading import reading_trouble, training_batches
 from topformer.errors import TopformerError
 from topformer.evaluation.confusion import Scores, scores_of
-from topformer.evaluation.protocols import Protocol as ScoringProtocol
-from topformer.evaluation.protocols import (
-    fixed_protocol,
-    network_segmenter,
-    whole_protocol,
-)
+from topformer.evaluation.protocols import network_segmenter
 from topformer.evaluation.scoring import score_split
 from topformer.files import atomic_write
 from topformer.model import TopFormer
@@ -30,69 +23,18 @@ from topformer.training.meter import Meter
 from topformer.training.optimizer import learning_rate_at
 from topformer.training.processes import GO_ON, STOP, OutOfStepError, Place, Pulse, lost_peers
 from topformer.training.recipe import (
-    Recipe,
     augmentation_of,
     read_recipe,
     recipe_differences,
     recipe_sha256,
 )
+from topformer.training.run import Observer, Trained, TrainingRun
 from topformer.training.signals import StopWish, stop_wish
 from topformer.weights import pack_weights
 
 
-class Observer(Protocol):
-    """Who watches a run."""
-
-    def on_step(self, step: int) -> None:
-        """Note that so many steps are done."""
-        ...
-
-    def on_record(self, record: Record) -> None:
-        """Take what was just written to the log."""
-        ...
-
-    def on_notice(self, text: str) -> None:
-        """Tell a person something that needs no action now."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """What a training run is made of."""
-
-    dataset: Dataset
-    train: FoundPairs
-    val: FoundPairs
-    recipe: Recipe
-    out: Path
-    # What is written into the weights beside the numbers.
-    name: str
-    licence: str
-    source: str
-    # Usual (height, width) of the training pictures.
-    picture_size: tuple[int, int]
-
-    @property
-    def protocol(self) -> ScoringProtocol:
-        """How the network is scored on val: as it is shown pictures in training."""
-        if self.recipe.stretch >= 0.5:
-            return fixed_protocol(self.recipe.crop)
-        return whole_protocol(self.dataset.scale)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trained:
-    """What a finished run left."""
-
-    steps: int
-    best: Best | None
-    best_path: Path | None
-    last_path: Path
-    resumed_from: int | None
-
-
 def train(
-    run: Run,
+    run: TrainingRun,
     model: TopFormer,
     place: Place,
     observer: Observer,
@@ -119,7 +61,9 @@ def train(
 class _Loop:
     """A run in this process; all score, only the first process writes and speaks."""
 
-    def __init__(self, run: Run, learner: Learner, place: Place, observer: Observer) -> None:
+    def __init__(
+        self, run: TrainingRun, learner: Learner, place: Place, observer: Observer
+    ) -> None:
         self.run, self.learner, self.place, self.observer = run, learner, place, observer
         self.best: Best | None = None
         self.saved: int | None = None
@@ -293,7 +237,7 @@ def _readers_watched() -> Generator[None]:
         raise OutOfStepError(trouble.what, why=trouble.why, next_step=trouble.next_step) from error
 
 
-def _other_recipe(run: Run, sha256: str) -> TopformerError:
+def _other_recipe(run: TrainingRun, sha256: str) -> TopformerError:
     """Tell by its recipe.toml what a run was begun with, where that is still to be told."""
     path = run.out / "recipe.toml"
     try:
@@ -316,7 +260,7 @@ def _other_recipe(run: Run, sha256: str) -> TopformerError:
     )
 
 
-def validate(model: TopFormer, run: Run, place: Place) -> Scores:
+def validate(model: TopFormer, run: TrainingRun, place: Place) -> Scores:
     """Score a network on val, each process on its share; it is left in the mode it was in.
 
     All see the first process's network: statistics of BatchNorm may differ between them.

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from topformer.data.labels import IGNORED
+from topformer.data.label_files import IGNORED
 from topformer.training.recipe import Recipe
 
 

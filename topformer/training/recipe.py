@@ -4,6 +4,7 @@ The published recipe of each data set is package data, `recipes/DATASET.toml`. I
 the top; a table named after a size holds what differs for that size.
 """
 
+import dataclasses
 import difflib
 import math
 import sys
@@ -16,9 +17,9 @@ import msgspec
 
 from topformer.data.datasets import check_key
 from topformer.data.transforms import Augmentation
+from topformer.documents import Document
 from topformer.errors import TopformerError, UsageError
 from topformer.files import read_text, sha256_bytes
-from topformer.manifest import Document
 from topformer.text import well_formed
 from topformer.variants import VARIANTS
 
@@ -38,7 +39,7 @@ Side = Annotated[int, Meta(ge=64, le=8192)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
-class Recipe(Document, frozen=True, kw_only=True):
+class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a network is trained. Every field may stand in a TOML or in --set FIELD=VALUE."""
 
     iterations: Annotated[Positive, Meta(description="Optimizer steps.")]
@@ -255,18 +256,8 @@ def recipe_differences(then: Recipe, now: Recipe) -> tuple[str, ...]:
 
 def augmentation_of(recipe: Recipe) -> Augmentation:
     """The part of a recipe that makes samples."""
-    return Augmentation(
-        scale=recipe.scale,
-        ratio_range=recipe.ratio_range,
-        crop=recipe.crop,
-        cat_max_ratio=recipe.cat_max_ratio,
-        flip_probability=recipe.flip_probability,
-        photometric=recipe.photometric,
-        aspect_jitter=recipe.aspect_jitter,
-        stretch=recipe.stretch,
-        degradation=recipe.degradation,
-        class_mix=recipe.class_mix,
-    )
+    names = [field.name for field in dataclasses.fields(Augmentation)]
+    return Augmentation(**{name: getattr(recipe, name) for name in names})
 
 
 def _read(text: str, size: str, origin: str) -> dict[str, Any]:

@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
-from topformer.evaluation.caption import Caption
 from topformer.evaluation.protocols import network_segmenter
 from topformer.evaluation.scoring import show_pair
 from topformer.evaluation.sheet import draw_sheet
+from topformer.figures import Caption
 from topformer.files import atomic_write
 from topformer.training.curves import draw_curves
 from topformer.training.journal import read_log
-from topformer.training.loop import Run, Trained
+from topformer.training.run import Trained, TrainingRun
 from topformer.weights import load_model
 
 SHOWN_PICTURES = 8
 
 
-def write_pictures(run: Run, trained: Trained) -> tuple[Path, ...]:
+def write_pictures(run: TrainingRun, trained: Trained) -> tuple[Path, ...]:
     """Draw OUT/curves.png and OUT/predictions.png, the latter with the best weights there are."""
     curves, predictions = run.out / "curves.png", run.out / "predictions.png"
     records = read_log(run.out / "log.jsonl")

@@ -1,28 +1,15 @@
 """What `topformer compare` does: say how two benches differ, and whether they can be compared."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
+from topformer.benchmarks.documents.bench import read_bench
+from topformer.benchmarks.documents.comparison import CompareDocument, Comparison
 from topformer.benchmarks.protocol import matching
-from topformer.benchmarks.protocol.comparison import RowComparison, compare
-from topformer.benchmarks.report.text import ratio_text
+from topformer.benchmarks.protocol.comparison import compare
+from topformer.benchmarks.report.text import comparison_lines
 from topformer.console.output import print_result, warn
 from topformer.errors import TopformerError
-from topformer.manifest import Document, ShortText
-
-
-class CompareDocument(Document, frozen=True, kw_only=True):
-    """What `compare --json` prints: how many times as long, or as many, the contender takes."""
-
-    schema: Literal["topformer.compare/1"] = "topformer.compare/1"
-    baseline: str
-    # Null where the rows of one document were compared with each other.
-    contender: str | None
-    rows: tuple[RowComparison, ...]
-    # Names of rows that the other document does not have.
-    baseline_only: tuple[ShortText, ...]
-    contender_only: tuple[ShortText, ...]
 
 
 def run(*, baseline: Path, contender: Path | None, anyway: bool, as_json: bool) -> None:
@@ -30,11 +17,11 @@ def run(*, baseline: Path, contender: Path | None, anyway: bool, as_json: bool) 
 
     Raises `TopformerError` for what is not alike or not trusted, unless it is wanted `anyway`.
     """
-    first = matching.read_bench(baseline)
+    first = read_bench(baseline)
     if contender is None:
         matched = matching.match_within(first)
     else:
-        matched = matching.match_documents(first, matching.read_bench(contender))
+        matched = matching.match_documents(first, read_bench(contender))
     if not matched.pairs:
         raise TopformerError(
             "There are no two rows to compare.",
@@ -53,10 +40,11 @@ def run(*, baseline: Path, contender: Path | None, anyway: bool, as_json: bool) 
         baseline_only=matched.baseline_only,
         contender_only=matched.contender_only,
     )
-    print_result(document, _lines(rows), as_json=as_json)
+    lines = [line for one in rows for line in comparison_lines(one)]
+    print_result(document, lines, as_json=as_json)
 
 
-def _refuse_or_warn(rows: Sequence[RowComparison], *, anyway: bool) -> None:
+def _refuse_or_warn(rows: Sequence[Comparison], *, anyway: bool) -> None:
     found = [
         f"{one.contender}: {', '.join((*one.unlike, *one.doubts))}"
         for one in rows
@@ -70,10 +58,3 @@ def _refuse_or_warn(rows: Sequence[RowComparison], *, anyway: bool) -> None:
         )
     for text in found:
         warn(f"not to be ranked: {text}.")
-
-
-def _lines(rows: Sequence[RowComparison]) -> Iterator[str]:
-    for one in rows:
-        against = "" if one.baseline == one.contender else f" against {one.baseline}"
-        for part in one.parts:
-            yield f"{one.contender}{against}: {ratio_text(one, part)}"

@@ -1,7 +1,6 @@
 """What `topformer devices` does: list what adb sees, and say what to do about what is unusable."""
 
 from collections.abc import Iterator
-from typing import Literal
 
 from rich.table import Table
 
@@ -14,8 +13,8 @@ from topformer.devices.facts.documents import DeviceFacts, Temperature, ThermalS
 from topformer.devices.facts.reading import read_facts, read_state
 from topformer.devices.heat import gate_temperature
 from topformer.devices.links.adb import ListedDevice, connect, list_devices
+from topformer.documents import Document, SchemaName, ShortText
 from topformer.errors import TopformerError
-from topformer.manifest import Document, ShortText
 
 
 class DeviceRow(Document, frozen=True, kw_only=True):
@@ -36,7 +35,7 @@ class DeviceRow(Document, frozen=True, kw_only=True):
 class DevicesDocument(Document, frozen=True, kw_only=True):
     """All devices that adb sees."""
 
-    schema: Literal["topformer.devices/1"] = "topformer.devices/1"
+    schema: SchemaName = "topformer.devices/1"
     devices: tuple[DeviceRow, ...]
 
 

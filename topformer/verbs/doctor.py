@@ -13,7 +13,7 @@ from rich.text import Text
 from topformer.console.output import print_result
 from topformer.console.progress import spinner
 from topformer.console.tables import print_table
-from topformer.manifest import Document
+from topformer.documents import Document, SchemaName
 from topformer.toolchain.cpp import find_cmake
 from topformer.toolchain.programs import Missing
 
@@ -46,7 +46,7 @@ class Check(Document, frozen=True, kw_only=True):
 class DoctorDocument(Document, frozen=True, kw_only=True):
     """What `doctor --json` prints."""
 
-    schema: Literal["topformer.doctor/1"] = "topformer.doctor/1"
+    schema: SchemaName = "topformer.doctor/1"
     python: str
     machine: str
     healthy: bool

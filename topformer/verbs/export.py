@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from topformer.classes import read_classes
 from topformer.console.output import print_result
@@ -15,8 +14,9 @@ from topformer.console.weights import (
     tell_licence,
     weights_as,
 )
+from topformer.documents import Document, SchemaName
 from topformer.export import ExportedFile, ExportResult, export_model
-from topformer.manifest import Delegation, Document, Parity, WeightsInfo
+from topformer.manifest import Delegation, Parity, WeightsInfo
 from topformer.preprocess import parse_image_size, size_in_shape
 from topformer.verbs.parity import show_parity
 
@@ -37,7 +37,7 @@ class ExportedFileDocument(Document, frozen=True, kw_only=True):
 class ExportDocument(Document, frozen=True, kw_only=True):
     """What `export --json` prints."""
 
-    schema: Literal["topformer.export/1"] = "topformer.export/1"
+    schema: SchemaName = "topformer.export/1"
     passed: bool
     weights: WeightsInfo
     random_weights: bool

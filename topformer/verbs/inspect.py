@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from rich.table import Table
 
@@ -12,9 +11,10 @@ from topformer.console.output import print_document, print_lines
 from topformer.console.progress import stdout_for_results
 from topformer.console.tables import print_table
 from topformer.console.weights import announce_random, announce_unnamed, weights_as
+from topformer.documents import Document, SchemaName
 from topformer.errors import UsageError
 from topformer.files import ensure_writable, fitting_name
-from topformer.manifest import Classes, Document, Manifest
+from topformer.manifest import Classes, Manifest
 from topformer.runtimes import GraphInfo, OpenedModel, find_runtime, inspect_graph, open_model
 
 SHOWN_NAMES = 4
@@ -23,7 +23,7 @@ SHOWN_NAMES = 4
 class InspectDocument(Document, frozen=True, kw_only=True):
     """What `inspect --json` prints."""
 
-    schema: Literal["topformer.inspect/1"] = "topformer.inspect/1"
+    schema: SchemaName = "topformer.inspect/1"
     path: str
     random_weights: bool
     manifest: Manifest

@@ -8,7 +8,7 @@ from topformer.complexity import count_macs
 from topformer.console.output import print_document, print_lines
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
-from topformer.manifest import Count, Document, ShortText
+from topformer.documents import Count, Document, SchemaName, ShortText
 from topformer.variants import VARIANTS, Variant
 from topformer.weights.blank import blank_segmenter
 from topformer.weights.catalogue import LICENCE, PUBLISHED
@@ -46,7 +46,7 @@ class CheckpointRow(Document, frozen=True, kw_only=True):
 class ModelsDocument(Document, frozen=True, kw_only=True):
     """What `topformer models --json` prints."""
 
-    schema: Literal["topformer.models/1"] = "topformer.models/1"
+    schema: SchemaName = "topformer.models/1"
     variants: tuple[VariantRow, ...]
     checkpoints: tuple[CheckpointRow, ...]
 

@@ -14,7 +14,6 @@ from topformer.text import printable
 
 def show_parity(title: str, parity: Parity, task: str) -> None:
     """Print the steps of a proof, the worst input of each figure counting, and the exceptions."""
-
     noun = task_type(task).noun
     verdict = ("verified", "green") if parity.passed else ("FAILED", "bold red")
     heading = Text.assemble(printable(title), ": ", verdict)

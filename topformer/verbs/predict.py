@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from rich.table import Table
 from rich.text import Text
@@ -19,11 +18,12 @@ from topformer.console.weights import (
     tell_form,
     weights_as,
 )
+from topformer.documents import Document, SchemaName, Share
 from topformer.drawing import found_classes, label_image, percent, save_png
 from topformer.errors import TopformerError, UsageError
 from topformer.files import ensure_writable_folder, fitting_name
 from topformer.images import find_pictures, read_picture
-from topformer.manifest import Document, Manifest, Share, WeightsInfo
+from topformer.manifest import Manifest, WeightsInfo
 from topformer.preprocess import parse_image_size
 from topformer.runtimes import OpenedModel, open_model
 from topformer.text import printable
@@ -65,7 +65,7 @@ class FailureDocument(Document, frozen=True, kw_only=True):
 class PredictDocument(Document, frozen=True, kw_only=True):
     """What `predict --json` prints."""
 
-    schema: Literal["topformer.predict/1"] = "topformer.predict/1"
+    schema: SchemaName = "topformer.predict/1"
     model: str
     runtime: str
     variant: str

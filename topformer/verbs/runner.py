@@ -1,21 +1,20 @@
 """What `topformer runner build` does: build the C++ runner, with all its libraries."""
 
 from pathlib import Path
-from typing import Literal
 
 from topformer.benchmarks.bundle.build import Bundle, build_bundle, default_cache
 from topformer.benchmarks.bundle.plan import NdkPaths
 from topformer.console.output import print_result
 from topformer.console.progress import stage_display
 from topformer.console.screen import stderr
+from topformer.documents import Count, Document, SchemaName
 from topformer.errors import UsageError
-from topformer.manifest import Count, Document
 
 
 class RunnerBuildDocument(Document, frozen=True, kw_only=True):
     """A bundle of the runner in this user's cache."""
 
-    schema: Literal["topformer.runner-build/1"] = "topformer.runner-build/1"
+    schema: SchemaName = "topformer.runner-build/1"
     folder: str
     # False when it was built before.
     is_new: bool

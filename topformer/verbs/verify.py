@@ -6,15 +6,16 @@ from typing import Literal
 from topformer.console.output import print_result
 from topformer.console.progress import stage_display
 from topformer.console.weights import announce_random, weights_as
+from topformer.documents import Document, SchemaName
 from topformer.export.verification import verify_file
-from topformer.manifest import Document, Parity
+from topformer.manifest import Parity
 from topformer.verbs.parity import show_parity
 
 
 class VerifyDocument(Document, frozen=True, kw_only=True):
     """What `verify --json` prints."""
 
-    schema: Literal["topformer.verify/1"] = "topformer.verify/1"
+    schema: SchemaName = "topformer.verify/1"
     path: str
     sha256: str
     passed: bool

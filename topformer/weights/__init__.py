@@ -10,9 +10,8 @@ from topformer.weights.loading import (
     load_classifier,
     load_model,
     load_weights,
-    pack_weights,
-    save_weights,
 )
+from topformer.weights.saving import pack_weights, save_weights
 
 __all__ = [
     "BackboneInitialisation",

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import safetensors
@@ -17,12 +17,14 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from topformer.documents import Document, Positive, SchemaName, ShortText, decode_document
 from topformer.errors import TopformerError
 from topformer.files import read_bytes, sha256_bytes
-from topformer.manifest import Classes, Document, ModelInfo, Positive, ShortText
+from topformer.manifest import Classes, ModelInfo
 from topformer.text import brief
-from topformer.weights.disarm import StandIn, Unreadable
+from topformer.weights.disarm import Unreadable
 from topformer.weights.file_kinds import describe_folder, describe_unknown
+from topformer.weights.inert import StandIn
 from topformer.weights.named import classes_in
 from topformer.weights.safeload import is_pickled, load_pickled
 from topformer.weights.unwrapping import unwrap
@@ -41,7 +43,7 @@ HEADER_KEY = "topformer"
 class WeightsHeader(Document, frozen=True, kw_only=True):
     """What our own safetensors files say of themselves, as JSON in their metadata."""
 
-    schema: Literal["topformer.weights/1"] = "topformer.weights/1"
+    schema: SchemaName = "topformer.weights/1"
     model: ModelInfo
     classes: Classes
     name: ShortText
@@ -128,10 +130,10 @@ def _from_safetensors(path: Path, data: bytes) -> Checkpoint:
         # The library returns no metadata for bytes in memory; it has checked this JSON above.
         declared = msgspec.json.decode(data[8 : 8 + header_bytes], type=dict[str, msgspec.Raw])
         metadata = msgspec.json.decode(declared.get("__metadata__", b"{}"), type=dict[str, str])
-        header = metadata.get(HEADER_KEY)
-        own = None if header is None else msgspec.json.decode(header, type=WeightsHeader)
     except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError) as error:
         raise Unreadable(f"Its safetensors header is damaged: {brief(str(error))}.") from error
+    header = metadata.get(HEADER_KEY)
+    own = None if header is None else _own_header(header)
     unwrapped = unwrap(tensors)
     return Checkpoint(
         path=path,
@@ -141,6 +143,13 @@ def _from_safetensors(path: Path, data: bytes) -> Checkpoint:
         notes=unwrapped.notes,
         header=own,
     )
+
+
+def _own_header(header: str) -> WeightsHeader:
+    try:
+        return decode_document(header, WeightsHeader, refusal="Its header cannot be read.")
+    except TopformerError as error:
+        raise Unreadable(f"{error.what} {brief(error.why)}") from error
 
 
 def _sound_tensors(weights: Mapping[Any, object], *, file_bytes: int) -> dict[str, Tensor]:

@@ -10,15 +10,14 @@ import urllib.parse
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 import platformdirs
 from filelock import FileLock, Timeout
 
+from topformer.documents import Count, Document, SchemaName, Sha256, ShortText, read_document
 from topformer.errors import ByHandError, TopformerError, UsageError
-from topformer.files import atomic_write, read_bytes, sha256_file, shown
-from topformer.manifest import Count, Document, Sha256, ShortText
+from topformer.files import atomic_write, sha256_file, shown
 from topformer.weights.transfer import Progress, TransferError, transfer
 
 _LOCK_TIMEOUT_S = 900.0
@@ -49,7 +48,7 @@ class Download:
 class FetchRecord(Document, frozen=True, kw_only=True):
     """What the first fetch brought, `NAME.sha256`."""
 
-    schema: Literal["topformer.fetch/1"] = "topformer.fetch/1"
+    schema: SchemaName = "topformer.fetch/1"
     url: ShortText
     sha256: Sha256
     size_bytes: Count
@@ -168,13 +167,14 @@ def _check_or_record(path: Path, target: Path, download: Download) -> None:
         record = FetchRecord(url=download.url or "", sha256=found, size_bytes=path.stat().st_size)
         atomic_write(record_path, msgspec.json.encode(record))
         return
-    try:
-        data = read_bytes(record_path, limit_bytes=_RECORD_LIMIT_BYTES, kind="record")
-        recorded = msgspec.json.decode(data, type=FetchRecord)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise TopformerError(
-            f"{record_path} is damaged.", why=str(error), next_step=f"Delete it and {target}."
-        ) from error
+    recorded = read_document(
+        record_path,
+        FetchRecord,
+        limit_bytes=_RECORD_LIMIT_BYTES,
+        called="record",
+        refusal=f"{record_path} is damaged.",
+        next_step=f"Delete it and {target}.",
+    )
     if recorded.sha256 != found:
         path.unlink(missing_ok=True)
         raise TopformerError(

@@ -1,4 +1,4 @@
-"""Models from weights and weights from models: the one place that turns a name into a network.
+"""Models from weights: the one place that turns a name into a network.
 
 A source of weights is the path of a checkpoint, an https URL, the name of a published checkpoint, a
 size ("tiny", "small", "base": the weights bundled for it, or random ones while there are none), or
@@ -10,22 +10,18 @@ from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from topformer.classes import check_count, dataset_classes, numbered_classes
 from topformer.errors import TopformerError, UsageError
-from topformer.files import atomic_write, sha256_bytes
-from topformer.manifest import Classes, ModelInfo, WeightsInfo, encode_json
+from topformer.manifest import Classes, WeightsInfo
 from topformer.model import TopFormer, TopFormerClassifier, create_model
 from topformer.variants import VARIANTS, get_variant
 from topformer.weights.blank import blank_classifier, blank_segmenter
 from topformer.weights.checkpoints import (
     COUNTER,
-    HEADER_KEY,
     Checkpoint,
-    WeightsHeader,
     read_checkpoint,
 )
 from topformer.weights.matching import (
@@ -34,6 +30,7 @@ from topformer.weights.matching import (
     segmentation_layout,
 )
 from topformer.weights.named import CLASSES_BY_HAND
+from topformer.weights.saving import model_info
 from topformer.weights.sources import RANDOM, WeightsSource, file_source, find_source
 from topformer.weights.transfer import Progress
 
@@ -108,85 +105,11 @@ def load_model(path_or_name: str | Path) -> TopFormer:
     return load_weights(path_or_name).model
 
 
-def save_weights(
-    path: Path,
-    model: TopFormer,
-    *,
-    classes: Classes,
-    name: str,
-    licence: str,
-    source: str,
-    random_seed: int | None = None,
-    picture_size: tuple[int, int] | None = None,
-) -> WeightsInfo:
-    """Write a model as safetensors that say of themselves what `load_weights` needs to know.
-
-    The file appears whole or not at all. `random_seed` marks weights that were never trained;
-    `picture_size` is the usual (height, width) of the pictures that they were trained on.
-    """
-    data = pack_weights(
-        model,
-        classes=classes,
-        name=name,
-        licence=licence,
-        source=source,
-        random_seed=random_seed,
-        picture_size=picture_size,
-    )
-    atomic_write(path, data)
-    return WeightsInfo(
-        name=name,
-        sha256=sha256_bytes(data),
-        licence=licence,
-        source=source,
-        random_seed=random_seed,
-    )
-
-
-def pack_weights(
-    model: TopFormer,
-    *,
-    classes: Classes,
-    name: str,
-    licence: str,
-    source: str,
-    random_seed: int | None = None,
-    picture_size: tuple[int, int] | None = None,
-) -> bytes:
-    """Return the bytes that `save_weights` writes."""
-    if len(classes.names) != model.num_classes:
-        raise ValueError(f"{len(classes.names)} class names for {model.num_classes} classes")
-    header = WeightsHeader(
-        model=model_info(model),
-        classes=classes,
-        name=name,
-        licence=licence,
-        source=source,
-        random_seed=random_seed,
-        picture_size=picture_size,
-    )
-    tensors = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
-    # One entry only: the library writes several in random order, and equal weights should have
-    # equal bytes.
-    metadata = {HEADER_KEY: encode_json(header).decode()}
-    return safetensors.torch.save(tensors, metadata)
-
-
 def bundled_path(size: str) -> Path | None:
     """Find the trained weights this package carries for a size, where it carries any."""
     folder = resources.files("topformer").joinpath("weights")
     bundled = folder.joinpath(f"{get_variant(size).name}.safetensors")
     return Path(str(bundled)) if bundled.is_file() else None
-
-
-def model_info(model: TopFormer) -> ModelInfo:
-    """Describe a network as its manifest does."""
-    return ModelInfo(
-        variant=model.variant.name,
-        num_classes=model.num_classes,
-        fused_channels=model.variant.fused_channels,
-        depthwise_head=model.variant.depthwise_head,
-    )
 
 
 def load_classifier(

@@ -10,7 +10,8 @@ from typing import cast
 from topformer.classes import named_classes
 from topformer.errors import TopformerError
 from topformer.manifest import Classes
-from topformer.weights.disarm import StandIn, Unreadable, as_plain
+from topformer.weights.disarm import Unreadable
+from topformer.weights.inert import StandIn, as_plain
 
 CLASSES_BY_HAND = (
     "Give the names with `--classes FILE`, one a line: export, predict and eval take it."

@@ -6,13 +6,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
 import msgspec
 
 from topformer import __version__
+from topformer.documents import Count, Document, SchemaName, ShortText, read_document
+from topformer.errors import TopformerError
 from topformer.files import atomic_write
-from topformer.manifest import Count, Document, ShortText
 
 SIZE_LIMIT_BYTES = 256 * 2**20
 _BLOCK_BYTES = 2**18
@@ -30,7 +31,7 @@ class TransferError(Exception):
 class PartRecord(Document, frozen=True, kw_only=True):
     """What an unfinished transfer needs to go on; it lies beside the part as `PART.json`."""
 
-    schema: Literal["topformer.part/1"] = "topformer.part/1"
+    schema: SchemaName = "topformer.part/1"
     url: ShortText
     # ETag or Last-Modified: tells the server which version the first half is of.
     validator: ShortText
@@ -101,11 +102,11 @@ def _https_only_opener() -> urllib.request.OpenerDirector:
 def _read_record(record_path: Path, part: Path, url: str) -> PartRecord | None:
     """Return what is known of an earlier attempt, where it can be continued."""
     try:
-        if record_path.stat().st_size > _RECORD_LIMIT_BYTES:
-            return None
-        record = msgspec.json.decode(record_path.read_bytes(), type=PartRecord)
+        record = read_document(
+            record_path, PartRecord, limit_bytes=_RECORD_LIMIT_BYTES, called="record"
+        )
         received_bytes = part.stat().st_size
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+    except (OSError, TopformerError):
         return None
     fits = record.url == url and 0 < received_bytes <= record.total_bytes
     return record if fits else None

@@ -1,14 +1,15 @@
 """Does the app compute what this machine computes? Its document tells hashes, and no numbers."""
 
 from topformer.benchmarks.documents.runner import RunnerRun
-from topformer.benchmarks.workers.device.check import Reference, output_bytes
+from topformer.benchmarks.workers.device.check import ReferenceOutput
 from topformer.devices.facts.documents import CheckedOutput
 from topformer.errors import TopformerError
 from topformer.files import sha256_bytes
 from topformer.metrics import SQNR_LIMIT_DB
+from topformer.tasks import output_bytes
 
 
-def check_hashes(run: RunnerRun, reference: Reference) -> CheckedOutput | None:
+def check_hashes(run: RunnerRun, reference: ReferenceOutput) -> CheckedOutput | None:
     """Hold hashes of outputs and result against this machine's; None where they tell nothing.
 
     Equal ones tell all. Others say nothing of float32, which may differ in its last bits; where

@@ -12,12 +12,11 @@ from topformer.benchmarks.documents.messages import Loaded, Measured
 from topformer.benchmarks.documents.runner import RunnerFailureError, RunnerRun, decode_document
 from topformer.benchmarks.workers.app.check import check_hashes
 from topformer.benchmarks.workers.device.check import compute_reference
-from topformer.benchmarks.workers.process import Patience, RowRequest
-from topformer.benchmarks.workers.replies import loaded_reply
+from topformer.benchmarks.workers.process import Patience, RowRequest, describe_loaded
+from topformer.children import LINE_LIMIT_BYTES
 from topformer.devices.facts.documents import CheckedOutput
 from topformer.devices.links.adb import AdbLink
 from topformer.devices.links.link import new_token, printable
-from topformer.devices.pipes import LINE_LIMIT_BYTES
 from topformer.errors import TopformerError
 from topformer.images import bench_picture
 from topformer.interrupts import ctrl_c_held
@@ -63,7 +62,7 @@ class AppWorker:
             self.check = check_hashes(self.first, reference)
         except TopformerError as error:
             self._fail("cannot be believed", f"{error.what} {error.why}")
-        return loaded_reply(self._manifest, picture.name, self.first)
+        return describe_loaded(self.request, self._manifest, self.first)
 
     def measure(self, *, samples: int, warmups: int) -> Measured:
         """Take one block of samples."""

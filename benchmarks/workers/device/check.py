@@ -11,14 +11,15 @@ import numpy as np
 
 from topformer.benchmarks.documents.runner import RunnerRun, decode_document
 from topformer.benchmarks.workers.device.placed_model import DeviceSubject
+from topformer.children import Finished
 from topformer.devices.facts.documents import CheckedOutput
-from topformer.devices.links.link import Finished, Link, printable, pull
+from topformer.devices.links.link import Link, printable, pull
 from topformer.errors import TopformerError
 from topformer.export.proof import FP32_GATES
 from topformer.files import sha256_bytes
 from topformer.images import BenchPicture
 from topformer.manifest import Gates
-from topformer.tasks import Answer, Outputs, Task
+from topformer.tasks import Answer, Task, output_bytes
 
 RUN_TIMEOUT_S = 300.0
 # The runner's document, which holds one sample.
@@ -27,7 +28,7 @@ RESULT_LIMIT_BYTES = 2**26
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reference:
+class ReferenceOutput:
     """What this machine computes of the bench's picture, and how close a device must come to it."""
 
     task: Task[Any]
@@ -36,7 +37,7 @@ class Reference:
     required: Gates | None
 
 
-def compute_reference(model: Path, picture: BenchPicture) -> Reference:
+def compute_reference(model: Path, picture: BenchPicture) -> ReferenceOutput:
     """Run the model on this machine, with its Python runtime."""
     from topformer.runtimes import open_model  # noqa: PLC0415
 
@@ -47,20 +48,19 @@ def compute_reference(model: Path, picture: BenchPicture) -> Reference:
     golden = (case for case in manifest.golden if case.input_sha256 == sha256)
     required = next((case.required for case in golden), FP32_GATES)
     assert manifest.file is not None
-    return Reference(
+    return ReferenceOutput(
         task=opened.task,
         answer=opened.task.answer(opened.run(tensor)),
         required=required if manifest.file.precision == "fp32" else None,
     )
 
 
-def output_bytes(outputs: Outputs) -> bytes:
-    """Write outputs as the runner does, one after the other: little-endian float32."""
-    return b"".join(output.astype("<f4").tobytes() for output in outputs)
-
-
 def check_output(
-    subject: DeviceSubject, reference: Reference, *, threads: int, cores_mask: int | None = None
+    subject: DeviceSubject,
+    reference: ReferenceOutput,
+    *,
+    threads: int,
+    cores_mask: int | None = None,
 ) -> CheckedOutput:
     """Run the model once on the device and compare; a wrong result is told, not raised.
 
@@ -71,7 +71,7 @@ def check_output(
 
 
 def compare_answers(
-    answer: Answer[Any], reference: Reference, *, outputs_sha256: str
+    answer: Answer[Any], reference: ReferenceOutput, *, outputs_sha256: str
 ) -> CheckedOutput:
     """Hold an answer against the reference."""
     expected, task, required = reference.answer, reference.task, reference.required

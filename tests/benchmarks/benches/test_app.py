@@ -11,8 +11,7 @@ from rig.device import wait_until
 from support.rig_app import installed_app
 from topformer.benchmarks.benches.app import AppPlan, bench_app
 from topformer.benchmarks.benches.plan import APP, name_rows
-from topformer.benchmarks.documents.bench import BenchDocument
-from topformer.benchmarks.documents.rows import measured_rows
+from topformer.benchmarks.documents.bench import AppRecord, BenchDocument
 from topformer.benchmarks.protocol.modes import MODES, Mode
 from topformer.benchmarks.workers.process import Patience
 from topformer.cli.main import build_command
@@ -52,7 +51,7 @@ def bench(rig_link, small_pte, monkeypatch):
 def test_rows_of_the_app_take_turns_as_all_rows_do(app_on_rig, bench, small_pte, rig):
     told = []
     document = bench(threads=(1, 2), told=told)
-    rows = measured_rows(document.rows)
+    rows = document.measured_rows
     assert [row.name for row in rows] == ["app, 1 thread", "app, 2 threads"]
     assert {row.runtime for row in rows} == {"app"}
     assert {row.model for row in rows} == {small_pte.name}
@@ -63,9 +62,9 @@ def test_rows_of_the_app_take_turns_as_all_rows_do(app_on_rig, bench, small_pte,
     assert len(document.protocol.order) == 2
     assert all(row.background_cpus is None for row in rows)
     (device,) = document.devices
-    assert device.runner_target is None
-    assert (device.app.package, device.app.version) == ("io.topformer.demo", None)
-    assert device.app.runtime_version
+    assert isinstance(device.program, AppRecord)
+    assert (device.program.package, device.program.version) == ("io.topformer.demo", None)
+    assert device.program.runtime_version
     assert len(device.readings) >= 5
     # Kernels of ARM add in another order, so the hashes differ and tell nothing.
     assert [row.check for row in rows] == [None, None]

@@ -9,11 +9,18 @@ import msgspec
 import numpy as np
 import pytest
 
-from support.bench_fakes import EXECUTE_MS, REQUESTS, SHORT, ScriptedWorker, request, scripted_bench
+from support.bench_fakes import (
+    EXECUTE_MS,
+    REQUESTS,
+    SHORT,
+    ScriptedWorker,
+    record,
+    request,
+    scripted_bench,
+)
 from topformer.benchmarks.benches.host import bench_host
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.benchmarks.documents.rows import PARTS
-from topformer.benchmarks.protocol.rounds import run_rounds
 from topformer.benchmarks.workers.process import start_worker
 from topformer.devices.machine import Counters
 from topformer.errors import TopformerError
@@ -43,8 +50,8 @@ def test_every_sample_is_kept_in_the_order_of_time(document):
     for row in document.rows:
         count = document.protocol.rounds * document.protocol.samples_per_block
         for part in PARTS:
-            assert len(getattr(row, part).samples) == count
-        parts = np.array([getattr(row, part).samples for part in PARTS])
+            assert len(row.latency(part).samples) == count
+        parts = np.array([row.latency(part).samples for part in PARTS])
         assert parts[:3].sum(axis=0) == pytest.approx(parts[3])
         assert len(row.warmup_ms) == 2 + document.protocol.rounds
         assert len(row.block_starts_s) == document.protocol.rounds
@@ -56,7 +63,7 @@ def test_a_row_says_what_was_measured(document):
     assert (row.runtime, row.form, row.threads) == ("torch", "eager, BatchNorm unfused", 1)
     assert (row.model, row.sha256, row.precision) == ("model.pte", "a" * 64, "fp32")
     assert row.weights.random
-    assert (row.device, row.emulated) == ("host", False)
+    assert (row.device, row.cores, row.check) == ("host", None, None)
     assert row.execute_ms.p50 == pytest.approx(36.0, abs=0.1)
     assert row.total_ms.p50 == pytest.approx(39.0, abs=0.1)
     assert row.total_over_execute.median == pytest.approx(39 / 36, abs=0.01)
@@ -65,21 +72,23 @@ def test_a_row_says_what_was_measured(document):
 
 
 def test_the_first_row_is_compared_with_each_other_one(document):
-    found = {(c.row, c.baseline, c.part): c for c in document.comparisons}
+    found = {
+        (c.contender, c.baseline, part.part): part for c in document.comparisons for part in c.parts
+    }
     executorch, onnxruntime, torch = (r.name for r in REQUESTS)
-    same = found[executorch, onnxruntime, "execute_ms"]
+    same = found[executorch, onnxruntime, "execute"]
     assert same.verdict == "no difference"
-    faster = found[executorch, torch, "execute_ms"]
+    faster = found[executorch, torch, "execute"]
     assert faster.verdict == "faster"
-    assert faster.ratio.median == pytest.approx(1 / 3, abs=0.01)
-    assert len(faster.ratio.ratios) == SHORT.rounds
-    assert len(found) == 4
+    assert faster.ratio == pytest.approx(1 / 3, abs=0.01)
+    assert {c.kind for c in document.comparisons} == {"paired"}
+    assert len(found) == 2 * 3
 
 
 def test_rows_of_other_thread_counts_are_not_compared():
     requests = [request("a"), request("b", threads=2), request("c", threads=2)]
     document = scripted_bench(requests, execute_ms=dict.fromkeys("abc", 5.0))
-    assert {(c.row, c.baseline) for c in document.comparisons} == {("b", "c")}
+    assert {(c.contender, c.baseline) for c in document.comparisons} == {("b", "c")}
 
 
 def test_the_document_survives_json_and_a_schema_can_be_made(document):
@@ -111,11 +120,9 @@ def test_slow_networks_get_fewer_samples():
 def test_rounds_go_on_until_the_minimum_time_has_passed():
     worker = ScriptedWorker(request("a"), execute_ms=1.0)
     mode = replace(SHORT, minimum_s=0.05)
-    run = run_rounds(
-        [worker], mode=mode, seed=0, on_stage=lambda _: None, counters=lambda: NO_COUNTERS
-    )
-    assert len(run.order) > SHORT.rounds
-    assert len(run.recordings[0].blocks) == len(run.order)
+    recorded = record([worker], mode=mode, counters=lambda: NO_COUNTERS)
+    assert len(recorded.protocol.order) == recorded.protocol.rounds > SHORT.rounds
+    assert len(recorded.recordings[0].blocks) == recorded.protocol.rounds
 
 
 def test_real_processes_around_a_fake_model():
@@ -129,16 +136,17 @@ def test_real_processes_around_a_fake_model():
 
 
 def test_a_row_that_fails_fails_the_bench_by_name_and_stops_the_others():
-    processes = []
+    workers = []
 
     @contextmanager
     def start(request):
         how = "crash" if request.name == "bad" else "well"
         with start_worker(request, command=[sys.executable, str(FAKE), how]) as worker:
-            processes.append(worker._conversation._process)
+            workers.append(worker)
             yield worker
 
     requests = [request("good", source="fake"), request("bad", source="fake")]
     with pytest.raises(TopformerError, match="'bad' crashed"):
         bench_host(requests, mode=SHORT, seed=0, on_stage=lambda _: None, start=start)
+    processes = [worker.conversation.process for worker in workers]
     assert [process.poll() is not None for process in processes] == [True, True]

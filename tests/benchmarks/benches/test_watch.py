@@ -1,13 +1,10 @@
-"""What a device's states around the blocks give away, on made-up states."""
+"""What a device's states around the blocks tell, on made-up states."""
 
 import msgspec
-import pytest
 
-from support.bench_fakes import CHECK, request, scripted_recording
-from topformer.benchmarks.benches.device_rows import RowSetting, counted_row, measured_row
-from topformer.benchmarks.benches.watch import Watch, device_evidence, state_samples
+from support.bench_fakes import request, scripted_recording
+from topformer.benchmarks.benches.watch import Watch, cores_used, device_evidence, state_samples
 from topformer.benchmarks.documents.bench import StateReading
-from topformer.benchmarks.protocol.modes import COUNTING
 from topformer.devices.facts.documents import (
     CpuState,
     DeviceCore,
@@ -16,7 +13,6 @@ from topformer.devices.facts.documents import (
 )
 from topformer.devices.facts.reading import describe_facts
 from topformer.devices.workspace import Placement
-from topformer.errors import TopformerError
 
 
 def state(*, allowed_khz=2_000_000, status=0, percent=80, power="usb", skin_c=30.0):
@@ -104,7 +100,7 @@ def test_moves_between_clusters_are_counted():
     assert evidence(state(), state(), placements=places).cluster_moves == 2
 
 
-def test_a_device_that_tells_nothing_gives_nothing_away():
+def test_a_device_that_tells_nothing_leaves_no_evidence():
     found = evidence()
     assert (found.frequency_cap_ratio, found.thermal_status_rise) == (None, None)
     assert (found.battery_percent, found.plugged) == (None, None)
@@ -117,35 +113,14 @@ def test_a_plot_over_time_shows_frequency_and_temperature():
     assert (sample.temperature_c, sample.thermal_status) == (41.5, 1)
 
 
-def setting(**changes):
+def test_a_row_says_where_it_ran():
     placements = (Placement(allowed_mask=0b10, last_cpus=(1,)),)
-    values = {"facts": facts(), "requested_mask": 0b10, "placements": placements, "check": CHECK}
-    return RowSetting(**(values | changes))
+    cores = cores_used(placements, facts(), requested_mask=0b10)
+    assert (cores.requested, cores.effective, cores.cluster) == ("2", "2", "big")
+    assert cores_used(placements, facts(), requested_mask=None).requested is None
+    assert cores_used((), facts(), requested_mask=0b10) is None
 
 
-def test_a_row_says_where_it_ran_and_that_it_was_checked():
-    readings = [StateReading(at_s=0.0, state=state(percent=5, power="none"))]
-    row = measured_row(scripted_recording(request("row")), setting(), readings=readings, seed=0)
-    assert (row.cores.requested, row.cores.effective, row.cores.cluster) == ("2", "2", "big")
-    assert (row.check, row.device) == (CHECK, "A1")
-    assert any(reason.startswith("battery: at 5 %") for reason in row.reasons)
-
-
-def log_of(runs):
-    lines = [f"{4 * run + stage}" for run in range(runs) for stage in range(4)]
-    marks = "".join(f"{at % 4} {1000 + 10 * int(line)}\n" for at, line in enumerate(lines))
-    return f"topformer-instructions/1 cpu=cortex-a76\n{marks}".encode()
-
-
-def test_an_emulated_row_counts_the_samples_alone():
-    recording = scripted_recording(request("row"), mode=COUNTING)
-    row = counted_row(recording, setting(), log=log_of(1 + 1 + 3))
-    assert row.instructions.samples == ((10, 10, 10),) * 3
-    assert row.instructions.total == 30
-
-
-@pytest.mark.parametrize("runs", [0, 4, 6])
-def test_runs_that_are_missing_or_too_many_are_refused(runs):
-    recording = scripted_recording(request("row"), mode=COUNTING)
-    with pytest.raises(TopformerError, match=f"counted {runs} runs of 5"):
-        counted_row(recording, setting(), log=log_of(runs))
+def test_a_device_has_a_name():
+    assert facts().name == "A1"
+    assert msgspec.structs.replace(facts(), manufacturer="Maker", model="M1").name == "Maker M1"

@@ -20,8 +20,8 @@ from topformer.benchmarks.bundle.plan import NdkPaths, plan_bundle
 from topformer.benchmarks.bundle.wheel import unpack_wheel
 from topformer.errors import TopformerError, UsageError
 from topformer.toolchain import cpp
-from topformer.toolchain.cpp import build_environment, run_step
 from topformer.toolchain.programs import Missing
+from topformer.toolchain.running import LOG_TAIL_BYTES, build_environment, run_step
 
 
 def program(folder: Path, name: str, text: str = "exit 0") -> Path:
@@ -144,7 +144,7 @@ def test_a_step_that_fails_shows_the_end_of_what_it_said(tmp_path):
     with pytest.raises(TopformerError, match="Compiling failed") as raised:
         run_step("Compiling", [wordy])
     assert raised.value.why.endswith("the reason")
-    assert len(raised.value.why) <= cpp.LOG_TAIL_BYTES
+    assert len(raised.value.why) <= LOG_TAIL_BYTES
 
 
 def test_a_step_that_hangs_or_is_missing_fails(tmp_path):

@@ -1,17 +1,23 @@
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
 
 from support.bench_fakes import emulated_bench, request, scripted_bench
-from topformer.benchmarks.protocol.comparison import Subject, compare
+from topformer.benchmarks.documents.rows import Cores
+from topformer.benchmarks.protocol.comparison import RowOfRun, compare
 from topformer.errors import TopformerError
 
 QUIET = {"verdict": "trusted", "reasons": ()}
 
 
 def only_row(document, **changes):
-    row = msgspec.structs.replace(document.rows[0], **(QUIET | changes))
-    return Subject(row=row, document=document)
+    return of_run(msgspec.structs.replace(document.rows[0], **(QUIET | changes)), document)
+
+
+def of_run(row, document):
+    return RowOfRun(row=row, environment=document.environment, protocol=document.protocol)
 
 
 def bench_of(execute_ms):
@@ -19,8 +25,13 @@ def bench_of(execute_ms):
 
 
 @pytest.fixture(scope="module")
-def before():
-    return only_row(bench_of(10.0))
+def document():
+    return bench_of(10.0)
+
+
+@pytest.fixture(scope="module")
+def before(document):
+    return only_row(document)
 
 
 def parts_of(comparison):
@@ -40,12 +51,12 @@ def test_two_runs_are_compared_by_their_medians(before):
     assert parts_of(compare(only_row(bench_of(11.0)), before))["execute"].verdict == "faster"
 
 
-def test_what_a_run_drifted_is_allowed_for(before):
+def test_what_a_run_drifted_is_allowed_for(document, before):
     latency = before.row.execute_ms
     blocks = np.array(latency.samples).reshape(8, -1) * np.linspace(1.0, 1.1, 8)[:, np.newaxis]
     drifted = msgspec.structs.replace(latency, samples=tuple(blocks.ravel().tolist()))
-    found = compare(before, only_row(before.document, execute_ms=drifted))
-    # The same document would be paired, so that nothing need be allowed for.
+    found = compare(before, only_row(document, execute_ms=drifted))
+    # The same run would be paired, so that nothing need be allowed for.
     assert (found.kind, parts_of(found)["execute"].allowance) == ("paired", 0.02)
     after = only_row(bench_of(10.0), execute_ms=drifted)
     network = parts_of(compare(before, after))["execute"]
@@ -56,7 +67,7 @@ def test_what_a_run_drifted_is_allowed_for(before):
 
 def test_rows_of_one_run_are_paired_block_by_block():
     document = scripted_bench([request("a"), request("b")], execute_ms={"a": 10.0, "b": 12.0})
-    first, second = (Subject(row=row, document=document) for row in document.rows)
+    first, second = (of_run(row, document) for row in document.rows)
     found = compare(first, second)
     assert (found.kind, found.baseline, found.contender) == ("paired", "a", "b")
     assert parts_of(found)["execute"].verdict == "slower"
@@ -73,8 +84,7 @@ def test_rows_of_one_run_are_paired_block_by_block():
 )
 def test_instructions_are_compared_exactly(after, ratio, word):
     first, second = (emulated_bench(execute=count) for count in (100_000_000, after))
-    subjects = [Subject(row=one.rows[0], document=one) for one in (first, second)]
-    found = compare(*subjects)
+    found = compare(*(of_run(one.rows[0], one) for one in (first, second)))
     assert (found.kind, found.confidence, found.doubts) == ("counted", None, ())
     network = parts_of(found)["execute"]
     assert network.ratio == pytest.approx(ratio)
@@ -84,7 +94,7 @@ def test_instructions_are_compared_exactly(after, ratio, word):
 def test_latency_and_instructions_have_no_ratio(before):
     emulated = emulated_bench()
     with pytest.raises(TopformerError, match="cannot be compared with a real one"):
-        compare(before, Subject(row=emulated.rows[0], document=emulated))
+        compare(before, of_run(emulated.rows[0], emulated))
 
 
 @pytest.mark.parametrize(
@@ -92,35 +102,37 @@ def test_latency_and_instructions_have_no_ratio(before):
     [
         ({"image_size": (512, 512)}, "image size: 512x512 against 448x448"),
         ({"classes": 11}, "classes: 11 against 150"),
-        ({"classes": None}, "classes: unknown against 150"),
+        (
+            {"cores": Cores(requested=None, effective="f0", cluster=None)},
+            "cores: f0 against unknown",
+        ),
         ({"threads": 4}, "threads: 4 against 1"),
         ({"precision": "int8"}, "precision: int8 against fp32"),
     ],
 )
-def test_what_is_not_alike_is_told(before, change, told):
-    assert compare(before, only_row(before.document, **change)).unlike == (told,)
+def test_what_is_not_alike_is_told(document, before, change, told):
+    assert compare(before, only_row(document, **change)).unlike == (told,)
 
 
 def test_other_machines_under_the_name_of_host_are_not_alike(before):
-    environment = msgspec.structs.replace(before.document.environment, cpu_model="Z80")
-    document = msgspec.structs.replace(before.document, environment=environment)
-    (told,) = compare(before, Subject(row=before.row, document=document)).unlike
+    environment = msgspec.structs.replace(before.environment, cpu_model="Z80")
+    (told,) = compare(before, replace(before, environment=environment)).unlike
     assert told.startswith("device: Z80 against ")
 
 
 def test_other_emulated_processors_are_not_alike():
     first, second = emulated_bench(), emulated_bench(cpu="cortex-a53")
-    subjects = [Subject(row=one.rows[0], document=one) for one in (first, second)]
-    assert compare(*subjects).unlike == ("emulated CPU: cortex-a53 against cortex-a76",)
+    found = compare(*(of_run(one.rows[0], one) for one in (first, second)))
+    assert found.unlike == ("emulated CPU: cortex-a53 against cortex-a76",)
 
 
-def test_a_row_that_is_not_trusted_raises_a_doubt(before):
-    noisy = only_row(before.document, verdict="noisy", reasons=("load: busy.",))
+def test_a_row_that_is_not_trusted_raises_a_doubt(document, before):
+    noisy = only_row(document, verdict="noisy", reasons=("load: busy.",))
     assert compare(noisy, before).doubts == ("the baseline is noisy",)
 
 
-def test_a_part_that_takes_no_time_has_no_ratio(before):
+def test_a_part_that_takes_no_time_has_no_ratio(document, before):
     nothing = msgspec.structs.replace(before.row.postprocess_ms, samples=(0.0,) * 40)
     with pytest.raises(TopformerError, match="cannot be compared") as caught:
-        compare(only_row(before.document, postprocess_ms=nothing), before)
+        compare(only_row(document, postprocess_ms=nothing), before)
     assert "median of 0 ms" in caught.value.why

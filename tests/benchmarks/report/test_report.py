@@ -26,14 +26,17 @@ def with_row(document, **changes):
 def test_every_row_and_comparison_has_a_line(document):
     lines = [
         *report.row_lines(document),
-        *map(report.comparison_line, document.comparisons),
+        *(line for one in document.comparisons for line in report.comparison_lines(one)),
     ]
-    assert len(lines) == 3 + 4
+    assert len(lines) == 3 + 2 * 3
     assert lines[0].startswith("executorch, 1 thread: 15.0")
     assert "1.25 times the network's 12.0" in lines[0]
     assert lines[0].endswith("random weights")
-    assert "takes 0.333 times as long as torch (eager, BatchNorm unfused), 1 thread" in lines[5]
-    assert lines[5].endswith(": faster")
+    told = "executorch, 1 thread against torch (eager, BatchNorm unfused), 1 thread: network 36.0"
+    assert lines[6].startswith(told)
+    assert " to 12.0" in lines[6]
+    assert "ms, 0.333 times (99% interval 0.33" in lines[6]
+    assert lines[6].endswith(": faster")
 
 
 def test_the_table_names_random_weights_and_verdicts(document):

@@ -7,9 +7,9 @@ from PIL import Image
 
 from support.bench_fakes import scripted_bench
 from topformer.benchmarks.documents.bench import StateSample
-from topformer.benchmarks.documents.rows import measured_rows
 from topformer.benchmarks.report.plot import draw
 from topformer.benchmarks.report.timeline import TimelineRow, draw_timeline, timeline_rows
+from topformer.figures import Caption
 
 # The shade over throttled time.
 HOT = (0xFE, 0xE2, 0xE2)
@@ -17,7 +17,7 @@ ROW = TimelineRow(name="row", starts_s=(0.0, 100.0, 200.0), medians_ms=(10.0, 10
 
 
 def picture_of(states=(), row=ROW):
-    data = draw_timeline([row], states, heading="heading", details="one\ntwo")
+    data = draw_timeline([row], states, Caption(title="heading", notes=("one", "two")))
     with Image.open(BytesIO(data)) as picture:
         assert picture.format == "PNG"
         return np.asarray(picture.convert("RGB"))
@@ -82,7 +82,7 @@ def test_a_sustained_bench_is_drawn_over_time():
 
 
 def test_lines_are_the_medians_of_blocks():
-    (row,) = timeline_rows(measured_rows(scripted_bench().rows)[:1])
+    (row,) = timeline_rows(scripted_bench().measured_rows[:1])
     assert row.name == "executorch, 1 thread"
     assert len(row.starts_s) == len(row.medians_ms) == 8
     assert row.medians_ms == pytest.approx([15.0] * 8, abs=0.05)

@@ -14,7 +14,7 @@ from topformer.benchmarks.documents.runner import (
     decode_document,
     session_options,
 )
-from topformer.devices.pipes import LINE_LIMIT_BYTES
+from topformer.children import LINE_LIMIT_BYTES
 from topformer.files import sha256_bytes
 from topformer.images import bench_picture
 from topformer.runtimes import open_model
@@ -114,7 +114,7 @@ def test_blocks_are_served_until_the_input_ends(runner, options):
     assert done.returncode == 0
     assert len(decode_document(opened, RunnerOpened).warmups) == 2
     found = [decode_document(line, RunnerBlock) for line in blocks]
-    assert [(len(b.samples), len(b.block_warmups)) for b in found] == [(3, 1), (2, 0)]
+    assert [(len(b.samples), len(b.warmups)) for b in found] == [(3, 1), (2, 0)]
 
 
 @pytest.mark.parametrize("request_line", [b"x\n", b"0 1\n", b"1\n", b"1 -1\n", b"9" * 1000])

@@ -57,7 +57,9 @@ def test_a_worker_loads_then_measures_and_its_prints_do_no_harm():
         ("exit", "ended early", "cannot find the library"),
         ("crash", "crashed", "SIGSEGV"),
         ("hang", "hangs", "no answer within 0.5 s"),
-        ("garbage", "something else than a result", ""),
+        ("garbage", "something else than a result", "is torn off or not one of"),
+        ("torn", "something else than a result", "is torn off or not one of"),
+        ("out of turn", "something else than a result", "RunnerBlock where RunnerOpened was due"),
         ("endless", "sent an endless line", "4,194,304 bytes"),
         ("close", "closed its output", "without answering"),
     ],
@@ -67,7 +69,7 @@ def test_a_worker_that_fails_is_named_and_killed(how, complaint, why):
     with start(how, patience=patience) as worker:
         with pytest.raises(TopformerError) as caught:
             worker.load(warmups=0)
-        assert not is_alive(worker._conversation._process.pid)
+        assert not is_alive(worker.conversation.process.pid)
     assert "'fake, 1 thread'" in caught.value.what
     assert complaint in caught.value.what
     assert why in caught.value.why
@@ -80,19 +82,14 @@ def test_an_error_that_the_worker_explains_is_passed_on():
         worker.load(warmups=0)
     assert "'row'" in caught.value.what
     assert "The file is refused." in caught.value.what
-    assert caught.value.why == "It is fake."
+    assert caught.value.why == "It is fake.\nAll of it."
     assert caught.value.next_step == "Buy a real one."
 
 
 def test_a_flood_on_stderr_neither_blocks_nor_fills_memory():
     with start("stderr") as worker:
         worker.load(warmups=0)
-        assert len(worker._conversation._stderr_tail) <= 2000
-
-
-def test_measuring_before_loading_is_an_error():
-    with start("well") as worker, pytest.raises(TopformerError, match="nothing loaded"):
-        worker.measure(samples=1, warmups=0)
+        assert len(worker.conversation._stderr_tail) <= 2000
 
 
 FAULTS = """
@@ -116,9 +113,11 @@ def test_workers_keep_the_memory_they_have_used():
 
 
 def test_a_worker_dies_with_an_error_of_the_host():
-    with contextlib.suppress(RuntimeError), start("hang") as worker:
+    with contextlib.suppress(RuntimeError), start("well") as worker:
+        worker.load(warmups=0)
+        assert is_alive(worker.conversation.process.pid)
         raise RuntimeError
-    assert not is_alive(worker._conversation._process.pid)
+    assert not is_alive(worker.conversation.process.pid)
 
 
 HOST = """

@@ -9,14 +9,12 @@ import torch
 from torch import nn
 
 from support.fake_worker import FakeModel, open_fake
-from topformer.benchmarks.documents.messages import (
-    Failed,
-    Load,
-    Loaded,
-    Measure,
-    Measured,
-    decode_reply,
-    encode_line,
+from topformer.benchmarks.documents.messages import Load
+from topformer.benchmarks.documents.runner import (
+    RunnerBlock,
+    RunnerDocument,
+    RunnerFailure,
+    RunnerOpened,
 )
 from topformer.benchmarks.workers.python import open_subject, serve, time_once
 from topformer.images import bench_picture
@@ -24,30 +22,39 @@ from topformer.images import bench_picture
 LOAD = Load(source=b"fake", form="", threads=1, image_size=None, warmups=1)
 
 
-def answers(*lines: bytes):
+def answers(requests: bytes, load: Load = LOAD):
     replies = BytesIO()
-    serve(BytesIO(b"".join(lines)), replies, opener=open_fake)
-    return [decode_reply(line) for line in replies.getvalue().splitlines()]
+    serve(BytesIO(requests), replies, load, opener=open_fake)
+    lines = replies.getvalue().splitlines()
+    return [msgspec.json.decode(line, type=RunnerDocument) for line in lines]
 
 
-def test_commands_are_answered_in_turn_until_they_end(capfd):
-    measure = encode_line(Measure(samples=2, warmups=0))
-    found = answers(encode_line(LOAD), measure, measure)
-    assert [type(reply) for reply in found] == [Loaded, Measured, Measured]
+def test_requests_are_answered_in_turn_until_they_end(capfd):
+    opened, *blocks = answers(b"2 0\n3 1\n")
+    assert isinstance(opened, RunnerOpened)
+    assert (len(opened.warmups), opened.logits_shape) == (1, (1, 2, 8, 8))
+    assert all(isinstance(block, RunnerBlock) for block in blocks)
+    assert [(len(block.samples), len(block.warmups)) for block in blocks] == [(2, 0), (3, 1)]
 
 
-@pytest.mark.parametrize("line", [b"garbage\n", b"{}\n", b'{"type":"load"}\n', b"\xff\n"])
-def test_what_is_no_command_is_refused_and_ends_the_worker(line):
-    (failed,) = answers(line, encode_line(LOAD))
-    assert isinstance(failed, Failed)
-    assert failed.what == "The worker was sent no command."
+@pytest.mark.parametrize("line", [b"garbage\n", b"{}\n", b"0 1\n", b"1\n", b"1 -1\n", b"\xff\n"])
+def test_what_is_no_request_is_refused_and_ends_the_worker(line, capfd):
+    _, failed = answers(line + b"1 0\n")
+    assert isinstance(failed, RunnerFailure)
+    assert failed.what == "The worker was sent no request."
+
+
+def test_a_model_that_cannot_be_opened_is_the_only_answer():
+    (failed,) = answers(b"1 0\n", msgspec.structs.replace(LOAD, source=b"refused"))
+    assert (failed.what, failed.next_step) == ("The file is refused.", "Buy a real one.")
 
 
 def test_the_parts_of_a_run_are_timed_apart(capfd):
-    sample = time_once(FakeModel(), np.zeros((64, 64, 3), np.uint8))
+    sample, outputs, result = time_once(FakeModel(), np.zeros((64, 64, 3), np.uint8))
     assert sample.execute >= 1_000_000  # the fake sleeps that long there
     assert sample.preprocess > 0
     assert sample.postprocess > 0
+    assert (outputs[0].shape, result.shape) == ((1, 2, 8, 8), (64, 64))
 
 
 def test_the_bench_picture_has_the_size_of_the_input_and_real_content():

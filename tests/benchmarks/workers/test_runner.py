@@ -1,10 +1,5 @@
 """The runner as a row of `bench --device host`."""
 
-import os
-import signal
-import time
-from pathlib import Path
-
 import pytest
 
 from topformer.benchmarks.workers.process import RowRequest, start_worker
@@ -21,25 +16,6 @@ def request(source, threads=1):
     return RowRequest(name="runner", source=str(source), runtime="runner", threads=threads)
 
 
-def state_of(pid):
-    """Parent and state of a process; None when it is gone (proc_pid_stat(5))."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return int(fields[1]), fields[0]
-
-
-def children(pid):
-    found = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
-    return [one for one in found if (state_of(one) or (0, ""))[0] == pid]
-
-
-def runs(pid):
-    state = state_of(pid)
-    return state is not None and state[1] != "Z"
-
-
 def test_it_loads_and_measures_like_any_worker(cache, exported_tiny):
     file = exported_tiny.files[0]
     with start_worker(request(file.path, threads=2)) as worker:
@@ -51,12 +27,9 @@ def test_it_loads_and_measures_like_any_worker(cache, exported_tiny):
         assert (len(measured.samples), len(measured.warmups)) == (3, 1)
         assert 0 < measured.peak_memory_bytes < 300e6
         assert measured.cpu_ns > 0
-        (runner,) = children(worker._conversation._process.pid)
-    # Neither the worker nor the runner outlives the context.
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and runs(runner):
-        time.sleep(0.01)
-    assert not runs(runner)
+        runner = worker.conversation.process
+        assert runner.poll() is None
+    assert runner.poll() is not None
 
 
 def test_a_file_that_is_refused_says_so(cache, exported_tiny, tmp_path):
@@ -73,7 +46,7 @@ def test_a_file_that_is_refused_says_so(cache, exported_tiny, tmp_path):
 def test_a_runner_that_dies_is_reported_by_name(cache, exported_tiny):
     with start_worker(request(exported_tiny.files[0].path)) as worker:
         worker.load(warmups=0)
-        (runner,) = children(worker._conversation._process.pid)
-        os.kill(runner, signal.SIGKILL)
-        with pytest.raises(TopformerError, match="'runner' could not be measured"):
+        worker.conversation.process.kill()
+        with pytest.raises(TopformerError, match="'runner' crashed") as raised:
             worker.measure(samples=1, warmups=0)
+    assert "SIGKILL" in raised.value.why

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from topformer.devices.links.link import LinkKind
-from topformer.manifest import Count, Document, Gates, Sha256, Share, ShortText
+from topformer.documents import Count, Document, Sha256, Share, ShortText
+from topformer.manifest import Gates
 
 CpuId = Annotated[int, msgspec.Meta(ge=0, le=999)]
 # 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency, 6 shutdown.
@@ -52,6 +53,11 @@ class DeviceFacts(Document, frozen=True, kw_only=True):
     # Its times are then no latency of any device.
     emulated: bool
     emulated_because: ShortText | None
+
+    @property
+    def name(self) -> str:
+        """Maker and model; the serial where it tells neither."""
+        return " ".join(filter(None, (self.manufacturer, self.model))) or self.serial
 
 
 class CpuState(Document, frozen=True, kw_only=True):

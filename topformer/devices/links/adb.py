@@ -12,12 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from topformer.devices.links.client import (
-    explaining_limits,
-    run_client,
-    run_on_device,
-    start_client,
-)
+from topformer.children import Conversation, Finished, run_bounded
+from topformer.devices.links.client import explaining_limits, run_on_device
 from topformer.devices.links.failures import (
     ADVICE,
     NAMELESS_ADVICE,
@@ -29,10 +25,8 @@ from topformer.devices.links.link import (
     RUN_LIMIT_BYTES,
     RUN_TIMEOUT_S,
     TRANSFER_TIMEOUT_S,
-    Finished,
     LinkKind,
 )
-from topformer.devices.pipes import Conversation
 from topformer.errors import TopformerError, UsageError
 
 # The first that tells exit statuses and keeps stdout and stderr apart: platform-tools 24.
@@ -140,7 +134,7 @@ def _ask(adb: str, *arguments: str) -> Finished:
     with explaining_limits(
         "adb", arguments[0], timeout_s=LISTING_TIMEOUT_S, limit_bytes=LISTING_LIMIT_BYTES
     ):
-        asked = run_client(
+        asked = run_bounded(
             [adb, *arguments], timeout_s=LISTING_TIMEOUT_S, limit_bytes=LISTING_LIMIT_BYTES
         )
     if asked.exit_status != 0:
@@ -271,7 +265,7 @@ class AdbLink:
         with explaining_limits(
             self.name, "push", timeout_s=TRANSFER_TIMEOUT_S, limit_bytes=RUN_LIMIT_BYTES
         ):
-            pushed = run_client(
+            pushed = run_bounded(
                 [self.adb, "-s", self.serial, "push", str(local), remote],
                 timeout_s=TRANSFER_TIMEOUT_S,
                 limit_bytes=RUN_LIMIT_BYTES,
@@ -281,4 +275,4 @@ class AdbLink:
 
     def start(self, argv: Sequence[str]) -> Conversation:
         """Start a program with pipes to it."""
-        return start_client([self.adb, "-s", self.serial, "shell", shlex.join(argv)])
+        return Conversation([self.adb, "-s", self.serial, "shell", shlex.join(argv)])

@@ -9,11 +9,10 @@ import re
 import secrets
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from topformer.devices.pipes import Conversation
+from topformer.children import Conversation, Finished
 from topformer.errors import TopformerError
 from topformer.files import atomic_write
 from topformer.text import printable as printable_text
@@ -23,15 +22,6 @@ RUN_LIMIT_BYTES = 2**20
 TRANSFER_TIMEOUT_S = 300.0
 
 LinkKind = Literal["adb", "ssh"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finished:
-    """A program that has ended, and all that it printed."""
-
-    exit_status: int
-    stdout: bytes
-    stderr: bytes
 
 
 class Link(Protocol):

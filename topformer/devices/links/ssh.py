@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from topformer.devices.links.client import run_on_device, start_client
+from topformer.children import Conversation, Finished
+from topformer.devices.links.client import run_on_device
 from topformer.devices.links.link import (
     RUN_LIMIT_BYTES,
     RUN_TIMEOUT_S,
     TRANSFER_TIMEOUT_S,
-    Finished,
     LinkKind,
     output_of,
     printable,
 )
-from topformer.devices.pipes import Conversation
 from topformer.errors import TopformerError, UsageError
 
 PREFIX = "ssh:"
@@ -112,7 +111,7 @@ class SshLink:
 
     def start(self, argv: Sequence[str]) -> Conversation:
         """Start a program with pipes to it."""
-        return start_client(self._command(shlex.join(argv)))
+        return Conversation(self._command(shlex.join(argv)))
 
     def _run(
         self, argv: Sequence[str], *, timeout_s: float, limit_bytes: int, stdin: Path | None

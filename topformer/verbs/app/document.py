@@ -3,13 +3,13 @@
 from typing import Literal
 
 from topformer.android.assets import EmbeddedModel
-from topformer.manifest import Count, Document, Sha256, ShortText
+from topformer.documents import Count, Document, SchemaName, Sha256, ShortText
 
 
 class AppModelsDocument(Document, frozen=True, kw_only=True):
     """What is embedded in the app, after `embed`, `list` or `remove`."""
 
-    schema: Literal["topformer.app-models/1"] = "topformer.app-models/1"
+    schema: SchemaName = "topformer.app-models/1"
     app: str
     models: tuple[EmbeddedModel, ...]
 
@@ -30,7 +30,7 @@ class AppRuntime(Document, frozen=True, kw_only=True):
 class AppBuildDocument(Document, frozen=True, kw_only=True):
     """An APK that was built."""
 
-    schema: Literal["topformer.app-build/1"] = "topformer.app-build/1"
+    schema: SchemaName = "topformer.app-build/1"
     apk: str
     size_bytes: Count
     sha256: Sha256
@@ -42,7 +42,7 @@ class AppBuildDocument(Document, frozen=True, kw_only=True):
 class AppDeviceDocument(Document, frozen=True, kw_only=True):
     """The app was installed or started on a device."""
 
-    schema: Literal["topformer.app-device/1"] = "topformer.app-device/1"
+    schema: SchemaName = "topformer.app-device/1"
     done: Literal["installed", "started"]
     serial: ShortText
     package: ShortText

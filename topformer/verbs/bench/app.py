@@ -12,14 +12,13 @@ from topformer.benchmarks.benches.app import AppPlan, bench_app
 from topformer.benchmarks.benches.plan import APP, name_rows
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.benchmarks.workers.process import RowRequest
-from topformer.console.output import warn
 from topformer.console.progress import stdout_for_results
 from topformer.devices.links.adb import AdbLink
 from topformer.errors import UsageError, advising
 from topformer.files import local_path
 from topformer.manifest import read_manifest_of
 from topformer.verbs.bench.choice import ORDER_SEED, BenchChoice
-from topformer.verbs.bench.output import show_stage_line
+from topformer.verbs.bench.output import Display
 
 
 def check_app_choice(choice: BenchChoice) -> None:
@@ -47,7 +46,7 @@ def check_app_choice(choice: BenchChoice) -> None:
             )
 
 
-def bench_in_app(link: AdbLink, choice: BenchChoice) -> BenchDocument:
+def bench_in_app(link: AdbLink, choice: BenchChoice, display: Display) -> BenchDocument:
     """Measure in the app on one device."""
     plan = AppPlan(
         requests=plan_app(choice),
@@ -56,7 +55,7 @@ def bench_in_app(link: AdbLink, choice: BenchChoice) -> BenchDocument:
         max_start_c=choice.max_start_temp_c,
     )
     with stdout_for_results():
-        return bench_app(link, plan, on_stage=show_stage_line, on_warning=warn)
+        return bench_app(link, plan, on_stage=display.on_stage, on_warning=display.on_warning)
 
 
 def plan_app(choice: BenchChoice) -> list[RowRequest]:

@@ -1,9 +1,11 @@
 """What a person asked `topformer bench` for, and the rows that come of it."""
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
 import platformdirs
 
 from topformer.benchmarks.benches import plan
@@ -13,7 +15,7 @@ from topformer.errors import UsageError
 from topformer.preprocess import parse_image_size
 from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_SIZE
 
-# Of the random order in which rows take turns: the same in every run, and told in its document.
+# Of the random order of rows in each round: the same in every run, and told in its document.
 ORDER_SEED = 0
 
 OnStage = Callable[[str], None]
@@ -65,19 +67,11 @@ class BenchChoice:
             on_stage=on_stage,
         )
 
-    def arguments(self) -> list[str]:
-        """Return the options as they would be typed for one device, without those on runtimes."""
-        options: list[tuple[str, object]] = [
-            ("--device", self.device),
-            ("--via", self.via),
-            ("--serial", self.serial),
-            *(("--model", model) for model in self.models),
-            ("--size", self.size),
-            *(("--threads", count) for count in self.threads),
-            ("--mode", self.mode),
-            ("--image-size", self.image_size),
-            ("--cores", self.cores),
-            ("--max-start-temp", self.max_start_temp_c),
-            ("--runner", self.bundle),
-        ]
-        return [f"{name}={value}" for name, value in options if value is not None]
+    def encoded(self) -> str:
+        """Return it as JSON for another process; names that are not UTF-8 stay what they are."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def decoded(cls, text: str) -> "BenchChoice":
+        """Read what `encoded` wrote."""
+        return msgspec.convert(json.loads(text), cls, dec_hook=lambda kind, value: kind(value))

@@ -1,52 +1,42 @@
 """Bench several devices side by side: a process for each, so that one failure stops no other."""
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from threading import Thread
-from typing import IO
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from topformer.benchmarks.documents.bench import BenchDocument, Comparison, DeviceFailure
+from topformer.benchmarks.documents.bench import BenchDocument, DeviceFailure
+from topformer.benchmarks.documents.comparison import Comparison
+from topformer.benchmarks.documents.events import Done, Event, Failed, Step, Warned
 from topformer.benchmarks.documents.rows import Row
-from topformer.console.output import ErrorDocument
+from topformer.children import Conversation, EndlessOutputError, end
 from topformer.errors import TopformerError
-from topformer.files import read_bytes
+from topformer.interrupts import ctrl_c_held
 
-RESULT_LIMIT_BYTES = 2**28
+EVENT_LIMIT_BYTES = 2**28
+# The longest that a bench says nothing is a quarter of its longest mode, or an export.
+SILENCE_S = 3600.0
 # In which an interrupted bench leaves its device as it was.
 CLEANING_S = 60.0
-# How lines end that are passed on: stages, and what is left on a device. Tables and verdicts are
-# told of all devices together.
-NEWS = (" ...", "left there.")
-COMMAND = (sys.executable, "-P", "-m", "topformer", "bench", "--json")
+
+OnText = Callable[[str], None]
 
 
 def bench_fleet(
-    options: Mapping[str, Sequence[str]], *, on_line: Callable[[str], None]
+    commands: Mapping[str, Sequence[str]], *, on_stage: OnText, on_warning: OnText
 ) -> BenchDocument:
-    """Bench every device with its options, and put the results into one document.
+    """Bench each device by its command, which writes events, and make one document of all.
 
     Raises `TopformerError` when no device could be measured.
     """
-    found: list[tuple[str, BenchDocument]] = []
-    failures: list[DeviceFailure] = []
-    for name, output in _run_all(options, on_line).items():
-        result = _read_result(output)
-        if isinstance(result, BenchDocument):
-            found.append((name, result))
-        else:
-            failures.append(
-                DeviceFailure(
-                    device=name, what=result.what, why=result.why, next_step=result.next_step
-                )
-            )
+    results = _run_all(commands, on_stage, on_warning)
+    found = [(name, one.document) for name, one in results.items() if isinstance(one, Done)]
+    failures = [
+        DeviceFailure(device=name, what=one.what, why=one.why, next_step=one.next_step)
+        for name, one in results.items()
+        if isinstance(one, Failed)
+    ]
     if not found:
         raise TopformerError(
             f"None of the {len(failures)} devices could be measured.",
@@ -59,69 +49,54 @@ def bench_fleet(
 
 
 def _run_all(
-    options: Mapping[str, Sequence[str]], on_line: Callable[[str], None]
-) -> dict[str, bytes]:
-    """Run a bench for each device, all at once, and return what each printed."""
-    with TemporaryDirectory() as folder, ExitStack() as stack:
-        files = {name: Path(folder) / str(index) for index, name in enumerate(options)}
-        processes = {
-            name: stack.enter_context(_start([*COMMAND, *options[name]], path))
-            for name, path in files.items()
-        }
-        listeners = [
-            Thread(target=_pass_on, args=(process.stderr, name, on_line))
-            for name, process in processes.items()
-        ]
-        for listener in listeners:
-            listener.start()
+    commands: Mapping[str, Sequence[str]], on_stage: OnText, on_warning: OnText
+) -> dict[str, Done | Failed]:
+    """Run a bench for each device, all at once; none outlives this call, however it ends."""
+    children: dict[str, Conversation] = {}
+    with ThreadPoolExecutor(max_workers=len(commands)) as pool:
         try:
-            for process in processes.values():
-                process.wait()
+            with ctrl_c_held():
+                for name, command in commands.items():
+                    children[name] = Conversation(command, line_limit_bytes=EVENT_LIMIT_BYTES)
+            following = {
+                name: pool.submit(_follow, name, child, on_stage, on_warning)
+                for name, child in children.items()
+            }
+            return {name: one.result() for name, one in following.items()}
         finally:
-            _end(list(processes.values()))
-            for listener in listeners:
-                listener.join()
-        return {
-            name: read_bytes(path, limit_bytes=RESULT_LIMIT_BYTES, kind="bench of a device")
-            for name, path in files.items()
-        }
+            _end(*children.values())
 
 
-def _start(command: Sequence[str], output: Path) -> subprocess.Popen[str]:
-    # In a session of its own: Ctrl-C reaches this process, which then tells all of them.
-    with output.open("wb") as stdout:
-        return subprocess.Popen(
-            command, stdout=stdout, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
+def _end(*children: Conversation) -> None:
+    processes = [child.process for child in children]
+    end(*processes, first_signal=signal.SIGINT, grace_s=CLEANING_S)
 
 
-def _pass_on(stream: IO[str] | None, name: str, on_line: Callable[[str], None]) -> None:
-    assert stream is not None
-    for line in stream:
-        if line.rstrip().endswith(NEWS):
-            on_line(f"{name}: {line.rstrip().removesuffix(' ...')}")
-
-
-def _end(processes: Sequence[subprocess.Popen[str]]) -> None:
-    """Interrupt what still runs, and kill what does not end when it is interrupted."""
-    running = [process for process in processes if process.poll() is None]
-    for process in running:
-        process.send_signal(signal.SIGINT)
-    for process in running:
-        try:
-            process.wait(CLEANING_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def _read_result(output: bytes) -> BenchDocument | ErrorDocument:
-    for kind in (BenchDocument, ErrorDocument):
-        try:
-            return msgspec.json.decode(output, type=kind)
-        except msgspec.DecodeError:
-            continue
-    return ErrorDocument(
-        what="Its bench ended without a result.", why="", next_step="Bench it alone with --serial."
+def _follow(name: str, child: Conversation, on_stage: OnText, on_warning: OnText) -> Done | Failed:
+    """Pass on what the bench of a device tells, and return how it ended."""
+    why = ""
+    try:
+        while True:
+            line = child.read_line(timeout_s=SILENCE_S)
+            event = msgspec.json.decode(line, type=Event)
+            if isinstance(event, Step):
+                on_stage(f"{name}: {event.text}")
+            elif isinstance(event, Warned):
+                on_warning(f"{name}: {event.text}")
+            else:
+                child.exit_status()
+                return event
+    except EOFError:
+        child.exit_status()
+    except TimeoutError:
+        why = f"It said nothing for {SILENCE_S:g} s."
+    except (EndlessOutputError, ValueError, RecursionError):
+        why = "It wrote something else than events."
+    _end(child)
+    return Failed(
+        what="Its bench ended without a result.",
+        why=f"{why} {child.stderr_tail()}".strip(),
+        next_step="Bench it alone with --serial.",
     )
 
 
@@ -147,5 +122,5 @@ def _rename(device: str, row: Row) -> Row:
 
 def _relate(device: str, pair: Comparison) -> Comparison:
     return msgspec.structs.replace(
-        pair, row=f"{device}: {pair.row}", baseline=f"{device}: {pair.baseline}"
+        pair, contender=f"{device}: {pair.contender}", baseline=f"{device}: {pair.baseline}"
     )

@@ -1,5 +1,7 @@
 """Run what `topformer bench` was asked for: on this machine, on a device, or on several."""
 
+import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,28 +10,30 @@ from topformer.benchmarks.benches.host import bench_host
 from topformer.benchmarks.benches.plan import RUNNER
 from topformer.benchmarks.bundle.build import build_bundle, default_cache
 from topformer.benchmarks.documents.bench import BenchDocument
+from topformer.benchmarks.documents.events import Done, Event, Failed, Step, Warned
 from topformer.benchmarks.workers.process import RowRequest
-from topformer.console.output import warn
-from topformer.console.progress import stage_display, stdout_for_results
+from topformer.children import private_channels
+from topformer.console.progress import stdout_for_results
 from topformer.console.weights import weights_as
 from topformer.devices.links.adb import SeveralDevicesError, choose_devices, connect
 from topformer.devices.links.link import Link
 from topformer.devices.links.ssh import PREFIX as SSH
 from topformer.devices.links.ssh import connect_ssh
-from topformer.errors import UsageError, advising
+from topformer.documents import encode_json
+from topformer.errors import TopformerError, UsageError, advising
 from topformer.verbs.bench.app import bench_in_app, check_app_choice, plan_app
 from topformer.verbs.bench.choice import ORDER_SEED, BenchChoice
 from topformer.verbs.bench.fleet import bench_fleet
-from topformer.verbs.bench.output import show_stage_line
+from topformer.verbs.bench.output import ON_SCREEN, Display
 
 
-def run_bench(choice: BenchChoice) -> BenchDocument:
+def run_bench(choice: BenchChoice, display: Display = ON_SCREEN) -> BenchDocument:
     """Measure; raises `UsageError` for options that do not fit the device."""
     if choice.via is not None:
         check_app_choice(choice)
     if choice.device == "host":
         _refuse_device_options(choice)
-        return _bench_host(choice)
+        return _bench_host(choice, display)
     if choice.device != "adb" and not choice.device.startswith(SSH):
         raise UsageError(
             f"There is no device called {choice.device!r} to measure on.",
@@ -40,19 +44,24 @@ def run_bench(choice: BenchChoice) -> BenchDocument:
     if choice.via is None:
         choice = replace(choice, runtimes=(RUNNER,))
     if choice.device.startswith(SSH):
-        return _bench_one(connect_ssh(choice.device), choice)
+        return _bench_one(connect_ssh(choice.device), choice, display)
     with advising(SeveralDevicesError, "Or take all of them with --all."):
         listed = choose_devices(choice.serial, all_devices=choice.all_devices)
     if len(listed) == 1:
         link = connect(listed[0])
-        return bench_in_app(link, choice) if choice.via else _bench_one(link, choice)
+        bench = bench_in_app if choice.via else _bench_one
+        return bench(link, choice, display)
     if choice.via is None:
         # Exported once, here, and not by every one of them at the same time.
-        _plan(choice)
+        _plan(choice, display)
     else:
         plan_app(choice)
-    options = {one.serial: replace(choice, serial=one.serial).arguments() for one in listed}
-    return bench_fleet(options, on_line=show_stage_line)
+    choices = {one.serial: replace(choice, serial=one.serial, all_devices=False) for one in listed}
+    commands = {
+        serial: [sys.executable, "-P", "-m", __name__, one.encoded()]
+        for serial, one in choices.items()
+    }
+    return bench_fleet(commands, on_stage=display.on_stage, on_warning=display.on_warning)
 
 
 def _refuse_device_options(choice: BenchChoice) -> None:
@@ -88,15 +97,15 @@ def _check_device_choice(choice: BenchChoice) -> None:
             )
 
 
-def _bench_host(choice: BenchChoice) -> BenchDocument:
+def _bench_host(choice: BenchChoice, display: Display) -> BenchDocument:
     mode = choice.get_mode()
-    requests = _plan(choice)
-    return bench_host(requests, mode=mode, seed=ORDER_SEED, on_stage=show_stage_line)
+    requests = _plan(choice, display)
+    return bench_host(requests, mode=mode, seed=ORDER_SEED, on_stage=display.on_stage)
 
 
-def _plan(choice: BenchChoice) -> list[RowRequest]:
+def _plan(choice: BenchChoice, display: Display) -> list[RowRequest]:
     """Make all that the rows need, before the first is measured."""
-    with stage_display() as show_stage, weights_as("--model "):
+    with display.planning() as show_stage, weights_as("--model "):
         requests = choice.plan(show_stage)
         if choice.device == "host" and any(request.runtime == RUNNER for request in requests):
             # A worker that compiled would be taken for one that hangs.
@@ -104,9 +113,9 @@ def _plan(choice: BenchChoice) -> list[RowRequest]:
     return requests
 
 
-def _bench_one(link: Link, choice: BenchChoice) -> BenchDocument:
+def _bench_one(link: Link, choice: BenchChoice, display: Display) -> BenchDocument:
     plan = DevicePlan(
-        requests=_plan(choice),
+        requests=_plan(choice, display),
         mode=choice.get_mode(),
         seed=ORDER_SEED,
         cores=choice.cores,
@@ -114,4 +123,30 @@ def _bench_one(link: Link, choice: BenchChoice) -> BenchDocument:
         bundle=choice.bundle,
     )
     with stdout_for_results():
-        return bench_device(link, plan, on_stage=show_stage_line, on_warning=warn)
+        return bench_device(link, plan, on_stage=display.on_stage, on_warning=display.on_warning)
+
+
+def tell_events(choice: BenchChoice) -> None:
+    """Run the bench of one device for a process that benches several: `bench_fleet`."""
+    _, channel = private_channels()
+
+    def tell(event: Event) -> None:
+        channel.write(encode_json(event) + b"\n")
+        channel.flush()
+
+    def tell_step(text: str) -> None:
+        tell(Step(text=text))
+
+    display = Display(
+        planning=lambda: nullcontext(tell_step),
+        on_stage=tell_step,
+        on_warning=lambda text: tell(Warned(text=text)),
+    )
+    try:
+        tell(Done(document=run_bench(choice, display)))
+    except TopformerError as error:
+        tell(Failed(what=error.what, why=error.why, next_step=error.next_step))
+
+
+if __name__ == "__main__":
+    tell_events(BenchChoice.decoded(sys.argv[1]))

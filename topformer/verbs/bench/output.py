@@ -1,5 +1,8 @@
 """How `topformer bench` tells what it found: tables and warnings, lines, a plot, the gate."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.text import Text
@@ -9,6 +12,7 @@ from topformer.benchmarks.report import text as report
 from topformer.benchmarks.report.gate import check_gate
 from topformer.benchmarks.report.plot import draw
 from topformer.console.output import print_document, print_lines, tell_error, warn
+from topformer.console.progress import stage_display
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
 from topformer.errors import TopformerError
@@ -18,6 +22,19 @@ from topformer.files import atomic_write
 def show_stage_line(stage: str) -> None:
     """Tell what goes on, on a line of its own: a spinner would take CPU time from what runs."""
     stderr().print(f"{stage} ...", style="dim")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Display:
+    """Who is told of a bench while it runs."""
+
+    # While rows are planned, yields what takes the stages.
+    planning: Callable[[], AbstractContextManager[Callable[[str], None]]]
+    on_stage: Callable[[str], None]
+    on_warning: Callable[[str], None]
+
+
+ON_SCREEN = Display(planning=stage_display, on_stage=show_stage_line, on_warning=warn)
 
 
 def show_bench(document: BenchDocument, *, plot: Path | None, as_json: bool) -> None:
@@ -38,7 +55,8 @@ def show_bench(document: BenchDocument, *, plot: Path | None, as_json: bool) -> 
         print_document(document)
     else:
         print_lines(report.row_lines(document), shown=True)
-        print_lines(map(report.comparison_line, document.comparisons))
+        for one in document.comparisons:
+            print_lines(report.comparison_lines(one))
 
 
 def hold_to_gate(document: BenchDocument, baseline: BenchDocument) -> bool:
@@ -50,7 +68,6 @@ def hold_to_gate(document: BenchDocument, baseline: BenchDocument) -> bool:
         tell_error(error)
         return False
     for one in comparisons:
-        for part in one.parts:
-            text = f"gate: {one.contender}: {report.ratio_text(one, part)}"
-            stderr().print(text, soft_wrap=True)
+        for line in report.comparison_lines(one):
+            stderr().print(f"gate: {line}", soft_wrap=True)
     return True

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from topformer.benchmarks.protocol.matching import read_bench
+from topformer.benchmarks.documents.bench import read_bench
 from topformer.errors import UsageError
 from topformer.files import ensure_writable
 from topformer.verbs.bench.choice import BenchChoice

@@ -16,9 +16,9 @@ from topformer.data.check import SplitReport, check_split
 from topformer.data.doubts import Doubt, shared_pictures
 from topformer.data.layouts import FoundPairs
 from topformer.errors import TopformerError
-from topformer.evaluation.caption import Caption
 from topformer.evaluation.scoring import SegmentedPicture, show_pair
 from topformer.evaluation.sheet import draw_sheet
+from topformer.figures import Caption
 from topformer.files import atomic_write, ensure_writable_folder
 from topformer.verbs.data.document import (
     ClassContentDocument,

@@ -1,8 +1,6 @@
 """What `data check --json` prints."""
 
-from typing import Literal
-
-from topformer.manifest import Count, Document, ShortText
+from topformer.documents import Count, Document, SchemaName, ShortText
 
 
 class ProblemDocument(Document, frozen=True, kw_only=True):
@@ -59,7 +57,7 @@ class SplitCheckDocument(Document, frozen=True, kw_only=True):
 class DataCheckDocument(Document, frozen=True, kw_only=True):
     """What `data check --json` prints."""
 
-    schema: Literal["topformer.data-check/1"] = "topformer.data-check/1"
+    schema: SchemaName = "topformer.data-check/1"
     dataset: ShortText
     root: str
     # Licence terms of the pictures, as far as known.

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from topformer.manifest import Count, Document, Share, ShortText, Side, WeightsInfo
+from topformer.documents import Count, Document, SchemaName, Share, ShortText, Side
+from topformer.manifest import WeightsInfo
 
 
 class ScaleDocument(Document, frozen=True, kw_only=True):
@@ -44,7 +45,7 @@ class PictureScoreDocument(Document, frozen=True, kw_only=True):
 class EvalDocument(Document, frozen=True, kw_only=True):
     """Scores from 0 to 1 of a model on a split; null where nothing was there to be scored."""
 
-    schema: Literal["topformer.eval/1"] = "topformer.eval/1"
+    schema: SchemaName = "topformer.eval/1"
     model: str
     runtime: ShortText
     variant: ShortText

@@ -11,9 +11,9 @@ from rich.text import Text
 from topformer.classes import are_numbered
 from topformer.data import Dataset, WholeImageScale
 from topformer.drawing import percent
-from topformer.evaluation.caption import Caption
+from topformer.evaluation.scored_model import ScoredModel, differing_names
 from topformer.evaluation.scoring import PictureScore, SplitScores
-from topformer.evaluation.subject import Subject, differing_names
+from topformer.figures import Caption
 from topformer.verbs.eval.document import (
     ClassScoreDocument,
     EvalDocument,
@@ -30,7 +30,7 @@ class Evaluation:
 
     # As it was asked for.
     model: str
-    subject: Subject
+    scored_model: ScoredModel
     dataset: Dataset
     split: str
     scored: SplitScores
@@ -43,17 +43,17 @@ class Evaluation:
 
 def caption(done: Evaluation) -> Caption:
     """Write what stands over the pictures."""
-    scores, manifest = done.scored.scores, done.subject.opened.manifest
+    scores, manifest = done.scored.scores, done.scored_model.opened.manifest
     weights = manifest.weights
     return Caption(
         title=f"{done.dataset.classes.dataset} {done.split}: mIoU {_score(scores.miou)}",
         notes=(
-            f"protocol {done.subject.protocol.description}",
+            f"protocol {done.scored_model.protocol.description}",
             f"{len(done.scored.pictures):,} pictures, "
             f"mean accuracy {_score(scores.mean_accuracy)}, "
             f"pixel accuracy {_score(scores.pixel_accuracy)}",
             f"TopFormer {manifest.model.variant}, weights {weights.name} "
-            f"({weights.sha256[:12]}), run by {done.subject.opened.runtime}",
+            f"({weights.sha256[:12]}), run by {done.scored_model.opened.runtime}",
         ),
         warning="RANDOM weights: the scores mean nothing" if weights.is_random else "",
     )
@@ -61,7 +61,7 @@ def caption(done: Evaluation) -> Caption:
 
 def names_warning(done: Evaluation) -> str:
     """Say where the model's class names are not the data set's; empty where they all are."""
-    own, other = done.subject.opened.manifest.classes, done.dataset.classes
+    own, other = done.scored_model.opened.manifest.classes, done.dataset.classes
     if are_numbered(own):
         return (
             f"the model names no classes: its ids are taken for those of {other.dataset}. If it "
@@ -81,7 +81,11 @@ def names_warning(done: Evaluation) -> str:
 
 def document(done: Evaluation, files: Sequence[Path]) -> EvalDocument:
     """Write all that is known of a score."""
-    opened, protocol, scores = done.subject.opened, done.subject.protocol, done.scored.scores
+    opened, protocol, scores = (
+        done.scored_model.opened,
+        done.scored_model.protocol,
+        done.scored.scores,
+    )
     return EvalDocument(
         model=done.model,
         runtime=opened.runtime,

@@ -13,9 +13,9 @@ from topformer.data import open_dataset
 from topformer.data.layouts import FoundPairs
 from topformer.errors import UsageError
 from topformer.evaluation.confusion_picture import draw_confusion
+from topformer.evaluation.scored_model import open_scored_model
 from topformer.evaluation.scoring import score_split, show_pair
 from topformer.evaluation.sheet import draw_sheet
-from topformer.evaluation.subject import open_subject
 from topformer.files import atomic_write, ensure_writable_folder
 from topformer.preprocess import parse_image_size
 from topformer.verbs.eval import report
@@ -43,8 +43,8 @@ def run(
     with stage_display() as show_stage:
         show_stage(f"opening {model}")
         with weights_as("--model "):
-            subject = open_subject(model, opened, image_size=size, classes=named)
-        if short_side is not None and subject.protocol.name != "whole":
+            scored_model = open_scored_model(model, opened, image_size=size, classes=named)
+        if short_side is not None and scored_model.protocol.name != "whole":
             raise UsageError(
                 "--short-side is for whole pictures, and this model is scored at a fixed size.",
                 next_step="Leave --short-side out.",
@@ -53,16 +53,19 @@ def run(
         ensure_writable_folder(out)
         with show_stage.counting(f"scoring {split}", len(found.pairs)) as tell:
             scored = score_split(
-                subject.segment, found, opened.classes, progress=lambda done, _total: tell(done)
+                scored_model.segment,
+                found,
+                opened.classes,
+                progress=lambda done, _total: tell(done),
             )
         done = report.Evaluation(
-            model=model, subject=subject, dataset=opened, split=split, scored=scored
+            model=model, scored_model=scored_model, dataset=opened, split=split, scored=scored
         )
         show_stage("drawing")
         files = _draw(done, found, out)
-    tell_form(subject.opened.notes)
+    tell_form(scored_model.opened.notes)
     warn_of_letters((*opened.classes.names, *(one.pair.picture.name for one in done.worst)))
-    announce_random(subject.opened.manifest.weights)
+    announce_random(scored_model.opened.manifest.weights)
     warning = report.names_warning(done)
     if warning:
         warn(warning)
@@ -81,7 +84,7 @@ def _draw(done: report.Evaluation, found: FoundPairs, out: Path) -> list[Path]:
     classes, scored, written = done.dataset.classes, done.scored, report.caption(done)
     files = [out / "confusion.png"]
     atomic_write(files[0], draw_confusion(scored.counts, scored.scores, classes.names, written))
-    shown = [show_pair(one.pair, found, classes, done.subject.segment) for one in done.worst]
+    shown = [show_pair(one.pair, found, classes, done.scored_model.segment) for one in done.worst]
     if shown:
         files.append(out / "worst.png")
         atomic_write(files[1], draw_sheet(shown, classes, written))

@@ -15,8 +15,8 @@ from topformer.training.journal import ScoreRecord, StepRecord
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from topformer.training.loop import Run
     from topformer.training.processes import Place, Pulse
+    from topformer.training.run import TrainingRun
 
 
 class Display:
@@ -44,7 +44,7 @@ class Display:
         """Leave the last state of the line standing."""
         self.progress.stop()
 
-    def check(self, run: Run, pulse: Pulse) -> None:
+    def check(self, run: TrainingRun, pulse: Pulse) -> None:
         """Open every picture and label file once, before anything is trained on them.
 
         Problems are raised; what is doubtful is said in short, and training begins.

@@ -1,8 +1,6 @@
 """What `train --json` prints."""
 
-from typing import Literal
-
-from topformer.manifest import Count, Document, ShortText
+from topformer.documents import Count, Document, SchemaName, ShortText
 from topformer.training.checkpoints import Best
 from topformer.training.recipe import Recipe
 
@@ -10,7 +8,7 @@ from topformer.training.recipe import Recipe
 class TrainDocument(Document, frozen=True, kw_only=True):
     """A finished run."""
 
-    schema: Literal["topformer.train/1"] = "topformer.train/1"
+    schema: SchemaName = "topformer.train/1"
     dataset: ShortText
     size: ShortText
     recipe: Recipe

@@ -13,10 +13,11 @@ from topformer.errors import UsageError
 from topformer.files import atomic_write, ensure_writable_folder
 from topformer.training.checkpoints import has_checkpoints
 from topformer.training.initialise import begin, check_fits, check_parts, variant_for
-from topformer.training.loop import Run, Trained, train
+from topformer.training.loop import train
 from topformer.training.processes import Place, Pulse, join
 from topformer.training.recipe import Recipe, load_recipe, recipe_sha256, recipe_text
 from topformer.training.results import write_pictures
+from topformer.training.run import Trained, TrainingRun
 from topformer.variants import get_variant
 from topformer.verbs.train.display import Display
 from topformer.verbs.train.document import TrainDocument
@@ -86,7 +87,7 @@ def _train(
             display.check(run, Pulse(place))
         place.meet()
         with weights_as("--init ", otherwise=", or --init none to train from scratch"):
-            start = begin(size, opened, recipe, progress=display.on_fetch)
+            start = begin(size, opened, recipe, resumed=has_run, progress=display.on_fetch)
         display.on_notice(f"{start.description}; {len(run.train.pairs):,} training pictures")
         if place.world_size > 1 and place.device.type == "cpu":
             display.on_notice(
@@ -123,9 +124,9 @@ def _prepare(out: Path, recipe: Recipe, place: Place, *, resume: bool) -> bool:
     return has_run
 
 
-def _describe(dataset: Dataset, size: str, recipe: Recipe, out: Path) -> Run:
+def _describe(dataset: Dataset, size: str, recipe: Recipe, out: Path) -> TrainingRun:
     pictures = dataset.split("train")
-    return Run(
+    return TrainingRun(
         dataset=dataset,
         train=pictures,
         val=dataset.split("val"),
@@ -140,7 +141,7 @@ def _describe(dataset: Dataset, size: str, recipe: Recipe, out: Path) -> Run:
 
 
 def _finish(
-    run: Run,
+    run: TrainingRun,
     trained: Trained,
     files: Sequence[Path],
     *,

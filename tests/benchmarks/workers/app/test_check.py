@@ -8,7 +8,7 @@ from support.manifest_edits import SAMPLE
 from topformer.benchmarks.documents.messages import SampleNs
 from topformer.benchmarks.documents.runner import RunnerRun
 from topformer.benchmarks.workers.app.check import check_hashes
-from topformer.benchmarks.workers.device.check import Reference
+from topformer.benchmarks.workers.device.check import ReferenceOutput
 from topformer.errors import TopformerError
 from topformer.export.proof import FP32_GATES
 from topformer.files import sha256_bytes
@@ -29,7 +29,7 @@ RUN = RunnerRun(
 
 def reference(required):
     answer = Answer(outputs=[LOGITS], result=LABELS)
-    return Reference(task=Segmentation(SAMPLE), answer=answer, required=required)
+    return ReferenceOutput(task=Segmentation(SAMPLE), answer=answer, required=required)
 
 
 @pytest.mark.parametrize("required", [None, FP32_GATES])

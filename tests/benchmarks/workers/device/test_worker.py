@@ -13,12 +13,12 @@ from topformer.benchmarks.benches.host import Worker
 from topformer.benchmarks.workers.device import check
 from topformer.benchmarks.workers.device.bundle import bundle_target, install_bundle
 from topformer.benchmarks.workers.device.check import (
-    Reference,
+    ReferenceOutput,
     check_output,
     compare_answers,
 )
 from topformer.benchmarks.workers.device.placed_model import place_subject
-from topformer.benchmarks.workers.device.worker import device_worker
+from topformer.benchmarks.workers.device.worker import DeviceWorker
 from topformer.benchmarks.workers.process import Patience, RowRequest
 from topformer.devices.facts.reading import read_facts
 from topformer.devices.workspace import open_workspace
@@ -61,7 +61,7 @@ def test_a_row_is_checked_then_measured(subject, reference_of, exported_tiny):
     assert checked.sqnr_db >= 90
     assert checked.result_agreement >= 0.9999
     mask = 1 << min(os.sched_getaffinity(0))
-    with device_worker(
+    with DeviceWorker(
         request(subject), subject, cores_mask=mask, expected_outputs_sha256=checked.outputs_sha256
     ) as worker:
         row: Worker = worker
@@ -82,7 +82,7 @@ def test_an_emulated_device_counts_around_the_runner(subject, tmp_path, monkeypa
     counter.write_text('#!/bin/sh\nlog=$1; shift; echo "$@" >> "$log"; exec "$@"\n')
     counter.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with device_worker(request(subject), subject, counts=True) as worker:
+    with DeviceWorker(request(subject), subject, counts=True) as worker:
         worker.load(warmups=0)
         log = worker.read_log().decode()
     assert log.startswith(f"{subject.runner[0]} serve ")
@@ -91,7 +91,7 @@ def test_an_emulated_device_counts_around_the_runner(subject, tmp_path, monkeypa
 
 def test_a_runner_that_computes_something_else_than_was_checked(subject):
     with (
-        device_worker(request(subject), subject, expected_outputs_sha256="0" * 64) as worker,
+        DeviceWorker(request(subject), subject, expected_outputs_sha256="0" * 64) as worker,
         pytest.raises(TopformerError, match="tiny, 1 thread' on local computes something else"),
     ):
         worker.load(warmups=0)
@@ -101,10 +101,10 @@ def test_a_runner_that_computes_something_else_than_was_checked(subject):
     ("program", "complaint", "why"),
     [
         ("echo reason >&2; exit 3", "ended early", "exit status is 3"),
-        ("kill -9 $$", "ended early", "killed by signal 9"),
+        ("kill -9 $$", "crashed", "killed by SIGKILL"),
         ("sleep 600", "hangs", "within 1 s"),
         ("exec yes | tr -d '\\n'", "sent an endless line", "4,194,304"),
-        ("echo nonsense; sleep 600", "failed", "torn off"),
+        ("echo nonsense; sleep 600", "answered with something else than a result", "torn off"),
     ],
 )
 def test_runners_that_misbehave_are_named(subject, tmp_path, program, complaint, why):
@@ -114,7 +114,7 @@ def test_runners_that_misbehave_are_named(subject, tmp_path, program, complaint,
     broken = dataclasses.replace(subject, runner=(str(fake),))
     patience = Patience(load_s=1.0 if complaint == "hangs" else 60.0)
     with (
-        device_worker(request(subject), broken, patience=patience) as worker,
+        DeviceWorker(request(subject), broken, patience=patience) as worker,
         pytest.raises(TopformerError, match=f"tiny, 1 thread' on local {complaint}") as raised,
     ):
         worker.load(warmups=0)
@@ -122,12 +122,12 @@ def test_runners_that_misbehave_are_named(subject, tmp_path, program, complaint,
 
 
 def test_a_device_that_is_lost_while_it_measures_is_the_error(subject, local_link):
-    with device_worker(request(subject), subject) as worker:
+    with DeviceWorker(request(subject), subject) as worker:
         worker.load(warmups=0)
         adb = Path(local_link.adb)
         script = adb.read_text()
         adb.write_text("#!/bin/sh\necho 'adb: device offline' >&2; exit 1\n")
-        worker._program.conversation.kill()
+        worker.conversation.kill()
         with pytest.raises(TopformerError, match="local is offline"):
             worker.measure(samples=1, warmups=0)
         adb.write_text(script)
@@ -140,7 +140,7 @@ def a_reference(*, precision_exact=False):
     task = task_of(fake_manifest())
     logits = np.random.default_rng(0).normal(size=(1, 2, 8, 8)).astype(np.float32)
     required = None if precision_exact else FP32_GATES
-    return Reference(task=task, answer=task.answer([logits]), required=required)
+    return ReferenceOutput(task=task, answer=task.answer([logits]), required=required)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_the_same_over_ssh(loopback, host_runner, exported_tiny, reference_of, t
         subject = place_subject(workspace, exported_tiny.files[0].path, runner)
         checked = check_output(subject, reference_of(subject), threads=1)
         assert checked.passed
-        with device_worker(
+        with DeviceWorker(
             request(subject), subject, expected_outputs_sha256=checked.outputs_sha256
         ) as worker:
             worker.load(warmups=1)

@@ -1,6 +1,6 @@
 package io.topformer.core
 
-/** Reads the JSON beside a model file as strictly as `topformer/manifest.py`, whose fields these are. */
+/** Reads the JSON beside a model file as `topformer/manifest.py` does, whose fields these are. */
 public object ManifestReader {
     /** As MANIFEST_LIMIT_BYTES there; check a file's size before reading it. */
     public const val LIMIT_BYTES: Int = 16 shl 20
@@ -21,7 +21,7 @@ public object ManifestReader {
     }
 
     private fun Fields.manifest(): ModelManifest {
-        optional("schema")?.literal("topformer.manifest/1")
+        this["schema"].schema("topformer.manifest/1")
         val model = this["model"].fields { model() }
         val weights = this["weights"].fields { weights() }
         val input = this["input"].fields { input() }

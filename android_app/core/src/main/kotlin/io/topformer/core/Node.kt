@@ -15,6 +15,13 @@ internal class Node(private val value: Any?, private val path: String) {
     fun literal(vararg allowed: String): String =
         string().also { if (it !in allowed) fail("is ${quoted(it)}, not ${allowed.joinToString(" or ")}") }
 
+    /** Refuses all but version [major], as in "NAME/1": its minor ones, as in "NAME/1.2", only add members. */
+    fun schema(major: String) {
+        val found = string()
+        val minor = if (found.startsWith("$major.")) found.substring(major.length + 1) else ""
+        if (found != major && !DIGITS.matches(minor)) fail("is ${quoted(found)}, not $major")
+    }
+
     fun sha256(): String = string().also { if (!SHA256.matches(it)) fail("is not a sha256") }
 
     fun long(range: LongRange): Long {
@@ -58,11 +65,8 @@ internal class Node(private val value: Any?, private val path: String) {
     /** The members of a map whose names are free. */
     fun members(): Map<String, Node> = map().mapValues { (name, item) -> Node(item, "$path.$name") }
 
-    /** Reads the members of an object; those that [read] leaves are refused. */
-    fun <T> fields(read: Fields.() -> T): T {
-        val fields = Fields(map(), path)
-        return fields.read().also { fields.refuseOthers() }
-    }
+    /** Reads the members of an object; those that [read] leaves are ignored, as newer versions may have them. */
+    fun <T> fields(read: Fields.() -> T): T = Fields(map(), path).read()
 
     fun fail(problem: String): Nothing = throw MalformedException("${path.ifEmpty { "the document" }} $problem")
 
@@ -73,24 +77,15 @@ internal class Node(private val value: Any?, private val path: String) {
 
     private companion object {
         val SHA256 = Regex("[0-9a-f]{64}")
+        val DIGITS = Regex("[0-9]+")
     }
 }
 
 /** The members of a JSON object, taken one by one. */
 internal class Fields(private val members: Map<String, Any?>, private val path: String) {
-    private val taken = HashSet<String>()
-
     operator fun get(name: String): Node = optional(name) ?: throw MalformedException("${pathOf(name)} is missing")
 
-    fun optional(name: String): Node? {
-        taken += name
-        return if (name in members) Node(members[name], pathOf(name)) else null
-    }
-
-    fun refuseOthers() {
-        val other = members.keys.firstOrNull { it !in taken } ?: return
-        throw MalformedException("${quoted(pathOf(other))} is unknown")
-    }
+    fun optional(name: String): Node? = if (name in members) Node(members[name], pathOf(name)) else null
 
     private fun pathOf(name: String) = if (path.isEmpty()) name else "$path.$name"
 }

@@ -67,13 +67,21 @@ class ManifestReaderTest {
     }
 
     @Test
+    fun `what a newer minor version adds is ignored, and other major versions are refused`() {
+        val newer = edited("topformer.manifest/1", "topformer.manifest/1.12")
+            .replace("\"variant\"", "\"colour\": {\"a\": [1]}, \"variant\"")
+        assertEquals("tiny", read(newer).variant)
+        for (version in listOf("2", "2.1", "0", "11", "1.", "1.x", "1.2.3", "")) {
+            val why = reasonFor(edited("topformer.manifest/1", "topformer.manifest/$version"))
+            assertEquals("In it, schema is 'topformer.manifest/$version', not topformer.manifest/1.", why)
+        }
+    }
+
+    @Test
     fun `reasons name the place`() {
         val reasons = mapOf(
             edited("\"height\": 64", "\"height\": 5000") to "In it, input.height is 5000, not 1 to 4096.",
             edited("\"height\": 64,", "") to "In it, input.height is missing.",
-            edited("\"variant\"", "\"colour\": 1, \"variant\"") to "In it, 'model.colour' is unknown.",
-            edited("topformer.manifest/1", "topformer.manifest/2") to
-                "In it, schema is 'topformer.manifest/2', not topformer.manifest/1.",
             edited("130", "256") to "In it, classes.palette[0][1] is 256, not 0 to 255.",
             edited("\"num_classes\": 2", "\"num_classes\": 3") to
                 "In it, classes, model.num_classes and outputs[0].shape disagree.",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from topformer.data.labels import IGNORED, label_table, open_labels, read_labels
+from topformer.data.label_files import IGNORED, label_table, open_labels, read_labels
 from topformer.errors import TopformerError
 from topformer.manifest import Classes
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from topformer.data import Dataset
 from topformer.errors import TopformerError
 from topformer.evaluation.protocols import (
-    Protocol,
+    ScoringProtocol,
     Segmenter,
     fixed_protocol,
     fixed_segmenter,
@@ -19,21 +19,21 @@ from topformer.runtimes.torch_network import TorchNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class ScoredModel:
     """A model that is ready to be scored."""
 
     opened: OpenedModel
-    protocol: Protocol
+    protocol: ScoringProtocol
     segment: Segmenter
 
 
-def open_subject(
+def open_scored_model(
     source: str | Path,
     dataset: Dataset,
     *,
     image_size: tuple[int, int] | None = None,
     classes: Classes | None = None,
-) -> Subject:
+) -> ScoredModel:
     """Open any source of a model to be scored on `dataset`.
 
     Checkpoints are scored on whole pictures, or with `image_size` (height, width) at that fixed
@@ -45,13 +45,13 @@ def open_subject(
     _refuse_other_count(opened.manifest.classes, dataset.classes, source)
     network = opened.network
     if image_size is None and isinstance(network, TorchNetwork):
-        return Subject(
+        return ScoredModel(
             opened=opened,
             protocol=whole_protocol(dataset.scale),
             segment=whole_segmenter(network.model, dataset.scale),
         )
     own_size = (opened.manifest.input.height, opened.manifest.input.width)
-    return Subject(
+    return ScoredModel(
         opened=opened, protocol=fixed_protocol(own_size), segment=fixed_segmenter(opened)
     )
 

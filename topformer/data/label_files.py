@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from topformer.errors import TopformerError
-from topformer.files import open_regular
-from topformer.images import FORMATS, LARGEST_PICTURE_PX, orientation_of, quiet_decoders
+from topformer.images import FORMATS, decoding, orientation_of, quiet_decoders
 from topformer.manifest import Classes
 from topformer.signatures import kind_of
 
@@ -142,37 +141,17 @@ def _describe(table: LabelTable) -> str:
 
 
 def _read_values(path: Path) -> _Values:
-    try:
-        with (
-            quiet_decoders(),
-            open_regular(path, kind="label file") as stream,
-            Image.open(stream, formats=("PNG",)) as image,
-        ):
-            if image.width * image.height > LARGEST_PICTURE_PX:
-                raise TopformerError(
-                    f"{path} has too many pixels.",
-                    why=f"At most {LARGEST_PICTURE_PX:,} are read.",
-                )
-            packing = str(image.tile[0].args) if image.tile else ""
-            image.load()
-            orientation = orientation_of(image)
-            return _values_of(path, ImageOps.exif_transpose(image), packing, orientation)
-    except TopformerError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise TopformerError(
-            f"{path} has too many pixels.", why=f"At most {LARGEST_PICTURE_PX:,} are read."
-        ) from None
-    except FileNotFoundError:
-        raise TopformerError(f"{path} does not exist.") from None
-    except Image.UnidentifiedImageError as error:
-        raise _no_png(path) from error
-    except Exception as error:  # decoders of damaged files raise almost anything
-        raise TopformerError(
-            f"{path} cannot be read as labels.",
-            why=f"{error or type(error).__name__}.",
-            next_step="Labels are PNG files whose pixel values are class ids; get the file again.",
-        ) from error
+    with decoding(
+        path,
+        ("PNG",),
+        called="labels",
+        unidentified=_no_png,
+        next_step="Labels are PNG files whose pixel values are class ids; get the file again.",
+    ) as image:
+        packing = str(image.tile[0].args) if image.tile else ""
+        image.load()
+        orientation = orientation_of(image)
+        return _values_of(path, ImageOps.exif_transpose(image), packing, orientation)
 
 
 def _values_of(path: Path, image: Image.Image, packing: str, orientation: int) -> _Values:

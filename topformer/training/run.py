@@ -1,0 +1,63 @@
+"""What a training run is made of, who watches it, and what it leaves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from topformer.data import Dataset
+from topformer.data.layouts import FoundPairs
+from topformer.evaluation.protocols import ScoringProtocol, fixed_protocol, whole_protocol
+from topformer.training.checkpoints import Best
+from topformer.training.journal import Record
+from topformer.training.recipe import Recipe
+
+
+class Observer(Protocol):
+    """Who watches a run."""
+
+    def on_step(self, step: int) -> None:
+        """Note that so many steps are done."""
+        ...
+
+    def on_record(self, record: Record) -> None:
+        """Take what was just written to the log."""
+        ...
+
+    def on_notice(self, text: str) -> None:
+        """Tell a person something that needs no action now."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRun:
+    """What a training run is made of."""
+
+    dataset: Dataset
+    train: FoundPairs
+    val: FoundPairs
+    recipe: Recipe
+    out: Path
+    # What is written into the weights beside the numbers.
+    name: str
+    licence: str
+    source: str
+    # Usual (height, width) of the training pictures.
+    picture_size: tuple[int, int]
+
+    @property
+    def protocol(self) -> ScoringProtocol:
+        """How the network is scored on val: as it is shown pictures in training."""
+        if self.recipe.stretch >= 0.5:
+            return fixed_protocol(self.recipe.crop)
+        return whole_protocol(self.dataset.scale)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a finished run left."""
+
+    steps: int
+    best: Best | None
+    best_path: Path | None
+    last_path: Path
+    resumed_from: int | None

@@ -1,0 +1,89 @@
+"""Every dictionary of tensors in the content of a file, however deep it lies."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from torch import Tensor
+
+from topformer.weights.disarm import Unreadable
+from topformer.weights.inert import StandIn
+
+_DEPTH_LIMIT = 8
+_NODE_LIMIT = 20_000
+# Dictionaries of an optimizer can have the network's names, and hold moments.
+_NO_WEIGHTS = re.compile(
+    r"^opt(im(izer)?s?)?(_|$)|optimizer|exp_avg|moment(s|um_buffer)|^grad|sched"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorDictionary:
+    """A dictionary of tensors somewhere in the file."""
+
+    path: tuple[str, ...]
+    entries: dict[str, object]
+    # The class of a pickled module whose tensors these are.
+    module: str = ""
+
+
+def tensor_dictionaries(content: object) -> Iterator[TensorDictionary]:
+    """Every dictionary with tensors, outer ones first; what has been seen is not seen again."""
+    waiting: list[tuple[tuple[str, ...], object]] = [((), content)]
+    seen: set[int] = set()
+    for path, value in waiting:  # Grows as it is walked.
+        if id(value) in seen or len(path) > _DEPTH_LIMIT or len(waiting) > _NODE_LIMIT:
+            continue
+        seen.add(id(value))
+        if isinstance(value, StandIn):
+            entries = dict(_module_tensors(value))
+            if entries:
+                yield TensorDictionary(path=path, entries=entries, module=value.qualified)
+            else:
+                waiting.append(((*path, "attributes"), value.attributes))
+        elif isinstance(value, dict):
+            found = cast("dict[object, object]", value)
+            named = {name: one for name, one in found.items() if isinstance(name, str)}
+            if any(isinstance(one, Tensor) for one in named.values()):
+                yield TensorDictionary(path=path, entries=named)
+            waiting += [
+                ((*path, name), one)
+                for name, one in named.items()
+                if isinstance(one, dict | list | tuple | StandIn)
+                and not _NO_WEIGHTS.search(name.lower())
+            ]
+        elif isinstance(value, list | tuple):
+            several = cast("list[object] | tuple[object, ...]", value)
+            waiting += [
+                ((*path, str(number)), one)
+                for number, one in enumerate(several)
+                if isinstance(one, dict | StandIn)
+            ]
+
+
+def _module_tensors(module: StandIn) -> Iterator[tuple[str, object]]:
+    """Names and tensors of a pickled module that was not built, as its state_dict would be."""
+    waiting: list[tuple[str, StandIn]] = [("", module)]
+    count = 0
+    for prefix, one in waiting:  # Grows as it is walked.
+        parts = one.attributes
+        passing = parts.get("_non_persistent_buffers_set")
+        skipped = passing.arguments[:1] if isinstance(passing, StandIn) else ()
+        for kind in ("_parameters", "_buffers"):
+            for name, value in _items(parts.get(kind)):
+                hidden = any(isinstance(names, list) and name in names for names in skipped)
+                if isinstance(value, Tensor) and not hidden:
+                    yield f"{prefix}{name}", value
+        for name, value in _items(parts.get("_modules")):
+            count += 1
+            if count > _NODE_LIMIT or len(prefix) > 1000:
+                raise Unreadable("Its modules are nested without end.")
+            if isinstance(value, StandIn):
+                waiting.append((f"{prefix}{name}.", value))
+
+
+def _items(value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        found = cast("dict[object, object]", value)
+        yield from ((name, one) for name, one in found.items() if isinstance(name, str))
