@@ -1,4 +1,4 @@
-"""What several test files share: the golden checkpoint, exports, the app, an ARM device."""
+"""What several test files share: marks, the golden checkpoint, exports, the app, an ARM device."""
 
 import os
 import shlex
@@ -11,9 +11,37 @@ import pytest
 
 # Before any test loads torch, so that tests' threads wait as everybody's do.
 import topformer  # noqa: F401
+from support.lacking import lacking
 
 GOLDEN = Path(__file__).parent / "golden"
 pytest_plugins = ["support.device_fixtures"]
+
+# Whatever takes one of these fixtures, itself or through another, has the mark. What is slow for
+# another reason says so where it stands, and nobody can forget it: see `pytest_runtest_call`.
+MARKS = {
+    "slow": {"exported_tiny", "random_export", "host_runner"},
+    "rig": {"rig"},
+    "app": {"app_build"},
+}
+# Of the processor, by this process and its children: other load on the machine does not count.
+LONGEST_UNMARKED_S = 10.0
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        for mark, fixtures in MARKS.items():
+            if not fixtures.isdisjoint(item.fixturenames):
+                item.add_marker(mark)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    before = sum(os.times()[:4])
+    result = yield
+    took_s = sum(os.times()[:4]) - before
+    if took_s > LONGEST_UNMARKED_S and not any(map(item.get_closest_marker, MARKS)):
+        pytest.fail(f"{took_s:.0f} s of CPU time: mark it @pytest.mark.slow, or make it faster")
+    return result
 
 
 @pytest.fixture(scope="session")
@@ -30,30 +58,39 @@ def golden(golden_path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def exported_tiny(tmp_path_factory, golden_path):
-    """Export the golden Tiny to both targets at 448x448, once for the whole run."""
-    from topformer.export import export_model
+    """Export the golden Tiny to every target at 448x448, once for the whole run.
 
+    Tests of one target know the first two files by their place.
+    """
+    from topformer.export import export_model
+    from topformer.export.targets import target_names
+
+    first = ["xnnpack", "onnx"]
     return export_model(
         weights=str(golden_path),
-        targets=["xnnpack", "onnx"],
+        targets=[*first, *(name for name in target_names() if name not in first)],
         image_size=(448, 448),
         out_dir=tmp_path_factory.mktemp("exported"),
     )
 
 
 @pytest.fixture(scope="session")
-def small_pte(tmp_path_factory) -> Path:
-    """Export a small Tiny with random weights, 64x96, once for the whole run."""
-    from topformer.export import export_model
+def random_export(tmp_path_factory):
+    """Type an export of a small Tiny with random weights, 64x96, once for the whole run.
 
-    result = export_model(
-        weights="random",
-        size="tiny",
-        targets=["xnnpack"],
-        image_size=(64, 96),
-        out_dir=tmp_path_factory.mktemp("small"),
-    )
-    return result.files[0].path
+    Return the folder it was typed in, and the command's result; `small_pte` is one of its files.
+    """
+    from support.command import run_command
+
+    folder = tmp_path_factory.mktemp("small")
+    words = ["export", "--size", "tiny", "--weights", "random", "--image-size", "64x96", "--json"]
+    result = run_command(*words, "--target", "onnx", "--target", "xnnpack", cwd=folder)
+    return folder, result
+
+
+@pytest.fixture(scope="session")
+def small_pte(random_export) -> Path:
+    return random_export[0] / "out/topformer-tiny-64x96-xnnpack.pte"
 
 
 @pytest.fixture
@@ -62,6 +99,14 @@ def model(small_pte, tmp_path) -> Path:
     for path in (small_pte, small_pte.with_suffix(".json")):
         shutil.copy(path, tmp_path / path.name)
     return tmp_path / small_pte.name
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Path:
+    """Write a data set to train on: 6 pictures and 2 of val, of three classes."""
+    from support.training_fakes import make_folder
+
+    return make_folder(tmp_path_factory.mktemp("folder"))
 
 
 @pytest.fixture
@@ -74,6 +119,18 @@ def app(tmp_path) -> Path:
         '[versions]\njdk = "17"\nexecutorch = "1.5.1"\n'
     )
     return folder
+
+
+@pytest.fixture
+def app_build():
+    """Return a function that finds a file which the app's own build made."""
+
+    def find(path: Path) -> Path:
+        if not path.is_file():
+            lacking(f"no {path}: `make app` makes it")
+        return path
+
+    return find
 
 
 @pytest.fixture(scope="session")
@@ -100,9 +157,7 @@ def rig():
         try:
             running = stack.enter_context(running_rig())
         except TopformerError as error:
-            if os.environ.get("CI"):
-                raise
-            pytest.skip(str(error))
+            lacking(str(error))
         yield running
 
 

@@ -7,7 +7,7 @@ from torch import nn
 from support.golden_inputs import golden_input
 from topformer.fusion import fuse
 from topformer.model import TopFormerClassifier, create_model
-from topformer.variants import TINY
+from topformer.variants import TINY, VARIANTS
 
 
 def randomise_statistics(model: nn.Module) -> None:
@@ -45,7 +45,7 @@ def test_a_fused_pair_computes_the_same(seed, groups, multiplier, kernel, stride
     torch.testing.assert_close(fused(x), pair(x), atol=1e-12, rtol=1e-12)
 
 
-@pytest.mark.parametrize("size", ["tiny", "small", "base"])
+@pytest.mark.parametrize("size", VARIANTS)
 def test_the_fused_network_equals_the_unfused_one(size):
     torch.manual_seed(0)
     model = create_model(size).double().eval()

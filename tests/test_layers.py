@@ -1,6 +1,7 @@
 """The layers of ARCHITECTURE.md: each module imports only from layers before its own."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,7 @@ def layer_of(module: str) -> int:
     raise AssertionError(f"{module} is in no layer: add it to LAYERS and ARCHITECTURE.md")
 
 
+@cache
 def imports_of(path: Path) -> set[str]:
     return imports_in(path.read_text())
 

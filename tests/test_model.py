@@ -12,7 +12,6 @@ from topformer.fusion import fuse
 from topformer.model import DropPath, TopFormerClassifier, create_model
 from topformer.variants import TINY, VARIANTS, get_variant
 
-SIZES = ["tiny", "small", "base"]
 CASES = range(4)  # 512x512, 448x448, 384x576, 321x481
 
 
@@ -111,7 +110,7 @@ def test_parameter_counts_are_the_published_ones(size, parameters):
     assert sum(p.numel() for p in create_model(size).parameters()) == parameters
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", VARIANTS)
 @pytest.mark.parametrize(
     ("height", "width"), [(64, 64), (65, 97), (321, 481), (100, 448), (480, 360)]
 )

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
 SHOW = "import os; print(os.environ.get('OMP_WAIT_POLICY'), 'torch' in sys.modules)"
 ENTRIES = {
     "import": ["-c", f"import sys, topformer; {SHOW}"],

@@ -16,7 +16,10 @@ from apk.classfile import parse_class
 from apk.layout import ANDROID_APP, read_app_facts
 from topformer.android.catalogue import read_versions
 
-pytestmark = pytest.mark.skipif(shutil.which("javac") is None, reason="there is no JDK")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("javac") is None, reason="there is no JDK"),
+]
 
 BASE = """package android.demo; public class Base {{
   public int size; public void draw() {{}} protected void onDraw() {{}} {more} }}"""

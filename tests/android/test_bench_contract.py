@@ -1,6 +1,5 @@
 """What `topformer.android` asks of the app is what the app's own sources say."""
 
-import os
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -84,13 +83,8 @@ def test_the_document_lies_where_it_is_looked_for():
     assert path == f"/sdcard/Android/data/{device.PACKAGE}/files/bench/n.json"
 
 
-def test_the_document_that_the_app_wrote_is_read():
-    if not DOCUMENT.is_file():
-        reason = f"no {DOCUMENT}: `make app` lets the app write it"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    data = DOCUMENT.read_bytes()
+def test_the_document_that_the_app_wrote_is_read(app_build):
+    data = app_build(DOCUMENT).read_bytes()
     run = decode_document(data.strip(), RunnerRun)
     assert (len(run.samples), len(run.warmups), run.threads) == (3, 2, 2)
     assert (

@@ -1,6 +1,5 @@
 """The APK that `make app` made passes its inspection, and damaged copies of it do not."""
 
-import os
 import re
 import shutil
 import struct
@@ -16,6 +15,7 @@ from apk.inspection import inspect_apk, page_sizes
 from apk.layout import APK, FETCHED, LINKED, read_app_facts
 from apk.packing import PAGE_BYTES, STORED_SUFFIXES, packed_assets
 from apk.resources import ANDROID
+from support.lacking import lacking
 from topformer.errors import TopformerError
 
 FACTS = read_app_facts()
@@ -23,16 +23,13 @@ FACTS = read_app_facts()
 UNSIGNED = "its signature is not valid"
 
 
-@pytest.fixture(scope="module")
-def built() -> Path:
+@pytest.fixture
+def built(app_build) -> Path:
     """Return the APK."""
     programs = ("aapt2", "apksigner")
-    if not APK.is_file() or not all(map(shutil.which, programs)):
-        reason = f"no {APK}, or no {' and '.join(programs)}: `make app` makes it"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return APK
+    if not all(map(shutil.which, programs)):
+        lacking(f"no {' and '.join(programs)}")
+    return app_build(APK)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from topformer.runtimes import open_model
 from topformer.verbs.eval.document import EvalDocument
 from topformer.weights import load_weights, save_weights
 
+pytestmark = pytest.mark.slow
 runner = CliRunner()
 
 SIZE = (96, 128)

@@ -2,10 +2,13 @@ import subprocess
 import sys
 
 import msgspec
+import pytest
 
 from topformer.cli.models import models
 from topformer.verbs.models import ModelsDocument
 from topformer.weights.catalogue import PUBLISHED
+
+pytestmark = pytest.mark.slow
 
 
 def test_names_on_stdout_and_tables_beside(capsys):

@@ -8,6 +8,10 @@ import sys
 import pytest
 from PIL import Image
 
+from support.command import run_command
+
+pytestmark = pytest.mark.slow  # processes
+
 COMMAND = [sys.executable, "-c", "from topformer.cli.main import main; main()"]
 # As a file system of other people's names has it: Latin-1, a control sequence, markup, Chinese.
 NAMES = [b"caf\xe9.png", b"\x1b[2J.png", b"a [red] b.png", "街道.png".encode(), b"two\nlines.png"]
@@ -70,10 +74,10 @@ def test_documents_are_utf8_whatever_the_names_and_the_encoding(pictures, tmp_pa
 
 @pytest.mark.parametrize("verb", ["predict", "inspect", "verify", "compare"])
 def test_errors_about_such_names_are_documents_too(verb):
-    done = start(verb, b"caf\xe9 [red].pte", "--json")
+    done = run_command(verb, b"caf\xe9 [red].pte", "--json")
     assert done.returncode in {1, 2}
     assert r"caf\xe9 [red].pte" in json.loads(done.stdout)["what"]
-    assert r"caf\xe9 [red].pte" in done.stderr.decode()
+    assert r"caf\xe9 [red].pte" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["models"], ["models", "--json"], ["--help"], ["--version"]])

@@ -69,16 +69,16 @@ on AMD EPYC
 median ms:
 executorch, 1 thread
   pre 0.38          network 7.35
-  labels 3.22       total 10.95
+  post 3.22         total 10.95
   95 % 10.88-11.02  verdict trusted
 onnxruntime, 1 thread
   pre 0.38          network 7.73
-  labels 3.35       total 11.45
+  post 3.35         total 11.45
   95 % 11.34-11.60  verdict noisy
 torch (eager, BatchNorm unfused), 1
 thread
   pre 0.37          network 27.40
-  labels 3.23       total 31.01
+  post 3.23         total 31.01
 """
 
 

@@ -8,7 +8,6 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from support.training_fakes import make_folder
 from topformer.cli.main import build_command
 from topformer.errors import ByHandError, TopformerError, UsageError
 from topformer.training.recipe import load_recipe
@@ -20,11 +19,6 @@ SMALL = [
     "--set", "scale=[256,128]", "--set", "workers=0", "--set", "warmup_iterations=2",
     "--set", "checkpoint_every=2", "--set", "evaluate_every=4",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return make_folder(tmp_path_factory.mktemp("folder"))
 
 
 def invoke(*arguments):
@@ -39,6 +33,7 @@ def trained(folder, tmp_path_factory):
     return out, result
 
 
+@pytest.mark.slow
 def test_json_is_one_document_that_fits_its_schema(trained):
     out, result = trained
     document = json.loads(result.stdout)
@@ -52,6 +47,7 @@ def test_json_is_one_document_that_fits_its_schema(trained):
         assert Path(name).parent == out
 
 
+@pytest.mark.slow
 def test_the_run_leaves_its_recipe_curves_and_predictions(trained):
     from PIL import Image
 
@@ -65,6 +61,7 @@ def test_the_run_leaves_its_recipe_curves_and_predictions(trained):
     assert "licence of the weights: as the pictures of this folder allow" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_run_is_never_overwritten_and_resumes_when_asked(trained, folder):
     out, _ = trained
     arguments = ("--dataset", "folder", "--data", folder, "--out", out, *SMALL)
@@ -77,6 +74,7 @@ def test_a_run_is_never_overwritten_and_resumes_when_asked(trained, folder):
     assert json.loads(result.stdout)["resumed_from"] == 4
 
 
+@pytest.mark.slow
 def test_resuming_where_there_is_no_run_begins_one(folder, tmp_path):
     out = tmp_path / "new"
     result = invoke("--dataset", "folder", "--data", folder, "--out", out, *SMALL, "--resume")
@@ -85,6 +83,7 @@ def test_resuming_where_there_is_no_run_begins_one(folder, tmp_path):
     assert str(out / "best.safetensors") in result.stdout
 
 
+@pytest.mark.slow
 def test_trained_weights_begin_another_run(trained, folder, tmp_path):
     out, _ = trained
     result = invoke(
@@ -132,6 +131,7 @@ def test_faulty_data_stop_a_run_before_its_first_step(folder, tmp_path):
     assert not (tmp_path / "out" / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_what_is_doubtful_is_said_once_and_training_begins(folder, tmp_path):
     import shutil
 

@@ -1,25 +1,22 @@
 """A split is looked through once, and what is wrong with it is told by file."""
 
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
 
+from support.folders import write_folder
 from topformer.data import open_dataset
 from topformer.data.check import MOST_PROBLEMS, check_split, require_sound
 from topformer.errors import TopformerError
 
 
 def make(root, count: int = 4):
-    (root / "classes.json").write_text(json.dumps({"classes": ["a", "b", "c"]}))
-    for kind in ("images", "annotations"):
-        (root / kind / "train").mkdir(parents=True)
+    pairs = {}
     for number in range(count):
-        Image.new("RGB", (8 + number, 6)).save(root / "images" / "train" / f"{number:02}.png")
         labels = np.zeros((6, 8 + number), np.uint8)
         labels[0, :3] = [1, 1, 255]
-        Image.fromarray(labels).save(root / "annotations" / "train" / f"{number:02}.png")
+        pairs[f"{number:02}"] = np.zeros((*labels.shape, 3), np.uint8), labels
+    write_folder(root, pairs, split="train", classes=["a", "b", "c"])
     return open_dataset("folder", root)
 
 

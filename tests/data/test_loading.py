@@ -1,6 +1,5 @@
 """Batches are a function of the step, whoever reads them and wherever reading begins."""
 
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from support.folders import write_folder
 from topformer.data import loading, open_dataset, sharing
 from topformer.data.loading import reading_trouble, slot_at, training_batches
 from topformer.data.pairs import read_ahead, read_pair, usual_picture_size
@@ -34,16 +34,12 @@ AUGMENTATION = Augmentation(
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     root = tmp_path_factory.mktemp("folder")
-    (root / "classes.json").write_text(json.dumps({"classes": ["a", "b"]}))
     rng = np.random.default_rng(0)
-    for kind in ("images", "annotations"):
-        (root / kind / "train").mkdir(parents=True)
+    pairs = {}
     for number in range(5):
         picture = rng.integers(0, 256, (70, 90, 3)).astype(np.uint8)
-        labels = rng.integers(0, 2, (70, 90)).astype(np.uint8)
-        Image.fromarray(picture).save(root / "images" / "train" / f"{number}.png")
-        Image.fromarray(labels).save(root / "annotations" / "train" / f"{number}.png")
-    return open_dataset("folder", root)
+        pairs[str(number)] = picture, rng.integers(0, 2, (70, 90)).astype(np.uint8)
+    return open_dataset("folder", write_folder(root, pairs, split="train", classes=["a", "b"]))
 
 
 def reading(
@@ -204,20 +200,22 @@ def test_batches_stay_as_they_are_while_later_ones_are_made(dataset):
     assert_same(kept, batches(dataset, end=12))
 
 
+@pytest.mark.slow
 def test_reading_needs_no_room_in_dev_shm(dataset):
     """In a mount namespace with a /dev/shm of 64 KB, where no batch has room."""
     mounted = "mount -t tmpfs -o size=64k tmpfs /dev/shm"
     if subprocess.run(["unshare", "-m", "sh", "-c", mounted], check=False).returncode:
         pytest.skip("mounts cannot be changed here")
     read = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from pathlib import Path; from test_loading import *\n"
-        "dataset = open_dataset('folder', Path(sys.argv[2]))\n"
+        "import sys; from pathlib import Path; from test_loading import *\n"
+        "dataset = open_dataset('folder', Path(sys.argv[1]))\n"
         "assert_same(batches(dataset, workers=2), batches(dataset))\n"
     )
-    inside = [sys.executable, "-c", read, str(Path(__file__).parent), str(dataset.root)]
+    inside = [sys.executable, "-c", read, str(dataset.root)]
     command = ["unshare", "-m", "sh", "-c", f'{mounted} && exec "$@"', "sh", *inside]
-    subprocess.run(command, check=True, timeout=120)
+    here = Path(__file__).parent
+    modules = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (here, here.parent)))}
+    subprocess.run(command, check=True, timeout=120, env=modules)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGBUS])
@@ -241,6 +239,8 @@ def test_a_reading_process_that_dies_ends_reading_with_advice(dataset, number):
 def test_reading_processes_that_bring_nothing_are_not_waited_for_for_ever(dataset, monkeypatch):
     monkeypatch.setattr(loading, "PATIENCE_S", 1.0)
     monkeypatch.setattr(loading, "PATIENCE_PER_SAMPLE_S", 0.0)
+    # How long torch waits for a process to end by itself.
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.1)
     made = reading(dataset, workers=1, end=10_000)
     next(made)
     (reader,) = active_children()

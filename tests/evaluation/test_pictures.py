@@ -31,7 +31,9 @@ def some_counts(classes: int):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("classes", [1, 2, 11, 26, 150, 254])
+@pytest.mark.parametrize(
+    "classes", [1, 2, 11, 26, *(pytest.param(many, marks=pytest.mark.slow) for many in (150, 254))]
+)
 def test_a_confusion_matrix_of_any_size(classes):
     counts = some_counts(classes)
     names = [f"class {number}" for number in range(classes)]

@@ -10,14 +10,19 @@ from topformer.export.targets import get_target, target_names
 from topformer.export.targets.onnx import describe_change
 from topformer.fusion import fuse
 from topformer.model import create_model
+from topformer.variants import VARIANTS
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_shipped_targets_are_found():
     assert target_names() == ["onnx", "xnnpack"]
 
 
-@pytest.mark.parametrize("size", ["tiny", "small", "base"])
-@pytest.mark.parametrize(("height", "width"), [(448, 448), (512, 512), (384, 576)])
+@pytest.mark.parametrize(
+    ("size", "height", "width"),
+    [*((size, 448, 448) for size in VARIANTS), ("tiny", 512, 512), ("tiny", 384, 576)],
+)
 def test_the_network_lowers_to_one_delegate(size, height, width):
     network = fuse(create_model(size).eval())
     delegation = get_target("xnnpack").lower(network, torch.randn(1, 3, height, width)).delegation

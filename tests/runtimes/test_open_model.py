@@ -12,19 +12,20 @@ from onnx import TensorProto, helper
 import topformer
 from topformer.documents import encode_document
 from topformer.errors import TopformerError
+from topformer.export.targets import target_names
 from topformer.files import sha256_file
 from topformer.images import bundled_pictures
 from topformer.manifest import manifest_path
-from topformer.runtimes import open_network, runtime_of
+from topformer.runtimes import open_network
 from topformer.tasks.upsampling import upsample_labels
 from topformer.weights import load_weights, save_weights
 
 
-@pytest.fixture(params=["checkpoint", "executorch", "onnxruntime"])
+@pytest.fixture(params=["checkpoint", *target_names()])
 def model(request, exported_tiny, golden_path):
     sources = {"checkpoint": golden_path}
     for file in exported_tiny.files:
-        sources[runtime_of(file.path)] = file.path
+        sources[file.manifest.file.target] = file.path
     return topformer.open_model(sources[request.param])
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from topformer import metrics, tasks
 from topformer.benchmarks.workers.device.check import ReferenceOutput, compare_answers
 from topformer.benchmarks.workers.python import time_once
+from topformer.documents import encode_document
 from topformer.errors import TopformerError
 from topformer.export.inputs import standard_inputs
 from topformer.export.proof import (
@@ -31,7 +32,6 @@ from topformer.manifest import (
     Agreement,
     Manifest,
     OutputInfo,
-    encode_document,
     manifest_path,
     read_manifest,
 )

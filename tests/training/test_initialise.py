@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from support.training_fakes import make_folder, small_recipe
+from support.training_fakes import small_recipe
 from topformer.data import open_dataset
 from topformer.errors import TopformerError, UsageError
 from topformer.model import TopFormerClassifier, create_model
@@ -17,8 +17,8 @@ CPU = Place(rank=0, world_size=1, device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    return open_dataset("folder", make_folder(tmp_path_factory.mktemp("folder")))
+def dataset(folder):
+    return open_dataset("folder", folder)
 
 
 def test_random_weights_depend_on_the_seed_only(dataset):

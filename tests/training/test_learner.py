@@ -16,6 +16,7 @@ from topformer.model import create_model
 from topformer.training.learner import Learner
 from topformer.training.processes import Place
 
+pytestmark = pytest.mark.slow
 NOTHING = nullcontext()
 ALONE = Place(rank=0, world_size=1, device=torch.device("cpu"))
 

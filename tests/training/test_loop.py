@@ -28,6 +28,7 @@ from topformer.training.processes import Place
 from topformer.training.recipe import recipe_text
 
 ALONE = Place(rank=0, world_size=1, device=torch.device("cpu"))
+pytestmark = pytest.mark.slow
 
 
 def run_training(folder: Path, out: Path, *, resume: bool = False, observer=None, **fields):

@@ -33,6 +33,7 @@ def alone(folder, tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [[], ["--accumulate"]])
 def test_two_processes_end_where_one_does(alone, folder, tmp_path, flags):
     subprocess.run([*TORCHRUN, SCRIPT, folder, tmp_path, *flags], check=True, timeout=300)
@@ -78,6 +79,7 @@ def three(tmp_path_factory):
     return make_folder(tmp_path_factory.mktemp("three"), val=3)
 
 
+@pytest.mark.slow
 def test_two_processes_score_exactly_what_one_does(three, tmp_path):
     # With statistics of BatchNorm that differ between the two.
     for process in start_two(three, tmp_path, "--unsettled"):
@@ -99,6 +101,7 @@ def test_two_processes_score_exactly_what_one_does(three, tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_process_that_fails_ends_the_other_with_its_message(tmp_path, rank):
     (tmp_path / "set").mkdir()
@@ -115,6 +118,7 @@ def test_a_process_that_fails_ends_the_other_with_its_message(tmp_path, rank):
     assert other[2] == "Next: Get the file again."
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_ends_the_other(folder, tmp_path):
     processes = start_two(folder, tmp_path, "--slow")
     first = tmp_path / "checkpoints" / "step-00000002"
@@ -182,6 +186,7 @@ def test_a_place_is_read_from_the_environment(environment, gpus, rank, world_siz
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", VARIANTS)
 @pytest.mark.parametrize(
     ("crop", "batch", "accumulate", "processes", "device", "fits"),

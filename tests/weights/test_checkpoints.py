@@ -359,6 +359,7 @@ def test_random_bytes_are_refused(refusal, data, start):
     refusal(start + data)
 
 
+@pytest.mark.slow
 def test_hostile_files_stay_within_bounded_memory(tmp_path):
     """In a process of its own: the largest resident size after reading all of them."""
     claims = tmp_path / "claims.pth"

@@ -270,6 +270,7 @@ def test_weights_as_numpy_arrays_are_told(read):
     assert "state_dict()" in caught.value.next_step
 
 
+@pytest.mark.slow
 def test_another_pickle_protocol_says_how_to_save_again(tmp_path):
     """The advice is run, as a person would, and keeps the meta."""
     path = tmp_path / "IN.pth"
@@ -283,6 +284,7 @@ def test_another_pickle_protocol_says_how_to_save_again(tmp_path):
     assert read_checkpoint(tmp_path / "OUT.pth").classes.names == NAMES
 
 
+@pytest.mark.slow
 def test_a_whole_module_of_old_says_how_to_save_its_tensors(read, tmp_path):
     """The advice is run, as a person would."""
     with pytest.raises(TopformerError) as caught:

@@ -124,6 +124,7 @@ def save_program(path):
     torch.export.save(torch.export.export(module, (torch.zeros(1, 3, 8, 8),)), path)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("save", "suffix", "named"),

@@ -21,7 +21,7 @@ from topformer.weights.catalogue import LICENCE
 from topformer.weights.checkpoints import read_checkpoint
 
 DATA = Path(__file__).parent / "data"
-SIZES = ("tiny", "small", "base")
+SIZES = tuple(VARIANTS)
 
 
 def official_layout(size):

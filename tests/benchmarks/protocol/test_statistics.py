@@ -108,18 +108,22 @@ def unpaired_verdicts(slow_down: float, *, drift: float) -> list[str]:
     raise AssertionError
 
 
+@pytest.mark.slow
 def test_runs_of_one_thing_on_a_steady_machine_show_no_difference():
     assert unpaired_verdicts(1.0, drift=0.0).count("no difference") >= 99
 
 
+@pytest.mark.slow
 def test_a_slow_down_between_runs_on_a_steady_machine_is_found():
     assert unpaired_verdicts(1.05, drift=0.0).count("slower") >= 95
 
 
+@pytest.mark.slow
 def test_runs_on_a_machine_that_drifts_are_seldom_called_different():
     assert unpaired_verdicts(1.0, drift=1.0).count("no difference") >= 94
 
 
+@pytest.mark.slow
 def test_a_slow_down_between_runs_on_a_machine_that_drifts_is_found_at_times():
     words = unpaired_verdicts(1.05, drift=1.0)
     assert words.count("slower") >= 40

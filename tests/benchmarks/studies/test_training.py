@@ -14,6 +14,7 @@ def folder(tmp_path, monkeypatch):
     return make_folder(tmp_path)
 
 
+@pytest.mark.slow
 def test_every_round_gives_both_times(folder):
     timing = training.measure("folder", folder, "tiny", rounds=3)
     assert len(timing.batch_ms) == len(timing.step_ms) == 3
@@ -21,6 +22,7 @@ def test_every_round_gives_both_times(folder):
     assert timing.reading_share > 0
 
 
+@pytest.mark.slow
 def test_the_command_says_whether_reading_keeps_up(folder, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["training", "folder", str(folder)])
     assert training.main() in {0, 1}  # as this machine happens to be loaded

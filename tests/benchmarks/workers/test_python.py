@@ -32,7 +32,7 @@ def answers(requests: bytes, load: Load = LOAD):
 def test_requests_are_answered_in_turn_until_they_end(capfd):
     opened, *blocks = answers(b"2 0\n3 1\n")
     assert isinstance(opened, RunnerOpened)
-    assert (len(opened.warmups), opened.logits_shape) == (1, (1, 2, 8, 8))
+    assert (len(opened.warmups), opened.output_shapes) == (1, ((1, 2, 8, 8),))
     assert all(isinstance(block, RunnerBlock) for block in blocks)
     assert [(len(block.samples), len(block.warmups)) for block in blocks] == [(2, 0), (3, 1)]
 

@@ -49,7 +49,7 @@ def run(
                 "--short-side is for whole pictures, and this model is scored at a fixed size.",
                 next_step="Leave --short-side out.",
             )
-        # Now, not after an hour of scoring, is the time to learn that nothing can be written there.
+        # Now, not after an hour of scoring, is the time to learn that nothing can be written.
         ensure_writable_folder(out)
         with show_stage.counting(f"scoring {split}", len(found.pairs)) as tell:
             scored = score_split(
