@@ -144,7 +144,7 @@ def host_runner(runner_cache):
     """Build the C++ runner for this machine, once for the whole run: about ten seconds."""
     from topformer.benchmarks.bundle.build import build_bundle
 
-    return build_bundle("host", cache=runner_cache, on_stage=lambda _: None)
+    return build_bundle("host", cache=runner_cache, on_progress=lambda _: None)
 
 
 @pytest.fixture(scope="session")
@@ -188,4 +188,4 @@ def arm_runner(rig):
     """Return the C++ runner for aarch64, kept in the user's cache: its wheel is large to fetch."""
     from topformer.benchmarks.bundle.build import build_bundle, default_cache
 
-    return build_bundle("aarch64", cache=default_cache(), on_stage=lambda _: None)
+    return build_bundle("aarch64", cache=default_cache(), on_progress=lambda _: None)

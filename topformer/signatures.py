@@ -1,6 +1,6 @@
 """What a file is by its first bytes, where it is not what was asked for, and what helps then.
 
-Names and suffixes are anybody's; only the content counts. Nothing here decodes anything.
+Names and suffixes can be wrong; only the content counts. Nothing here decodes anything.
 """
 
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ UNCHECKED = (
 # How long the app may stay silent.
 PATIENCE = Patience()
 
-OnStage = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class AppPlan:
 
 
 def bench_app(
-    link: AdbLink, plan: AppPlan, *, on_stage: OnStage, on_warning: OnStage
+    link: AdbLink, plan: AppPlan, *, on_progress: OnProgress, on_warning: OnProgress
 ) -> BenchDocument:
     """Measure rows in the app on a device; raises `TopformerError` when one fails.
 
@@ -64,7 +64,7 @@ def bench_app(
             mode=mode,
             seed=plan.seed,
             max_start_c=plan.max_start_c,
-            on_stage=on_stage,
+            on_progress=on_progress,
         )
     for worker in workers:
         if worker.check is None:

@@ -35,7 +35,7 @@ from topformer.devices.links.link import Link
 from topformer.devices.workspace import Workspace, open_workspace
 from topformer.errors import TopformerError
 
-OnStage = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ class _Candidate:
 
 
 def bench_device(
-    link: Link, plan: DevicePlan, *, on_stage: OnStage, on_warning: OnStage
+    link: Link, plan: DevicePlan, *, on_progress: OnProgress, on_warning: OnProgress
 ) -> BenchDocument:
     """Measure rows on a device; raises `TopformerError` when one fails or computes wrongly.
 
@@ -84,10 +84,10 @@ def bench_device(
     facts = read_facts(link)
     mask = choose_mask(plan.cores, facts.cores) if plan.cores is not None else None
     site = _Site(link=link, facts=facts, mask=mask)
-    bundle = _get_bundle(plan, facts, on_stage)
+    bundle = _get_bundle(plan, facts, on_progress)
     with open_workspace(link, on_left=on_warning) as workspace:
-        candidates = _prepare(workspace, bundle, plan.requests, site, on_stage)
-        watched, rows = _measure(site, plan, candidates, on_stage)
+        candidates = _prepare(workspace, bundle, plan.requests, site, on_progress)
+        watched, rows = _measure(site, plan, candidates, on_progress)
     built = bundle.bundle
     return watched.document(
         rows,
@@ -99,10 +99,10 @@ def bench_device(
     )
 
 
-def _get_bundle(plan: DevicePlan, facts: DeviceFacts, on_stage: OnStage) -> BuiltBundle:
+def _get_bundle(plan: DevicePlan, facts: DeviceFacts, on_progress: OnProgress) -> BuiltBundle:
     if plan.bundle is not None:
         return open_bundle(plan.bundle)
-    return build_bundle(bundle_target(facts), cache=default_cache(), on_stage=on_stage)
+    return build_bundle(bundle_target(facts), cache=default_cache(), on_progress=on_progress)
 
 
 def _prepare(
@@ -110,10 +110,10 @@ def _prepare(
     bundle: BuiltBundle,
     requests: Sequence[RowRequest],
     site: _Site,
-    on_stage: OnStage,
+    on_progress: OnProgress,
 ) -> list[_Candidate]:
     """Put everything on the device, and check what it computes."""
-    on_stage(f"sending the runner and what it runs to {site.link.name}")
+    on_progress(f"sending the runner and what it runs to {site.link.name}")
     runner = install_bundle(site.link, bundle.folder, bundle.bundle)
     candidates: list[_Candidate] = []
     # Rows of one model share it, and what this machine computes with it.
@@ -124,7 +124,7 @@ def _prepare(
             placed = place_subject(workspace, path, runner)
             models[request.source] = placed, compute_reference(path, placed.picture)
         subject, reference = models[request.source]
-        on_stage(f"checking {request.name}")
+        on_progress(f"checking {request.name}")
         check = _check(request, subject, reference, site.mask)
         candidates.append(_Candidate(request=request, subject=subject, check=check))
     return candidates
@@ -151,7 +151,7 @@ def _check(
 
 
 def _measure(
-    site: _Site, plan: DevicePlan, candidates: Sequence[_Candidate], on_stage: OnStage
+    site: _Site, plan: DevicePlan, candidates: Sequence[_Candidate], on_progress: OnProgress
 ) -> tuple[WatchedRounds, list[Row]]:
     """Measure the rows in rounds, and make rows of what they and the device told."""
     with ExitStack() as stack:
@@ -173,7 +173,7 @@ def _measure(
             mode=COUNTING if site.facts.emulated else plan.mode,
             seed=plan.seed,
             max_start_c=plan.max_start_c,
-            on_stage=on_stage,
+            on_progress=on_progress,
         )
         told = zip(watched.recorded.recordings, workers, candidates, strict=True)
         rows = [

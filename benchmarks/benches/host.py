@@ -19,7 +19,7 @@ def bench_host(
     *,
     mode: Mode,
     seed: int,
-    on_stage: Callable[[str], None],
+    on_progress: Callable[[str], None],
     start: Callable[[RowRequest], AbstractContextManager[Worker]] = start_worker,
 ) -> BenchDocument:
     """Measure rows on this machine; raises `TopformerError` naming the row that fails.
@@ -35,7 +35,7 @@ def bench_host(
             seed=seed,
             clock="time.perf_counter_ns",
             allocator=ALLOCATOR_SETTINGS,
-            on_stage=on_stage,
+            on_progress=on_progress,
         )
     environment = watch.finish()
     rows = tuple(

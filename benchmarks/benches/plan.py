@@ -27,7 +27,7 @@ FILES_OF = {RUNNER: "executorch"}
 FORMS: dict[str, tuple[Form, ...]] = {"torch": ("unfused", "fused")}
 CACHE_KEY_CHARACTERS = 20
 
-OnStage = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 def check_runtimes(runtimes: Sequence[str]) -> None:
@@ -81,7 +81,7 @@ def plan_size(
     threads: Sequence[int],
     image_size: tuple[int, int],
     cache: Path,
-    on_stage: OnStage,
+    on_progress: OnProgress,
 ) -> list[RowRequest]:
     """Rows for the default weights of a size, exported to what each runtime needs."""
     get_variant(size)  # refuses an unknown one
@@ -89,7 +89,7 @@ def plan_size(
     files_of = {runtime: FILES_OF.get(runtime, runtime) for runtime in wanted}
     exported = [one for one in dict.fromkeys(files_of.values()) if one in runtime_names()]
     files = default_exports(
-        size, runtimes=exported, image_size=image_size, cache=cache, on_stage=on_stage
+        size, runtimes=exported, image_size=image_size, cache=cache, on_progress=on_progress
     )
     sources = [(str(files.get(files_of[runtime], size)), runtime) for runtime in wanted]
     return name_rows(sources, threads=threads, image_size=image_size)
@@ -147,7 +147,7 @@ def default_exports(
     runtimes: Sequence[str],
     image_size: tuple[int, int],
     cache: Path,
-    on_stage: OnStage,
+    on_progress: OnProgress,
 ) -> dict[str, Path]:
     """Export the default weights of a size once and keep the files in the cache folder.
 
@@ -169,7 +169,7 @@ def default_exports(
         files = _kept(folder)
         missing = [get_runtime(name).target for name in runtimes if name not in files]
         if missing:
-            files |= _export(size, missing, image_size, folder, on_stage)
+            files |= _export(size, missing, image_size, folder, on_progress)
     return files
 
 
@@ -195,7 +195,11 @@ def _kept(folder: Path) -> dict[str, Path]:
 
 
 def _export(
-    size: str, targets: list[str], image_size: tuple[int, int], folder: Path, on_stage: OnStage
+    size: str,
+    targets: list[str],
+    image_size: tuple[int, int],
+    folder: Path,
+    on_progress: OnProgress,
 ) -> dict[str, Path]:
     from topformer.export import export_model  # noqa: PLC0415
     from topformer.runtimes import runtime_of  # noqa: PLC0415
@@ -206,7 +210,7 @@ def _export(
         targets=targets,
         image_size=image_size,
         out_dir=folder,
-        on_progress=on_stage,
+        on_progress=on_progress,
     )
     if not result.passed:
         raise TopformerError(

@@ -108,7 +108,7 @@ def run_watched_rounds(
     mode: Mode,
     seed: int,
     max_start_c: float | None,
-    on_stage: Callable[[str], None],
+    on_progress: Callable[[str], None],
 ) -> WatchedRounds:
     """Wait until the device is cool, then measure as `run_rounds` does.
 
@@ -116,7 +116,7 @@ def run_watched_rounds(
     that fails.
     """
     start = wait_until_cool(
-        lambda: read_state(link), device=link.name, on_wait=on_stage, max_start_c=max_start_c
+        lambda: read_state(link), device=link.name, on_wait=on_progress, max_start_c=max_start_c
     )
     watch = Watch(lambda: read_state(link))
     recorded = run_rounds(
@@ -125,7 +125,7 @@ def run_watched_rounds(
         seed=seed,
         clock="CLOCK_MONOTONIC",
         allocator={},
-        on_stage=on_stage,
+        on_progress=on_progress,
         counters=watch.counters,
     )
     return WatchedRounds(recorded=recorded, start=start, readings=tuple(watch.readings))

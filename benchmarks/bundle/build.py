@@ -41,7 +41,7 @@ AARCH64_LOADER = "ld-linux-aarch64.so.1"
 DESCRIPTION = "bundle.json"
 DESCRIPTION_LIMIT_BYTES = 2**20
 
-OnStage = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 class BundleFile(Document, frozen=True, kw_only=True):
@@ -102,7 +102,7 @@ def default_cache() -> Path:
 
 
 def build_bundle(
-    target: str, *, cache: Path, on_stage: OnStage, ndk: NdkPaths | None = None
+    target: str, *, cache: Path, on_progress: OnProgress, ndk: NdkPaths | None = None
 ) -> BuiltBundle:
     """Return the bundle of a target from `cache`, built first if it is not there.
 
@@ -120,7 +120,7 @@ def build_bundle(
         if bundle is not None:
             return BuiltBundle(folder=folder, bundle=bundle, is_new=False)
         with tempfile.TemporaryDirectory(prefix=".build-", dir=cache) as scratch:
-            made = _build(plan, Path(scratch), on_stage)
+            made = _build(plan, Path(scratch), on_progress)
             # A damaged one makes room; nobody finds a folder that is half there.
             if folder.exists():
                 folder.rename(Path(scratch) / "damaged")
@@ -161,12 +161,12 @@ def _is_whole(folder: Path, file: BundleFile) -> bool:
     return path.stat().st_size == file.size_bytes and sha256_file(path) == file.sha256
 
 
-def _build(plan: Plan, scratch: Path, on_stage: OnStage) -> Path:
+def _build(plan: Plan, scratch: Path, on_progress: OnProgress) -> Path:
     """Make the bundle in a scratch folder and return where."""
-    executorch = plan.executorch or _fetch(plan, scratch, on_stage)
+    executorch = plan.executorch or _fetch(plan, scratch, on_progress)
     build, made = scratch / "build", scratch / "bundle"
     cmake = plan.toolchain.cmake
-    on_stage("configuring the runner")
+    on_progress("configuring the runner")
     run_step(
         "Configuring the runner",
         [
@@ -178,7 +178,7 @@ def _build(plan: Plan, scratch: Path, on_stage: OnStage) -> Path:
             *plan.options,
         ],
     )
-    on_stage("compiling the runner")
+    on_progress("compiling the runner")
     jobs = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
     run_step("Compiling the runner", [cmake, "--build", build, "--parallel", jobs])
     run_step("Collecting the runner", [cmake, "--install", build, "--prefix", made])
@@ -188,11 +188,11 @@ def _build(plan: Plan, scratch: Path, on_stage: OnStage) -> Path:
     return made
 
 
-def _fetch(plan: Plan, scratch: Path, on_stage: OnStage) -> Path:
+def _fetch(plan: Plan, scratch: Path, on_progress: OnProgress) -> Path:
     assert plan.version is not None
-    on_stage(f"fetching executorch {plan.version} for aarch64")
+    on_progress(f"fetching executorch {plan.version} for aarch64")
     fetched = wheel.download_wheel(plan.version, scratch / "wheel")
-    on_stage("unpacking executorch")
+    on_progress("unpacking executorch")
     unpacked = wheel.unpack_wheel(fetched, scratch / "unpacked", version=plan.version)
     return unpacked / "share" / "cmake"
 

@@ -49,7 +49,7 @@ def run_rounds(
     seed: int,
     clock: str,
     allocator: dict[str, str],
-    on_stage: Callable[[str], None],
+    on_progress: Callable[[str], None],
     counters: Callable[[], Counters] = read_counters,
 ) -> Recorded:
     """Load every worker, one at a time, then let each measure one block a round.
@@ -59,7 +59,7 @@ def run_rounds(
     """
     recordings: list[Recording] = []
     for worker in workers:
-        on_stage(f"loading {worker.request.name}")
+        on_progress(f"loading {worker.request.name}")
         loaded = worker.load(warmups=mode.warmups)
         recordings.append(Recording(request=worker.request, loaded=loaded))
     samples = mode.samples_within_budget(sum(r.warm_run_s for r in recordings))
@@ -69,7 +69,7 @@ def run_rounds(
     reports = 0
     while len(done) < mode.rounds or _elapsed_s(start_s) < mode.minimum_s:
         if _share_done(len(done), mode, _elapsed_s(start_s)) >= reports / REPORTS:
-            on_stage(_progress(len(done), mode, _elapsed_s(start_s)))
+            on_progress(_progress(len(done), mode, _elapsed_s(start_s)))
             reports += 1
         done.append(next(orders))
         for row in done[-1]:

@@ -139,6 +139,6 @@ def _details(document: BenchDocument) -> tuple[str, str]:
     return (
         f"{place(document)}; weights: {weights}",
         f"{protocol.mode} bench of {document.environment.started_at[:10]}: "
-        f"{protocol.rounds} blocks of {protocol.samples_per_block} runs a row, in turns"
+        f"{protocol.rounds} blocks of {protocol.samples_per_block} runs a row, interleaved"
         + ("; emulated rows are in the table only" if left_out else ""),
     )

@@ -110,7 +110,7 @@ def _spread_table(rows: Sequence[MeasuredRow], document: BenchDocument) -> Table
     protocol = document.protocol
     table.caption = (
         f"{protocol.mode}: {protocol.rounds} blocks of {protocol.samples_per_block} samples a row, "
-        f"in turns, in random order (seed {protocol.seed}). load: cold, in ms; first: the "
+        f"interleaved, in random order (seed {protocol.seed}). load: cold, in ms; first: the "
         "network's first run, in ms; MiB: peak memory of the process"
     )
     return table

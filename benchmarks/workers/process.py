@@ -253,7 +253,7 @@ def start_worker(
 
 def _runner_service(request: RowRequest, folder: Path, warmups: int) -> Service:
     model = Path(request.source)
-    bundle = build_bundle("host", cache=default_cache(), on_stage=lambda _: None)
+    bundle = build_bundle("host", cache=default_cache(), on_progress=lambda _: None)
     manifest = read_manifest_of(model)
     picture = folder / "picture.rgb"
     pixels = bench_picture(manifest.input.height, manifest.input.width).pixels

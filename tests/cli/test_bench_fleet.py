@@ -28,7 +28,7 @@ def fleet():
         told = []
         document = bench_fleet.bench_fleet(
             {name: [sys.executable, "-c", text] for name, text in programs.items()},
-            on_stage=lambda text: told.append(("stage", text)),
+            on_progress=lambda text: told.append(("stage", text)),
             on_warning=lambda text: told.append(("warning", text)),
         )
         return document, told
@@ -97,7 +97,7 @@ HOST = """
 import sys
 from topformer.verbs.bench.fleet import bench_fleet
 commands = {name: [sys.executable, "-c", sys.argv[1], name] for name in sys.argv[2:]}
-bench_fleet(commands, on_stage=lambda text: print(text, flush=True), on_warning=print)
+bench_fleet(commands, on_progress=lambda text: print(text, flush=True), on_warning=print)
 """
 
 

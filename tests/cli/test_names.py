@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from support.training_fakes import make_folder
 from topformer.cli.main import build_command
 from topformer.console.output import print_lines, warn
-from topformer.console.progress import spinner, stage_display
+from topformer.console.progress import progress_display, spinner
 from topformer.console.screen import Screen, stderr
 from topformer.model import create_model
 from topformer.weights import save_weights
@@ -160,10 +160,10 @@ def terminal(monkeypatch):
 
 
 def test_stages_and_bars_show_names_as_they_are(terminal):
-    with stage_display() as show_stage:
-        show_stage(HOSTILE)
+    with progress_display() as show_progress:
+        show_progress(HOSTILE)
         time.sleep(0.3)  # spinners turn in a thread of their own
-        with show_stage.counting(HOSTILE, 3) as tell:
+        with show_progress.counting(HOSTILE, 3) as tell:
             for done in range(1, 4):
                 tell(done)
     with spinner(HOSTILE):

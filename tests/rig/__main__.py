@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
         build_root()
         return 0
     # The rig has no network to fetch ExecuTorch through, so the bundle is there before.
-    build_bundle("aarch64", cache=default_cache(), on_stage=tell)
+    build_bundle("aarch64", cache=default_cache(), on_progress=tell)
     with running_rig() as rig:
         if not arguments:
             tell(f"{rig.serial} is connected; leave with `exit`")

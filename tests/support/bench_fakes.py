@@ -88,7 +88,7 @@ def scripted_bench(requests=REQUESTS, *, execute_ms=EXECUTE_MS, log=None, mode=S
     def start(request):
         yield ScriptedWorker(request, execute_ms=execute_ms[request.name], log=log)
 
-    return bench_host(requests, mode=mode, seed=3, on_stage=lambda _: None, start=start)
+    return bench_host(requests, mode=mode, seed=3, on_progress=lambda _: None, start=start)
 
 
 def scripted_recording(request, *, execute_ms=12.0, mode=SHORT):
@@ -106,7 +106,7 @@ def record(workers, *, mode, **options):
         seed=3,
         clock="none",
         allocator={},
-        on_stage=lambda _: None,
+        on_progress=lambda _: None,
         **options,
     )
 

@@ -1,4 +1,4 @@
-"""One step: accumulation, averaging, precision, a teacher, and a loss that is no number."""
+"""One step: accumulation, averaging, precision, a teacher, and a loss that is NaN."""
 
 import copy
 import functools

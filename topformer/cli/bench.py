@@ -80,12 +80,13 @@ def bench(
     ] = None,
     as_json: JsonOption = False,
 ) -> bool:
-    """Measure how long a picture in memory takes to become labels, part by part.
+    """Measure how long a picture in memory takes to become its result, part by part.
 
-    Every runtime and thread count has a process of its own. They take turns in
-    random order, so that whatever slows the machine slows all alike. Each row
-    carries a verdict. A device is measured once it is cool and has computed what
-    this machine computes. An emulated one yields instruction counts, no times.
+    Every runtime and thread count has a process of its own. They measure in
+    interleaved blocks and random order, so that whatever slows the machine slows
+    all alike. Each row carries a verdict. A device is measured once it is cool
+    and has computed what this machine computes. An emulated one yields
+    instruction counts, no times.
 
     Examples:
 

@@ -26,7 +26,7 @@ VERBS = {
     "predict": "Segment pictures, and show what was found where.",
     "runner": "Build the C++ program that runs a .pte on devices.",
     "devices": "List the devices that adb sees: model, SoC, cores, Android, temperature.",
-    "bench": "Measure how long a picture in memory takes to become labels, part by part.",
+    "bench": "Measure how long a picture in memory takes to become its result, part by part.",
     "compare": "Compare two benches row by row: ratios with intervals, or instruction counts.",
     "inspect": "Show a file's manifest, graph, delegates and memory plan.",
     "app": "Embed models in the demo app, build it, and bring it onto a device.",

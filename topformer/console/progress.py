@@ -30,22 +30,22 @@ def stdout_for_results() -> Generator[None]:
         os.close(saved)
 
 
-class Stages:
-    """Says what goes on: on a terminal in a line that changes, elsewhere a line a stage."""
+class ProgressDisplay:
+    """Says what goes on: on a terminal in a line that changes, elsewhere one line each time."""
 
     def __init__(self) -> None:
         """Show that something has begun."""
         self._shown = ""
         self._status = stderr().status(_plain("starting"))
 
-    def __call__(self, stage: str) -> None:
-        """Show a stage."""
-        # "fetching weights: 3 MiB" and "fetching weights: 4 MiB" are one stage.
-        name = re.sub(r": [\d. of]+ MiB$", "", stage)
+    def __call__(self, doing: str) -> None:
+        """Show what is being done."""
+        # "fetching weights: 3 MiB" and "fetching weights: 4 MiB" are one.
+        name = re.sub(r": [\d. of]+ MiB$", "", doing)
         if not stderr().is_terminal and name != self._shown:
             stderr().print(f"{name} ...", style="dim", soft_wrap=True)
         self._shown = name
-        self._status.update(_plain(stage))
+        self._status.update(_plain(doing))
 
     @contextmanager
     def counting(
@@ -78,11 +78,11 @@ def _tell_quarter(doing: str, done: int, total: int) -> None:
 
 
 @contextmanager
-def stage_display() -> Generator[Stages]:
-    """Show a spinner with the current stage, and keep stdout for results meanwhile."""
-    stages = Stages()
-    with stdout_for_results(), stages.running():
-        yield stages
+def progress_display() -> Generator[ProgressDisplay]:
+    """Show a spinner with what is being done, and keep stdout for results meanwhile."""
+    display = ProgressDisplay()
+    with stdout_for_results(), display.running():
+        yield display
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Run any model file behind one small face: `.pth`, `.safetensors`, `.pte` or `.onnx`."""
+"""Run any model file in the same way: `.pth`, `.safetensors`, `.pte` or `.onnx`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The face that every opened model shows, whatever runs it."""
+"""What every opened model offers, whatever runs it."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

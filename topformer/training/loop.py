@@ -133,7 +133,7 @@ class _Loop:
     def _score(self, step: int) -> ScoreRecord:
         """Score on val; the best weights so far are kept."""
         scores = validate(self.learner.usable, self.run, self.place)
-        # A score that is no number, as of an empty val, is never the best.
+        # A score of NaN, as of an empty val, is never the best.
         if self.best is None or scores.miou > self.best.miou:
             self.best = Best(step=step, miou=scores.miou)
             if self.place.is_first:

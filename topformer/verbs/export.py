@@ -5,7 +5,7 @@ from pathlib import Path
 
 from topformer.classes import read_classes
 from topformer.console.output import print_result
-from topformer.console.progress import stage_display
+from topformer.console.progress import progress_display
 from topformer.console.screen import stderr
 from topformer.console.weights import (
     announce_random,
@@ -59,7 +59,7 @@ def run(
 ) -> bool:
     """Export a model to targets and prove each file; false when one failed its proof."""
     named = None if classes is None else read_classes(classes)
-    with stage_display() as show_stage, weights_as("--weights "):
+    with progress_display() as show_progress, weights_as("--weights "):
         result = export_model(
             weights=weights,
             size=size,
@@ -68,7 +68,7 @@ def run(
             out_dir=out,
             images_dir=images,
             classes=named,
-            on_progress=show_stage,
+            on_progress=show_progress,
         )
     for file in result.files:
         _report(file)

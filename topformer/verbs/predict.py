@@ -9,7 +9,7 @@ from rich.text import Text
 
 from topformer.classes import read_classes
 from topformer.console.output import print_result, warn_of_letters
-from topformer.console.progress import stage_display
+from topformer.console.progress import progress_display
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
 from topformer.console.weights import (
@@ -99,11 +99,11 @@ def run(
     done: list[PictureDocument] = []
     failures: list[FailureDocument] = []
     ensure_writable_folder(out)
-    with stage_display() as show_stage, weights_as("--model "):
-        show_stage(f"opening {model}")
+    with progress_display() as show_progress, weights_as("--model "):
+        show_progress(f"opening {model}")
         opened = open_model(model, image_size=size, classes=named)
-        show_stage(f"segmenting {paths[0].name}" if len(paths) == 1 else "segmenting")
-        with show_stage.counting("segmenting", len(paths), told=True) as tell:
+        show_progress(f"segmenting {paths[0].name}" if len(paths) == 1 else "segmenting")
+        with show_progress.counting("segmenting", len(paths), told=True) as tell:
             for number, path in enumerate(paths, start=1):
                 result = _segment(path, opened, out)
                 if isinstance(result, PictureDocument):

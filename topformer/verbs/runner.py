@@ -5,7 +5,7 @@ from pathlib import Path
 from topformer.benchmarks.bundle.build import Bundle, build_bundle, default_cache
 from topformer.benchmarks.bundle.plan import NdkPaths
 from topformer.console.output import print_result
-from topformer.console.progress import stage_display
+from topformer.console.progress import progress_display
 from topformer.console.screen import stderr
 from topformer.documents import Count, Document, SchemaName
 from topformer.errors import UsageError
@@ -29,8 +29,8 @@ def run(*, target: str, ndk: Path | None, executorch: Path | None, as_json: bool
     if (ndk is None) != (executorch is None):
         raise UsageError("--ndk and --executorch are given together or not at all.")
     paths = NdkPaths(ndk=ndk, executorch=executorch) if ndk and executorch else None
-    with stage_display() as show_stage:
-        built = build_bundle(target, cache=default_cache(), on_stage=show_stage, ndk=paths)
+    with progress_display() as show_progress:
+        built = build_bundle(target, cache=default_cache(), on_progress=show_progress, ndk=paths)
     made = "built" if built.is_new else "built before, and whole"
     size_mb = built.bundle.size_bytes / 1e6
     stderr().print(f"{target} runner: {made}, {size_mb:.1f} MB")

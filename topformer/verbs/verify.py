@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from topformer.console.output import print_result
-from topformer.console.progress import stage_display
+from topformer.console.progress import progress_display
 from topformer.console.weights import announce_random, weights_as
 from topformer.documents import Document, SchemaName
 from topformer.export.verification import verify_file
@@ -27,9 +27,9 @@ class VerifyDocument(Document, frozen=True, kw_only=True):
 
 def run(*, file: Path, weights: str | None, images: Path | None, as_json: bool) -> bool:
     """Prove a file again, against its manifest or its checkpoint; false when it fails."""
-    with stage_display() as show_stage, weights_as("--weights "):
+    with progress_display() as show_progress, weights_as("--weights "):
         manifest, parity = verify_file(
-            file, weights=weights, images_dir=images, on_progress=show_stage
+            file, weights=weights, images_dir=images, on_progress=show_progress
         )
     assert manifest.file is not None
     show_parity(str(file), parity, manifest.model.task)

@@ -43,7 +43,7 @@ def bench(rig_link, small_pte, monkeypatch):
         requests = name_rows(sources, threads=threads, image_size=None)
         plan = AppPlan(requests=requests, mode=MODE, seed=0, max_start_c=None)
         warned = told if told is not None else []
-        return bench_app(rig_link, plan, on_stage=lambda _: None, on_warning=warned.append)
+        return bench_app(rig_link, plan, on_progress=lambda _: None, on_warning=warned.append)
 
     return run
 

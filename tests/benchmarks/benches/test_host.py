@@ -129,7 +129,7 @@ def test_real_processes_around_a_fake_model():
     start = partial(start_worker, command=[sys.executable, str(FAKE), "well"])
     stages = []
     requests = [request("a", source="fake"), request("b", source="fake")]
-    document = bench_host(requests, mode=SHORT, seed=0, on_stage=stages.append, start=start)
+    document = bench_host(requests, mode=SHORT, seed=0, on_progress=stages.append, start=start)
     assert stages[:2] == ["loading a", "loading b"]
     assert stages[2:] == [f"measuring, {done} of 8 rounds done" for done in (0, 2, 4, 6)]
     assert all(row.total_ms.min > 1.0 for row in document.rows)
@@ -147,6 +147,6 @@ def test_a_row_that_fails_fails_the_bench_by_name_and_stops_the_others():
 
     requests = [request("good", source="fake"), request("bad", source="fake")]
     with pytest.raises(TopformerError, match="'bad' crashed"):
-        bench_host(requests, mode=SHORT, seed=0, on_stage=lambda _: None, start=start)
+        bench_host(requests, mode=SHORT, seed=0, on_progress=lambda _: None, start=start)
     processes = [worker.conversation.process for worker in workers]
     assert [process.poll() is not None for process in processes] == [True, True]

@@ -85,7 +85,7 @@ def test_the_runner_shares_the_export_of_executorch(monkeypatch, tmp_path):
         threads=[1],
         image_size=HD,
         cache=tmp_path,
-        on_stage=print,
+        on_progress=print,
     )
     assert asked == [["executorch"]]
     assert names(rows) == ["runner, 1 thread", "executorch, 1 thread"]
@@ -99,7 +99,7 @@ def test_a_missing_file_is_refused_before_any_worker_starts(tmp_path):
 
 def test_torch_needs_no_export(tmp_path):
     rows = plan_size(
-        "small", runtimes=["torch"], threads=[1], image_size=HD, cache=tmp_path, on_stage=print
+        "small", runtimes=["torch"], threads=[1], image_size=HD, cache=tmp_path, on_progress=print
     )
     assert [row.source for row in rows] == ["small", "small"]
     assert list(tmp_path.iterdir()) == []
@@ -109,7 +109,12 @@ def test_torch_needs_no_export(tmp_path):
 def test_an_unknown_size_is_wrong_usage(runtime, tmp_path):
     with pytest.raises(UsageError, match="huge"):
         plan_size(
-            "huge", runtimes=[runtime], threads=[1], image_size=HD, cache=tmp_path, on_stage=print
+            "huge",
+            runtimes=[runtime],
+            threads=[1],
+            image_size=HD,
+            cache=tmp_path,
+            on_progress=print,
         )
 
 
@@ -152,7 +157,7 @@ def exports(cache, *, image_size=HD):
         runtimes=["executorch", "onnxruntime"],
         image_size=image_size,
         cache=cache,
-        on_stage=lambda _: None,
+        on_progress=lambda _: None,
     )
 
 

@@ -231,7 +231,7 @@ def test_the_host_bundle_holds_all_it_needs_and_runs_elsewhere(host_runner, tmp_
 
 
 def test_a_bundle_that_is_there_is_used_again(host_runner, runner_cache):
-    again = build_bundle("host", cache=runner_cache, on_stage=pytest.fail)
+    again = build_bundle("host", cache=runner_cache, on_progress=pytest.fail)
     assert not again.is_new
     assert again.folder == host_runner.folder
     left = {path.name for path in runner_cache.iterdir()}
@@ -276,7 +276,7 @@ def test_a_build_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
 
     monkeypatch.setattr(bundle, "_build", broken)
     with pytest.raises(TopformerError, match="broken"):
-        build_bundle("host", cache=tmp_path, on_stage=lambda _: None)
+        build_bundle("host", cache=tmp_path, on_progress=lambda _: None)
     assert [path.name for path in tmp_path.iterdir()] == [".host.lock"]
 
 
@@ -286,11 +286,11 @@ def test_a_damaged_bundle_is_replaced(host_runner, tmp_path, monkeypatch):
     shutil.copytree(host_runner.folder, damaged)
     (damaged / "libexecutorch.so").unlink()
 
-    def rebuild(_plan, scratch, _on_stage):
+    def rebuild(_plan, scratch, _on_progress):
         return Path(shutil.copytree(host_runner.folder, scratch / "bundle"))
 
     monkeypatch.setattr(bundle, "_build", rebuild)
-    built = build_bundle("host", cache=cache, on_stage=lambda _: None)
+    built = build_bundle("host", cache=cache, on_progress=lambda _: None)
     assert built.is_new
     assert read_bundle(built.folder) == host_runner.bundle
 

@@ -111,7 +111,7 @@ def _every_core_has(feature: str, table: CpuTable) -> bool | None:
 
 
 def emulation(properties: dict[str, str], table: CpuTable, architecture: str | None) -> str | None:
-    """What gives away that a device is emulated; None when nothing does."""
+    """The sign that a device is emulated; None when there is none."""
     for name in ("ro.boot.qemu", "ro.kernel.qemu"):
         if properties.get(name) == "1":
             return f"{name} is 1"

@@ -1,4 +1,4 @@
-"""How things are run on a device: the one face that adb and ssh have.
+"""How things are run on a device: the interface of adb and ssh.
 
 A client's own exit status says nothing about the device: adb exits with 0 when the device is lost
 in the middle of an answer. So every command ends by printing a marker, and only an answer with it

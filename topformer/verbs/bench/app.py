@@ -55,7 +55,7 @@ def bench_in_app(link: AdbLink, choice: BenchChoice, display: Display) -> BenchD
         max_start_c=choice.max_start_temp_c,
     )
     with stdout_for_results():
-        return bench_app(link, plan, on_stage=display.on_stage, on_warning=display.on_warning)
+        return bench_app(link, plan, on_progress=display.on_progress, on_warning=display.on_warning)
 
 
 def plan_app(choice: BenchChoice) -> list[RowRequest]:

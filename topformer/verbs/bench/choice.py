@@ -18,7 +18,7 @@ from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_SIZE
 # Of the random order of rows in each round: the same in every run, and told in its document.
 ORDER_SEED = 0
 
-OnStage = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class BenchChoice:
         """Look the mode up; raises `UsageError` for an unknown one."""
         return get_mode(self.mode)
 
-    def plan(self, on_stage: OnStage) -> list[RowRequest]:
+    def plan(self, on_progress: OnProgress) -> list[RowRequest]:
         """Export what must be, and return the rows; raises `UsageError` for what does not fit."""
         plan.check_runtimes(self.runtimes)
         side = parse_image_size(self.image_size) if self.image_size is not None else None
@@ -64,7 +64,7 @@ class BenchChoice:
             threads=self.threads,
             image_size=side or DEFAULT_IMAGE_SIZE,
             cache=platformdirs.user_cache_path("topformer") / "bench",
-            on_stage=on_stage,
+            on_progress=on_progress,
         )
 
     def encoded(self) -> str:

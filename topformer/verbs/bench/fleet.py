@@ -24,13 +24,13 @@ OnText = Callable[[str], None]
 
 
 def bench_fleet(
-    commands: Mapping[str, Sequence[str]], *, on_stage: OnText, on_warning: OnText
+    commands: Mapping[str, Sequence[str]], *, on_progress: OnText, on_warning: OnText
 ) -> BenchDocument:
     """Bench each device by its command, which writes events, and make one document of all.
 
     Raises `TopformerError` when no device could be measured.
     """
-    results = _run_all(commands, on_stage, on_warning)
+    results = _run_all(commands, on_progress, on_warning)
     found = [(name, one.document) for name, one in results.items() if isinstance(one, Done)]
     failures = [
         DeviceFailure(device=name, what=one.what, why=one.why, next_step=one.next_step)
@@ -49,7 +49,7 @@ def bench_fleet(
 
 
 def _run_all(
-    commands: Mapping[str, Sequence[str]], on_stage: OnText, on_warning: OnText
+    commands: Mapping[str, Sequence[str]], on_progress: OnText, on_warning: OnText
 ) -> dict[str, Done | Failed]:
     """Run a bench for each device, all at once; none outlives this call, however it ends."""
     children: dict[str, Conversation] = {}
@@ -59,7 +59,7 @@ def _run_all(
                 for name, command in commands.items():
                     children[name] = Conversation(command, line_limit_bytes=EVENT_LIMIT_BYTES)
             following = {
-                name: pool.submit(_follow, name, child, on_stage, on_warning)
+                name: pool.submit(_follow, name, child, on_progress, on_warning)
                 for name, child in children.items()
             }
             return {name: one.result() for name, one in following.items()}
@@ -72,7 +72,9 @@ def _end(*children: Conversation) -> None:
     end(*processes, first_signal=signal.SIGINT, grace_s=CLEANING_S)
 
 
-def _follow(name: str, child: Conversation, on_stage: OnText, on_warning: OnText) -> Done | Failed:
+def _follow(
+    name: str, child: Conversation, on_progress: OnText, on_warning: OnText
+) -> Done | Failed:
     """Pass on what the bench of a device tells, and return how it ended."""
     why = ""
     try:
@@ -80,7 +82,7 @@ def _follow(name: str, child: Conversation, on_stage: OnText, on_warning: OnText
             line = child.read_line(timeout_s=SILENCE_S)
             event = msgspec.json.decode(line, type=Event)
             if isinstance(event, Step):
-                on_stage(f"{name}: {event.text}")
+                on_progress(f"{name}: {event.text}")
             elif isinstance(event, Warned):
                 on_warning(f"{name}: {event.text}")
             else:

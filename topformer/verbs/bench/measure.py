@@ -61,7 +61,7 @@ def run_bench(choice: BenchChoice, display: Display = ON_SCREEN) -> BenchDocumen
         serial: [sys.executable, "-P", "-m", __name__, one.encoded()]
         for serial, one in choices.items()
     }
-    return bench_fleet(commands, on_stage=display.on_stage, on_warning=display.on_warning)
+    return bench_fleet(commands, on_progress=display.on_progress, on_warning=display.on_warning)
 
 
 def _refuse_device_options(choice: BenchChoice) -> None:
@@ -100,16 +100,16 @@ def _check_device_choice(choice: BenchChoice) -> None:
 def _bench_host(choice: BenchChoice, display: Display) -> BenchDocument:
     mode = choice.get_mode()
     requests = _plan(choice, display)
-    return bench_host(requests, mode=mode, seed=ORDER_SEED, on_stage=display.on_stage)
+    return bench_host(requests, mode=mode, seed=ORDER_SEED, on_progress=display.on_progress)
 
 
 def _plan(choice: BenchChoice, display: Display) -> list[RowRequest]:
     """Make all that the rows need, before the first is measured."""
-    with display.planning() as show_stage, weights_as("--model "):
-        requests = choice.plan(show_stage)
+    with display.planning() as show_progress, weights_as("--model "):
+        requests = choice.plan(show_progress)
         if choice.device == "host" and any(request.runtime == RUNNER for request in requests):
             # A worker that compiled would be taken for one that hangs.
-            build_bundle("host", cache=default_cache(), on_stage=show_stage)
+            build_bundle("host", cache=default_cache(), on_progress=show_progress)
     return requests
 
 
@@ -123,7 +123,9 @@ def _bench_one(link: Link, choice: BenchChoice, display: Display) -> BenchDocume
         bundle=choice.bundle,
     )
     with stdout_for_results():
-        return bench_device(link, plan, on_stage=display.on_stage, on_warning=display.on_warning)
+        return bench_device(
+            link, plan, on_progress=display.on_progress, on_warning=display.on_warning
+        )
 
 
 def tell_events(choice: BenchChoice) -> None:
@@ -139,7 +141,7 @@ def tell_events(choice: BenchChoice) -> None:
 
     display = Display(
         planning=lambda: nullcontext(tell_step),
-        on_stage=tell_step,
+        on_progress=tell_step,
         on_warning=lambda text: tell(Warned(text=text)),
     )
     try:

@@ -12,29 +12,29 @@ from topformer.benchmarks.report import text as report
 from topformer.benchmarks.report.gate import check_gate
 from topformer.benchmarks.report.plot import draw
 from topformer.console.output import print_document, print_lines, tell_error, warn
-from topformer.console.progress import stage_display
+from topformer.console.progress import progress_display
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
 from topformer.errors import TopformerError
 from topformer.files import atomic_write
 
 
-def show_stage_line(stage: str) -> None:
+def show_progress_line(doing: str) -> None:
     """Tell what goes on, on a line of its own: a spinner would take CPU time from what runs."""
-    stderr().print(f"{stage} ...", style="dim")
+    stderr().print(f"{doing} ...", style="dim")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Display:
     """Who is told of a bench while it runs."""
 
-    # While rows are planned, yields what takes the stages.
+    # While rows are planned, yields what is told of progress.
     planning: Callable[[], AbstractContextManager[Callable[[str], None]]]
-    on_stage: Callable[[str], None]
+    on_progress: Callable[[str], None]
     on_warning: Callable[[str], None]
 
 
-ON_SCREEN = Display(planning=stage_display, on_stage=show_stage_line, on_warning=warn)
+ON_SCREEN = Display(planning=progress_display, on_progress=show_progress_line, on_warning=warn)
 
 
 def show_bench(document: BenchDocument, *, plot: Path | None, as_json: bool) -> None:

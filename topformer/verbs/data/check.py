@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from topformer.console.output import print_result, warn_of_letters
-from topformer.console.progress import Stages, stage_display
+from topformer.console.progress import ProgressDisplay, progress_display
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
 from topformer.data import Dataset, open_dataset
@@ -37,10 +37,10 @@ def run(*, root: Path, dataset: str, splits: Sequence[str], out: Path, as_json: 
     names = list(dict.fromkeys(splits or ("train", "val")))
     # All splits are found before the first one is read.
     found = {name: opened.split(name) for name in names}
-    with stage_display() as show_stage:
+    with progress_display() as show_progress:
         # Now, not after all files were read, is the time to learn that nothing can be written.
         ensure_writable_folder(out)
-        checked = [_check(opened, name, found, out, show_stage) for name in found]
+        checked = [_check(opened, name, found, out, show_progress) for name in found]
     for one in checked:
         _report(one)
     warn_of_letters(opened.classes.names)
@@ -58,17 +58,21 @@ def run(*, root: Path, dataset: str, splits: Sequence[str], out: Path, as_json: 
 
 
 def _check(
-    opened: Dataset, name: str, splits: dict[str, FoundPairs], out: Path, show_stage: Stages
+    opened: Dataset,
+    name: str,
+    splits: dict[str, FoundPairs],
+    out: Path,
+    show_progress: ProgressDisplay,
 ) -> SplitCheckDocument:
     found, names = splits[name], list(splits)
-    with show_stage.counting(f"reading {name}", len(found.pairs)) as tell:
+    with show_progress.counting(f"reading {name}", len(found.pairs)) as tell:
         report = check_split(found, opened.classes, progress=lambda done, _total: tell(done))
     shared = [
         shared_pictures(earlier, splits[earlier], name, found)
         for earlier in names[: names.index(name)]
     ]
     doubts = (*report.doubts, *(doubt for doubt in shared if doubt is not None))
-    show_stage(f"drawing {name}")
+    show_progress(f"drawing {name}")
     sheet = _draw(opened, name, found, doubts, out / f"{opened.key}-{name}.png")
     return _document(opened, name, report, doubts, sheet)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from topformer.classes import read_classes
 from topformer.console.output import print_document, print_lines, warn, warn_of_letters
-from topformer.console.progress import stage_display
+from topformer.console.progress import progress_display
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
 from topformer.console.weights import announce_random, tell_form, weights_as
@@ -40,8 +40,8 @@ def run(
     if short_side is not None:
         opened = replace(opened, scale=replace(opened.scale, short_px=short_side))
     found = opened.split(split)
-    with stage_display() as show_stage:
-        show_stage(f"opening {model}")
+    with progress_display() as show_progress:
+        show_progress(f"opening {model}")
         with weights_as("--model "):
             scored_model = open_scored_model(model, opened, image_size=size, classes=named)
         if short_side is not None and scored_model.protocol.name != "whole":
@@ -51,7 +51,7 @@ def run(
             )
         # Now, not after an hour of scoring, is the time to learn that nothing can be written.
         ensure_writable_folder(out)
-        with show_stage.counting(f"scoring {split}", len(found.pairs)) as tell:
+        with show_progress.counting(f"scoring {split}", len(found.pairs)) as tell:
             scored = score_split(
                 scored_model.segment,
                 found,
@@ -61,7 +61,7 @@ def run(
         done = report.Evaluation(
             model=model, scored_model=scored_model, dataset=opened, split=split, scored=scored
         )
-        show_stage("drawing")
+        show_progress("drawing")
         files = _draw(done, found, out)
     tell_form(scored_model.opened.notes)
     warn_of_letters((*opened.classes.names, *(one.pair.picture.name for one in done.worst)))
