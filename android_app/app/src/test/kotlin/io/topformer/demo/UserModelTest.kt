@@ -78,7 +78,7 @@ class UserModelTest : AppTest() {
     fun `a manifest that is none`() = refused(
         documents(manifest = "{}".toByteArray()),
         "The manifest is not one this app understands.",
-        "model",
+        "schema is missing",
     )
 
     @Test
