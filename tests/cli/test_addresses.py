@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.main import get_command
 
+from support.command import run_command
 from topformer.cli.main import ADDRESS_OPTIONS, build_command
 from topformer.errors import TopformerError, UsageError
 from topformer.files import is_address
@@ -52,10 +53,10 @@ def test_an_address_that_is_not_fetched_is_named_as_given(address, why, next_ste
 
 @pytest.mark.parametrize("address", ["http://example.org/a.pth", "https://[::1/a", "https:/x"])
 @pytest.mark.parametrize("verb", VERBS[1:], ids=" ".join)
-def test_verbs_tell_so(run_main, verb, address):
-    code, told = run_main(*verb, address)
-    assert code == 2
-    assert f"error: {address} cannot be fetched." in told
+def test_verbs_tell_so(verb, address):
+    done = run_command(*verb, address)
+    assert done.returncode == 2
+    assert f"error: {address} cannot be fetched." in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -75,21 +76,21 @@ def test_verbs_tell_so(run_main, verb, address):
         "export --out {}",
     ],
 )
-def test_an_address_in_place_of_a_path_is_named_as_given(run_main, words):
+def test_an_address_in_place_of_a_path_is_named_as_given(words):
     address = "https://example.org/a//b.png"
-    code, told = run_main(*words.format(address).split())
-    assert code == 2
-    assert f"error: {address} cannot be used." in told
-    assert "Download it" in told
+    done = run_command(*words.format(address).split())
+    assert done.returncode == 2
+    assert f"error: {address} cannot be used." in done.stderr
+    assert "Download it" in done.stderr
 
 
 @pytest.mark.parametrize("words", ["inspect {}", "bench --model {}"])
-def test_an_exported_file_is_not_fetched(run_main, words):
+def test_an_exported_file_is_not_fetched(words):
     address = "https://example.org/a.pte"
-    code, told = run_main(*words.format(address).split())
-    assert code == 2
-    assert f"error: {address} cannot be used." in told
-    assert "with the .json beside it" in told
+    done = run_command(*words.format(address).split())
+    assert done.returncode == 2
+    assert f"error: {address} cannot be used." in done.stderr
+    assert "with the .json beside it" in done.stderr
 
 
 def test_options_that_take_addresses_are_those_of_weights():
@@ -104,15 +105,15 @@ def test_options_that_take_addresses_are_those_of_weights():
     assert {option for _, option in takers} == ADDRESS_OPTIONS
 
 
-def test_what_could_not_be_fetched_is_named_as_given(run_main, monkeypatch, tmp_path):
+def test_what_could_not_be_fetched_is_named_as_given(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     address = (
         "https://m\N{LATIN SMALL LETTER U WITH DIAERESIS}nchen.example/a\u00e9.pth?k=%20\u00e9"
     )
-    code, told = run_main("inspect", address)
-    assert code == 1
-    assert f"error: {address} could not be fetched." in told
+    done = run_command("inspect", address)
+    assert done.returncode == 1
+    assert f"error: {address} could not be fetched." in done.stderr
 
 
 @given(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
+from support.command import run_command
 from topformer.benchmarks.documents.bench import read_bench
 from topformer.benchmarks.report.text import tables
 from topformer.console import tables as tables_module
@@ -137,10 +138,10 @@ VERBS = {
 
 @pytest.mark.parametrize("width", [40, 60, 80])
 @pytest.mark.parametrize("line", VERBS)
-def test_verbs_draw_their_tables_so(run_main, monkeypatch, line, width):
+def test_verbs_draw_their_tables_so(monkeypatch, line, width):
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("PATH", "/nowhere")
-    _, told = run_main(*line.split())
+    told = run_command(*line.split()).stderr
     assert "…" not in told
     for word in VERBS[line]:
         assert word in told

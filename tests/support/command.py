@@ -29,6 +29,7 @@ def run_command(
 ) -> subprocess.CompletedProcess[str]:
     """Run `topformer` with these words as a shell would: status, stdout and stderr."""
     from topformer.cli.main import main
+    from topformer.console.screen import stderr
 
     status = 0
     with (
@@ -42,10 +43,13 @@ def run_command(
             patch.setattr(sys, name, getattr(sys, name))
         if cwd:
             patch.chdir(cwd)
+        stderr.cache_clear()  # it keeps the width that it found
         with redirected(1, out), redirected(2, err):
             try:
                 main()
             except SystemExit as ended:
                 status = ended.code or 0
+            finally:
+                stderr.cache_clear()
         texts = [(file.seek(0), file.read().decode())[1] for file in (out, err)]
     return subprocess.CompletedProcess(words, status, *texts)
