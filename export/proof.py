@@ -124,6 +124,17 @@ def _summarise(step: str, agreements: list[InputAgreement]) -> StepParity:
     return StepParity(step=step, worst=_worst(held), inputs=tuple(agreements))
 
 
+def _worst(agreements: Sequence[InputAgreement]) -> Agreement:
+    """Return the worst of each figure, which may come from different inputs."""
+    each = [entry.agreement for entry in agreements]
+    return Agreement(
+        max_abs_error=max(agreement.max_abs_error for agreement in each),
+        sqnr_db=min(agreement.sqnr_db for agreement in each),
+        result_agreement=min(agreement.result_agreement for agreement in each),
+        result_agreement_untied=min(agreement.result_agreement_untied for agreement in each),
+    )
+
+
 def worst_reference(step: StepParity, references: Sequence[Reference]) -> Reference:
     """Return the reference on whose input a step misses its requirement by most."""
     shortfall = {
@@ -167,14 +178,15 @@ def check_golden(
     task = task_of(manifest)
     cases = {case.input: case for case in manifest.golden}
     agreements: list[InputAgreement] = []
-    for name, tensor in ((entry.name, entry.tensor) for entry in inputs):
-        if name not in cases or _tensor_sha256(tensor) != cases[name].input_sha256:
+    for entry in inputs:
+        case = cases.get(entry.name)
+        if case is None or _tensor_sha256(entry.tensor) != case.input_sha256:
             continue
-        case = cases.pop(name)
+        del cases[entry.name]
         agreements.append(
             InputAgreement(
-                input=name,
-                agreement=task.compare_sampled(case.samples, task.answer(run(tensor))),
+                input=entry.name,
+                agreement=task.compare_sampled(case.samples, task.answer(run(entry.tensor))),
                 required=case.required,
                 ill_conditioned=case.ill_conditioned,
             )
@@ -187,17 +199,6 @@ def check_golden(
         )
     step = _summarise(FILE, agreements)
     return Parity(passed=step.passed, gates=gates, steps=(step,))
-
-
-def _worst(agreements: Sequence[InputAgreement]) -> Agreement:
-    """Return the worst of each figure, which may come from different inputs."""
-    each = [entry.agreement for entry in agreements]
-    return Agreement(
-        max_abs_error=max(agreement.max_abs_error for agreement in each),
-        sqnr_db=min(agreement.sqnr_db for agreement in each),
-        result_agreement=min(agreement.result_agreement for agreement in each),
-        result_agreement_untied=min(agreement.result_agreement_untied for agreement in each),
-    )
 
 
 def _tensor_sha256(tensor: NDArray[np.float32]) -> str:
