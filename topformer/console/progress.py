@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich import progress
+from rich.status import Status
 from rich.text import Text
 
 from topformer.console.screen import stderr
@@ -33,10 +34,9 @@ def stdout_for_results() -> Generator[None]:
 class ProgressDisplay:
     """Says what goes on: on a terminal in a line that changes, elsewhere one line each time."""
 
-    def __init__(self) -> None:
-        """Show that something has begun."""
+    def __init__(self, status: Status) -> None:
         self._shown = ""
-        self._status = stderr().status(_plain("starting"))
+        self._status = status
 
     def __call__(self, doing: str) -> None:
         """Show what is being done."""
@@ -65,12 +65,6 @@ class ProgressDisplay:
             yield lambda done: bar.update(task, completed=done)
         self._status.start()
 
-    @contextmanager
-    def running(self) -> Generator[None]:
-        """Turn the spinner."""
-        with self._status:
-            yield
-
 
 def _tell_quarter(doing: str, done: int, total: int) -> None:
     if done * 4 // total > (done - 1) * 4 // total:
@@ -80,9 +74,8 @@ def _tell_quarter(doing: str, done: int, total: int) -> None:
 @contextmanager
 def progress_display() -> Generator[ProgressDisplay]:
     """Show a spinner with what is being done, and keep stdout for results meanwhile."""
-    display = ProgressDisplay()
-    with stdout_for_results(), display.running():
-        yield display
+    with stdout_for_results(), stderr().status(_plain("starting")) as status:
+        yield ProgressDisplay(status)
 
 
 @contextmanager
