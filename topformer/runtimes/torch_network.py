@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from topformer.manifest import Classes, Manifest, ModelInfo
-from topformer.model import TopFormer
+from topformer.manifest import Classes, Manifest
 from topformer.preprocess import input_info
 from topformer.runtimes.opened import OpenedModel
 from topformer.tasks import task_type
 from topformer.weights import LoadedWeights, load_weights
+from topformer.weights.saving import model_info
 
 
 class TorchNetwork:
@@ -33,18 +33,12 @@ class TorchNetwork:
 
 def describe(loaded: LoadedWeights, image_size: tuple[int, int]) -> Manifest:
     """Write the manifest of a checkpoint run at one size (height, width): no file, no proof."""
-    model: TopFormer = loaded.model
-    info = ModelInfo(
-        variant=model.variant.name,
-        num_classes=model.num_classes,
-        fused_channels=model.variant.fused_channels,
-        depthwise_head=model.variant.depthwise_head,
-    )
+    info = model_info(loaded.model)
     return Manifest(
         model=info,
         weights=loaded.info,
         input=input_info(*image_size),
-        outputs=task_type(info.task).describe_outputs(model, image_size),
+        outputs=task_type(info.task).describe_outputs(loaded.model, image_size),
         classes=loaded.classes,
     )
 

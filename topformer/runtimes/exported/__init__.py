@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from topformer.manifest import Document
+from topformer.documents import Document
 from topformer.registry import Registry
 from topformer.runtimes.opened import Network
 
