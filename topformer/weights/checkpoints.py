@@ -22,10 +22,10 @@ from topformer.errors import TopformerError
 from topformer.files import read_bytes, sha256_bytes
 from topformer.manifest import Classes, ModelInfo
 from topformer.text import brief
+from topformer.weights.class_names import classes_in
 from topformer.weights.disarm import Unreadable
 from topformer.weights.file_kinds import describe_folder, describe_unknown
 from topformer.weights.inert import StandIn
-from topformer.weights.named import classes_in
 from topformer.weights.safeload import is_pickled, load_pickled
 from topformer.weights.unwrapping import unwrap
 

@@ -24,12 +24,12 @@ from topformer.weights.checkpoints import (
     Checkpoint,
     read_checkpoint,
 )
+from topformer.weights.class_names import CLASSES_BY_HAND
 from topformer.weights.matching import (
     classifier_layout,
     pretrained_shapes,
     segmentation_layout,
 )
-from topformer.weights.named import CLASSES_BY_HAND
 from topformer.weights.saving import model_info
 from topformer.weights.sources import RANDOM, WeightsSource, file_source, find_source
 from topformer.weights.transfer import Progress

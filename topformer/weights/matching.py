@@ -24,7 +24,7 @@ _SHOWN_KEYS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkShape:
+class NetworkLayout:
     """The network a checkpoint's tensors belong to."""
 
     variant: Variant
@@ -33,7 +33,7 @@ class NetworkShape:
 
 def segmentation_layout(
     checkpoint: Checkpoint, *, size: str | None = None, num_classes: int | None = None
-) -> NetworkShape:
+) -> NetworkLayout:
     """Tell variant and class count of a segmentation model from its tensors' names and shapes.
 
     `size` and `num_classes`, where given, must be what is found. Raises `TopformerError` naming the
@@ -72,10 +72,10 @@ def segmentation_layout(
         depthwise_head=checkpoint.shapes.get(_FUSE_WEIGHT, Size())[1:2] == (1,),
     )
     _check_shapes(checkpoint, segmentation_shapes(variant, found_classes))
-    return NetworkShape(variant=variant, num_classes=found_classes)
+    return NetworkLayout(variant=variant, num_classes=found_classes)
 
 
-def classifier_layout(checkpoint: Checkpoint, *, size: str | None = None) -> NetworkShape:
+def classifier_layout(checkpoint: Checkpoint, *, size: str | None = None) -> NetworkLayout:
     """Tell variant and class count of an ImageNet classifier; as `segmentation_layout`."""
     _refuse_seaformer(checkpoint)
     if _SEGMENTATION_WEIGHT in checkpoint.tensors:
@@ -88,7 +88,7 @@ def classifier_layout(checkpoint: Checkpoint, *, size: str | None = None) -> Net
     variant = _checked_variant(checkpoint, size, prefix="")
     num_classes = _first_axis(checkpoint, _CLASSIFIER_WEIGHT)
     _check_shapes(checkpoint, classifier_shapes(variant, num_classes))
-    return NetworkShape(variant=variant, num_classes=num_classes)
+    return NetworkLayout(variant=variant, num_classes=num_classes)
 
 
 @lru_cache(maxsize=16)
