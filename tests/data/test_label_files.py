@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from topformer.data.label_files import IGNORED, label_table, open_labels, read_labels
+from topformer.data.label_files import IGNORED, label_table, open_labels
 from topformer.errors import TopformerError
 from topformer.manifest import Classes
 
@@ -28,7 +28,7 @@ def save(tmp_path, image: Image.Image, name: str = "labels.png"):
 
 def refused(path) -> TopformerError:
     with pytest.raises(TopformerError) as caught:
-        read_labels(path, TABLE, CLASSES)
+        open_labels(path, TABLE, CLASSES)
     assert str(path) in caught.value.what
     return caught.value
 
@@ -42,12 +42,12 @@ def test_grey_values_and_indices_are_ids(tmp_path, mode):
     elif mode != "L":
         image = Image.fromarray(IDS.astype(np.uint16))
     path = save(tmp_path, image)
-    assert read_labels(path, TABLE, CLASSES).tolist() == TRAIN_IDS
+    assert open_labels(path, TABLE, CLASSES).ids.tolist() == TRAIN_IDS
 
 
 def test_bilevel_pictures_are_ids_too(tmp_path):
     path = save(tmp_path, Image.fromarray(np.array([[False, True]])))
-    assert read_labels(path, TABLE, CLASSES).tolist() == [[0, 1]]
+    assert open_labels(path, TABLE, CLASSES).ids.tolist() == [[0, 1]]
 
 
 def narrow_png(bits: int, rows: list[bytes], width: int, *, colour_type: int = 0) -> bytes:
@@ -76,7 +76,7 @@ def narrow_png(bits: int, rows: list[bytes], width: int, *, colour_type: int = 0
 def test_grey_of_few_bits_holds_ids_not_shades(tmp_path, bits, rows, expected):
     path = tmp_path / "labels.png"
     path.write_bytes(narrow_png(bits, rows, 2))
-    assert read_labels(path, TABLE, CLASSES).tolist() == expected
+    assert open_labels(path, TABLE, CLASSES).ids.tolist() == expected
 
 
 def test_a_value_out_of_range_is_named_with_what_the_data_set_has(tmp_path):
@@ -166,7 +166,7 @@ def test_of_two_classes_the_other_may_be_any_shade(tmp_path):
     two = Classes(dataset="Two", names=("a", "b"), palette=PALETTE[:2])
     path = save(tmp_path, Image.fromarray(np.array([[0, 128]], np.uint8)))
     with pytest.raises(TopformerError, match="out of range: 128") as caught:
-        read_labels(path, label_table(range(2)), two)
+        open_labels(path, label_table(range(2)), two)
     assert "multiplied by 128" in caught.value.next_step
 
 
@@ -213,13 +213,13 @@ def test_greys_reduced_to_a_palette_are_refused_where_they_are_in_another_order(
 def test_greys_that_are_for_the_eye_change_nothing(tmp_path, greys):
     image = Image.fromarray(np.array([[2, 2, 0], [2, 1, 2]], np.uint8))
     image.putpalette([value for grey in greys for value in [grey] * 3] + [90] * (253 * 3))
-    assert read_labels(save(tmp_path, image), TABLE, CLASSES).tolist() == [[2, 2, 0], [2, 1, 2]]
+    assert open_labels(save(tmp_path, image), TABLE, CLASSES).ids.tolist() == [[2, 2, 0], [2, 1, 2]]
 
 
 def test_an_unrelated_palette_is_only_decoration(tmp_path):
     image = Image.fromarray(IDS)
     image.putpalette([255, 255, 0, 0, 255, 255, 255, 0, 255] + [90] * (253 * 3))
-    assert read_labels(save(tmp_path, image), TABLE, CLASSES).tolist() == TRAIN_IDS
+    assert open_labels(save(tmp_path, image), TABLE, CLASSES).ids.tolist() == TRAIN_IDS
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n garbage"])

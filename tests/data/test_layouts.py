@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from topformer.data import DATASET_KEYS, IGNORED, open_dataset
-from topformer.data.label_files import read_labels
+from topformer.data.label_files import open_labels
 from topformer.errors import TopformerError, UsageError
 
 # Of each data set: split, folder below the root, picture, label file, a value in it and its train
@@ -88,7 +88,7 @@ def test_pairs_are_found_below_the_root_and_the_folder_above_it(tree):
         found = dataset.split(split)
         assert [pair.labels for pair in found.pairs] == [labels]
         assert found.pairs[0].picture.is_file()
-        ids = read_labels(labels, found.table, dataset.classes)
+        ids = open_labels(labels, found.table, dataset.classes).ids
         assert ids.tolist() == [[train_id, IGNORED, IGNORED]]
 
 

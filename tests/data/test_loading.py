@@ -130,7 +130,7 @@ def test_labels_of_another_size_are_refused_by_name(dataset, tmp_path):
     found = dataset.split("train")
     pair = found.pairs[0]
     Image.new("L", (91, 70)).save(tmp_path / "other.png")
-    from topformer.data import Pair
+    from topformer.data.layouts import Pair
 
     with pytest.raises(TopformerError) as caught:
         read_pair(Pair(picture=pair.picture, labels=tmp_path / "other.png"), found, dataset.classes)

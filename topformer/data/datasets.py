@@ -12,11 +12,9 @@ import msgspec
 
 from topformer.classes import ClassesFile, dataset_classes, read_class_list, spread_palette
 from topformer.data.label_files import IGNORED, MOST_CLASSES, label_table
-from topformer.data.layouts import FoundPairs, LabelForm, Layout, Pair, find_pairs
+from topformer.data.layouts import FoundPairs, LabelForm, Layout, find_pairs
 from topformer.errors import TopformerError, UsageError
 from topformer.manifest import Classes
-
-__all__ = ["DATASET_KEYS", "Dataset", "Pair", "WholeImageScale", "open_dataset"]
 
 
 @dataclass(frozen=True, kw_only=True)

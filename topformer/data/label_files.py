@@ -71,11 +71,6 @@ class _Values:
     grey_as_colours: bool = False
 
 
-def read_labels(path: Path, table: LabelTable, classes: Classes) -> NDArray[np.uint8]:
-    """Read a label PNG as train ids [H, W]; see `open_labels`."""
-    return open_labels(path, table, classes).ids
-
-
 def open_labels(path: Path, table: LabelTable, classes: Classes) -> LabelFile:
     """Read a label PNG.
 
