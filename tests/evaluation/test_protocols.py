@@ -8,10 +8,10 @@ from torchvision.transforms.v2.functional import resize
 from topformer.data import WholeImageScale
 from topformer.evaluation.protocols import (
     fixed_protocol,
-    fixed_segmenter,
+    network_segmenter,
     whole_protocol,
     whole_segmenter,
-    whole_size,
+    whole_sizes,
 )
 from topformer.images import bundled_pictures
 from topformer.model import create_model
@@ -46,7 +46,7 @@ CITYSCAPES = WholeImageScale(long_px=1024, short_px=512)
     ],
 )
 def test_sizes_by_hand(size, scale, expected):
-    assert whole_size(size, scale) == expected
+    assert whole_sizes(size, scale)[-1] == expected
 
 
 def test_descriptions_tell_the_protocols_apart():
@@ -107,6 +107,6 @@ def test_whole_leaves_the_picture_alone(network, picture):
 
 def test_fixed_is_what_predict_does(picture):
     opened = open_model("tiny", image_size=(64, 96))
-    labels = fixed_segmenter(opened)(picture)
+    labels = network_segmenter(opened.network.model, fixed_protocol((64, 96)))(picture)
     assert labels.shape == picture.shape[:2]
     np.testing.assert_array_equal(labels, opened.predict(picture))

@@ -18,7 +18,6 @@ from torch.nn import functional
 from topformer.data.datasets import WholeImageScale
 from topformer.data.transforms import fitted_size, normalise, resize
 from topformer.preprocess import input_info, to_tensor
-from topformer.runtimes import OpenedModel
 from topformer.tasks.upsampling import upsample_labels
 from topformer.variants import MINIMUM_SIDE_PX
 
@@ -66,16 +65,12 @@ def _describe_scale(scale: WholeImageScale) -> str:
     return sides
 
 
-def whole_size(size: tuple[int, int], scale: WholeImageScale) -> tuple[int, int]:
-    """Size (height, width) at which a picture of `size` is shown to the network."""
-    return _whole_sizes(size, scale)[-1]
-
-
-def _whole_sizes(
+def whole_sizes(
     size: tuple[int, int], scale: WholeImageScale
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Sizes (height, width) to which a picture of `size` is brought, one after the other.
 
+    At the last one it is shown to the network.
     Source: hustvl/TopFormer, Resize(keep_ratio) and ResizeToMultiple in its test pipelines: each
     resizes, and rounds to whole values. Sides below 64 pixels, which the network cannot take, are
     raised to 64.
@@ -109,7 +104,7 @@ def whole_segmenter(network: nn.Module, scale: WholeImageScale) -> Segmenter:
     def segment(picture: NDArray[np.uint8]) -> NDArray[np.integer]:
         original = (picture.shape[0], picture.shape[1])
         pixels = torch.as_tensor(picture).permute(2, 0, 1)
-        for size in _whole_sizes(original, scale):
+        for size in whole_sizes(original, scale):
             pixels = resize(pixels, size)
         shown = (pixels.shape[1], pixels.shape[2])
         return _labels(network(normalise(pixels)[None].to(device)), shown, original)
@@ -128,8 +123,3 @@ def _labels(
         if logits.shape[2:] != target:
             logits = functional.interpolate(logits, target, mode="bilinear", align_corners=False)
     return logits.argmax(1)[0].to(torch.uint8).cpu().numpy()
-
-
-def fixed_segmenter(opened: OpenedModel) -> Segmenter:
-    """Segment at a model's own input size, exactly as `predict` does."""
-    return opened.predict

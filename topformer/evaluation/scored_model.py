@@ -9,7 +9,6 @@ from topformer.evaluation.protocols import (
     ScoringProtocol,
     Segmenter,
     fixed_protocol,
-    fixed_segmenter,
     whole_protocol,
     whole_segmenter,
 )
@@ -51,9 +50,7 @@ def open_scored_model(
             segment=whole_segmenter(network.model, dataset.scale),
         )
     own_size = (opened.manifest.input.height, opened.manifest.input.width)
-    return ScoredModel(
-        opened=opened, protocol=fixed_protocol(own_size), segment=fixed_segmenter(opened)
-    )
+    return ScoredModel(opened=opened, protocol=fixed_protocol(own_size), segment=opened.predict)
 
 
 def _refuse_other_count(model: Classes, dataset: Classes, source: str | Path) -> None:
