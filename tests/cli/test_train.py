@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from topformer.cli.main import build_command
 from topformer.errors import ByHandError, TopformerError, UsageError
 from topformer.training.recipe import load_recipe
-from topformer.verbs.train.document import TrainDocument
+from topformer.verbs.train.run import TrainDocument
 
 runner = CliRunner()
 SMALL = [

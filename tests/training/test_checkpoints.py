@@ -11,7 +11,6 @@ from topformer.training import checkpoints
 from topformer.training.checkpoints import (
     Best,
     has_checkpoints,
-    new_index,
     pack_state,
     restore,
     save_checkpoint,
@@ -21,8 +20,9 @@ from topformer.training.checkpoints import (
 def save(out: Path, step: int, *, keep: int = 3) -> Path:
     state = pack_state({"step": step, "model": {"w": torch.arange(4.0) + step}})
     best = Best(step=step, miou=0.5)
-    index = new_index(step=step, recipe_sha256="0" * 64, best=best, model=b"m", state=state)
-    return save_checkpoint(out, index, model=b"m", state=state, keep=keep)
+    return save_checkpoint(
+        out, step=step, recipe_sha256="0" * 64, best=best, model=b"m", state=state, keep=keep
+    )
 
 
 def names(out: Path) -> list[str]:
@@ -87,8 +87,9 @@ def test_a_state_that_would_run_code_is_not_loaded(tmp_path):
 
     save(tmp_path, 1)
     state = pack_state({"model": Hostile()})
-    index = new_index(step=2, recipe_sha256="0" * 64, best=None, model=b"m", state=state)
-    save_checkpoint(tmp_path, index, model=b"m", state=state, keep=3)
+    save_checkpoint(
+        tmp_path, step=2, recipe_sha256="0" * 64, best=None, model=b"m", state=state, keep=3
+    )
     assert restore(tmp_path).index.step == 1
     assert not (tmp_path / "ran").exists()
 

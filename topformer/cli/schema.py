@@ -10,7 +10,7 @@ from topformer.errors import UsageError
 DOCUMENTS = {
     "manifest": "topformer.manifest:Manifest",
     "data-check": "topformer.verbs.data.document:DataCheckDocument",
-    "train": "topformer.verbs.train.document:TrainDocument",
+    "train": "topformer.verbs.train.run:TrainDocument",
     "recipe": "topformer.training.recipe:Recipe",
     "eval": "topformer.verbs.eval.document:EvalDocument",
     "models": "topformer.verbs.models:ModelsDocument",

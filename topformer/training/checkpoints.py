@@ -21,7 +21,8 @@ import torch
 from topformer.documents import Count, Document, SchemaName, Sha256, encode_json, read_document
 from topformer.errors import TopformerError
 from topformer.files import atomic_write, read_bytes, sha256_bytes, sha256_file
-from topformer.weights.safeload import Unreadable, load_pickled
+from topformer.weights.disarm import Unreadable
+from topformer.weights.safeload import load_pickled
 
 FOLDER = "checkpoints"
 # Base with its optimizer's state and averaged weights has about 90 MB.
@@ -59,11 +60,25 @@ class Restored:
 
 
 def save_checkpoint(
-    out: Path, index: CheckpointIndex, *, model: bytes, state: bytes, keep: int
+    out: Path,
+    *,
+    step: int,
+    recipe_sha256: str,
+    best: Best | None,
+    model: bytes,
+    state: bytes,
+    keep: int,
 ) -> Path:
     """Write a checkpoint and remove all but the newest `keep`; raises OSError when it cannot."""
+    index = CheckpointIndex(
+        step=step,
+        recipe_sha256=recipe_sha256,
+        best=best,
+        model_sha256=sha256_bytes(model),
+        state_sha256=sha256_bytes(state),
+    )
     folder = out / FOLDER
-    final = folder / f"step-{index.step:08d}"
+    final = folder / f"step-{step:08d}"
     part = folder / f".{final.name}.part"
     shutil.rmtree(part, ignore_errors=True)
     try:
@@ -82,19 +97,6 @@ def save_checkpoint(
     for old in _folders(out)[keep:]:
         shutil.rmtree(old, ignore_errors=True)
     return final
-
-
-def new_index(
-    *, step: int, recipe_sha256: str, best: Best | None, model: bytes, state: bytes
-) -> CheckpointIndex:
-    """Describe a checkpoint about to be saved."""
-    return CheckpointIndex(
-        step=step,
-        recipe_sha256=recipe_sha256,
-        best=best,
-        model_sha256=sha256_bytes(model),
-        state_sha256=sha256_bytes(state),
-    )
 
 
 def has_checkpoints(out: Path) -> bool:

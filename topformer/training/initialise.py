@@ -1,8 +1,7 @@
-"""The weights a training run begins with."""
+"""What a training run begins with: weights, and a recipe that its data and machine can follow."""
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from topformer.training.processes import Place
 from topformer.training.recipe import Recipe
 from topformer.variants import Variant, get_variant
 from topformer.weights import initialise_backbone
+from topformer.weights.blank import blank_segmenter
 from topformer.weights.catalogue import PUBLISHED
 from topformer.weights.checkpoints import Checkpoint, read_checkpoint
 from topformer.weights.sources import find_source
@@ -88,12 +88,11 @@ def _fewest_values(variant: Variant, height: int, width: int) -> int:
     def note(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         found.append(inputs[0][0, 0].numel())
 
-    with torch.device("meta"):  # shapes only
-        model = TopFormer(variant).eval()
-        for module in model.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.register_forward_pre_hook(note)
-        model(torch.empty(1, 3, height, width))
+    model = blank_segmenter(variant).eval()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.register_forward_pre_hook(note)
+    model(torch.empty(1, 3, height, width, device="meta"))
     return min(found)
 
 
@@ -123,21 +122,14 @@ def begin(
             for entry in PUBLISHED
             if entry.task == "classification" and entry.variant == size
         )
-        checkpoint = _find(name, "classification", progress)
+        source = find_source(name, task="classification", progress=progress)
     else:
-        name = recipe.init
-        checkpoint = _find(name, "semantic-segmentation", progress)
+        source = find_source(recipe.init, task="semantic-segmentation", progress=progress)
+    checkpoint = read_checkpoint(source.path, read_classes=False)
     if _CLASSIFIER_HEAD in checkpoint.tensors:
         initialise_backbone(model, checkpoint)
         return Beginning(model=model, description=f"backbone of {checkpoint.path.name}")
     return Beginning(model=model, description=_copy_fitting(model, checkpoint))
-
-
-def _find(
-    name: str, task: Literal["semantic-segmentation", "classification"], progress: Progress | None
-) -> Checkpoint:
-    path = find_source(name, task=task, progress=progress).path
-    return read_checkpoint(path, read_classes=False)
 
 
 def _copy_fitting(model: TopFormer, checkpoint: Checkpoint) -> str:

@@ -1,10 +1,13 @@
-"""What a run tells while it goes: a JSONL log, and TensorBoard where it is installed."""
+"""What a run tells while it goes: averages and scores, in a JSONL log and in TensorBoard."""
 
+import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from topformer.data.sharing import Batch
 from topformer.documents import Count, Document
 from topformer.errors import TopformerError
 from topformer.files import atomic_write, read_bytes
@@ -35,6 +38,47 @@ class ScoreRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="sc
 
 
 Record = StepRecord | ScoreRecord
+
+
+class Meter:
+    """Adds up losses and time between two lines of the log; `restart` begins anew."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew, as after scoring, which is no training time."""
+        self.losses: list[float] = []
+        self.waited_s = 0.0
+        self.began = time.perf_counter()
+
+    def waiting_for(self, batches: Generator[Batch]) -> Generator[Batch]:
+        """Pass batches on, noting how long each was waited for."""
+        while True:
+            asked = time.perf_counter()
+            batch = next(batches, None)
+            if batch is None:
+                return
+            self.waited_s += time.perf_counter() - asked
+            yield batch
+
+    def add(self, loss: float) -> None:
+        """Note the loss of a step."""
+        self.losses.append(loss)
+
+    def record(self, step: int, learning_rate: float) -> StepRecord:
+        """Sum up since the last restart, and restart."""
+        elapsed_s = time.perf_counter() - self.began
+        record = StepRecord(
+            step=step,
+            loss=sum(self.losses) / len(self.losses),
+            learning_rate=learning_rate,
+            images_per_s=self.batch * len(self.losses) / elapsed_s,
+            waiting_share=min(1.0, self.waited_s / elapsed_s),
+        )
+        self.restart()
+        return record
 
 
 class Journal:

@@ -16,10 +16,9 @@ from topformer.evaluation.scoring import score_split
 from topformer.files import atomic_write
 from topformer.model import TopFormer
 from topformer.training.allocator import keep_freed_memory
-from topformer.training.checkpoints import Best, new_index, pack_state, restore, save_checkpoint
-from topformer.training.journal import Journal, Record, ScoreRecord
+from topformer.training.checkpoints import Best, pack_state, restore, save_checkpoint
+from topformer.training.journal import Journal, Meter, Record, ScoreRecord
 from topformer.training.learner import Learner
-from topformer.training.meter import Meter
 from topformer.training.optimizer import learning_rate_at
 from topformer.training.processes import GO_ON, STOP, OutOfStepError, Place, Pulse, lost_peers
 from topformer.training.recipe import (
@@ -162,17 +161,17 @@ class _Loop:
             atomic_write(path, self._pack())
 
     def _save(self, step: int, *, required: bool) -> None:
-        recipe, state, model = self.run.recipe, pack_state(self.learner.state()), self._pack()
-        index = new_index(
-            step=step,
-            recipe_sha256=recipe_sha256(recipe),
-            best=self.best,
-            model=model,
-            state=state,
-        )
+        recipe, model, state = self.run.recipe, self._pack(), pack_state(self.learner.state())
         with self._disk("The checkpoint", required=required):
-            keep = recipe.keep_checkpoints
-            save_checkpoint(self.run.out, index, model=model, state=state, keep=keep)
+            save_checkpoint(
+                self.run.out,
+                step=step,
+                recipe_sha256=recipe_sha256(recipe),
+                best=self.best,
+                model=model,
+                state=state,
+                keep=recipe.keep_checkpoints,
+            )
             self.saved = step
 
     @contextmanager

@@ -180,22 +180,18 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.checkpoint_every or max(1, self.iterations // 10)
 
 
-def published_recipe_text(dataset: str) -> bytes:
-    """Return the TOML that ships for a data set; raises `UsageError` for an unknown one."""
-    check_key(dataset)
-    return resources.files("topformer").joinpath("recipes", f"{dataset}.toml").read_bytes()
-
-
 def load_recipe(
     dataset: str, size: str, *, path: Path | None = None, overrides: dict[str, str] | None = None
 ) -> Recipe:
     """Build the recipe of a data set and size: the published one, a file's, then single fields.
 
     A file of one's own holds only what differs from the published recipe. `overrides` are fields as
-    text, read as TOML values where they are such. Raises `UsageError` for unknown fields and values
-    out of range.
+    text, read as TOML values where they are such. Raises `UsageError` for an unknown data set,
+    unknown fields and values out of range.
     """
-    fields = _read(published_recipe_text(dataset).decode(), size, f"recipes/{dataset}.toml")
+    check_key(dataset)
+    published = resources.files("topformer").joinpath("recipes", f"{dataset}.toml")
+    fields = _read(published.read_text("utf-8"), size, f"recipes/{dataset}.toml")
     if path is not None:
         text = read_text(path, limit_bytes=RECIPE_LIMIT_BYTES, kind="recipe")
         fields |= _read(text, size, str(path))

@@ -9,19 +9,42 @@ from topformer.console.progress import stdout_for_results
 from topformer.console.weights import tell_licence, weights_as
 from topformer.data import Dataset, open_dataset
 from topformer.data.pairs import usual_picture_size
+from topformer.documents import Count, Document, SchemaName, ShortText
 from topformer.errors import UsageError
 from topformer.files import atomic_write, ensure_writable_folder
-from topformer.training.checkpoints import has_checkpoints
+from topformer.training.checkpoints import Best, has_checkpoints
 from topformer.training.initialise import begin, check_fits, check_parts, variant_for
 from topformer.training.loop import train
+from topformer.training.pictures import write_pictures
 from topformer.training.processes import Place, Pulse, join
 from topformer.training.recipe import Recipe, load_recipe, recipe_sha256, recipe_text
-from topformer.training.results import write_pictures
 from topformer.training.run import Trained, TrainingRun
 from topformer.variants import get_variant
 from topformer.verbs.train.display import Display
-from topformer.verbs.train.document import TrainDocument
 from topformer.weights import load_weights
+
+
+class TrainDocument(Document, frozen=True, kw_only=True):
+    """What `train --json` prints of a finished run."""
+
+    schema: SchemaName = "topformer.train/1"
+    dataset: ShortText
+    size: ShortText
+    recipe: Recipe
+    # What the weights were before the first step.
+    init: ShortText
+    licence: ShortText
+    processes: Count
+    steps: Count
+    resumed_from: Count | None
+    # How val was scored, as `eval` names it.
+    protocol: ShortText
+    # On val; null where no score was taken.
+    best: Best | None
+    # Weights of the best score and of the last step, and what else was written.
+    best_weights: str | None
+    last_weights: str
+    files: tuple[str, ...]
 
 
 def run(

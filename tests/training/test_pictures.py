@@ -5,8 +5,8 @@ import io
 import pytest
 from PIL import Image
 
-from topformer.training.curves import draw_curves
 from topformer.training.journal import ScoreRecord, StepRecord
+from topformer.training.pictures import draw_curves
 
 
 def records(steps: int, scores: int):
