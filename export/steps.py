@@ -26,12 +26,12 @@ from topformer.export.proof import (
 from topformer.export.targets import Target
 from topformer.fusion import fuse
 from topformer.manifest import Classes, Manifest, Parity, StepParity
-from topformer.model import TopFormer
 from topformer.runtimes import open_network
 from topformer.runtimes.torch_network import TorchNetwork, describe
 from topformer.tasks import task_of
 from topformer.variants import DEFAULT_SIZE
 from topformer.weights import LoadedWeights, load_weights
+from topformer.weights.sources import RANDOM
 
 # Hears what is being done.
 OnProgress = Callable[[str], None]
@@ -44,11 +44,10 @@ class PreparedNetwork:
 
     manifest: Manifest
     precision: Precision
-    float64: TopFormer
-    fused: TopFormer
-    # Brings a fused network to the precision; `converted` is what is lowered.
-    convert: Callable[[nn.Module], nn.Module]
+    # Fused and brought to the precision: what is lowered.
     converted: nn.Module
+    # `divergence.first_divergence` of this network, converted; the file's adds its target.
+    find_divergence: Callable[..., str]
     # What float64 says of the inputs of every proof, and of the user's own pictures.
     standard: tuple[Reference, ...]
     own: tuple[Reference, ...]
@@ -92,6 +91,7 @@ def prepare(
 
     fused = fuse(loaded.model)
     converted = convert(fused)
+    find_divergence = partial(first_divergence, float64, fused, convert=convert)
     float32_step = Step(
         name="float32",
         run=TorchNetwork(loaded.model).run,
@@ -112,7 +112,7 @@ def prepare(
                 name=precision.name,
                 run=TorchNetwork(converted).run,
                 gates=precision.gates,
-                find_divergence=partial(first_divergence, float64, fused, convert=convert),
+                find_divergence=find_divergence,
             )
         )
     on_progress(f"comparing {' and '.join(step.name for step in [float32_step, *later])}")
@@ -122,10 +122,8 @@ def prepare(
     return PreparedNetwork(
         manifest=manifest,
         precision=precision,
-        float64=float64,
-        fused=fused,
-        convert=convert,
         converted=converted,
+        find_divergence=find_divergence,
         standard=tuple(standard),
         own=tuple(own),
         yardstick=yardstick,
@@ -139,7 +137,7 @@ def _load(
     weights: str | None, size: str | None, classes: Classes | None, on_progress: OnProgress
 ) -> LoadedWeights:
     on_progress("loading weights")
-    if weights in {None, "random"}:
+    if weights in {None, RANDOM}:
         size = size or DEFAULT_SIZE
 
     def show_transfer(received_bytes: int, total_bytes: int | None) -> None:
@@ -157,13 +155,7 @@ def prove_file(
         name=FILE,
         run=open_network(path, prepared.manifest.input.shape).run,
         gates=prepared.precision.gates,
-        find_divergence=partial(
-            first_divergence,
-            prepared.float64,
-            prepared.fused,
-            convert=prepared.convert,
-            target=target,
-        ),
+        find_divergence=partial(prepared.find_divergence, target=target),
     )
     parity = measure_step(step, prepared.references, prepared.yardstick)
     steps = (*prepared.steps, (step, parity))
