@@ -27,7 +27,8 @@ from topformer.files import sha256_file
 MANIFEST_LIMIT_BYTES = 16 * 2**20
 
 # Label maps are stored in 8 or 16 bits.
-ClassCount = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+CLASS_LIMIT = 65_535
+ClassCount = Annotated[int, msgspec.Meta(ge=1, le=CLASS_LIMIT)]
 ChannelTriple = tuple[float, float, float]
 
 

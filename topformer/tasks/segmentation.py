@@ -16,13 +16,13 @@ from topformer.manifest import Agreement, Manifest, OutputInfo
 from topformer.preprocess import MAXIMUM_SIDE_PX
 from topformer.tasks import GOLDEN_SAMPLES, Answer, Outputs, Task, sample, sample_positions
 from topformer.tasks.upsampling import upsample_labels
+from topformer.variants import LOGIT_STRIDE
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from topformer.model import TopFormer
 
-STRIDE = 8
 # A pixel is tied when its two best classes are closer than this share of the logits' standard
 # deviation: about what float16 would lose, a thousand times what float32 does.
 TIE_SHARE = 1e-3
@@ -41,7 +41,7 @@ class Segmentation(Task[Labels]):
         super().__init__(manifest)
         match [(output.meaning, output.stride, *output.shape) for output in manifest.outputs]:
             case [("logits", stride, 1, classes, height, width)] if (
-                stride == STRIDE
+                stride == LOGIT_STRIDE
                 and classes == manifest.model.num_classes
                 and max(height, width) <= MAXIMUM_SIDE_PX
             ):
@@ -51,7 +51,7 @@ class Segmentation(Task[Labels]):
                 raise TopformerError(
                     "The manifest's outputs are not those of a segmentation network.",
                     why=f"There must be one: logits [1, {manifest.model.num_classes}, height, "
-                    f"width] with a stride of {STRIDE}.",
+                    f"width] with a stride of {LOGIT_STRIDE}.",
                 )
 
     @classmethod
@@ -60,7 +60,7 @@ class Segmentation(Task[Labels]):
     ) -> tuple[OutputInfo, ...]:
         """Say what a network gives for inputs of one size (height, width)."""
         shape = network.logits_shape(*image_size)
-        return (OutputInfo(meaning="logits", shape=shape, stride=STRIDE),)
+        return (OutputInfo(meaning="logits", shape=shape, stride=LOGIT_STRIDE),)
 
     def postprocess(self, outputs: Outputs, size: tuple[int, int]) -> Labels:
         """Make the labels at `size`, the (height, width) of the picture."""

@@ -9,14 +9,13 @@ from typing import cast
 
 from topformer.classes import named_classes
 from topformer.errors import TopformerError
-from topformer.manifest import Classes
+from topformer.manifest import CLASS_LIMIT, Classes
 from topformer.weights.disarm import Unreadable
 from topformer.weights.inert import StandIn, as_plain
 
 CLASSES_BY_HAND = (
     "Give the names with `--classes FILE`, one a line: export, predict and eval take it."
 )
-_CLASS_LIMIT = 65_535
 _NAME_KEYS = ("classes", "class_names", "id2label")
 _PALETTE_KEYS = ("palette", "colors", "colours")
 
@@ -81,7 +80,7 @@ def _listed(names: object) -> list[object] | None:
     """Names as a list, also from a dictionary of ids and names; None for anything else."""
     if isinstance(names, dict):
         by_id = cast("dict[object, object]", names)
-        ids = [int(str(key)) if str(key).isdecimal() else -1 for key in list(by_id)[:_CLASS_LIMIT]]
+        ids = [int(str(key)) if str(key).isdecimal() else -1 for key in list(by_id)[:CLASS_LIMIT]]
         if sorted(ids) != list(range(len(by_id))):
             return None
         return [
@@ -90,7 +89,7 @@ def _listed(names: object) -> list[object] | None:
     if not isinstance(names, list | tuple):
         return None
     several = cast("list[object]", names)
-    return list(several) if len(several) <= _CLASS_LIMIT else None
+    return list(several) if len(several) <= CLASS_LIMIT else None
 
 
 def _colours(palette: object) -> object:
@@ -99,7 +98,7 @@ def _colours(palette: object) -> object:
     if not isinstance(plain, list | tuple):
         return plain
     several = cast("list[object]", plain)
-    if len(several) > _CLASS_LIMIT:
+    if len(several) > CLASS_LIMIT:
         return None
     return [_colour(as_plain(one)) for one in several]
 

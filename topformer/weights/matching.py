@@ -7,6 +7,7 @@ from functools import lru_cache
 from torch import Size, nn
 
 from topformer.errors import TopformerError
+from topformer.manifest import CLASS_LIMIT
 from topformer.text import brief
 from topformer.variants import VARIANTS, Variant, get_variant
 from topformer.weights.blank import blank_classifier, blank_segmenter
@@ -19,7 +20,6 @@ _CLASSIFIER_WEIGHT = "head.l.weight"
 _SEGMENTATION_WEIGHT = "decode_head.conv_seg.weight"
 _FUSED_WEIGHT = "backbone.SIM.1.local_embedding.conv.weight"
 _FUSE_WEIGHT = "decode_head.linear_fuse.conv.weight"
-_CLASS_LIMIT = 65_535
 _SHOWN_KEYS = 3
 
 
@@ -186,7 +186,7 @@ def _first_axis(checkpoint: Checkpoint, name: str) -> int:
     shape = checkpoint.shapes.get(name)
     if shape is None:
         raise _misfit(checkpoint, [name], why="It lacks this: it holds only a part of the model.")
-    if not shape or not 1 <= shape[0] <= _CLASS_LIMIT:
+    if not shape or not 1 <= shape[0] <= CLASS_LIMIT:
         raise _misfit(checkpoint, [name], why=f"Its shape is {list(shape)}.")
     return shape[0]
 
