@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-from rich.progress import TaskID
 
 from topformer.console.progress import progress_bar
 from topformer.console.screen import stderr
-from topformer.data.check import check_split, require_sound
-from topformer.data.doubts import shared_pictures
 from topformer.training.journal import ScoreRecord, StepRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
     from types import TracebackType
 
-    from topformer.training.processes import Place, Pulse
-    from topformer.training.run import TrainingRun
+    from topformer.training.processes import Place
 
 
 class Display:
@@ -44,29 +41,12 @@ class Display:
         """Leave the last state of the line standing."""
         self.progress.stop()
 
-    def check(self, run: TrainingRun, pulse: Pulse) -> None:
-        """Open every picture and label file once, before anything is trained on them.
-
-        Problems are raised; what is doubtful is said in short, and training begins.
-        """
-        doubts: list[str] = []
-        for name, found in (("train", run.train), ("val", run.val)):
-            task = self.progress.add_task(f"checking {name}", total=len(found.pairs), numbers="")
-
-            def show(done: int, _total: int, task: TaskID = task) -> None:
-                pulse()
-                self.progress.update(task, completed=done)
-
-            report = check_split(found, run.dataset.classes, progress=show)
-            require_sound(report)
-            self.progress.remove_task(task)
-            doubts += [f"{name}: {doubt.what}" for doubt in report.doubts]
-        shared = shared_pictures("train", run.train, "val", run.val)
-        doubts += [f"val: {shared.what}"] if shared is not None else []
-        for doubt in doubts:
-            self.on_notice(f"warning: {doubt}")
-        if doubts:
-            self.on_notice("`topformer data check` names the files and what to do")
+    @contextmanager
+    def counting(self, doing: str, total: int) -> Generator[Callable[[int], None]]:
+        """Yield what to tell how many of `total` are done; they have a bar of their own."""
+        task = self.progress.add_task(doing, total=total, numbers="")
+        yield lambda done: self.progress.update(task, completed=done)
+        self.progress.remove_task(task)
 
     def on_fetch(self, received: int, total: int | None) -> None:
         """Show how much of the initial weights is here."""

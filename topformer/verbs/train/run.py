@@ -1,6 +1,6 @@
 """What `topformer train` does: check a data set, train on it, and write what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from topformer import __version__
@@ -8,6 +8,8 @@ from topformer.console.output import print_result, warn_of_letters
 from topformer.console.progress import stdout_for_results
 from topformer.console.weights import tell_licence, weights_as
 from topformer.data import Dataset, open_dataset
+from topformer.data.check import check_split, require_sound
+from topformer.data.doubts import shared_pictures
 from topformer.data.pairs import usual_picture_size
 from topformer.documents import Count, Document, SchemaName, ShortText
 from topformer.errors import UsageError
@@ -107,7 +109,7 @@ def _train(
         has_run = _prepare(out, recipe, place, resume=resume)
         run = _describe(opened, size, recipe, out)
         if place.is_first and not has_run:
-            display.check(run, Pulse(place))
+            _check(run, place, display)
         place.meet()
         with weights_as("--init ", otherwise=", or --init none to train from scratch"):
             start = begin(size, opened, recipe, resumed=has_run, progress=display.on_fetch)
@@ -161,6 +163,31 @@ def _describe(dataset: Dataset, size: str, recipe: Recipe, out: Path) -> Trainin
         f"recipe {recipe_sha256(recipe)[:16]}",
         picture_size=usual_picture_size(pictures),
     )
+
+
+def _check(run: TrainingRun, place: Place, display: Display) -> None:
+    """Open every picture and label file once, before anything is trained on them.
+
+    Problems are raised; what is doubtful is said in short, and training begins.
+    """
+    pulse = Pulse(place)
+    doubts: list[str] = []
+    for name, found in (("train", run.train), ("val", run.val)):
+        with display.counting(f"checking {name}", len(found.pairs)) as tell:
+
+            def show(done: int, _total: int, tell: Callable[[int], None] = tell) -> None:
+                pulse()
+                tell(done)
+
+            report = check_split(found, run.dataset.classes, progress=show)
+            require_sound(report)
+        doubts += [f"{name}: {doubt.what}" for doubt in report.doubts]
+    shared = shared_pictures("train", run.train, "val", run.val)
+    doubts += [f"val: {shared.what}"] if shared is not None else []
+    for doubt in doubts:
+        display.on_notice(f"warning: {doubt}")
+    if doubts:
+        display.on_notice("`topformer data check` names the files and what to do")
 
 
 def _finish(
