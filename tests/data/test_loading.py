@@ -16,7 +16,7 @@ from PIL import Image
 from support.folders import write_folder
 from topformer.data import loading, open_dataset, sharing
 from topformer.data.loading import reading_trouble, slot_at, training_batches
-from topformer.data.pairs import read_ahead, read_pair, usual_picture_size
+from topformer.data.pairs import open_pair, read_ahead, usual_picture_size
 from topformer.data.sharing import Copied, Send
 from topformer.data.transforms import Augmentation
 from topformer.errors import TopformerError
@@ -133,7 +133,7 @@ def test_labels_of_another_size_are_refused_by_name(dataset, tmp_path):
     from topformer.data.layouts import Pair
 
     with pytest.raises(TopformerError) as caught:
-        read_pair(Pair(picture=pair.picture, labels=tmp_path / "other.png"), found, dataset.classes)
+        open_pair(Pair(picture=pair.picture, labels=tmp_path / "other.png"), found, dataset.classes)
     assert "is not of its picture's size" in caught.value.what
     assert "91x70" in caught.value.why
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from topformer.data.layouts import FoundPairs, Pair
-from topformer.data.pairs import read_pair
+from topformer.data.pairs import open_pair
 from topformer.data.sharing import PREFETCHED, Batch, Copied, Parcel, Send, collate
 from topformer.data.transforms import Augmentation, augment, paste_classes
 from topformer.errors import TopformerError
@@ -100,8 +100,9 @@ class _Samples(Dataset[tuple[Tensor, Tensor, Path] | TopformerError]):
         return *sample, pair.picture
 
     def _augmented(self, pair: Pair, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        picture, labels = read_pair(pair, self.found, self.classes)
-        return augment(picture, labels, self.augmentation, rng)
+        opened = open_pair(pair, self.found, self.classes)
+        picture = torch.as_tensor(opened.picture).permute(2, 0, 1)
+        return augment(picture, torch.as_tensor(opened.labels.ids), self.augmentation, rng)
 
 
 def _prepare_worker(_worker: int) -> None:

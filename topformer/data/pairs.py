@@ -8,9 +8,7 @@ from statistics import median_low
 from typing import TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from topformer.data.label_files import LabelFile, open_labels
 from topformer.data.layouts import FoundPairs, Pair
@@ -48,12 +46,6 @@ def open_pair(pair: Pair, found: FoundPairs, classes: Classes) -> OpenedPair:
     if picture.shape[:2] != labels.ids.shape:
         raise _other_size(pair, picture.shape[:2], labels.ids.shape, orientation)
     return OpenedPair(picture=picture, orientation=orientation, labels=labels)
-
-
-def read_pair(pair: Pair, found: FoundPairs, classes: Classes) -> tuple[Tensor, Tensor]:
-    """Read a picture uint8 [3, h, w] and its labels uint8 [h, w]; see `open_pair`."""
-    opened = open_pair(pair, found, classes)
-    return torch.as_tensor(opened.picture).permute(2, 0, 1), torch.as_tensor(opened.labels.ids)
 
 
 def _other_size(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topformer.data.layouts import FoundPairs, Pair
-from topformer.data.pairs import read_ahead, read_pair
+from topformer.data.pairs import open_pair, read_ahead
 from topformer.evaluation.confusion import Counts, Scores, count, empty_counts, scores_of
 from topformer.evaluation.protocols import Segmenter
 from topformer.manifest import Classes
@@ -70,9 +70,11 @@ def score_split(
     """
     counts = empty_counts(len(classes.names))
     pictures: list[PictureScore] = []
-    read = read_ahead(found.pairs, lambda pair: _read(pair, found, classes), threads=1, ahead=AHEAD)
-    for pair, (picture, truth) in read:
-        own = count(truth, segment(picture), len(classes.names))
+    read = read_ahead(
+        found.pairs, lambda pair: open_pair(pair, found, classes), threads=1, ahead=AHEAD
+    )
+    for pair, opened in read:
+        own = count(opened.labels.ids, segment(opened.picture), len(classes.names))
         counts += own
         pictures.append(
             PictureScore(
@@ -90,19 +92,13 @@ def show_pair(
     pair: Pair, found: FoundPairs, classes: Classes, segment: Segmenter | None = None
 ) -> SegmentedPicture:
     """Read one picture of a split, and segment it where there is something to do it with."""
-    picture, truth = _read(pair, found, classes)
-    predicted = None if segment is None else segment(picture)
+    opened = open_pair(pair, found, classes)
     return SegmentedPicture(
-        name=pair.picture.name, picture=picture, truth=truth, predicted=predicted
+        name=pair.picture.name,
+        picture=opened.picture,
+        truth=opened.labels.ids,
+        predicted=None if segment is None else segment(opened.picture),
     )
-
-
-def _read(
-    pair: Pair, found: FoundPairs, classes: Classes
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A picture [H, W, 3] and its labels [H, W]."""
-    pixels, truth = read_pair(pair, found, classes)
-    return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()), truth.numpy()
 
 
 def picture_miou(counts: Counts) -> float:
