@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from support.training_fakes import make_folder, small_recipe, small_run
 from topformer.errors import UsageError
 from topformer.model import create_model
-from topformer.training.initialise import check_parts
+from topformer.training.initialise import check_batch
 from topformer.training.journal import read_log
 from topformer.training.loop import validate
 from topformer.training.processes import Place, place_from
@@ -211,10 +211,10 @@ def test_parts_of_a_single_value_are_refused(
     recipe = small_recipe(crop=crop, batch=batch, accumulate=accumulate)
     place = Place(rank=0, world_size=processes, device=torch.device(device))
     if fits:
-        check_parts(VARIANTS[size], recipe, place)
+        check_batch(VARIANTS[size], recipe, place)
     else:
         with pytest.raises(UsageError, match="too little to train on"):
-            check_parts(VARIANTS[size], recipe, place)
+            check_batch(VARIANTS[size], recipe, place)
 
 
 def test_what_is_refused_is_what_torch_cannot_train():

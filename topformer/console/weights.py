@@ -32,7 +32,7 @@ def announce_unnamed(classes: Classes, weights: WeightsInfo) -> None:
     )
 
 
-def tell_form(notes: Iterable[str]) -> None:
+def tell_notes(notes: Iterable[str]) -> None:
     """Say what was wrapped around the weights and taken off, a line each."""
     for note in notes:
         stderr().print(f"weights: {note}", soft_wrap=True)

@@ -60,7 +60,7 @@ def check_fits(
         )
 
 
-def check_parts(variant: Variant, recipe: Recipe, place: Place) -> None:
+def check_batch(variant: Variant, recipe: Recipe, place: Place) -> None:
     """Refuse batches of which BatchNorm would see a single value of a channel.
 
     Raises `UsageError`, also where the batch cannot be shared by the processes.

@@ -10,8 +10,8 @@ from topformer.console.screen import stderr
 from topformer.console.weights import (
     announce_random,
     announce_unnamed,
-    tell_form,
     tell_licence,
+    tell_notes,
     weights_as,
 )
 from topformer.documents import Document, SchemaName
@@ -74,7 +74,7 @@ def run(
         _report(file)
     suggest_size(result)
     info = result.files[0].manifest.weights
-    tell_form(result.notes)
+    tell_notes(result.notes)
     announce_random(info)
     announce_unnamed(result.files[0].manifest.classes, info)
     tell_licence(info.licence)

@@ -15,7 +15,7 @@ from topformer.console.tables import print_table
 from topformer.console.weights import (
     announce_random,
     announce_unnamed,
-    tell_form,
+    tell_notes,
     weights_as,
 )
 from topformer.documents import Document, SchemaName, Share
@@ -114,7 +114,7 @@ def run(
                     _tell_failure(result)
                 tell(number)
     weights = opened.manifest.weights
-    tell_form(opened.notes)
+    tell_notes(opened.notes)
     if done:
         print_table(_table(done, opened.manifest))
     if len(done) > 1:

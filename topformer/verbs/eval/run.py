@@ -8,7 +8,7 @@ from topformer.console.output import print_document, print_lines, warn, warn_of_
 from topformer.console.progress import progress_display
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
-from topformer.console.weights import announce_random, tell_form, weights_as
+from topformer.console.weights import announce_random, tell_notes, weights_as
 from topformer.data import open_dataset
 from topformer.data.layouts import FoundPairs
 from topformer.errors import UsageError
@@ -63,7 +63,7 @@ def run(
         )
         show_progress("drawing")
         files = _draw(done, found, out)
-    tell_form(scored_model.opened.notes)
+    tell_notes(scored_model.opened.notes)
     warn_of_letters((*opened.classes.names, *(one.pair.picture.name for one in done.worst)))
     announce_random(scored_model.opened.manifest.weights)
     warning = report.names_warning(done)

@@ -15,7 +15,7 @@ from topformer.documents import Count, Document, SchemaName, ShortText
 from topformer.errors import UsageError
 from topformer.files import atomic_write, ensure_writable_folder
 from topformer.training.checkpoints import Best, has_checkpoints
-from topformer.training.initialise import begin, check_fits, check_parts, variant_for
+from topformer.training.initialise import begin, check_batch, check_fits, variant_for
 from topformer.training.loop import train
 from topformer.training.pictures import write_pictures
 from topformer.training.processes import Place, Pulse, join
@@ -102,12 +102,12 @@ def _train(
 ) -> None:
     opened = open_dataset(dataset, data)
     with stdout_for_results(), join() as place, Display(place, recipe.iterations) as display:
-        check_parts(variant_for(size, opened), recipe, place)
+        check_batch(variant_for(size, opened), recipe, place)
         with weights_as("--set teacher="):
             teacher = load_weights(recipe.teacher).model if recipe.teacher else None
         check_fits(recipe, opened, place, teacher=teacher)
-        has_run = _prepare(out, recipe, place, resume=resume)
-        run = _describe(opened, size, recipe, out)
+        has_run = _prepare_folder(out, recipe, place, resume=resume)
+        run = _training_run(opened, size, recipe, out)
         if place.is_first and not has_run:
             _check(run, place, display)
         place.meet()
@@ -134,7 +134,7 @@ def _train(
     )
 
 
-def _prepare(out: Path, recipe: Recipe, place: Place, *, resume: bool) -> bool:
+def _prepare_folder(out: Path, recipe: Recipe, place: Place, *, resume: bool) -> bool:
     """Whether there is a run to go on with; a run is never overwritten."""
     has_run = has_checkpoints(out)
     if has_run and not resume:
@@ -149,7 +149,7 @@ def _prepare(out: Path, recipe: Recipe, place: Place, *, resume: bool) -> bool:
     return has_run
 
 
-def _describe(dataset: Dataset, size: str, recipe: Recipe, out: Path) -> TrainingRun:
+def _training_run(dataset: Dataset, size: str, recipe: Recipe, out: Path) -> TrainingRun:
     pictures = dataset.split("train")
     return TrainingRun(
         dataset=dataset,
