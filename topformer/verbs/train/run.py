@@ -27,7 +27,7 @@ from topformer.weights import load_weights
 
 
 class TrainDocument(Document, frozen=True, kw_only=True):
-    """What `train --json` prints of a finished run."""
+    """A finished run."""
 
     schema: SchemaName = "topformer.train/1"
     dataset: ShortText
