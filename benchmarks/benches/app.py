@@ -11,7 +11,7 @@ from topformer.benchmarks.documents.bench import AppRecord, BenchDocument
 from topformer.benchmarks.documents.rows import MeasuredRow
 from topformer.benchmarks.protocol.modes import Mode
 from topformer.benchmarks.protocol.recording import Recording
-from topformer.benchmarks.workers.app.worker import AppWorker, app_workers
+from topformer.benchmarks.workers.app import AppWorker, app_workers
 from topformer.benchmarks.workers.process import Patience, RowRequest
 from topformer.devices.facts.documents import DeviceFacts
 from topformer.devices.facts.reading import read_facts
