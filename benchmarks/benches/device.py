@@ -25,7 +25,7 @@ from topformer.benchmarks.workers.device.check import (
     compute_reference,
 )
 from topformer.benchmarks.workers.device.counting import parse_log
-from topformer.benchmarks.workers.device.placed_model import DeviceSubject, place_subject
+from topformer.benchmarks.workers.device.placed_model import PlacedModel, place_model
 from topformer.benchmarks.workers.device.worker import DeviceWorker
 from topformer.benchmarks.workers.process import RowRequest
 from topformer.devices.facts.cores import choose_mask
@@ -68,7 +68,7 @@ class _Candidate:
     """A row that may be measured: the device computes what this machine does."""
 
     request: RowRequest
-    subject: DeviceSubject
+    placed: PlacedModel
     check: CheckedOutput
 
 
@@ -117,23 +117,23 @@ def _prepare(
     runner = install_bundle(site.link, bundle.folder, bundle.bundle)
     candidates: list[_Candidate] = []
     # Rows of one model share it, and what this machine computes with it.
-    models: dict[str, tuple[DeviceSubject, ReferenceOutput]] = {}
+    models: dict[str, tuple[PlacedModel, ReferenceOutput]] = {}
     for request in requests:
         path = Path(request.source)
         if request.source not in models:
-            placed = place_subject(workspace, path, runner)
+            placed = place_model(workspace, path, runner)
             models[request.source] = placed, compute_reference(path, placed.picture)
-        subject, reference = models[request.source]
+        placed, reference = models[request.source]
         on_progress(f"checking {request.name}")
-        check = _check(request, subject, reference, site.mask)
-        candidates.append(_Candidate(request=request, subject=subject, check=check))
+        check = _check(request, placed, reference, site.mask)
+        candidates.append(_Candidate(request=request, placed=placed, check=check))
     return candidates
 
 
 def _check(
-    request: RowRequest, subject: DeviceSubject, reference: ReferenceOutput, mask: int | None
+    request: RowRequest, placed: PlacedModel, reference: ReferenceOutput, mask: int | None
 ) -> CheckedOutput:
-    check = check_output(subject, reference, threads=request.threads, cores_mask=mask)
+    check = check_output(placed, reference, threads=request.threads, cores_mask=mask)
     if check.passed:
         return check
     needed = (
@@ -142,7 +142,7 @@ def _check(
         else "every bit of it"
     )
     raise TopformerError(
-        f"{subject.workspace.link.name} computes something else than this machine.",
+        f"{placed.workspace.link.name} computes something else than this machine.",
         why=f"{request.name}: its output agrees to {check.sqnr_db:.1f} dB, with "
         f"{check.result_agreement:.3%} equal {reference.task.noun}; {needed} must agree. "
         "A fast wrong answer has no latency.",
@@ -159,7 +159,7 @@ def _measure(
             stack.enter_context(
                 DeviceWorker(
                     one.request,
-                    one.subject,
+                    one.placed,
                     cores_mask=site.mask,
                     counts=site.facts.emulated,
                     expected_outputs_sha256=one.check.outputs_sha256,

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from topformer.android.device import PACKAGE, start_bench, stop_app
-from topformer.benchmarks.documents.messages import Loaded, Measured
-from topformer.benchmarks.documents.runner import RunnerFailureError, RunnerRun, decode_document
+from topformer.benchmarks.documents.runner import (
+    Measured,
+    RunnerFailureError,
+    RunnerRun,
+    decode_document,
+)
 from topformer.benchmarks.workers.device.check import ReferenceOutput, compute_reference
-from topformer.benchmarks.workers.process import Patience, RowRequest, describe_loaded
+from topformer.benchmarks.workers.process import Loaded, Patience, RowRequest, describe_loaded
 from topformer.children import LINE_LIMIT_BYTES
 from topformer.devices.facts.documents import CheckedOutput
 from topformer.devices.links.adb import AdbLink
