@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from topformer.benchmarks.benches.environment import EnvironmentWatch
 from topformer.benchmarks.benches.rows import counted_row, measured_row
 from topformer.benchmarks.benches.watch import (
+    DevicePlan,
     WatchedRounds,
     cores_used,
     device_evidence,
@@ -16,7 +17,7 @@ from topformer.benchmarks.benches.watch import (
 from topformer.benchmarks.bundle.build import BuiltBundle, build_bundle, default_cache, open_bundle
 from topformer.benchmarks.documents.bench import BenchDocument, RunnerRecord
 from topformer.benchmarks.documents.rows import Row
-from topformer.benchmarks.protocol.modes import COUNTING, Mode
+from topformer.benchmarks.protocol.modes import COUNTING
 from topformer.benchmarks.protocol.recording import Recording
 from topformer.benchmarks.workers.device.bundle import bundle_target, install_bundle
 from topformer.benchmarks.workers.device.check import (
@@ -39,17 +40,11 @@ OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DevicePlan:
-    """What to measure on a device, and how."""
+class RunnerPlan(DevicePlan):
+    """What the runner is to measure on a device, and how."""
 
-    requests: Sequence[RowRequest]
-    # Emulated devices count instructions in a mode of their own.
-    mode: Mode
-    seed: int
     # "big", "mid", "little" or a hexadecimal mask; None leaves it to the device.
     cores: str | None
-    # None leaves it to the sensor that there is.
-    max_start_c: float | None
     # Folder of the user's own bundle; None builds the one that the device needs.
     bundle: Path | None
 
@@ -73,7 +68,7 @@ class _Candidate:
 
 
 def bench_device(
-    link: Link, plan: DevicePlan, *, on_progress: OnProgress, on_warning: OnProgress
+    link: Link, plan: RunnerPlan, *, on_progress: OnProgress, on_warning: OnProgress
 ) -> BenchDocument:
     """Measure rows on a device; raises `TopformerError` when one fails or computes wrongly.
 
@@ -87,6 +82,8 @@ def bench_device(
     bundle = _get_bundle(plan, facts, on_progress)
     with open_workspace(link, on_left=on_warning) as workspace:
         candidates = _prepare(workspace, bundle, plan.requests, site, on_progress)
+        # An emulated device counts instructions, in a mode of its own.
+        plan = replace(plan, mode=COUNTING) if facts.emulated else plan
         watched, rows = _measure(site, plan, candidates, on_progress)
     built = bundle.bundle
     return watched.document(
@@ -99,7 +96,7 @@ def bench_device(
     )
 
 
-def _get_bundle(plan: DevicePlan, facts: DeviceFacts, on_progress: OnProgress) -> BuiltBundle:
+def _get_bundle(plan: RunnerPlan, facts: DeviceFacts, on_progress: OnProgress) -> BuiltBundle:
     if plan.bundle is not None:
         return open_bundle(plan.bundle)
     return build_bundle(bundle_target(facts), cache=default_cache(), on_progress=on_progress)
@@ -167,14 +164,7 @@ def _measure(
             )
             for one in candidates
         ]
-        watched = run_watched_rounds(
-            site.link,
-            workers,
-            mode=COUNTING if site.facts.emulated else plan.mode,
-            seed=plan.seed,
-            max_start_c=plan.max_start_c,
-            on_progress=on_progress,
-        )
+        watched = run_watched_rounds(site.link, workers, plan, on_progress=on_progress)
         told = zip(watched.recorded.recordings, workers, candidates, strict=True)
         rows = [
             _row(recording, worker, one.check, site=site, watched=watched)

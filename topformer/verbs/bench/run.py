@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from topformer.benchmarks.benches.device import DevicePlan, bench_device
+from topformer.benchmarks.benches.device import RunnerPlan, bench_device
 from topformer.benchmarks.benches.host import bench_host
 from topformer.benchmarks.benches.plan import RUNNER
 from topformer.benchmarks.bundle.build import build_bundle, default_cache
@@ -18,7 +18,7 @@ from topformer.devices.links.ssh import PREFIX as SSH
 from topformer.devices.links.ssh import connect_ssh
 from topformer.errors import UsageError, advising
 from topformer.files import ensure_writable
-from topformer.verbs.bench.app import bench_in_app, check_app_choice, plan_app
+from topformer.verbs.bench.app import bench_in_app, plan_app
 from topformer.verbs.bench.choice import ORDER_SEED, BenchChoice
 from topformer.verbs.bench.fleet import bench_fleet, tell_events
 from topformer.verbs.bench.output import ON_SCREEN, Display, hold_to_gate, show_bench
@@ -40,18 +40,10 @@ def run(choice: BenchChoice, *, plot: Path | None, gate: Path | None, as_json: b
 
 def measure(choice: BenchChoice, display: Display) -> BenchDocument:
     """Measure; raises `UsageError` for options that do not fit the device."""
-    if choice.via is not None:
-        check_app_choice(choice)
+    choice.check()
     if choice.device == "host":
-        _refuse_device_options(choice)
-        return _bench_host(choice, display)
-    if choice.device != "adb" and not choice.device.startswith(SSH):
-        raise UsageError(
-            f"There is no device called {choice.device!r} to measure on.",
-            next_step="Choose host (this machine), adb (Android; --serial says which) or ssh:HOST "
-            "(ARM Linux).",
-        )
-    _check_device_choice(choice)
+        requests, mode = _plan(choice, display), choice.get_mode()
+        return bench_host(requests, mode=mode, seed=ORDER_SEED, on_progress=display.on_progress)
     if choice.via is None:
         choice = replace(choice, runtimes=(RUNNER,))
     if choice.device.startswith(SSH):
@@ -78,45 +70,6 @@ def _bench_over_adb(choice: BenchChoice, display: Display) -> BenchDocument:
     return bench_fleet(commands, on_progress=display.on_progress, on_warning=display.on_warning)
 
 
-def _refuse_device_options(choice: BenchChoice) -> None:
-    given = {
-        "--serial": choice.serial,
-        "--all": choice.all_devices or None,
-        "--cores": choice.cores,
-        "--max-start-temp": choice.max_start_temp_c,
-        "--runner": choice.bundle,
-    }
-    for option, value in given.items():
-        if value is not None:
-            raise UsageError(
-                f"{option} is for devices.", next_step=f"Add --device adb, or leave {option} out."
-            )
-
-
-def _check_device_choice(choice: BenchChoice) -> None:
-    choice.get_mode()
-    if choice.device != "adb" and (choice.serial or choice.all_devices):
-        raise UsageError("--serial and --all are for --device adb.")
-    if set(choice.runtimes) - {RUNNER}:
-        raise UsageError(
-            "On devices there is one runtime: ExecuTorch, in the C++ runner.",
-            next_step="Leave --runtime out.",
-        )
-    for model in choice.models:
-        if choice.via is None and Path(model).suffix != ".pte":
-            raise UsageError(
-                f"{model} does not run on devices.",
-                why="The runner there runs .pte files.",
-                next_step="Make one with `topformer export --target xnnpack`.",
-            )
-
-
-def _bench_host(choice: BenchChoice, display: Display) -> BenchDocument:
-    mode = choice.get_mode()
-    requests = _plan(choice, display)
-    return bench_host(requests, mode=mode, seed=ORDER_SEED, on_progress=display.on_progress)
-
-
 def _plan(choice: BenchChoice, display: Display) -> list[RowRequest]:
     """Make all that the rows need, before the first is measured."""
     with display.planning() as show_progress, weights_as("--model "):
@@ -128,7 +81,7 @@ def _plan(choice: BenchChoice, display: Display) -> list[RowRequest]:
 
 
 def _bench_by_runner(link: Link, choice: BenchChoice, display: Display) -> BenchDocument:
-    plan = DevicePlan(
+    plan = RunnerPlan(
         requests=_plan(choice, display),
         mode=choice.get_mode(),
         seed=ORDER_SEED,
