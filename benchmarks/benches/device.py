@@ -58,15 +58,6 @@ class _Site:
     mask: int | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Candidate:
-    """A row that may be measured: the device computes what this machine does."""
-
-    request: RowRequest
-    placed: PlacedModel
-    check: CheckedOutput
-
-
 def bench_device(
     link: Link, plan: RunnerPlan, *, on_progress: OnProgress, on_warning: OnProgress
 ) -> BenchDocument:
@@ -81,10 +72,10 @@ def bench_device(
     site = _Site(link=link, facts=facts, mask=mask)
     bundle = _get_bundle(plan, facts, on_progress)
     with open_workspace(link, on_left=on_warning) as workspace:
-        candidates = _prepare(workspace, bundle, plan.requests, site, on_progress)
+        checked = _prepare(workspace, bundle, plan.requests, site, on_progress)
         # An emulated device counts instructions, in a mode of its own.
         plan = replace(plan, mode=COUNTING) if facts.emulated else plan
-        watched, rows = _measure(site, plan, candidates, on_progress)
+        watched, rows = _measure(site, plan, checked, on_progress)
     built = bundle.bundle
     return watched.document(
         rows,
@@ -108,11 +99,11 @@ def _prepare(
     requests: Sequence[RowRequest],
     site: _Site,
     on_progress: OnProgress,
-) -> list[_Candidate]:
-    """Put everything on the device, and check what it computes."""
+) -> list[tuple[DeviceWorker, CheckedOutput]]:
+    """Put everything on the device, and check that it computes what this machine does."""
     on_progress(f"sending the runner and what it runs to {site.link.name}")
     runner = install_bundle(site.link, bundle.folder, bundle.bundle)
-    candidates: list[_Candidate] = []
+    checked: list[tuple[DeviceWorker, CheckedOutput]] = []
     # Rows of one model share it, and what this machine computes with it.
     models: dict[str, tuple[PlacedModel, ReferenceOutput]] = {}
     for request in requests:
@@ -123,8 +114,15 @@ def _prepare(
         placed, reference = models[request.source]
         on_progress(f"checking {request.name}")
         check = _check(request, placed, reference, site.mask)
-        candidates.append(_Candidate(request=request, placed=placed, check=check))
-    return candidates
+        worker = DeviceWorker(
+            request,
+            placed,
+            cores_mask=site.mask,
+            counts=site.facts.emulated,
+            expected_outputs_sha256=check.outputs_sha256,
+        )
+        checked.append((worker, check))
+    return checked
 
 
 def _check(
@@ -148,27 +146,18 @@ def _check(
 
 
 def _measure(
-    site: _Site, plan: DevicePlan, candidates: Sequence[_Candidate], on_progress: OnProgress
+    site: _Site,
+    plan: DevicePlan,
+    checked: Sequence[tuple[DeviceWorker, CheckedOutput]],
+    on_progress: OnProgress,
 ) -> tuple[WatchedRounds, list[Row]]:
     """Measure the rows in rounds, and make rows of what they and the device told."""
     with ExitStack() as stack:
-        workers = [
-            stack.enter_context(
-                DeviceWorker(
-                    one.request,
-                    one.placed,
-                    cores_mask=site.mask,
-                    counts=site.facts.emulated,
-                    expected_outputs_sha256=one.check.outputs_sha256,
-                )
-            )
-            for one in candidates
-        ]
+        workers = [stack.enter_context(worker) for worker, _ in checked]
         watched = run_watched_rounds(site.link, workers, plan, on_progress=on_progress)
-        told = zip(watched.recorded.recordings, workers, candidates, strict=True)
         rows = [
-            _row(recording, worker, one.check, site=site, watched=watched)
-            for recording, worker, one in told
+            _row(recording, worker, check, site=site, watched=watched)
+            for recording, (worker, check) in zip(watched.recorded.recordings, checked, strict=True)
         ]
     return watched, rows
 
