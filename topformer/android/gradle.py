@@ -4,8 +4,7 @@ from pathlib import Path
 
 from topformer.android.catalogue import wanted_jdk
 from topformer.errors import TopformerError
-from topformer.toolchain.gradle import find_gradle, find_sdk
-from topformer.toolchain.jdk import find_jdk
+from topformer.toolchain.gradle import find_gradle, find_jdk, find_sdk
 from topformer.toolchain.programs import Missing, refuse_missing, run_build
 
 APK = Path("app", "build", "outputs", "apk", "debug", "app-debug.apk")

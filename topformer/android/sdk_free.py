@@ -9,7 +9,7 @@ from topformer.android.aar import CheckedAar
 from topformer.android.catalogue import wanted_jdk
 from topformer.errors import TopformerError, UsageError
 from topformer.files import atomic_path
-from topformer.toolchain.jdk import find_jdk
+from topformer.toolchain.gradle import find_jdk
 from topformer.toolchain.programs import Missing, refuse_missing, run_build
 
 PIPELINE = Path("verify")
