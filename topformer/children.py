@@ -108,12 +108,13 @@ def run_bounded(
     timeout_s: float,
     limit_bytes: int,
     stdin: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Finished:
     """Run a program to its end; raises `TimeoutError` and `EndlessOutputError`, with it dead."""
     deadline = time.monotonic() + timeout_s
     with (
         (stdin or Path(os.devnull)).open("rb") as source,
-        child(command, stdin=source) as process,
+        child(command, stdin=source, environment=environment) as process,
     ):
         stdout, stderr = _collect(process, deadline, limit_bytes)
         try:

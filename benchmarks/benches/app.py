@@ -1,18 +1,22 @@
 """Bench one device through the demo app, by the protocol of all benches."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from topformer.android.device import PACKAGE, installed_version
 from topformer.benchmarks.benches.environment import EnvironmentWatch
 from topformer.benchmarks.benches.rows import measured_row
-from topformer.benchmarks.benches.watch import WatchedRounds, device_evidence, run_watched_rounds
+from topformer.benchmarks.benches.watch import (
+    DevicePlan,
+    WatchedRounds,
+    device_evidence,
+    run_watched_rounds,
+)
 from topformer.benchmarks.documents.bench import AppRecord, BenchDocument
 from topformer.benchmarks.documents.rows import MeasuredRow
-from topformer.benchmarks.protocol.modes import Mode
 from topformer.benchmarks.protocol.recording import Recording
-from topformer.benchmarks.workers.app.worker import AppWorker, app_workers
-from topformer.benchmarks.workers.process import Patience, RowRequest
+from topformer.benchmarks.workers.app import AppWorker, app_workers
+from topformer.benchmarks.workers.process import Patience
 from topformer.devices.facts.documents import DeviceFacts
 from topformer.devices.facts.reading import read_facts
 from topformer.devices.links.adb import AdbLink
@@ -30,22 +34,10 @@ PATIENCE = Patience()
 OnProgress = Callable[[str], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class AppPlan:
-    """What to measure in the app, and how."""
-
-    # Their sources are the files that were embedded.
-    requests: Sequence[RowRequest]
-    mode: Mode
-    seed: int
-    # None leaves it to the sensor that there is.
-    max_start_c: float | None
-
-
 def bench_app(
-    link: AdbLink, plan: AppPlan, *, on_progress: OnProgress, on_warning: OnProgress
+    link: AdbLink, plan: DevicePlan, *, on_progress: OnProgress, on_warning: OnProgress
 ) -> BenchDocument:
-    """Measure rows in the app on a device; raises `TopformerError` when one fails.
+    """Measure rows, by the files that were embedded; raises `TopformerError` when one fails.
 
     The app is not running after this call, however it ends; `on_warning` is told of what could not
     be removed, and of what could not be checked.
@@ -56,16 +48,9 @@ def bench_app(
     version = installed_version(link)
 
     # Every block opens the model anew, and is warmed up as after loading.
-    mode = replace(plan.mode, warmups_per_block=plan.mode.warmups)
+    plan = replace(plan, mode=replace(plan.mode, warmups_per_block=plan.mode.warmups))
     with app_workers(plan.requests, link, PATIENCE, on_left=on_warning) as workers:
-        watched = run_watched_rounds(
-            link,
-            workers,
-            mode=mode,
-            seed=plan.seed,
-            max_start_c=plan.max_start_c,
-            on_progress=on_progress,
-        )
+        watched = run_watched_rounds(link, workers, plan, on_progress=on_progress)
     for worker in workers:
         if worker.check is None:
             on_warning(f"{worker.request.name}: {UNCHECKED}")

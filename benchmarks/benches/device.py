@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from topformer.benchmarks.benches.environment import EnvironmentWatch
 from topformer.benchmarks.benches.rows import counted_row, measured_row
 from topformer.benchmarks.benches.watch import (
+    DevicePlan,
     WatchedRounds,
     cores_used,
     device_evidence,
@@ -16,7 +17,7 @@ from topformer.benchmarks.benches.watch import (
 from topformer.benchmarks.bundle.build import BuiltBundle, build_bundle, default_cache, open_bundle
 from topformer.benchmarks.documents.bench import BenchDocument, RunnerRecord
 from topformer.benchmarks.documents.rows import Row
-from topformer.benchmarks.protocol.modes import COUNTING, Mode
+from topformer.benchmarks.protocol.modes import COUNTING
 from topformer.benchmarks.protocol.recording import Recording
 from topformer.benchmarks.workers.device.bundle import bundle_target, install_bundle
 from topformer.benchmarks.workers.device.check import (
@@ -25,7 +26,7 @@ from topformer.benchmarks.workers.device.check import (
     compute_reference,
 )
 from topformer.benchmarks.workers.device.counting import parse_log
-from topformer.benchmarks.workers.device.placed_model import DeviceSubject, place_subject
+from topformer.benchmarks.workers.device.placed_model import PlacedModel, place_model
 from topformer.benchmarks.workers.device.worker import DeviceWorker
 from topformer.benchmarks.workers.process import RowRequest
 from topformer.devices.facts.cores import choose_mask
@@ -39,17 +40,11 @@ OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DevicePlan:
-    """What to measure on a device, and how."""
+class RunnerPlan(DevicePlan):
+    """What the runner is to measure on a device, and how."""
 
-    requests: Sequence[RowRequest]
-    # Emulated devices count instructions in a mode of their own.
-    mode: Mode
-    seed: int
     # "big", "mid", "little" or a hexadecimal mask; None leaves it to the device.
     cores: str | None
-    # None leaves it to the sensor that there is.
-    max_start_c: float | None
     # Folder of the user's own bundle; None builds the one that the device needs.
     bundle: Path | None
 
@@ -63,17 +58,8 @@ class _Site:
     mask: int | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Candidate:
-    """A row that may be measured: the device computes what this machine does."""
-
-    request: RowRequest
-    subject: DeviceSubject
-    check: CheckedOutput
-
-
 def bench_device(
-    link: Link, plan: DevicePlan, *, on_progress: OnProgress, on_warning: OnProgress
+    link: Link, plan: RunnerPlan, *, on_progress: OnProgress, on_warning: OnProgress
 ) -> BenchDocument:
     """Measure rows on a device; raises `TopformerError` when one fails or computes wrongly.
 
@@ -86,8 +72,10 @@ def bench_device(
     site = _Site(link=link, facts=facts, mask=mask)
     bundle = _get_bundle(plan, facts, on_progress)
     with open_workspace(link, on_left=on_warning) as workspace:
-        candidates = _prepare(workspace, bundle, plan.requests, site, on_progress)
-        watched, rows = _measure(site, plan, candidates, on_progress)
+        checked = _prepare(workspace, bundle, plan.requests, site, on_progress)
+        # An emulated device counts instructions, in a mode of its own.
+        plan = replace(plan, mode=COUNTING) if facts.emulated else plan
+        watched, rows = _measure(site, plan, checked, on_progress)
     built = bundle.bundle
     return watched.document(
         rows,
@@ -99,7 +87,7 @@ def bench_device(
     )
 
 
-def _get_bundle(plan: DevicePlan, facts: DeviceFacts, on_progress: OnProgress) -> BuiltBundle:
+def _get_bundle(plan: RunnerPlan, facts: DeviceFacts, on_progress: OnProgress) -> BuiltBundle:
     if plan.bundle is not None:
         return open_bundle(plan.bundle)
     return build_bundle(bundle_target(facts), cache=default_cache(), on_progress=on_progress)
@@ -111,29 +99,36 @@ def _prepare(
     requests: Sequence[RowRequest],
     site: _Site,
     on_progress: OnProgress,
-) -> list[_Candidate]:
-    """Put everything on the device, and check what it computes."""
+) -> list[tuple[DeviceWorker, CheckedOutput]]:
+    """Put everything on the device, and check that it computes what this machine does."""
     on_progress(f"sending the runner and what it runs to {site.link.name}")
     runner = install_bundle(site.link, bundle.folder, bundle.bundle)
-    candidates: list[_Candidate] = []
+    checked: list[tuple[DeviceWorker, CheckedOutput]] = []
     # Rows of one model share it, and what this machine computes with it.
-    models: dict[str, tuple[DeviceSubject, ReferenceOutput]] = {}
+    models: dict[str, tuple[PlacedModel, ReferenceOutput]] = {}
     for request in requests:
         path = Path(request.source)
         if request.source not in models:
-            placed = place_subject(workspace, path, runner)
+            placed = place_model(workspace, path, runner)
             models[request.source] = placed, compute_reference(path, placed.picture)
-        subject, reference = models[request.source]
+        placed, reference = models[request.source]
         on_progress(f"checking {request.name}")
-        check = _check(request, subject, reference, site.mask)
-        candidates.append(_Candidate(request=request, subject=subject, check=check))
-    return candidates
+        check = _check(request, placed, reference, site.mask)
+        worker = DeviceWorker(
+            request,
+            placed,
+            cores_mask=site.mask,
+            counts=site.facts.emulated,
+            expected_outputs_sha256=check.outputs_sha256,
+        )
+        checked.append((worker, check))
+    return checked
 
 
 def _check(
-    request: RowRequest, subject: DeviceSubject, reference: ReferenceOutput, mask: int | None
+    request: RowRequest, placed: PlacedModel, reference: ReferenceOutput, mask: int | None
 ) -> CheckedOutput:
-    check = check_output(subject, reference, threads=request.threads, cores_mask=mask)
+    check = check_output(placed, reference, threads=request.threads, cores_mask=mask)
     if check.passed:
         return check
     needed = (
@@ -142,7 +137,7 @@ def _check(
         else "every bit of it"
     )
     raise TopformerError(
-        f"{subject.workspace.link.name} computes something else than this machine.",
+        f"{placed.workspace.link.name} computes something else than this machine.",
         why=f"{request.name}: its output agrees to {check.sqnr_db:.1f} dB, with "
         f"{check.result_agreement:.3%} equal {reference.task.noun}; {needed} must agree. "
         "A fast wrong answer has no latency.",
@@ -151,34 +146,18 @@ def _check(
 
 
 def _measure(
-    site: _Site, plan: DevicePlan, candidates: Sequence[_Candidate], on_progress: OnProgress
+    site: _Site,
+    plan: DevicePlan,
+    checked: Sequence[tuple[DeviceWorker, CheckedOutput]],
+    on_progress: OnProgress,
 ) -> tuple[WatchedRounds, list[Row]]:
     """Measure the rows in rounds, and make rows of what they and the device told."""
     with ExitStack() as stack:
-        workers = [
-            stack.enter_context(
-                DeviceWorker(
-                    one.request,
-                    one.subject,
-                    cores_mask=site.mask,
-                    counts=site.facts.emulated,
-                    expected_outputs_sha256=one.check.outputs_sha256,
-                )
-            )
-            for one in candidates
-        ]
-        watched = run_watched_rounds(
-            site.link,
-            workers,
-            mode=COUNTING if site.facts.emulated else plan.mode,
-            seed=plan.seed,
-            max_start_c=plan.max_start_c,
-            on_progress=on_progress,
-        )
-        told = zip(watched.recorded.recordings, workers, candidates, strict=True)
+        workers = [stack.enter_context(worker) for worker, _ in checked]
+        watched = run_watched_rounds(site.link, workers, plan, on_progress=on_progress)
         rows = [
-            _row(recording, worker, one.check, site=site, watched=watched)
-            for recording, worker, one in told
+            _row(recording, worker, check, site=site, watched=watched)
+            for recording, (worker, check) in zip(watched.recorded.recordings, checked, strict=True)
         ]
     return watched, rows
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from topformer.benchmarks.documents.messages import FORM_TEXT, Form
+from topformer.benchmarks.documents.runner import FORM_TEXT, Form
 from topformer.benchmarks.workers.process import RowRequest
 from topformer.devices.machine import library_versions
 from topformer.errors import TopformerError, UsageError

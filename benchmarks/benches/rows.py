@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from topformer.benchmarks.documents.messages import FORM_TEXT
 from topformer.benchmarks.documents.rows import (
     BaseRow,
     Cores,
@@ -14,6 +13,7 @@ from topformer.benchmarks.documents.rows import (
     MeasuredRow,
     RowWeights,
 )
+from topformer.benchmarks.documents.runner import FORM_TEXT
 from topformer.benchmarks.protocol.recording import Recording
 from topformer.benchmarks.protocol.statistics import paired_ratio, summarise
 from topformer.benchmarks.protocol.verdict import Evidence, judge

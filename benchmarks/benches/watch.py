@@ -21,6 +21,7 @@ from topformer.benchmarks.protocol.modes import Mode
 from topformer.benchmarks.protocol.recording import Recording, gather_evidence
 from topformer.benchmarks.protocol.rounds import Recorded, Worker, run_rounds
 from topformer.benchmarks.protocol.verdict import Evidence
+from topformer.benchmarks.workers.process import RowRequest
 from topformer.devices.facts.cores import cluster_word, cpus_of
 from topformer.devices.facts.documents import DeviceCore, DeviceFacts, DeviceState, StartGate
 from topformer.devices.facts.reading import read_state
@@ -34,7 +35,18 @@ from topformer.devices.workspace import Placement
 FRESH_S = 0.02
 
 
-class Watch:
+@dataclass(frozen=True, kw_only=True)
+class DevicePlan:
+    """What to measure on a device, and how."""
+
+    requests: Sequence[RowRequest]
+    mode: Mode
+    seed: int
+    # In Celsius; None leaves it to the sensor that there is.
+    max_start_c: float | None
+
+
+class DeviceWatch:
     """Reads the state of a device when it is called, and remembers it."""
 
     def __init__(
@@ -104,25 +116,25 @@ class WatchedRounds:
 def run_watched_rounds(
     link: Link,
     workers: Sequence[Worker],
+    plan: DevicePlan,
     *,
-    mode: Mode,
-    seed: int,
-    max_start_c: float | None,
     on_progress: Callable[[str], None],
 ) -> WatchedRounds:
     """Wait until the device is cool, then measure as `run_rounds` does.
 
-    Without `max_start_c` the sensor that there is decides. Raises `TopformerError` naming the row
-    that fails.
+    Raises `TopformerError` naming the row that fails.
     """
     start = wait_until_cool(
-        lambda: read_state(link), device=link.name, on_wait=on_progress, max_start_c=max_start_c
+        lambda: read_state(link),
+        device=link.name,
+        on_wait=on_progress,
+        max_start_c=plan.max_start_c,
     )
-    watch = Watch(lambda: read_state(link))
+    watch = DeviceWatch(lambda: read_state(link))
     recorded = run_rounds(
         workers,
-        mode=mode,
-        seed=seed,
+        mode=plan.mode,
+        seed=plan.seed,
         clock="CLOCK_MONOTONIC",
         allocator={},
         on_progress=on_progress,

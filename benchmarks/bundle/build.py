@@ -34,7 +34,7 @@ from topformer.errors import TopformerError
 from topformer.files import ensure_writable_folder, sha256_file
 from topformer.toolchain import cpp
 from topformer.toolchain.cpp import Toolchain
-from topformer.toolchain.running import run_step
+from topformer.toolchain.programs import run_step
 
 PROGRAM = "topformer-runner"
 AARCH64_LOADER = "ld-linux-aarch64.so.1"

@@ -87,8 +87,7 @@ def _plan_host() -> Plan:
         )
     installed = wheel.find_installed()
     cmake, compiler = cpp.find_cmake(), programs.find_program("g++", package="g++")
-    missing = _missing(installed, cmake, compiler, cpp.find_make())
-    programs.refuse_missing(missing, what="The runner for host")
+    programs.refuse_missing(installed, cmake, compiler, cpp.find_make(), what="The runner for host")
     assert isinstance(installed, Installed)
     return Plan(
         target="host",
@@ -110,8 +109,9 @@ def _plan_aarch64() -> Plan:
         )
     )
     make, pip = cpp.find_make(), wheel.find_pip()
-    missing = _missing(installed, cmake, compiler, readelf, make, pip)
-    programs.refuse_missing(missing, what="The runner for aarch64")
+    programs.refuse_missing(
+        *(installed, cmake, compiler, readelf, make, pip), what="The runner for aarch64"
+    )
     assert isinstance(installed, Installed)
     return Plan(
         target="aarch64",
@@ -130,7 +130,7 @@ def _plan_ndk(paths: NdkPaths) -> Plan:
     toolchain_file = paths.ndk / "build/cmake/android.toolchain.cmake"
     package = paths.executorch / "lib/cmake/ExecuTorch"
     cmake = cpp.find_cmake()
-    missing = _missing(cmake, cpp.find_make())
+    found: list[object] = [cmake, cpp.find_make()]
     for path, name, remedy in (
         (
             toolchain_file,
@@ -144,8 +144,8 @@ def _plan_ndk(paths: NdkPaths) -> Plan:
         ),
     ):
         if not path.is_file():
-            missing.append(Missing(what=f"{name} (no {path})", remedy=remedy))
-    programs.refuse_missing(missing, what="The runner for ndk")
+            found.append(Missing(what=f"{name} (no {path})", remedy=remedy))
+    programs.refuse_missing(*found, what="The runner for ndk")
     return Plan(
         target="ndk",
         toolchain=_toolchain(cmake, toolchain_file, None),
@@ -162,10 +162,6 @@ def _plan_ndk(paths: NdkPaths) -> Plan:
             for path in sorted((paths.executorch / "lib").glob("*.a"))
         ),
     )
-
-
-def _missing(*found: object) -> list[Missing]:
-    return [entry for entry in found if isinstance(entry, Missing)]
 
 
 def _toolchain(

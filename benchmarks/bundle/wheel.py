@@ -14,8 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from topformer.errors import TopformerError
-from topformer.toolchain.programs import Missing
-from topformer.toolchain.running import run_step
+from topformer.toolchain.programs import Missing, run_step
 
 AARCH64_PLATFORM = "manylinux_2_28_aarch64"
 DOWNLOAD_TIMEOUT_S = 900.0

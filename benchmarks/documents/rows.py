@@ -78,12 +78,8 @@ class Instructions(Document, frozen=True, kw_only=True):
 
     def of(self, part: Part) -> int:
         """How many one part of a run takes."""
-        return {
-            "preprocess": self.preprocess,
-            "execute": self.execute,
-            "postprocess": self.postprocess,
-            "total": self.total,
-        }[part]
+        count: int = getattr(self, part)
+        return count
 
 
 class Cores(Document, frozen=True, kw_only=True):
@@ -160,12 +156,8 @@ class MeasuredRow(BaseRow, frozen=True, kw_only=True, tag_field="kind", tag="mea
 
     def latency(self, part: Part) -> Latency:
         """How long one part of a run takes."""
-        return {
-            "preprocess": self.preprocess_ms,
-            "execute": self.execute_ms,
-            "postprocess": self.postprocess_ms,
-            "total": self.total_ms,
-        }[part]
+        latency: Latency = getattr(self, f"{part}_ms")
+        return latency
 
 
 class CountedRow(BaseRow, frozen=True, kw_only=True, tag_field="kind", tag="counted"):

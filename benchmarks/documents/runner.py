@@ -10,16 +10,48 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from topformer.benchmarks.documents.messages import Measured, Nanoseconds, SampleNs
 from topformer.children import LINE_LIMIT_BYTES
-from topformer.documents import Count, Document, Positive, Sha256, ShortText, without_minor
+from topformer.documents import Count, Document, Positive, Sha256, ShortText, Side, without_minor
 from topformer.errors import TopformerError
 from topformer.manifest import Manifest
 
+# What torch does with a checkpoint's BatchNorm; an exported file has one form only.
+Form = Literal["", "unfused", "fused"]
+FORM_TEXT: dict[Form, str] = {
+    "": "",
+    "unfused": "eager, BatchNorm unfused",
+    "fused": "eager, BatchNorm fused",
+}
 # The last field of every document; one without it was torn off.
 End = Literal["topformer.runner.end"]
 END: End = "topformer.runner.end"
+Nanoseconds = Annotated[int, msgspec.Meta(ge=0)]
 OutputShapes = tuple[tuple[Positive, ...], ...]
+
+
+class SampleNs(Document, frozen=True, kw_only=True, array_like=True):
+    """The three parts of one run from a picture in memory to its result."""
+
+    preprocess: Nanoseconds
+    execute: Nanoseconds
+    postprocess: Nanoseconds
+
+    @property
+    def total(self) -> int:
+        """Nanoseconds of the whole run."""
+        return self.preprocess + self.execute + self.postprocess
+
+
+class Load(Document, frozen=True, kw_only=True):
+    """The argument of the Python worker: open a model, run it once cold and then warm it up."""
+
+    # The bytes of a name or path, which need not be UTF-8.
+    source: bytes
+    form: Form
+    threads: int
+    # Height and width, for checkpoints only.
+    image_size: tuple[Side, Side] | None
+    warmups: int
 
 
 class RunnerFailure(
@@ -92,6 +124,17 @@ class RunnerOpened(
     # The Python worker's; the C++ runner reads none, and is told what it must know.
     manifest: Manifest | None = None
     end: End
+
+
+class Measured(Document, frozen=True, kw_only=True):
+    """One block of samples, in the order they were taken."""
+
+    samples: Annotated[tuple[SampleNs, ...], msgspec.Meta(min_length=1)]
+    warmups: tuple[SampleNs, ...]
+    # Processor time of the whole process during the block, warm-ups included.
+    cpu_ns: Nanoseconds
+    # The most memory the process ever had resident.
+    peak_memory_bytes: Count
 
 
 class RunnerBlock(

@@ -4,15 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from topformer.benchmarks.documents.messages import Loaded, Measured, SampleNs
-from topformer.benchmarks.protocol.statistics import first_and_last_third
+from topformer.benchmarks.documents.runner import Measured, SampleNs
+from topformer.benchmarks.protocol.statistics import Array, first_and_last_third
 from topformer.benchmarks.protocol.verdict import Evidence
-from topformer.benchmarks.workers.process import RowRequest
+from topformer.benchmarks.workers.process import Loaded, RowRequest
 from topformer.devices.machine import Counters
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

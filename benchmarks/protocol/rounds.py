@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from topformer.benchmarks.documents.bench import SamplingProtocol
-from topformer.benchmarks.documents.messages import Loaded, Measured
+from topformer.benchmarks.documents.runner import Measured
 from topformer.benchmarks.protocol.modes import Mode, round_orders
 from topformer.benchmarks.protocol.recording import Block, Recording
 from topformer.benchmarks.protocol.statistics import RATIO_ALLOWANCE
-from topformer.benchmarks.workers.process import RowRequest
+from topformer.benchmarks.workers.process import Loaded, RowRequest
 from topformer.devices.machine import Counters, read_counters
 
 # How often progress is told: each time costs the machine a little.

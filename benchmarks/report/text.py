@@ -90,7 +90,7 @@ def tables(document: BenchDocument) -> Iterator[Table]:
     if counted := document.counted_rows:
         yield _instructions_table(counted, title)
     if checked := [(row, row.check) for row in document.rows if row.check is not None]:
-        yield _device_table(checked)
+        yield _checks_table(checked)
     if document.published:
         yield _published_table(document.published)
 
@@ -133,7 +133,7 @@ def _instructions_table(rows: Sequence[CountedRow], title: str) -> Table:
     return table
 
 
-def _device_table(rows: Sequence[tuple[Row, CheckedOutput]]) -> Table:
+def _checks_table(rows: Sequence[tuple[Row, CheckedOutput]]) -> Table:
     table = _table("output against this machine's", ["SQNR dB", "results equal", "on", "cores"])
     for row, check in rows:
         table.add_row(

@@ -13,7 +13,6 @@ from topformer.benchmarks.documents.bench import StateSample
 from topformer.benchmarks.documents.rows import MeasuredRow
 from topformer.benchmarks.protocol.statistics import blocks_of, first_and_last_third
 from topformer.benchmarks.protocol.verdict import FREQUENCY_LOSS_LIMIT
-from topformer.benchmarks.report.style import WIDTH_IN
 from topformer.figures import (
     FAINT,
     GREEN,
@@ -30,6 +29,7 @@ from topformer.figures import (
 )
 from topformer.fonts import drawable
 
+WIDTH_IN = 11.0
 LATENCY_HEIGHT_IN, STATE_HEIGHT_IN, MARGINS_IN = 3.6, 1.5, 0.8
 HEADROOM = 1.2
 NAME_CHARACTERS = 80

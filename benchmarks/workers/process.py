@@ -11,13 +11,16 @@ from tempfile import TemporaryDirectory
 from typing import NoReturn, Self
 
 from topformer.benchmarks.bundle.build import build_bundle, default_cache
-from topformer.benchmarks.documents.messages import Form, Load, Loaded, Measured
 from topformer.benchmarks.documents.runner import (
     ExpectedT,
+    Form,
+    Load,
+    Measured,
     Opened,
     RunnerBlock,
     RunnerFailureError,
     RunnerOpened,
+    SampleNs,
     decode_document,
     session_options,
 )
@@ -54,6 +57,25 @@ class RowRequest:
     threads: int
     form: Form = ""
     image_size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A model that is ready, and what it took to get there."""
+
+    model: str
+    sha256: str
+    variant: str
+    classes: int
+    weights_name: str
+    weights_random: bool
+    precision: str
+    image_size: tuple[int, int]
+    picture: str
+    import_ns: int
+    load_ns: int
+    first: SampleNs
+    warmups: tuple[SampleNs, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

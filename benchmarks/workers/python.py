@@ -1,6 +1,6 @@
 """The Python worker: one process that runs one model with one thread count and times it.
 
-Started as `python -m topformer.benchmarks.workers.python LOAD`, with a `messages.Load` as JSON, it
+Started as `python -m topformer.benchmarks.workers.python LOAD`, with a `Load` as JSON, it
 serves as the C++ runner does, in the documents of `documents.runner`, until stdin ends. Nothing
 else reaches its stdout.
 """
@@ -20,8 +20,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from topformer.benchmarks.documents.messages import Load, SampleNs
-from topformer.benchmarks.documents.runner import END, RunnerBlock, RunnerFailure, RunnerOpened
+from topformer.benchmarks.documents.runner import (
+    END,
+    Load,
+    RunnerBlock,
+    RunnerFailure,
+    RunnerOpened,
+    SampleNs,
+)
 from topformer.children import private_channels
 from topformer.devices.machine import library_versions
 from topformer.documents import Document, encode_json
@@ -36,7 +42,7 @@ _REQUEST = re.compile(rb"([1-9]\d{0,5}) (\d{1,6})\n?")
 _REQUEST_LIMIT_BYTES = 64
 
 
-class Subject(Protocol):
+class MeasuredModel(Protocol):
     """The part of `topformer.runtimes.OpenedModel` that is measured."""
 
     @property
@@ -59,41 +65,41 @@ class Subject(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opened:
-    """A subject, what it is shown, and what it took to open it."""
+class TimedOpening:
+    """A model that was opened, what it is shown, and what it took to open it."""
 
-    subject: Subject
+    model: MeasuredModel
     runtime_version: str
     picture: BenchPicture
     import_ns: int
     load_ns: int
 
 
-def open_subject(command: Load) -> Opened:
+def open_timed(load: Load) -> TimedOpening:
     """Import the runtime, then open the model with its threads set before it is loaded."""
     from topformer.runtimes import find_runtime, open_model  # noqa: PLC0415
 
-    source = os.fsdecode(command.source)
+    source = os.fsdecode(load.source)
     runtime = find_runtime(source)
     libraries = runtime.libraries if runtime else ("torch",)
     start = time.perf_counter_ns()
     for library in libraries:
         import_module(library)
     imported = time.perf_counter_ns()
-    model = open_model(source, image_size=command.image_size, threads=command.threads)
-    if command.form == "fused":
+    model = open_model(source, image_size=load.image_size, threads=load.threads)
+    if load.form == "fused":
         from topformer.fusion import fuse  # noqa: PLC0415
         from topformer.runtimes.torch_network import TorchNetwork  # noqa: PLC0415
 
         assert isinstance(model.network, TorchNetwork)
         model = replace(model, network=TorchNetwork(fuse(model.network.model)))
-    loaded = time.perf_counter_ns()
-    return Opened(
-        subject=model,
+    opened = time.perf_counter_ns()
+    return TimedOpening(
+        model=model,
         runtime_version=library_versions().get(runtime.name if runtime else "torch", ""),
         picture=bench_picture(model.manifest.input.height, model.manifest.input.width),
         import_ns=imported - start,
-        load_ns=loaded - imported,
+        load_ns=opened - imported,
     )
 
 
@@ -102,7 +108,7 @@ def serve(
     replies: BinaryIO,
     load: Load,
     *,
-    opener: Callable[[Load], Opened] = open_subject,
+    opener: Callable[[Load], TimedOpening] = open_timed,
 ) -> None:
     """Open a model, then measure it until requests end; an error is explained, and the last."""
 
@@ -120,10 +126,10 @@ def serve(
         reply(RunnerFailure(code="", what=error.what, why=why, next_step=next_step, end=END))
 
 
-def _introduce(load: Load, opened: Opened) -> RunnerOpened:
+def _introduce(load: Load, opened: TimedOpening) -> RunnerOpened:
     """Say what was opened, after running it once cold and then warm."""
-    manifest = opened.subject.manifest
-    first, outputs, result = time_once(opened.subject, opened.picture.pixels)
+    manifest = opened.model.manifest
+    first, outputs, result = time_once(opened.model, opened.picture.pixels)
     return RunnerOpened(
         runtime_version=opened.runtime_version,
         model_sha256=manifest.file.sha256 if manifest.file else manifest.weights.sha256,
@@ -132,7 +138,7 @@ def _introduce(load: Load, opened: Opened) -> RunnerOpened:
         load_ns=opened.load_ns,
         output_shapes=tuple(output.shape for output in outputs),
         outputs_sha256=sha256_bytes(output_bytes(outputs)),
-        result_sha256=sha256_bytes(opened.subject.task.encode(result)),
+        result_sha256=sha256_bytes(opened.model.task.encode(result)),
         first=first,
         warmups=_take(opened, load.warmups),
         import_ns=opened.import_ns,
@@ -141,7 +147,7 @@ def _introduce(load: Load, opened: Opened) -> RunnerOpened:
     )
 
 
-def _measure(line: bytes, opened: Opened) -> RunnerBlock:
+def _measure(line: bytes, opened: TimedOpening) -> RunnerBlock:
     request = _REQUEST.fullmatch(line)
     if request is None:
         raise TopformerError(
@@ -159,22 +165,22 @@ def _measure(line: bytes, opened: Opened) -> RunnerBlock:
     )
 
 
-def _take(opened: Opened, count: int) -> tuple[SampleNs, ...]:
-    return tuple(time_once(opened.subject, opened.picture.pixels)[0] for _ in range(count))
+def _take(opened: TimedOpening, count: int) -> tuple[SampleNs, ...]:
+    return tuple(time_once(opened.model, opened.picture.pixels)[0] for _ in range(count))
 
 
-def time_once(subject: Subject, picture: NDArray[np.uint8]) -> tuple[SampleNs, Outputs, Any]:
+def time_once(model: MeasuredModel, picture: NDArray[np.uint8]) -> tuple[SampleNs, Outputs, Any]:
     """Time one run from a picture [H, W, 3] in memory to its result.
 
     Returns outputs and result too.
     """
     height, width = picture.shape[:2]
     start = time.perf_counter_ns()
-    tensor = subject.preprocess(picture)
+    tensor = model.preprocess(picture)
     preprocessed = time.perf_counter_ns()
-    outputs = subject.run(tensor)
+    outputs = model.run(tensor)
     executed = time.perf_counter_ns()
-    result = subject.task.postprocess(outputs, (height, width))
+    result = model.task.postprocess(outputs, (height, width))
     postprocessed = time.perf_counter_ns()
     sample = SampleNs(
         preprocess=preprocessed - start,

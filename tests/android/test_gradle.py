@@ -11,8 +11,7 @@ import pytest
 from topformer.android.catalogue import read_versions, wanted_jdk
 from topformer.android.gradle import APK, build_apk
 from topformer.errors import TopformerError
-from topformer.toolchain.gradle import find_gradle, find_sdk
-from topformer.toolchain.jdk import find_jdk
+from topformer.toolchain.gradle import find_gradle, find_jdk, find_sdk
 from topformer.toolchain.programs import Missing
 
 

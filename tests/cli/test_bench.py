@@ -51,8 +51,8 @@ def scripted(monkeypatch):
     from support.bench_fakes import scripted_bench
 
     document = scripted_bench()
-    monkeypatch.setattr("topformer.verbs.bench.measure._plan", lambda *_: [])
-    monkeypatch.setattr("topformer.verbs.bench.measure.bench_host", lambda *_, **__: document)
+    monkeypatch.setattr("topformer.verbs.bench.run._plan", lambda *_: [])
+    monkeypatch.setattr("topformer.verbs.bench.run.bench_host", lambda *_, **__: document)
     return document
 
 
@@ -129,9 +129,9 @@ def test_a_gate_that_is_missed_exits_with_1_after_the_document(scripted, tmp_pat
 
 def test_a_bad_baseline_is_refused_before_anything_is_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "topformer.verbs.bench.measure.bench_host", lambda *_, **__: pytest.fail("measured")
+        "topformer.verbs.bench.run.bench_host", lambda *_, **__: pytest.fail("measured")
     )
-    monkeypatch.setattr("topformer.verbs.bench.measure._plan", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr("topformer.verbs.bench.run._plan", lambda *_: pytest.fail("measured"))
     baseline = tmp_path / "baseline.json"
     baseline.write_text('{"schema": "topformer.eval/1"}')
     assert "is not a bench document" in str(run("--gate", str(baseline)).exception)

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from support.bench_fakes import REQUESTS, scripted_bench
-from topformer.benchmarks.documents.events import Done, Event, Failed, Step, Warned
 from topformer.errors import TopformerError
 from topformer.verbs.bench import fleet as bench_fleet
-from topformer.verbs.bench import measure as bench_run
+from topformer.verbs.bench import run as bench_run
 from topformer.verbs.bench.choice import BenchChoice
+from topformer.verbs.bench.fleet import Done, Event, Failed, Step, Warned
 
 LOST = msgspec.json.encode(Failed(what="lost", why="", next_step="")).decode()
 WARMING = msgspec.json.encode(Step(text="warming")).decode()

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topformer.devices.links.link import marked_script, printable, read_marked
+from topformer.devices.links.client import marked_script, read_marked
+from topformer.devices.links.link import printable
 
 TOKEN = "0123456789abcdef"
 

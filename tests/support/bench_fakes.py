@@ -7,11 +7,11 @@ import numpy as np
 
 from topformer.benchmarks.benches.host import bench_host
 from topformer.benchmarks.benches.rows import counted_row
-from topformer.benchmarks.documents.messages import Loaded, Measured, SampleNs
+from topformer.benchmarks.documents.runner import Measured, SampleNs
 from topformer.benchmarks.protocol.modes import COUNTING, Mode
 from topformer.benchmarks.protocol.rounds import run_rounds
 from topformer.benchmarks.workers.device.counting import InstructionLog
-from topformer.benchmarks.workers.process import RowRequest
+from topformer.benchmarks.workers.process import Loaded, RowRequest
 from topformer.devices.facts.documents import CheckedOutput
 
 CHECK = CheckedOutput(

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from topformer.benchmarks.documents.messages import Load
+from topformer.benchmarks.documents.runner import Load
 from topformer.benchmarks.workers import python as worker
 from topformer.children import private_channels
 from topformer.errors import TopformerError
@@ -56,14 +56,14 @@ class FakeModel:
         return [tensor[:, :2, ::8, ::8]]
 
 
-def open_fake(command: Load) -> worker.Opened:
+def open_fake(command: Load) -> worker.TimedOpening:
     if command.source == b"refused":
         raise TopformerError(
             "The file is refused.", why="It is fake.\nAll of it.", next_step="Buy a real one."
         )
     pixels = np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8)
-    return worker.Opened(
-        subject=FakeModel(),
+    return worker.TimedOpening(
+        model=FakeModel(),
         runtime_version="1.0",
         picture=BenchPicture(name="black", pixels=pixels),
         import_ns=1_000_000,

@@ -4,16 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from topformer.children import run_bounded
 from topformer.devices.links.adb import AdbLink
-from topformer.devices.links.client import explaining_limits
 from topformer.devices.links.failures import explain_adb
-from topformer.devices.links.link import (
-    RUN_LIMIT_BYTES,
-    TRANSFER_TIMEOUT_S,
-    output_of,
-    printable,
-)
+from topformer.devices.links.link import output_of, printable
 from topformer.errors import TopformerError, UsageError
 
 PACKAGE = "io.topformer.demo"
@@ -45,14 +38,7 @@ def install_app(link: AdbLink, apk: Path) -> None:
         raise UsageError(
             f"There is no APK {apk}.", next_step="Build it with `topformer app build`."
         )
-    with explaining_limits(
-        link.name, "install", timeout_s=TRANSFER_TIMEOUT_S, limit_bytes=RUN_LIMIT_BYTES
-    ):
-        done = run_bounded(
-            [link.adb, "-s", link.serial, "install", "-r", str(apk.resolve())],
-            timeout_s=TRANSFER_TIMEOUT_S,
-            limit_bytes=RUN_LIMIT_BYTES,
-        )
+    done = link.transfer("install", "-r", str(apk.resolve()))
     said = printable(done.stdout + done.stderr)
     # Some versions of adb end with 0 when the device refuses.
     if done.exit_status == 0 and "Failure" not in said:

@@ -4,10 +4,8 @@ from pathlib import Path
 
 from topformer.android.catalogue import wanted_jdk
 from topformer.errors import TopformerError
-from topformer.toolchain.gradle import find_gradle, find_sdk
-from topformer.toolchain.jdk import find_jdk
-from topformer.toolchain.programs import Missing, refuse_missing
-from topformer.toolchain.running import run_build
+from topformer.toolchain.gradle import find_gradle, find_jdk, find_sdk
+from topformer.toolchain.programs import Missing, refuse_missing, run_build
 
 APK = Path("app", "build", "outputs", "apk", "debug", "app-debug.apk")
 
@@ -18,12 +16,7 @@ def build_apk(app: Path) -> Path:
     Raises `TopformerError` that names everything missing at once, or says that the build failed.
     """
     gradle = find_gradle(app)
-    missing = [
-        entry
-        for entry in (gradle, find_jdk(wanted_jdk(app)), find_sdk(app))
-        if isinstance(entry, Missing)
-    ]
-    refuse_missing(missing, what="The app")
+    refuse_missing(gradle, find_jdk(wanted_jdk(app)), find_sdk(app), what="The app")
     assert not isinstance(gradle, Missing)
     # Its daemon would stay behind.
     command = [str(gradle), "--no-daemon", "--console=plain", "--project-dir", str(app.resolve())]

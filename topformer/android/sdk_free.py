@@ -9,9 +9,8 @@ from topformer.android.aar import CheckedAar
 from topformer.android.catalogue import wanted_jdk
 from topformer.errors import TopformerError, UsageError
 from topformer.files import atomic_path
-from topformer.toolchain.jdk import find_jdk
-from topformer.toolchain.programs import Missing, refuse_missing
-from topformer.toolchain.running import run_build
+from topformer.toolchain.gradle import find_jdk
+from topformer.toolchain.programs import Missing, refuse_missing, run_build
 
 PIPELINE = Path("verify")
 BUILT = PIPELINE / "target" / "topformer-demo.apk"
@@ -34,8 +33,7 @@ def build_without_sdk(app: Path, out: Path, *, aar: CheckedAar | None) -> None:
             next_step="Pass the folder android_app of a current checkout with --app.",
         )
     jdk = find_jdk(wanted_jdk(app))
-    missing = [jdk] if isinstance(jdk, Missing) else []
-    refuse_missing([*missing, *_missing_programs(aar)], what="The app")
+    refuse_missing(jdk, *_missing_programs(aar), what="The app")
     assert not isinstance(jdk, Missing)
     command = [sys.executable, "-m", "apk", "--without-tests"]
     if aar is not None:

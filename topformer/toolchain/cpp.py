@@ -1,15 +1,13 @@
 """C++: CMake and compilers, and what a binary needs."""
 
-import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from topformer.errors import TopformerError
-from topformer.toolchain.programs import VERSION_TIMEOUT_S, Missing, first_line_of
+from topformer.toolchain.programs import Missing, ask_program, first_line_of
 
 CMAKE_MINIMUM = (3, 28)
 ERROR_LIMIT_BYTES = 4000
@@ -58,14 +56,8 @@ def find_make() -> Missing | None:
 
 def needed_libraries(readelf: Path, binary: Path) -> list[str]:
     """Names of the shared libraries that a binary asks for."""
-    done = subprocess.run(
-        [readelf, "--dynamic", "--wide", binary],
-        capture_output=True,
-        timeout=VERSION_TIMEOUT_S,
-        check=False,
-        env={**os.environ, "LC_ALL": "C"},
-    )
-    if done.returncode != 0:
+    done = ask_program(readelf, "--dynamic", "--wide", str(binary))
+    if done.exit_status != 0:
         raise TopformerError(
             f"{binary.name} cannot be read as a program.",
             why=done.stderr.decode(errors="replace")[:ERROR_LIMIT_BYTES].strip(),
@@ -76,12 +68,7 @@ def needed_libraries(readelf: Path, binary: Path) -> list[str]:
 
 def library_of_compiler(compiler: Path, name: str) -> Path | None:
     """Where a cross compiler keeps a library of its target; None when it has none of that name."""
-    done = subprocess.run(
-        [compiler, f"-print-file-name={name}"],
-        capture_output=True,
-        timeout=VERSION_TIMEOUT_S,
-        check=False,
-    )
+    done = ask_program(compiler, f"-print-file-name={name}")
     # It answers with the bare name when there is no such file.
     path = Path(done.stdout.decode(errors="replace").strip())
     return path.resolve() if path.is_absolute() and path.is_file() else None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from topformer.benchmarks.documents.runner import RunnerRun, decode_document
-from topformer.benchmarks.workers.device.placed_model import DeviceSubject
+from topformer.benchmarks.workers.device.placed_model import PlacedModel
 from topformer.children import Finished
 from topformer.devices.facts.documents import CheckedOutput
 from topformer.devices.links.link import Link, printable, pull
@@ -56,7 +56,7 @@ def compute_reference(model: Path, picture: BenchPicture) -> ReferenceOutput:
 
 
 def check_output(
-    subject: DeviceSubject,
+    placed: PlacedModel,
     reference: ReferenceOutput,
     *,
     threads: int,
@@ -66,7 +66,7 @@ def check_output(
 
     Raises `TopformerError` when the device gives no result that is whole.
     """
-    sha256, answer = _run_on_device(subject, reference.task, threads=threads, cores_mask=cores_mask)
+    sha256, answer = _run_on_device(placed, reference.task, threads=threads, cores_mask=cores_mask)
     return compare_answers(answer, reference, outputs_sha256=sha256)
 
 
@@ -96,11 +96,11 @@ def compare_answers(
 
 
 def _run_on_device(
-    subject: DeviceSubject, task: Task[Any], *, threads: int, cores_mask: int | None
+    placed: PlacedModel, task: Task[Any], *, threads: int, cores_mask: int | None
 ) -> tuple[str, Answer[Any]]:
-    workspace = subject.workspace
+    workspace = placed.workspace
     output_path, result_path = workspace.path("outputs"), workspace.path("result")
-    command = subject.command(
+    command = placed.command(
         "run",
         "--samples=1",
         f"--write-output={output_path}",
@@ -113,7 +113,7 @@ def _run_on_device(
         workspace.link.run(command, timeout_s=RUN_TIMEOUT_S, limit_bytes=RUN_LIMIT_BYTES),
         device=workspace.link.name,
     )
-    shapes = tuple(output.shape for output in subject.manifest.outputs)
+    shapes = tuple(output.shape for output in placed.manifest.outputs)
     if run.output_shapes != shapes:
         raise TopformerError(
             f"{workspace.link.name} computes outputs of other shapes.",

@@ -14,8 +14,8 @@ from topformer.manifest import Manifest, read_manifest_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeviceSubject:
-    """What is run: from `place_subject`."""
+class PlacedModel:
+    """A model on a device: from `place_model`."""
 
     workspace: Workspace
     manifest: Manifest
@@ -52,7 +52,7 @@ class DeviceSubject:
         return [*taskset, *counter, *self.runner, verb, *session, *options, "--mark-stages=1"]
 
 
-def place_subject(workspace: Workspace, model: Path, runner: Sequence[str]) -> DeviceSubject:
+def place_model(workspace: Workspace, model: Path, runner: Sequence[str]) -> PlacedModel:
     """Put a .pte and its picture on the device; what is there already is not sent again.
 
     Raises `TopformerError` for a file that is not its manifest's, and when the device is lost.
@@ -65,7 +65,7 @@ def place_subject(workspace: Workspace, model: Path, runner: Sequence[str]) -> D
         raw = Path(scratch) / "picture.rgb"
         raw.write_bytes(pixels)
         remote_picture = workspace.place(raw, f"{sha256_bytes(pixels)[:16]}.rgb")
-    return DeviceSubject(
+    return PlacedModel(
         workspace=workspace,
         manifest=manifest,
         picture=picture,

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NoReturn
 
-from topformer.benchmarks.documents.messages import Measured
+from topformer.benchmarks.documents.runner import Measured
 from topformer.benchmarks.workers.device.counting import LOG_LIMIT_BYTES
-from topformer.benchmarks.workers.device.placed_model import DeviceSubject
+from topformer.benchmarks.workers.device.placed_model import PlacedModel
 from topformer.benchmarks.workers.process import (
     DEFAULT_PATIENCE,
     Patience,
@@ -30,7 +30,7 @@ class DeviceWorker(ProcessWorker):
     def __init__(
         self,
         request: RowRequest,
-        subject: DeviceSubject,
+        placed: PlacedModel,
         *,
         cores_mask: int | None = None,
         counts: bool = False,
@@ -42,15 +42,15 @@ class DeviceWorker(ProcessWorker):
         With `counts` an emulated device counts its instructions. `expected_outputs_sha256` is what
         a checked run computed: `load` refuses anything else.
         """
-        self._workspace = subject.workspace
-        self._link = subject.workspace.link
-        self._count_log = subject.workspace.new_path("instructions") if counts else None
+        self._workspace = placed.workspace
+        self._link = placed.workspace.link
+        self._count_log = placed.workspace.new_path("instructions") if counts else None
         self._program: DeviceProgram | None = None
         # Read after each block.
         self.placements: list[Placement] = []
 
         def prepare(warmups: int) -> Service:
-            command = subject.command(
+            command = placed.command(
                 "serve",
                 threads=request.threads,
                 warmups=warmups,
@@ -58,7 +58,7 @@ class DeviceWorker(ProcessWorker):
                 count_log=self._count_log,
             )
             return Service(
-                command=command, manifest=subject.manifest, outputs_sha256=expected_outputs_sha256
+                command=command, manifest=placed.manifest, outputs_sha256=expected_outputs_sha256
             )
 
         super().__init__(request, prepare, device=self._link.name, patience=patience)

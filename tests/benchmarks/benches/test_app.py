@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 
 from rig.device import wait_until
 from support.rig_app import installed_app
-from topformer.benchmarks.benches.app import AppPlan, bench_app
+from topformer.benchmarks.benches.app import bench_app
 from topformer.benchmarks.benches.plan import APP, name_rows
+from topformer.benchmarks.benches.watch import DevicePlan
 from topformer.benchmarks.documents.bench import AppRecord, BenchDocument
 from topformer.benchmarks.protocol.modes import MODES, Mode
 from topformer.benchmarks.workers.process import Patience
@@ -41,7 +42,7 @@ def bench(rig_link, small_pte, monkeypatch):
         monkeypatch.setattr("topformer.benchmarks.benches.app.PATIENCE", patience)
         sources = [(str(model), APP) for model in models or [small_pte]]
         requests = name_rows(sources, threads=threads, image_size=None)
-        plan = AppPlan(requests=requests, mode=MODE, seed=0, max_start_c=None)
+        plan = DevicePlan(requests=requests, mode=MODE, seed=0, max_start_c=None)
         warned = told if told is not None else []
         return bench_app(rig_link, plan, on_progress=lambda _: None, on_warning=warned.append)
 

@@ -3,7 +3,12 @@
 import msgspec
 
 from support.bench_fakes import request, scripted_recording
-from topformer.benchmarks.benches.watch import Watch, cores_used, device_evidence, state_samples
+from topformer.benchmarks.benches.watch import (
+    DeviceWatch,
+    cores_used,
+    device_evidence,
+    state_samples,
+)
 from topformer.benchmarks.documents.bench import StateReading
 from topformer.devices.facts.documents import (
     CpuState,
@@ -62,7 +67,7 @@ class Clock:
 
 def test_the_state_after_a_block_is_that_before_the_next():
     clock = Clock()
-    watch = Watch(state, clock=clock)
+    watch = DeviceWatch(state, clock=clock)
     watch.counters()
     clock.now_s += 5.0
     after = watch.counters()

@@ -20,8 +20,7 @@ from topformer.benchmarks.bundle.plan import NdkPaths, plan_bundle
 from topformer.benchmarks.bundle.wheel import unpack_wheel
 from topformer.errors import TopformerError, UsageError
 from topformer.toolchain import cpp
-from topformer.toolchain.programs import Missing
-from topformer.toolchain.running import LOG_TAIL_BYTES, build_environment, run_step
+from topformer.toolchain.programs import LOG_TAIL_BYTES, Missing, build_environment, run_step
 
 
 def program(folder: Path, name: str, text: str = "exit 0") -> Path:

@@ -1,7 +1,7 @@
 import pytest
 
 from support.bench_fakes import ScriptedWorker, request
-from topformer.benchmarks.documents.messages import Measured, SampleNs
+from topformer.benchmarks.documents.runner import Measured, SampleNs
 from topformer.benchmarks.protocol.recording import Block, Recording, gather_evidence
 from topformer.devices.machine import Counters
 

@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 from support.fake_worker import FakeModel, open_fake
-from topformer.benchmarks.documents.messages import Load
 from topformer.benchmarks.documents.runner import (
+    Load,
     RunnerBlock,
     RunnerDocument,
     RunnerFailure,
     RunnerOpened,
 )
-from topformer.benchmarks.workers.python import open_subject, serve, time_once
+from topformer.benchmarks.workers.python import open_timed, serve, time_once
 from topformer.images import bench_picture
 
 LOAD = Load(source=b"fake", form="", threads=1, image_size=None, warmups=1)
@@ -79,8 +79,8 @@ def test_peak_memory_is_of_the_process_itself_and_not_of_its_larger_parent():
     assert 200e6 < int(done.stdout) < 400e6
 
 
-def batch_norms(subject):
-    return sum(isinstance(module, nn.BatchNorm2d) for module in subject.network.model.modules())
+def batch_norms(opened):
+    return sum(isinstance(module, nn.BatchNorm2d) for module in opened.network.model.modules())
 
 
 def test_torch_is_measured_as_it_is_and_fused():
@@ -91,12 +91,12 @@ def test_torch_is_measured_as_it_is_and_fused():
         image_size=(64, 64),
         warmups=0,
     )
-    unfused = open_subject(command)
-    fused = open_subject(msgspec.structs.replace(command, form="fused"))
-    assert batch_norms(unfused.subject) > 50
-    assert batch_norms(fused.subject) == 0
-    tensor = unfused.subject.preprocess(unfused.picture.pixels)
-    (eager,), (folded,) = unfused.subject.run(tensor), fused.subject.run(tensor)
+    unfused = open_timed(command)
+    fused = open_timed(msgspec.structs.replace(command, form="fused"))
+    assert batch_norms(unfused.model) > 50
+    assert batch_norms(fused.model) == 0
+    tensor = unfused.model.preprocess(unfused.picture.pixels)
+    (eager,), (folded,) = unfused.model.run(tensor), fused.model.run(tensor)
     difference = np.abs(eager - folded).max()
     assert difference < 1e-4
     assert fused.load_ns > 0

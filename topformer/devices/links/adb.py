@@ -262,16 +262,20 @@ class AdbLink:
 
     def push(self, local: Path, remote: str) -> None:
         """Copy a file to the device."""
+        pushed = self.transfer("push", str(local), remote)
+        if pushed.exit_status != 0:
+            raise explain_adb(pushed.stderr or pushed.stdout, self.name)
+
+    def transfer(self, command: str, *arguments: str) -> Finished:
+        """Run a command of adb's own that sends files; its exit status is for the caller."""
         with explaining_limits(
-            self.name, "push", timeout_s=TRANSFER_TIMEOUT_S, limit_bytes=RUN_LIMIT_BYTES
+            self.name, command, timeout_s=TRANSFER_TIMEOUT_S, limit_bytes=RUN_LIMIT_BYTES
         ):
-            pushed = run_bounded(
-                [self.adb, "-s", self.serial, "push", str(local), remote],
+            return run_bounded(
+                [self.adb, "-s", self.serial, command, *arguments],
                 timeout_s=TRANSFER_TIMEOUT_S,
                 limit_bytes=RUN_LIMIT_BYTES,
             )
-        if pushed.exit_status != 0:
-            raise explain_adb(pushed.stderr or pushed.stdout, self.name)
 
     def start(self, argv: Sequence[str]) -> Conversation:
         """Start a program with pipes to it."""

@@ -1,11 +1,18 @@
-"""Run the programs that reach devices, adb and ssh, and believe whole answers only."""
+"""Run the programs that reach devices, adb and ssh, and believe whole answers only.
 
+A client's own exit status says nothing about the device: adb exits with 0 when the device is lost
+in the middle of an answer. So every command ends by printing a marker, and only an answer with it
+counts.
+"""
+
+import re
+import shlex
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from topformer.children import EndlessOutputError, Finished, run_bounded
-from topformer.devices.links.link import marked_script, new_token, read_marked
+from topformer.devices.links.link import new_token
 from topformer.errors import TopformerError
 
 _MARKER_ALLOWANCE_BYTES = 64
@@ -41,6 +48,19 @@ def run_on_device(
         if len(stdout) > limit_bytes:
             raise EndlessOutputError
     return Finished(exit_status=status, stdout=stdout, stderr=client.stderr)
+
+
+def marked_script(argv: Sequence[str], token: str) -> str:
+    """Quote a command for the device's shell, with a marker and its exit status printed last."""
+    return f"({shlex.join(argv)}); printf '\\n{token} %d\\n' $?"
+
+
+def read_marked(output: bytes, token: str) -> tuple[bytes, int] | None:
+    """Split what was printed before the marker from the exit status; None when it is torn off."""
+    marker = re.search(rb"\n%s (\d{1,3})\r?\n\Z" % token.encode(), output[-64:])
+    if marker is None:
+        return None
+    return output[: max(0, len(output) - 64) + marker.start()], int(marker[1])
 
 
 @contextmanager

@@ -1,13 +1,6 @@
-"""How things are run on a device: the interface of adb and ssh.
+"""How things are run on a device: the interface of adb and ssh."""
 
-A client's own exit status says nothing about the device: adb exits with 0 when the device is lost
-in the middle of an answer. So every command ends by printing a marker, and only an answer with it
-counts.
-"""
-
-import re
 import secrets
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol
@@ -67,19 +60,6 @@ class Link(Protocol):
 def new_token() -> str:
     """Return a word that no output holds by chance."""
     return secrets.token_hex(8)
-
-
-def marked_script(argv: Sequence[str], token: str) -> str:
-    """Quote a command for the device's shell, with a marker and its exit status printed last."""
-    return f"({shlex.join(argv)}); printf '\\n{token} %d\\n' $?"
-
-
-def read_marked(output: bytes, token: str) -> tuple[bytes, int] | None:
-    """Split what was printed before the marker from the exit status; None when it is torn off."""
-    marker = re.search(rb"\n%s (\d{1,3})\r?\n\Z" % token.encode(), output[-64:])
-    if marker is None:
-        return None
-    return output[: max(0, len(output) - 64) + marker.start()], int(marker[1])
 
 
 def output_of(

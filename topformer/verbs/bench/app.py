@@ -8,8 +8,9 @@ from topformer.android.assets import (
     embedded_models,
     find_app,
 )
-from topformer.benchmarks.benches.app import AppPlan, bench_app
+from topformer.benchmarks.benches.app import bench_app
 from topformer.benchmarks.benches.plan import APP, name_rows
+from topformer.benchmarks.benches.watch import DevicePlan
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.benchmarks.workers.process import RowRequest
 from topformer.console.progress import stdout_for_results
@@ -21,34 +22,9 @@ from topformer.verbs.bench.choice import ORDER_SEED, BenchChoice
 from topformer.verbs.bench.output import Display
 
 
-def check_app_choice(choice: BenchChoice) -> None:
-    """Raise `UsageError` for options that mean nothing to the app."""
-    if choice.via != APP:
-        raise UsageError(
-            f"There is no way {choice.via!r} to measure.",
-            next_step="Leave --via out for the runner, or choose app.",
-        )
-    if choice.device != "adb":
-        raise UsageError("--via app is for --device adb: the app runs on Android.")
-    given = {
-        "--runtime": choice.runtimes,
-        "--size": choice.size,
-        "--image-size": choice.image_size,
-        "--cores": choice.cores,
-        "--runner": choice.bundle,
-    }
-    for option, value in given.items():
-        if value:
-            raise UsageError(
-                f"{option} is not for --via app.",
-                why="The app measures the models in it as they are, where Android lets it run.",
-                next_step=f"Leave {option} out.",
-            )
-
-
 def bench_in_app(link: AdbLink, choice: BenchChoice, display: Display) -> BenchDocument:
     """Measure in the app on one device."""
-    plan = AppPlan(
+    plan = DevicePlan(
         requests=plan_app(choice),
         mode=choice.get_mode(),
         seed=ORDER_SEED,

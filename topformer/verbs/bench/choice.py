@@ -1,4 +1,4 @@
-"""What a person asked `topformer bench` for, and the rows that come of it."""
+"""What a person asked `topformer bench` for, whether it fits, and the rows that come of it."""
 
 import json
 from collections.abc import Callable
@@ -8,9 +8,16 @@ from pathlib import Path
 import msgspec
 import platformdirs
 
-from topformer.benchmarks.benches import plan
+from topformer.benchmarks.benches.plan import (
+    APP,
+    RUNNER,
+    check_runtimes,
+    plan_files,
+    plan_size,
+)
 from topformer.benchmarks.protocol.modes import Mode, get_mode
 from topformer.benchmarks.workers.process import RowRequest
+from topformer.devices.links.ssh import PREFIX as SSH
 from topformer.errors import UsageError
 from topformer.preprocess import parse_image_size
 from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_SIZE
@@ -41,13 +48,29 @@ class BenchChoice:
     max_start_temp_c: float | None = None
     bundle: Path | None = None
 
+    def check(self) -> None:
+        """Raise `UsageError` for options that do not fit each other, or the device."""
+        if self.via is not None:
+            _check_app(self)
+        if self.device == "host":
+            _refuse_device_options(self)
+        elif self.device != "adb" and not self.device.startswith(SSH):
+            raise UsageError(
+                f"There is no device called {self.device!r} to measure on.",
+                next_step="Choose host (this machine), adb (Android; --serial says which) or "
+                "ssh:HOST (ARM Linux).",
+            )
+        self.get_mode()
+        if self.device != "host":
+            _check_device(self)
+
     def get_mode(self) -> Mode:
         """Look the mode up; raises `UsageError` for an unknown one."""
         return get_mode(self.mode)
 
     def plan(self, on_progress: OnProgress) -> list[RowRequest]:
         """Export what must be, and return the rows; raises `UsageError` for what does not fit."""
-        plan.check_runtimes(self.runtimes)
+        check_runtimes(self.runtimes)
         side = parse_image_size(self.image_size) if self.image_size is not None else None
         if self.models and self.size is not None:
             raise UsageError(
@@ -55,10 +78,10 @@ class BenchChoice:
                 why="--size chooses what to export and measure when no model is named.",
             )
         if self.models:
-            return plan.plan_files(
+            return plan_files(
                 self.models, runtimes=self.runtimes, threads=self.threads, image_size=side
             )
-        return plan.plan_size(
+        return plan_size(
             self.size or DEFAULT_SIZE,
             runtimes=self.runtimes,
             threads=self.threads,
@@ -75,3 +98,59 @@ class BenchChoice:
     def decoded(cls, text: str) -> "BenchChoice":
         """Read what `encoded` wrote."""
         return msgspec.convert(json.loads(text), cls, dec_hook=lambda kind, value: kind(value))
+
+
+def _check_app(choice: BenchChoice) -> None:
+    if choice.via != APP:
+        raise UsageError(
+            f"There is no way {choice.via!r} to measure.",
+            next_step="Leave --via out for the runner, or choose app.",
+        )
+    if choice.device != "adb":
+        raise UsageError("--via app is for --device adb: the app runs on Android.")
+    given = {
+        "--runtime": choice.runtimes,
+        "--size": choice.size,
+        "--image-size": choice.image_size,
+        "--cores": choice.cores,
+        "--runner": choice.bundle,
+    }
+    for option, value in given.items():
+        if value:
+            raise UsageError(
+                f"{option} is not for --via app.",
+                why="The app measures the models in it as they are, where Android lets it run.",
+                next_step=f"Leave {option} out.",
+            )
+
+
+def _refuse_device_options(choice: BenchChoice) -> None:
+    given = {
+        "--serial": choice.serial,
+        "--all": choice.all_devices or None,
+        "--cores": choice.cores,
+        "--max-start-temp": choice.max_start_temp_c,
+        "--runner": choice.bundle,
+    }
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(
+                f"{option} is for devices.", next_step=f"Add --device adb, or leave {option} out."
+            )
+
+
+def _check_device(choice: BenchChoice) -> None:
+    if choice.device != "adb" and (choice.serial or choice.all_devices):
+        raise UsageError("--serial and --all are for --device adb.")
+    if set(choice.runtimes) - {RUNNER}:
+        raise UsageError(
+            "On devices there is one runtime: ExecuTorch, in the C++ runner.",
+            next_step="Leave --runtime out.",
+        )
+    for model in choice.models:
+        if choice.via is None and Path(model).suffix != ".pte":
+            raise UsageError(
+                f"{model} does not run on devices.",
+                why="The runner there runs .pte files.",
+                next_step="Make one with `topformer export --target xnnpack`.",
+            )

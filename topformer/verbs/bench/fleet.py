@@ -1,18 +1,23 @@
-"""Bench several devices side by side: a process for each, so that one failure stops no other."""
+"""Bench several devices side by side: a process for each, so that one failure stops no other.
+
+Each tells this one what happens in events, one JSON object a line.
+"""
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import msgspec
 
 from topformer.benchmarks.documents.bench import BenchDocument, DeviceFailure
 from topformer.benchmarks.documents.comparison import Comparison
-from topformer.benchmarks.documents.events import Done, Event, Failed, Step, Warned
 from topformer.benchmarks.documents.rows import Row
-from topformer.children import Conversation, EndlessOutputError, end
+from topformer.children import Conversation, EndlessOutputError, end, private_channels
+from topformer.documents import Document, encode_json
 from topformer.errors import TopformerError
 from topformer.interrupts import ctrl_c_held
+from topformer.verbs.bench.output import Display
 
 EVENT_LIMIT_BYTES = 2**28
 # The longest that a bench says nothing is a quarter of its longest mode, or an export.
@@ -21,6 +26,35 @@ SILENCE_S = 3600.0
 CLEANING_S = 60.0
 
 OnText = Callable[[str], None]
+
+
+class Step(Document, frozen=True, kw_only=True, tag="step"):
+    """Something has begun."""
+
+    text: str
+
+
+class Warned(Document, frozen=True, kw_only=True, tag="warning"):
+    """Something that a person should know, and that stops nothing."""
+
+    text: str
+
+
+class Done(Document, frozen=True, kw_only=True, tag="done"):
+    """The bench has ended well; nothing follows."""
+
+    document: BenchDocument
+
+
+class Failed(Document, frozen=True, kw_only=True, tag="failed"):
+    """The bench has failed; nothing follows."""
+
+    what: str
+    why: str
+    next_step: str
+
+
+Event = Step | Warned | Done | Failed
 
 
 def bench_fleet(
@@ -100,6 +134,28 @@ def _follow(
         why=f"{why} {child.stderr_tail()}".strip(),
         next_step="Bench it alone with --serial.",
     )
+
+
+def tell_events(bench: Callable[[Display], BenchDocument]) -> None:
+    """In the process of one device: bench it, and write events to the one that benches several."""
+    _, channel = private_channels()
+
+    def tell(event: Event) -> None:
+        channel.write(encode_json(event) + b"\n")
+        channel.flush()
+
+    def tell_step(text: str) -> None:
+        tell(Step(text=text))
+
+    display = Display(
+        planning=lambda: nullcontext(tell_step),
+        on_progress=tell_step,
+        on_warning=lambda text: tell(Warned(text=text)),
+    )
+    try:
+        tell(Done(document=bench(display)))
+    except TopformerError as error:
+        tell(Failed(what=error.what, why=error.why, next_step=error.next_step))
 
 
 def merge(

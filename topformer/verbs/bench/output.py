@@ -48,7 +48,7 @@ def show_bench(document: BenchDocument, *, plot: Path | None, as_json: bool) -> 
         stderr().print(Text("error:", style="bold red"), f"{failure.device}:", end=" ")
         stderr().print(failure.what, failure.why, failure.next_step, soft_wrap=True)
     if any(row.weights.random for row in document.rows):
-        warn("the weights are RANDOM: good for latency, not for anything the labels say.")
+        warn("the weights are RANDOM: good for latency, and their results mean nothing.")
     if plot is not None:
         stderr().print(f"plot: {plot}")
     if as_json:

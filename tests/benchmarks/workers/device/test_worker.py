@@ -17,7 +17,7 @@ from topformer.benchmarks.workers.device.check import (
     check_output,
     compare_answers,
 )
-from topformer.benchmarks.workers.device.placed_model import place_subject
+from topformer.benchmarks.workers.device.placed_model import place_model
 from topformer.benchmarks.workers.device.worker import DeviceWorker
 from topformer.benchmarks.workers.process import Patience, RowRequest
 from topformer.devices.facts.reading import read_facts
@@ -28,41 +28,41 @@ from topformer.tasks import Answer, task_of
 
 
 @pytest.fixture
-def subject(local_link, host_runner, exported_tiny):
+def placed(local_link, host_runner, exported_tiny):
     with open_workspace(local_link, on_left=pytest.fail) as workspace:
         runner = install_bundle(local_link, host_runner.folder, host_runner.bundle)
-        yield place_subject(workspace, exported_tiny.files[0].path, runner)
+        yield place_model(workspace, exported_tiny.files[0].path, runner)
     kept = [path.name for path in Path(local_link.scratch_folder).iterdir()]
     assert all(name.startswith("topformer-runner-") for name in kept)
 
 
 @pytest.fixture(scope="module")
 def reference_of(exported_tiny):
-    """Compute the reference once; a subject is asked for its picture and manifest only."""
+    """Compute the reference once; a placed model is asked for its picture and manifest only."""
     found = {}
 
-    def compute(subject):
+    def compute(placed):
         if not found:
             found["reference"] = check.compute_reference(
-                exported_tiny.files[0].path, subject.picture
+                exported_tiny.files[0].path, placed.picture
             )
         return found["reference"]
 
     return compute
 
 
-def request(subject, *, name="tiny, 1 thread"):
-    return RowRequest(name=name, source=str(subject.remote_model), runtime="runner", threads=1)
+def request(placed, *, name="tiny, 1 thread"):
+    return RowRequest(name=name, source=str(placed.remote_model), runtime="runner", threads=1)
 
 
-def test_a_row_is_checked_then_measured(subject, reference_of, exported_tiny):
-    checked = check_output(subject, reference_of(subject), threads=1)
+def test_a_row_is_checked_then_measured(placed, reference_of, exported_tiny):
+    checked = check_output(placed, reference_of(placed), threads=1)
     assert checked.passed
     assert checked.sqnr_db >= 90
     assert checked.result_agreement >= 0.9999
     mask = 1 << min(os.sched_getaffinity(0))
     with DeviceWorker(
-        request(subject), subject, cores_mask=mask, expected_outputs_sha256=checked.outputs_sha256
+        request(placed), placed, cores_mask=mask, expected_outputs_sha256=checked.outputs_sha256
     ) as worker:
         row: Worker = worker
         loaded = row.load(warmups=2)
@@ -77,21 +77,21 @@ def test_a_row_is_checked_then_measured(subject, reference_of, exported_tiny):
         assert placement.last_cpus == (min(os.sched_getaffinity(0)),)
 
 
-def test_an_emulated_device_counts_around_the_runner(subject, tmp_path, monkeypatch):
+def test_an_emulated_device_counts_around_the_runner(placed, tmp_path, monkeypatch):
     counter = tmp_path / "count-instructions"
     counter.write_text('#!/bin/sh\nlog=$1; shift; echo "$@" >> "$log"; exec "$@"\n')
     counter.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with DeviceWorker(request(subject), subject, counts=True) as worker:
+    with DeviceWorker(request(placed), placed, counts=True) as worker:
         worker.load(warmups=0)
         log = worker.read_log().decode()
-    assert log.startswith(f"{subject.runner[0]} serve ")
+    assert log.startswith(f"{placed.runner[0]} serve ")
     assert "--mark-stages=1" in log
 
 
-def test_a_runner_that_computes_something_else_than_was_checked(subject):
+def test_a_runner_that_computes_something_else_than_was_checked(placed):
     with (
-        DeviceWorker(request(subject), subject, expected_outputs_sha256="0" * 64) as worker,
+        DeviceWorker(request(placed), placed, expected_outputs_sha256="0" * 64) as worker,
         pytest.raises(TopformerError, match="tiny, 1 thread' on local computes something else"),
     ):
         worker.load(warmups=0)
@@ -107,22 +107,22 @@ def test_a_runner_that_computes_something_else_than_was_checked(subject):
         ("echo nonsense; sleep 600", "answered with something else than a result", "torn off"),
     ],
 )
-def test_runners_that_misbehave_are_named(subject, tmp_path, program, complaint, why):
+def test_runners_that_misbehave_are_named(placed, tmp_path, program, complaint, why):
     fake = tmp_path / "runner"
     fake.write_text(f"#!/bin/sh\n{program}\n")
     fake.chmod(0o755)
-    broken = dataclasses.replace(subject, runner=(str(fake),))
+    broken = dataclasses.replace(placed, runner=(str(fake),))
     patience = Patience(load_s=1.0 if complaint == "hangs" else 60.0)
     with (
-        DeviceWorker(request(subject), broken, patience=patience) as worker,
+        DeviceWorker(request(placed), broken, patience=patience) as worker,
         pytest.raises(TopformerError, match=f"tiny, 1 thread' on local {complaint}") as raised,
     ):
         worker.load(warmups=0)
     assert why in raised.value.why
 
 
-def test_a_device_that_is_lost_while_it_measures_is_the_error(subject, local_link):
-    with DeviceWorker(request(subject), subject) as worker:
+def test_a_device_that_is_lost_while_it_measures_is_the_error(placed, local_link):
+    with DeviceWorker(request(placed), placed) as worker:
         worker.load(warmups=0)
         adb = Path(local_link.adb)
         script = adb.read_text()
@@ -168,19 +168,19 @@ def test_wrong_labels_fail_even_where_the_logits_are_right():
 
 
 @pytest.mark.parametrize("damage", ["bytes", "length"])
-def test_what_is_pulled_must_be_what_the_runner_wrote(subject, reference_of, monkeypatch, damage):
+def test_what_is_pulled_must_be_what_the_runner_wrote(placed, reference_of, monkeypatch, damage):
     def pull(_link, _remote, local, *, limit_bytes):
         local.write_bytes(bytes(limit_bytes if damage == "bytes" else limit_bytes - 1))
 
     monkeypatch.setattr(check, "pull", pull)
     with pytest.raises(TopformerError, match="not what its runner wrote"):
-        check_output(subject, reference_of(subject), threads=1)
+        check_output(placed, reference_of(placed), threads=1)
 
 
-def test_a_runner_that_does_not_start_shows_why(subject, reference_of):
-    broken = dataclasses.replace(subject, runner=("/no/such/loader",))
+def test_a_runner_that_does_not_start_shows_why(placed, reference_of):
+    broken = dataclasses.replace(placed, runner=("/no/such/loader",))
     with pytest.raises(TopformerError, match="The runner does not run on local") as raised:
-        check_output(broken, reference_of(subject), threads=1)
+        check_output(broken, reference_of(placed), threads=1)
     assert "/no/such/loader" in raised.value.why
 
 
@@ -191,11 +191,11 @@ def test_the_same_over_ssh(loopback, host_runner, exported_tiny, reference_of, t
     assert bundle_target(read_facts(link)) == "host"
     with open_workspace(link, on_left=pytest.fail) as workspace:
         runner = install_bundle(link, host_runner.folder, host_runner.bundle)
-        subject = place_subject(workspace, exported_tiny.files[0].path, runner)
-        checked = check_output(subject, reference_of(subject), threads=1)
+        placed = place_model(workspace, exported_tiny.files[0].path, runner)
+        checked = check_output(placed, reference_of(placed), threads=1)
         assert checked.passed
         with DeviceWorker(
-            request(subject), subject, expected_outputs_sha256=checked.outputs_sha256
+            request(placed), placed, expected_outputs_sha256=checked.outputs_sha256
         ) as worker:
             worker.load(warmups=1)
             assert len(worker.measure(samples=2, warmups=1).samples) == 2

@@ -8,19 +8,25 @@ from pathlib import Path
 from typing import NoReturn
 
 from topformer.android.device import PACKAGE, start_bench, stop_app
-from topformer.benchmarks.documents.messages import Loaded, Measured
-from topformer.benchmarks.documents.runner import RunnerFailureError, RunnerRun, decode_document
-from topformer.benchmarks.workers.app.check import check_hashes
-from topformer.benchmarks.workers.device.check import compute_reference
-from topformer.benchmarks.workers.process import Patience, RowRequest, describe_loaded
+from topformer.benchmarks.documents.runner import (
+    Measured,
+    RunnerFailureError,
+    RunnerRun,
+    decode_document,
+)
+from topformer.benchmarks.workers.device.check import ReferenceOutput, compute_reference
+from topformer.benchmarks.workers.process import Loaded, Patience, RowRequest, describe_loaded
 from topformer.children import LINE_LIMIT_BYTES
 from topformer.devices.facts.documents import CheckedOutput
 from topformer.devices.links.adb import AdbLink
 from topformer.devices.links.link import new_token, printable
 from topformer.errors import TopformerError
+from topformer.files import sha256_bytes
 from topformer.images import bench_picture
 from topformer.interrupts import ctrl_c_held
 from topformer.manifest import read_manifest_of
+from topformer.metrics import SQNR_LIMIT_DB
+from topformer.tasks import output_bytes
 from topformer.text import brief
 
 # The device looks for the document itself, seldom enough not to be in the measurement's way.
@@ -159,6 +165,35 @@ class AppWorker:
         """Remove the document of a start that was not waited for to its end."""
         if self._pending is not None:
             self._link.run(["rm", "-f", self._pending, f"{self._pending}.part"])
+
+
+def check_hashes(run: RunnerRun, reference: ReferenceOutput) -> CheckedOutput | None:
+    """Hold hashes of outputs and result against this machine's; None where they tell nothing.
+
+    The app's document holds no numbers. Equal hashes tell all. Others say nothing of float32, which
+    may differ in its last bits; where every bit must agree, `TopformerError` is raised.
+    """
+    expected = (
+        sha256_bytes(output_bytes(reference.answer.outputs)),
+        sha256_bytes(reference.task.encode(reference.answer.result)),
+    )
+    if (run.outputs_sha256, run.result_sha256) == expected:
+        return CheckedOutput(
+            outputs_sha256=run.outputs_sha256,
+            sqnr_db=SQNR_LIMIT_DB,
+            max_abs_error=0.0,
+            result_agreement=1.0,
+            exact=True,
+            required=reference.required,
+            passed=True,
+        )
+    if reference.required is None:
+        raise TopformerError(
+            "It computes something else than this machine.",
+            why=f"Every bit must agree. The hashes of its outputs and result are "
+            f"{run.outputs_sha256} and {run.result_sha256}, in place of {' and '.join(expected)}.",
+        )
+    return None
 
 
 @contextmanager

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from support.manifest_edits import SAMPLE
-from topformer.benchmarks.documents.messages import SampleNs
-from topformer.benchmarks.documents.runner import RunnerRun
-from topformer.benchmarks.workers.app.check import check_hashes
+from topformer.benchmarks.documents.runner import RunnerRun, SampleNs
+from topformer.benchmarks.workers.app import check_hashes
 from topformer.benchmarks.workers.device.check import ReferenceOutput
 from topformer.errors import TopformerError
 from topformer.export.proof import FP32_GATES

@@ -1,1 +1,0 @@
-"""Rows measured by the demo app on a device."""
