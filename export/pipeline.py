@@ -51,7 +51,7 @@ class ExportResult:
 def export_model(
     *,
     weights: str | None = None,
-    size: str | None = None,
+    variant: str | None = None,
     targets: Sequence[str],
     precision: str = DEFAULT_PRECISION,
     image_size: tuple[int, int],
@@ -74,7 +74,7 @@ def export_model(
     ensure_writable_folder(out_dir)
     prepared = prepare(
         weights=weights,
-        size=size,
+        variant=variant,
         image_size=image_size,
         precision=get_precision(precision),
         images_dir=images_dir,

@@ -29,7 +29,7 @@ from topformer.manifest import Classes, Manifest, Parity, StepParity
 from topformer.runtimes import open_network
 from topformer.runtimes.torch_network import TorchNetwork, describe
 from topformer.tasks import task_of
-from topformer.variants import DEFAULT_SIZE
+from topformer.variants import DEFAULT_VARIANT
 from topformer.weights import LoadedWeights, load_weights
 from topformer.weights.sources import RANDOM
 
@@ -68,7 +68,7 @@ class PreparedNetwork:
 def prepare(
     *,
     weights: str | None,
-    size: str | None,
+    variant: str | None,
     image_size: tuple[int, int],
     precision: Precision,
     images_dir: Path | None = None,
@@ -76,7 +76,7 @@ def prepare(
     on_progress: OnProgress = lambda _doing: None,
 ) -> PreparedNetwork:
     """Load, fuse and convert a network, and measure these steps, which come before any target."""
-    loaded = _load(weights, size, classes, on_progress)
+    loaded = _load(weights, variant, classes, on_progress)
     manifest = describe(loaded, image_size)
     pictures = picture_inputs(images_dir, manifest.input) if images_dir else []
     float64 = copy.deepcopy(loaded.model).double()
@@ -134,17 +134,17 @@ def prepare(
 
 
 def _load(
-    weights: str | None, size: str | None, classes: Classes | None, on_progress: OnProgress
+    weights: str | None, variant: str | None, classes: Classes | None, on_progress: OnProgress
 ) -> LoadedWeights:
     on_progress("loading weights")
     if weights in {None, RANDOM}:
-        size = size or DEFAULT_SIZE
+        variant = variant or DEFAULT_VARIANT
 
     def show_transfer(received_bytes: int, total_bytes: int | None) -> None:
         total = f" of {total_bytes / 2**20:.1f}" if total_bytes else ""
         on_progress(f"fetching weights: {received_bytes / 2**20:.1f}{total} MiB")
 
-    return load_weights(weights, size=size, classes=classes, progress=show_transfer)
+    return load_weights(weights, variant=variant, classes=classes, progress=show_transfer)
 
 
 def prove_file(

@@ -42,7 +42,7 @@ def verify_file(
         return manifest, check_golden(manifest, model.run, inputs, precision.gates)
     prepared = prepare(
         weights=weights,
-        size=manifest.model.variant,
+        variant=manifest.model.variant,
         image_size=(manifest.input.height, manifest.input.width),
         precision=precision,
         images_dir=images_dir,

@@ -411,10 +411,10 @@ def _initialise_convolutions(module: nn.Module) -> None:
             nn.init.zeros_(last_norm.weight)
 
 
-def create_model(size: str | Variant, num_classes: int = 150) -> TopFormer:
+def create_model(variant: str | Variant, num_classes: int = 150) -> TopFormer:
     """Create a randomly initialised TopFormer in training mode.
 
-    `size` is "tiny", "small", "base" or a `Variant` of your own. Seed torch to repeat the draw.
+    `variant` is "tiny", "small", "base" or a `Variant` of your own. Seed torch to repeat the draw.
     """
-    variant = get_variant(size) if isinstance(size, str) else size
-    return TopFormer(variant, num_classes=num_classes)
+    found = get_variant(variant) if isinstance(variant, str) else variant
+    return TopFormer(found, num_classes=num_classes)

@@ -113,7 +113,7 @@ BASE = Variant(
 VARIANTS: dict[str, Variant] = {variant.name: variant for variant in (TINY, SMALL, BASE)}
 
 # What is meant where a person names no size of network, or of picture (height, width).
-DEFAULT_SIZE = "tiny"
+DEFAULT_VARIANT = "tiny"
 DEFAULT_IMAGE_SIZE = (448, 448)
 
 # The smallest side that leaves at least one token and one pixel at every stride.

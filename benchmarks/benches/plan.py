@@ -75,7 +75,7 @@ def plan_files(
 
 
 def plan_size(
-    size: str,
+    variant: str,
     *,
     runtimes: Sequence[str],
     threads: Sequence[int],
@@ -84,14 +84,14 @@ def plan_size(
     on_progress: OnProgress,
 ) -> list[RowRequest]:
     """Rows for the default weights of a size, exported to what each runtime needs."""
-    get_variant(size)  # refuses an unknown one
+    get_variant(variant)  # refuses an unknown one
     wanted = list(dict.fromkeys(runtimes or DEFAULT_RUNTIMES))
     files_of = {runtime: FILES_OF.get(runtime, runtime) for runtime in wanted}
     exported = [one for one in dict.fromkeys(files_of.values()) if one in runtime_names()]
     files = default_exports(
-        size, runtimes=exported, image_size=image_size, cache=cache, on_progress=on_progress
+        variant, runtimes=exported, image_size=image_size, cache=cache, on_progress=on_progress
     )
-    sources = [(str(files.get(files_of[runtime], size)), runtime) for runtime in wanted]
+    sources = [(str(files.get(files_of[runtime], variant)), runtime) for runtime in wanted]
     return name_rows(sources, threads=threads, image_size=image_size)
 
 
@@ -142,7 +142,7 @@ def _short_names(sources: Collection[str]) -> dict[str, str]:
 
 
 def default_exports(
-    size: str,
+    variant: str,
     *,
     runtimes: Sequence[str],
     image_size: tuple[int, int],
@@ -161,23 +161,23 @@ def default_exports(
 
     from topformer.weights import load_weights  # noqa: PLC0415
 
-    weights_sha256 = load_weights(None, size=size).info.sha256
-    folder = cache / _cache_key(weights_sha256, size, image_size)
+    weights_sha256 = load_weights(None, variant=variant).info.sha256
+    folder = cache / _cache_key(weights_sha256, variant, image_size)
     ensure_writable_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         files = _kept(folder)
         missing = [get_runtime(name).target for name in runtimes if name not in files]
         if missing:
-            files |= _export(size, missing, image_size, folder, on_progress)
+            files |= _export(variant, missing, image_size, folder, on_progress)
     return files
 
 
-def _cache_key(weights_sha256: str, size: str, image_size: tuple[int, int]) -> str:
+def _cache_key(weights_sha256: str, variant: str, image_size: tuple[int, int]) -> str:
     height, width = image_size
     facts = [weights_sha256, *(f"{n}={v}" for n, v in sorted(library_versions().items()))]
     digest = sha256_bytes("\n".join(facts).encode())[:CACHE_KEY_CHARACTERS]
-    return f"{size}-{height}x{width}-{digest}"
+    return f"{variant}-{height}x{width}-{digest}"
 
 
 def _kept(folder: Path) -> dict[str, Path]:
@@ -195,7 +195,7 @@ def _kept(folder: Path) -> dict[str, Path]:
 
 
 def _export(
-    size: str,
+    variant: str,
     targets: list[str],
     image_size: tuple[int, int],
     folder: Path,
@@ -206,7 +206,7 @@ def _export(
 
     result = export_model(
         weights=None,
-        size=size,
+        variant=variant,
         targets=targets,
         image_size=image_size,
         out_dir=folder,
@@ -214,8 +214,8 @@ def _export(
     )
     if not result.passed:
         raise TopformerError(
-            f"The export of {size} failed its proof, so there is nothing to measure.",
+            f"The export of {variant} failed its proof, so there is nothing to measure.",
             why=f"The files are kept in {folder}.",
-            next_step=f"Run `topformer export --size {size}` for the details.",
+            next_step=f"Run `topformer export --size {variant}` for the details.",
         )
     return {runtime_of(file.path): file.path for file in result.files}

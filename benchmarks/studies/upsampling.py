@@ -73,7 +73,7 @@ def compare(logits: NDArray[np.float32], size: tuple[int, int], *, rounds: int) 
 
 def random_tiny(image_size: tuple[int, int]) -> OpenedModel:
     """Open a random Tiny with as many classes as the published networks have."""
-    return open_loaded(load_weights(RANDOM, size="tiny"), image_size=image_size)
+    return open_loaded(load_weights(RANDOM, variant="tiny"), image_size=image_size)
 
 
 def inputs(model: OpenedModel) -> Iterator[tuple[str, NDArray[np.float32]]]:

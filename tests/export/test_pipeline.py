@@ -235,7 +235,7 @@ def test_a_failing_lowering_is_kept_aside_and_its_module_named(tmp_path, monkeyp
 def test_sizes_that_are_no_multiple_of_64_export_and_verify(tmp_path, image_size):
     result = export_model(
         weights="random",
-        size="tiny",
+        variant="tiny",
         targets=target_names(),
         image_size=image_size,
         out_dir=tmp_path,

@@ -120,7 +120,7 @@ def test_classes_a_person_names_go_before_the_files(tmp_path):
         assert load_weights(path, classes=own).classes == own
     with pytest.raises(UsageError, match=r"2 class names were given, and w\.pth has 3 classes"):
         load_weights(mmseg_file(tmp_path / "w.pth", create_model("tiny", 3)), classes=own)
-    assert load_weights("random", size="tiny", num_classes=2, classes=own).classes == own
+    assert load_weights("random", variant="tiny", num_classes=2, classes=own).classes == own
 
 
 # Weights that do not fit
@@ -133,7 +133,7 @@ def misfit(*arguments, **options):
 
 
 def test_another_size_is_named_with_the_keys(golden_path):
-    error = misfit(golden_path, size="small")
+    error = misfit(golden_path, variant="small")
     assert "backbone.tpm.layer2.conv.4.c.weight" in error.what
     assert error.why == "These are weights of size tiny, not small."
 
@@ -301,9 +301,9 @@ def test_random_weights_are_the_same_every_time(source, size):
     torch.manual_seed(123)
     expected_next = torch.rand(3)
     torch.manual_seed(123)
-    first = load_weights(source, size=size)
+    first = load_weights(source, variant=size)
     assert torch.equal(torch.rand(3), expected_next)
-    second = load_weights("random", size="tiny")
+    second = load_weights("random", variant="tiny")
     assert equal_states(first.model, second.model)
     assert first.info == second.info
     assert first.info.is_random
@@ -314,12 +314,12 @@ def test_random_weights_are_the_same_every_time(source, size):
 
 def test_random_weights_are_those_of_the_seed():
     torch.manual_seed(0)
-    assert equal_states(load_weights("random", size="small").model, create_model("small"))
+    assert equal_states(load_weights("random", variant="small").model, create_model("small"))
 
 
 def test_the_hash_of_random_weights_tells_them_apart():
     hashes = {
-        load_weights("random", size=size, num_classes=count).info.sha256
+        load_weights("random", variant=size, num_classes=count).info.sha256
         for size in SIZES
         for count in (150, 5)
     }
@@ -327,7 +327,7 @@ def test_the_hash_of_random_weights_tells_them_apart():
 
 
 def test_random_weights_take_any_class_count():
-    loaded = load_weights("random", size="tiny", num_classes=19)
+    loaded = load_weights("random", variant="tiny", num_classes=19)
     assert loaded.model.num_classes == len(loaded.classes.names) == 19
 
 
@@ -336,8 +336,8 @@ def test_bundled_weights_are_the_default_of_their_size(tmp_path, monkeypatch):
     saved(path, create_model("tiny", num_classes=2))
     monkeypatch.setattr(weights_module, "bundled_path", lambda _size: path)
     assert load_weights("tiny").info.name == "pets"
-    assert load_weights(None, size="tiny").info.name == "pets"
-    assert load_weights("random", size="tiny").info.is_random
+    assert load_weights(None, variant="tiny").info.name == "pets"
+    assert load_weights("random", variant="tiny").info.is_random
 
 
 def test_published_names_are_fetched_and_credited(golden_path, monkeypatch):
@@ -406,7 +406,7 @@ def test_a_classification_checkpoint_loads_its_averaged_weights(tmp_path, size):
     averaged, plain = (TopFormerClassifier(VARIANTS[size]) for _ in range(2))
     path = tmp_path / "w.pth"
     torch.save({"state_dict": plain.state_dict(), "state_dict_ema": averaged.state_dict()}, path)
-    model = load_classifier(path, size=size)
+    model = load_classifier(path, variant=size)
     assert equal_states(model, averaged)
     assert not model.training
     assert model.num_classes == 1000
@@ -418,7 +418,7 @@ def test_the_wrong_kind_or_size_of_classifier_is_refused(tmp_path, golden_path):
     assert "segmentation checkpoint" in caught.value.why
     path = state_file(tmp_path / "w.pth", TopFormerClassifier(TINY).state_dict())
     with pytest.raises(TopformerError) as caught:
-        load_classifier(path, size="base")
+        load_classifier(path, variant="base")
     assert caught.value.why == "These are weights of size tiny, not base."
 
 

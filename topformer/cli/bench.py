@@ -111,7 +111,7 @@ def bench(
         serial=serial,
         all_devices=all_devices,
         models=tuple(model or ()),
-        size=size,
+        variant=size,
         runtimes=tuple(runtime or ()),
         threads=tuple(threads or (1,)),
         mode=mode,

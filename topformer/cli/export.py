@@ -45,7 +45,7 @@ def export(
 
     return run(
         targets=target or ("xnnpack", "onnx"),
-        size=size,
+        variant=size,
         weights=weights,
         image_size=image_size,
         out=out,

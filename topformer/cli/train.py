@@ -59,7 +59,7 @@ def train(
     run(
         dataset=dataset,
         data=data,
-        size=size,
+        variant=size,
         recipe=recipe,
         init=init,
         iterations=iters,

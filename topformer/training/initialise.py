@@ -32,10 +32,10 @@ class Beginning:
     description: str
 
 
-def variant_for(size: str, dataset: Dataset) -> Variant:
+def variant_for(variant: str, dataset: Dataset) -> Variant:
     """The form of the network that is published for a data set."""
-    variant = get_variant(size)
-    return variant.for_cityscapes() if dataset.key == "cityscapes" else variant
+    found = get_variant(variant)
+    return found.for_cityscapes() if dataset.key == "cityscapes" else found
 
 
 def check_fits(
@@ -97,7 +97,7 @@ def _fewest_values(variant: Variant, height: int, width: int) -> int:
 
 
 def begin(
-    size: str,
+    variant: str,
     dataset: Dataset,
     recipe: Recipe,
     *,
@@ -111,7 +111,7 @@ def begin(
     fetched or does not fit.
     """
     torch.default_generator.manual_seed(recipe.seed)
-    model = create_model(variant_for(size, dataset), len(dataset.classes.names))
+    model = create_model(variant_for(variant, dataset), len(dataset.classes.names))
     if resumed:
         return Beginning(model=model, description=f"begun with init {recipe.init}")
     if recipe.init == NONE:
@@ -120,7 +120,7 @@ def begin(
         name = next(
             entry.name
             for entry in PUBLISHED
-            if entry.task == "classification" and entry.variant == size
+            if entry.task == "classification" and entry.variant == variant
         )
         source = find_source(name, task="classification", progress=progress)
     else:

@@ -181,7 +181,7 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def load_recipe(
-    dataset: str, size: str, *, path: Path | None = None, overrides: dict[str, str] | None = None
+    dataset: str, variant: str, *, path: Path | None = None, overrides: dict[str, str] | None = None
 ) -> Recipe:
     """Build the recipe of a data set and size: the published one, a file's, then single fields.
 
@@ -191,10 +191,10 @@ def load_recipe(
     """
     check_key(dataset)
     published = resources.files("topformer").joinpath("recipes", f"{dataset}.toml")
-    fields = _read(published.read_text("utf-8"), size, f"recipes/{dataset}.toml")
+    fields = _read(published.read_text("utf-8"), variant, f"recipes/{dataset}.toml")
     if path is not None:
         text = read_text(path, limit_bytes=RECIPE_LIMIT_BYTES, kind="recipe")
-        fields |= _read(text, size, str(path))
+        fields |= _read(text, variant, str(path))
     for name, text in (overrides or {}).items():
         if name not in Recipe.__struct_fields__:
             raise _unknown(name, "--set")
@@ -256,7 +256,7 @@ def augmentation_of(recipe: Recipe) -> Augmentation:
     return Augmentation(**{name: getattr(recipe, name) for name in names})
 
 
-def _read(text: str, size: str, origin: str) -> dict[str, Any]:
+def _read(text: str, variant: str, origin: str) -> dict[str, Any]:
     content = _toml(text, origin)
     sizes = {name: content.pop(name) for name in VARIANTS if name in content}
     for table in (content, *sizes.values()):
@@ -265,7 +265,7 @@ def _read(text: str, size: str, origin: str) -> dict[str, Any]:
         for name in cast("dict[str, Any]", table):
             if name not in Recipe.__struct_fields__:
                 raise _unknown(name, origin)
-    return content | sizes.get(size, {})
+    return content | sizes.get(variant, {})
 
 
 def _toml(text: str, origin: str) -> dict[str, Any]:

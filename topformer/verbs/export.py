@@ -49,7 +49,7 @@ class ExportDocument(Document, frozen=True, kw_only=True):
 def run(
     *,
     targets: Sequence[str],
-    size: str | None,
+    variant: str | None,
     weights: str | None,
     image_size: str,
     out: Path,
@@ -62,7 +62,7 @@ def run(
     with progress_display() as show_progress, weights_as("--weights "):
         result = export_model(
             weights=weights,
-            size=size,
+            variant=variant,
             targets=targets,
             image_size=parse_image_size(image_size),
             out_dir=out,

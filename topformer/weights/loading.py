@@ -66,35 +66,35 @@ class BackboneInitialisation:
 def load_weights(
     source: str | Path | None,
     *,
-    size: str | None = None,
+    variant: str | None = None,
     num_classes: int | None = None,
     classes: Classes | None = None,
     progress: Progress | None = None,
 ) -> LoadedWeights:
     """Load a segmentation model from any source of weights (see the module).
 
-    `source` None means the default weights of `size`. `size` and `num_classes`, where given, must
-    be those of the weights; random weights take any. `classes` go before those the file names;
+    `source` None means the default weights of `variant`. `variant` and `num_classes`, where given,
+    must be those of the weights; random weights take any. `classes` go before those the file names;
     where nobody names any, they only have numbers. `progress` follows a download. Raises
     `UsageError` for a request that cannot be met, `TopformerError` for weights that are unsound or
     do not fit.
     """
     if isinstance(source, str) and source in VARIANTS:
-        if size not in {None, source}:
-            raise UsageError(f"Weights {source} are not of size {size}.")
-        source, size = None, source
+        if variant not in {None, source}:
+            raise UsageError(f"Weights {source} are not of size {variant}.")
+        source, variant = None, source
     if source is None or source == RANDOM:
-        if size is None:
+        if variant is None:
             raise UsageError(
                 f"{'Random' if source else 'Default'} weights need a size.",
                 next_step=f"Choose one of {', '.join(VARIANTS)}.",
             )
-        bundled = bundled_path(size) if source is None else None
+        bundled = bundled_path(variant) if source is None else None
         if bundled is None:
-            return _random(size, num_classes, classes)
-        return _from_file(file_source(bundled), size, num_classes, classes)
+            return _random(variant, num_classes, classes)
+        return _from_file(file_source(bundled), variant, num_classes, classes)
     found = find_source(source, task="semantic-segmentation", progress=progress)
-    return _from_file(found, size, num_classes, classes)
+    return _from_file(found, variant, num_classes, classes)
 
 
 def load_model(path_or_name: str | Path) -> TopFormer:
@@ -105,15 +105,15 @@ def load_model(path_or_name: str | Path) -> TopFormer:
     return load_weights(path_or_name).model
 
 
-def bundled_path(size: str) -> Path | None:
+def bundled_path(variant: str) -> Path | None:
     """Find the trained weights this package carries for a size, where it carries any."""
     folder = resources.files("topformer").joinpath("weights")
-    bundled = folder.joinpath(f"{get_variant(size).name}.safetensors")
+    bundled = folder.joinpath(f"{get_variant(variant).name}.safetensors")
     return Path(str(bundled)) if bundled.is_file() else None
 
 
 def load_classifier(
-    source: str | Path, *, size: str | None = None, progress: Progress | None = None
+    source: str | Path, *, variant: str | None = None, progress: Progress | None = None
 ) -> TopFormerClassifier:
     """Load an ImageNet classifier in eval mode from a path, an https URL or a published name.
 
@@ -121,7 +121,7 @@ def load_classifier(
     """
     path = find_source(source, task="classification", progress=progress).path
     checkpoint = read_checkpoint(path, read_classes=False)
-    layout = classifier_layout(checkpoint, size=size)
+    layout = classifier_layout(checkpoint, variant=variant)
     model = blank_classifier(layout.variant, num_classes=layout.num_classes)
     _fill(model, checkpoint.tensors)
     return model.eval()
@@ -133,7 +133,7 @@ def initialise_backbone(model: TopFormer, checkpoint: Checkpoint) -> BackboneIni
     Injection and head are left as they are. Raises `TopformerError` when the checkpoint is no
     classifier of the model's size; the model is then unchanged.
     """
-    classifier_layout(checkpoint, size=model.variant.name)
+    classifier_layout(checkpoint, variant=model.variant.name)
     names = [name for name in pretrained_shapes(model.variant) if name in checkpoint.tensors]
     state = model.backbone.state_dict()
     with torch.no_grad():
@@ -147,11 +147,11 @@ def initialise_backbone(model: TopFormer, checkpoint: Checkpoint) -> BackboneIni
     )
 
 
-def _random(size: str, num_classes: int | None, classes: Classes | None) -> LoadedWeights:
+def _random(variant: str, num_classes: int | None, classes: Classes | None) -> LoadedWeights:
     """Draw weights; the same ones every time, and without touching the caller's random state."""
     with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
         torch.default_generator.manual_seed(_RANDOM_SEED)
-        model = create_model(size, num_classes=150 if num_classes is None else num_classes)
+        model = create_model(variant, num_classes=150 if num_classes is None else num_classes)
     info = WeightsInfo(
         name=f"{model.variant.name}-{RANDOM}",
         sha256=_sha256_of_tensors(model),
@@ -179,10 +179,10 @@ def _sha256_of_tensors(model: nn.Module) -> str:
 
 
 def _from_file(
-    source: WeightsSource, size: str | None, num_classes: int | None, classes: Classes | None
+    source: WeightsSource, variant: str | None, num_classes: int | None, classes: Classes | None
 ) -> LoadedWeights:
     checkpoint = read_checkpoint(source.path, read_classes=classes is None)
-    layout = segmentation_layout(checkpoint, size=size, num_classes=num_classes)
+    layout = segmentation_layout(checkpoint, variant=variant, num_classes=num_classes)
     model = blank_segmenter(layout.variant, num_classes=layout.num_classes)
     _fill(model, checkpoint.tensors)
     header = checkpoint.header

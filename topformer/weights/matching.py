@@ -32,12 +32,12 @@ class NetworkLayout:
 
 
 def segmentation_layout(
-    checkpoint: Checkpoint, *, size: str | None = None, num_classes: int | None = None
+    checkpoint: Checkpoint, *, variant: str | None = None, num_classes: int | None = None
 ) -> NetworkLayout:
     """Tell variant and class count of a segmentation model from its tensors' names and shapes.
 
-    `size` and `num_classes`, where given, must be what is found. Raises `TopformerError` naming the
-    first keys that do not fit and the likely cause.
+    `variant` and `num_classes`, where given, must be what is found. Raises `TopformerError` naming
+    the first keys that do not fit and the likely cause.
     """
     _refuse_seaformer(checkpoint)
     if _CLASSIFIER_WEIGHT in checkpoint.tensors:
@@ -56,7 +56,7 @@ def segmentation_layout(
             next_step="Give the whole checkpoint, or train a head on it: "
             "`topformer train --init FILE`.",
         )
-    variant = _checked_variant(checkpoint, size, prefix="backbone.")
+    found = _checked_variant(checkpoint, variant, prefix="backbone.")
     found_classes = _first_axis(checkpoint, _SEGMENTATION_WEIGHT)
     if num_classes is not None and found_classes != num_classes:
         raise _misfit(
@@ -66,16 +66,16 @@ def segmentation_layout(
             next_step=f"Ask for {found_classes} classes, or none, or use other weights.",
         )
     # The Cityscapes models differ from the others in these two numbers, so they are read here.
-    variant = replace(
-        variant,
+    found = replace(
+        found,
         fused_channels=_first_axis(checkpoint, _FUSED_WEIGHT),
         depthwise_head=checkpoint.shapes.get(_FUSE_WEIGHT, Size())[1:2] == (1,),
     )
-    _check_shapes(checkpoint, segmentation_shapes(variant, found_classes))
-    return NetworkLayout(variant=variant, num_classes=found_classes)
+    _check_shapes(checkpoint, segmentation_shapes(found, found_classes))
+    return NetworkLayout(variant=found, num_classes=found_classes)
 
 
-def classifier_layout(checkpoint: Checkpoint, *, size: str | None = None) -> NetworkLayout:
+def classifier_layout(checkpoint: Checkpoint, *, variant: str | None = None) -> NetworkLayout:
     """Tell variant and class count of an ImageNet classifier; as `segmentation_layout`."""
     _refuse_seaformer(checkpoint)
     if _SEGMENTATION_WEIGHT in checkpoint.tensors:
@@ -85,10 +85,10 @@ def classifier_layout(checkpoint: Checkpoint, *, size: str | None = None) -> Net
             why="This is a segmentation checkpoint, and a classification one is wanted.",
             next_step="Load it with `topformer.load_model`.",
         )
-    variant = _checked_variant(checkpoint, size, prefix="")
+    found = _checked_variant(checkpoint, variant, prefix="")
     num_classes = _first_axis(checkpoint, _CLASSIFIER_WEIGHT)
-    _check_shapes(checkpoint, classifier_shapes(variant, num_classes))
-    return NetworkLayout(variant=variant, num_classes=num_classes)
+    _check_shapes(checkpoint, classifier_shapes(found, num_classes))
+    return NetworkLayout(variant=found, num_classes=num_classes)
 
 
 @lru_cache(maxsize=16)
@@ -116,12 +116,12 @@ def _shapes(model: nn.Module) -> dict[str, Size]:
     return {name: tensor.shape for name, tensor in model.state_dict().items()}
 
 
-def _checked_variant(checkpoint: Checkpoint, size: str | None, *, prefix: str) -> Variant:
-    """Find the variant most of whose pyramid and transformer is there; it must be of this size."""
+def _checked_variant(checkpoint: Checkpoint, variant: str | None, *, prefix: str) -> Variant:
+    """Find the variant most of whose pyramid and transformer is there; it must be this one."""
     found = checkpoint.shapes
     wanted = {
-        variant.name: {prefix + name: shape for name, shape in pretrained_shapes(variant).items()}
-        for variant in VARIANTS.values()
+        one.name: {prefix + name: shape for name, shape in pretrained_shapes(one).items()}
+        for one in VARIANTS.values()
     }
     agreeing = {
         name: sum(found.get(key) == shape for key, shape in shapes.items())
@@ -136,11 +136,11 @@ def _checked_variant(checkpoint: Checkpoint, size: str | None, *, prefix: str) -
             "are the weights of another network.",
             next_step="`topformer models` lists the published checkpoints.",
         )
-    if size is not None and get_variant(size).name != best:
+    if variant is not None and get_variant(variant).name != best:
         raise _misfit(
             checkpoint,
-            [key for key, shape in wanted[size].items() if found.get(key) != shape],
-            why=f"These are weights of size {best}, not {size}.",
+            [key for key, shape in wanted[variant].items() if found.get(key) != shape],
+            why=f"These are weights of size {best}, not {variant}.",
             next_step=f"Ask for size {best}, or use other weights.",
         )
     return get_variant(best)

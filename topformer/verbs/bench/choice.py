@@ -20,7 +20,7 @@ from topformer.benchmarks.workers.process import RowRequest
 from topformer.devices.links.ssh import PREFIX as SSH
 from topformer.errors import UsageError
 from topformer.preprocess import parse_image_size
-from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_SIZE
+from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_VARIANT
 
 # Of the random order of rows in each round: the same in every run, and told in its document.
 ORDER_SEED = 0
@@ -35,7 +35,7 @@ class BenchChoice:
     # "host", "adb" or "ssh:HOST".
     device: str
     models: tuple[str, ...]
-    size: str | None
+    variant: str | None
     runtimes: tuple[str, ...]
     threads: tuple[int, ...]
     mode: str
@@ -72,7 +72,7 @@ class BenchChoice:
         """Export what must be, and return the rows; raises `UsageError` for what does not fit."""
         check_runtimes(self.runtimes)
         side = parse_image_size(self.image_size) if self.image_size is not None else None
-        if self.models and self.size is not None:
+        if self.models and self.variant is not None:
             raise UsageError(
                 "--size and --model exclude each other.",
                 why="--size chooses what to export and measure when no model is named.",
@@ -82,7 +82,7 @@ class BenchChoice:
                 self.models, runtimes=self.runtimes, threads=self.threads, image_size=side
             )
         return plan_size(
-            self.size or DEFAULT_SIZE,
+            self.variant or DEFAULT_VARIANT,
             runtimes=self.runtimes,
             threads=self.threads,
             image_size=side or DEFAULT_IMAGE_SIZE,
@@ -110,7 +110,7 @@ def _check_app(choice: BenchChoice) -> None:
         raise UsageError("--via app is for --device adb: the app runs on Android.")
     given = {
         "--runtime": choice.runtimes,
-        "--size": choice.size,
+        "--size": choice.variant,
         "--image-size": choice.image_size,
         "--cores": choice.cores,
         "--runner": choice.bundle,

@@ -31,7 +31,7 @@ class TrainDocument(Document, frozen=True, kw_only=True):
 
     schema: SchemaName = "topformer.train/1"
     dataset: ShortText
-    size: ShortText
+    variant: ShortText
     recipe: Recipe
     # What the weights were before the first step.
     init: ShortText
@@ -53,7 +53,7 @@ def run(
     *,
     dataset: str,
     data: Path | None,
-    size: str,
+    variant: str,
     recipe: Path | None,
     init: str | None,
     iterations: int | None,
@@ -68,15 +68,15 @@ def run(
 
     `assignments` are FIELD=VALUE of the recipe. Raises `UsageError` for what does not fit.
     """
-    get_variant(size)
+    get_variant(variant)
     overrides = _overrides(assignments, init=init, iterations=iterations, batch=batch)
-    chosen = load_recipe(dataset, size, path=recipe, overrides=overrides)
+    chosen = load_recipe(dataset, variant, path=recipe, overrides=overrides)
     if show_recipe:
         print_result(chosen, recipe_text(chosen).splitlines(), as_json=as_json)
         return
     if data is None:
         raise UsageError("Training needs --data ROOT, the folder of the data set.")
-    _train(dataset, data, size, chosen, out, resume=resume, as_json=as_json)
+    _train(dataset, data, variant, chosen, out, resume=resume, as_json=as_json)
 
 
 def _overrides(
@@ -98,21 +98,28 @@ def _overrides(
 
 
 def _train(
-    dataset: str, data: Path, size: str, recipe: Recipe, out: Path, *, resume: bool, as_json: bool
+    dataset: str,
+    data: Path,
+    variant: str,
+    recipe: Recipe,
+    out: Path,
+    *,
+    resume: bool,
+    as_json: bool,
 ) -> None:
     opened = open_dataset(dataset, data)
     with stdout_for_results(), join() as place, Display(place, recipe.iterations) as display:
-        check_batch(variant_for(size, opened), recipe, place)
+        check_batch(variant_for(variant, opened), recipe, place)
         with weights_as("--set teacher="):
             teacher = load_weights(recipe.teacher).model if recipe.teacher else None
         check_fits(recipe, opened, place, teacher=teacher)
         has_run = _prepare_folder(out, recipe, place, resume=resume)
-        run = _training_run(opened, size, recipe, out)
+        run = _training_run(opened, variant, recipe, out)
         if place.is_first and not has_run:
             _check(run, place, display)
         place.meet()
         with weights_as("--init ", otherwise=", or --init none to train from scratch"):
-            start = begin(size, opened, recipe, resumed=has_run, progress=display.on_fetch)
+            start = begin(variant, opened, recipe, resumed=has_run, progress=display.on_fetch)
         display.on_notice(f"{start.description}; {len(run.train.pairs):,} training pictures")
         if place.world_size > 1 and place.device.type == "cpu":
             display.on_notice(
@@ -127,7 +134,7 @@ def _train(
         run,
         trained,
         files,
-        size=size,
+        variant=variant,
         init=start.description,
         processes=place.world_size,
         as_json=as_json,
@@ -149,7 +156,7 @@ def _prepare_folder(out: Path, recipe: Recipe, place: Place, *, resume: bool) ->
     return has_run
 
 
-def _training_run(dataset: Dataset, size: str, recipe: Recipe, out: Path) -> TrainingRun:
+def _training_run(dataset: Dataset, variant: str, recipe: Recipe, out: Path) -> TrainingRun:
     pictures = dataset.split("train")
     return TrainingRun(
         dataset=dataset,
@@ -157,9 +164,9 @@ def _training_run(dataset: Dataset, size: str, recipe: Recipe, out: Path) -> Tra
         val=dataset.split("val"),
         recipe=recipe,
         out=out,
-        name=f"topformer-{size}-{dataset.key}",
+        name=f"topformer-{variant}-{dataset.key}",
         licence=dataset.terms,
-        source=f"topformer {__version__} train --dataset {dataset.key} --size {size}, "
+        source=f"topformer {__version__} train --dataset {dataset.key} --size {variant}, "
         f"recipe {recipe_sha256(recipe)[:16]}",
         picture_size=usual_picture_size(pictures),
     )
@@ -195,7 +202,7 @@ def _finish(
     trained: Trained,
     files: Sequence[Path],
     *,
-    size: str,
+    variant: str,
     init: str,
     processes: int,
     as_json: bool,
@@ -205,7 +212,7 @@ def _finish(
     tell_licence(run.licence)
     document = TrainDocument(
         dataset=run.dataset.key,
-        size=size,
+        variant=variant,
         recipe=run.recipe,
         init=init,
         licence=run.licence,
