@@ -12,7 +12,7 @@ from topformer.verbs.bench.choice import BenchChoice
 
 def choice(*models, threads=(1,)):
     return BenchChoice(
-        device="adb", via="app", models=tuple(map(str, models)), size=None, runtimes=(),
+        device="adb", via="app", models=tuple(map(str, models)), variant=None, runtimes=(),
         threads=threads, mode="quick", image_size=None,
     )  # fmt: skip
 

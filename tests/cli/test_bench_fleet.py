@@ -94,10 +94,11 @@ def test_where_all_fail_there_is_no_document(fleet):
 
 
 HOST = """
-import sys
+import os, sys
 from topformer.verbs.bench.fleet import bench_fleet
 commands = {name: [sys.executable, "-c", sys.argv[1], name] for name in sys.argv[2:]}
-bench_fleet(commands, on_progress=lambda text: print(text, flush=True), on_warning=print)
+# One write a line: two threads tell their progress here.
+bench_fleet(commands, on_progress=lambda text: os.write(1, f"{text}\\n".encode()), on_warning=print)
 """
 
 
@@ -110,18 +111,22 @@ def test_ctrl_c_lets_all_of_them_clean_up(tmp_path):
     )
     command = [sys.executable, "-c", HOST, program, *map(str, marks)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as host:
-        assert {host.stdout.readline() for _ in marks} == {
-            f"{m}: warming\n".encode() for m in marks
-        }
-        host.send_signal(signal.SIGINT)
-        _, said = host.communicate(timeout=60)
+        try:
+            assert {host.stdout.readline() for _ in marks} == {
+                f"{m}: warming\n".encode() for m in marks
+            }
+            host.send_signal(signal.SIGINT)
+            _, said = host.communicate(timeout=60)
+        finally:
+            host.kill()
     assert b"KeyboardInterrupt" in said
     assert all(mark.exists() for mark in marks)
 
 
 def test_the_bench_of_a_device_tells_how_it_failed_as_an_event(tmp_path):
     choice = BenchChoice(
-        device="adb", serial="A1", models=(), size="tiny", runtimes=(), threads=(1,), mode="quick",
+        device="adb", serial="A1", models=(), variant="tiny", runtimes=(), threads=(1,),
+        mode="quick",
         image_size=None, bundle=tmp_path,
     )  # fmt: skip
     command = [sys.executable, "-m", bench_run.__name__, choice.encoded()]

@@ -110,7 +110,7 @@ def test_exports_name_what_was_given(unnamed):
     def prepared(**names):
         precision = get_precision("fp32")
         return prepare(
-            weights=str(unnamed), size=None, image_size=(64, 64), precision=precision, **names
+            weights=str(unnamed), variant=None, image_size=(64, 64), precision=precision, **names
         )
 
     assert prepared(classes=named_classes(NAMES)).manifest.classes.names == NAMES

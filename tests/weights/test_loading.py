@@ -90,7 +90,7 @@ def test_the_size_is_read_from_the_shapes(tmp_path, size):
 def test_the_cityscapes_form_is_read_from_the_shapes(tmp_path, size):
     variant = VARIANTS[size].for_cityscapes()
     model = create_model(variant, num_classes=19)
-    loaded = load_weights(mmseg_file(tmp_path / "w.pth", model), size=size)
+    loaded = load_weights(mmseg_file(tmp_path / "w.pth", model), variant=size)
     assert loaded.model.variant == variant
     assert equal_states(loaded.model, model)
 
@@ -376,15 +376,15 @@ def test_the_folder_of_a_file_is_nobodys_business(golden_path):
 @pytest.mark.parametrize(
     ("source", "options", "message"),
     [
-        ("tiny", {"size": "base"}, "not of size base"),
+        ("tiny", {"variant": "base"}, "not of size base"),
         (None, {}, "need a size"),
         ("random", {}, "need a size"),
-        ("random", {"size": "huge"}, "huge"),
+        ("random", {"variant": "huge"}, "huge"),
         ("http://example.org/w.pth", {}, "cannot be fetched"),
         ("topformer-T-224-66.2", {}, "for classification"),
         (Path("tiny"), {}, "tiny names no weights here"),
         ("nowhere/w.pth", {}, "no weights called nowhere"),
-        ("random", {"size": "tiny", "num_classes": 0}, "at least one class"),
+        ("random", {"variant": "tiny", "num_classes": 0}, "at least one class"),
     ],
 )
 def test_requests_that_cannot_be_met(source, options, message):
