@@ -63,14 +63,18 @@ def test_tiny_is_checked_and_its_instructions_are_counted(rig, exported_tiny):
     assert_nothing_is_left(rig.device)
 
 
-@pytest.mark.parametrize("size", ["small", "base"])
-def test_the_other_sizes_compute_the_same_on_arm(rig, tmp_path, size):
+@pytest.mark.parametrize("variant", ["small", "base"])
+def test_the_other_variants_compute_the_same_on_arm(rig, tmp_path, variant):
     result = export_model(
-        weights="random", size=size, targets=["xnnpack"], image_size=(256, 256), out_dir=tmp_path
+        weights="random",
+        variant=variant,
+        targets=["xnnpack"],
+        image_size=(256, 256),
+        out_dir=tmp_path,
     )
     document = document_of(bench(rig, "--model", result.files[0].path))
     (row,) = document.counted_rows
-    assert row.variant == size
+    assert row.variant == variant
     assert row.weights.random
     assert row.check.passed
 

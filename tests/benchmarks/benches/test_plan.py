@@ -130,10 +130,10 @@ class CountingExport:
         self.exported = {file.manifest.file.target: file for file in exported.files}
         self.calls = []
 
-    def __call__(self, *, size, targets, out_dir, **_):
+    def __call__(self, *, variant, targets, out_dir, **_):
         from topformer.export import ExportResult
 
-        self.calls.append((size, *targets))
+        self.calls.append((variant, *targets))
         copies = []
         for target in targets:
             source = self.exported[target]
