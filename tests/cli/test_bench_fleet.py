@@ -15,6 +15,8 @@ from topformer.verbs.bench import run as bench_run
 from topformer.verbs.bench.choice import BenchChoice
 from topformer.verbs.bench.fleet import Done, Event, Failed, Step, Warned
 
+pytestmark = pytest.mark.slow
+
 LOST = msgspec.json.encode(Failed(what="lost", why="", next_step="")).decode()
 WARMING = msgspec.json.encode(Step(text="warming")).decode()
 LEFT = msgspec.json.encode(Warned(text="a folder is left there")).decode()

@@ -14,6 +14,8 @@ from topformer.devices.links.ssh import connect_ssh
 from topformer.devices.workspace import open_workspace
 from topformer.errors import TopformerError, UsageError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def board(loopback, tmp_path, monkeypatch):

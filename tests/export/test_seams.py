@@ -22,6 +22,8 @@ from topformer.runtimes.exported import get_runtime, runtime_names
 from topformer.verbs.doctor import _runtime_names
 from topformer.verbs.probe import TOLERANCE, probe
 
+pytestmark = pytest.mark.slow
+
 ADDED = Path(__file__).parent / "added"
 PACKAGES = {"targets": targets, "precisions": precisions, "runtimes": exported}
 

@@ -12,6 +12,8 @@ import pytest
 from topformer.benchmarks.workers.process import Patience, RowRequest, start_worker
 from topformer.errors import TopformerError
 
+pytestmark = pytest.mark.slow
+
 FAKE = Path(__file__).parents[2] / "support" / "fake_worker.py"
 REQUEST = RowRequest(name="fake, 1 thread", source="fake", runtime="torch", threads=1)
 
