@@ -45,7 +45,8 @@ app-model: $(APP_EXPORT)-onnx.onnx
 
 # One export makes both files; the second stands for them.
 $(APP_EXPORT)-onnx.onnx: $(VENV)/installed topformer/weights/tiny.safetensors \
-  $(wildcard topformer/*.py export/*.py export/*/*.py)
+  $(wildcard topformer/*.py topformer/tasks/*.py topformer/runtimes/*.py topformer/runtimes/*/*.py \
+    export/*.py export/*/*.py)
 	$(BIN)/topformer export --size tiny --target xnnpack --target onnx --out $(@D)
 
 $(JVM_MODEL).golden: $(APP_EXPORT)-onnx.onnx topformer/android/golden.py

@@ -37,6 +37,7 @@ _SUBFILE_TYPE, _SUB_DIRECTORIES, _DNG_VERSION = 254, 330, 50706
 
 # The scene with the most kinds of things comes first.
 BUNDLED = ("china", "astronaut", "coffee", "chelsea")
+BENCH_PICTURE = BUNDLED[0]
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
@@ -152,12 +153,12 @@ def bundled_pictures() -> tuple[tuple[str, NDArray[np.uint8]], ...]:
     They are stored without loss, so their values are the same everywhere. `pictures/SOURCES.md`
     names their origin and licence.
     """
-    folder = files("topformer") / "pictures"
-    pictures: list[tuple[str, NDArray[np.uint8]]] = []
-    for name in BUNDLED:
-        with as_file(folder / f"{name}.png") as path:
-            pictures.append((name, read_picture(path)))
-    return tuple(pictures)
+    return tuple((name, _bundled_picture(name)) for name in BUNDLED)
+
+
+def _bundled_picture(name: str) -> NDArray[np.uint8]:
+    with as_file(files("topformer") / "pictures" / f"{name}.png") as path:
+        return read_picture(path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,9 +174,9 @@ def bench_picture(height: int, width: int) -> BenchPicture:
 
     Real content, because the time after the network depends on it.
     """
-    name, pixels = next(iter(bundled_pictures()))
-    resized = Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR)
-    return BenchPicture(name=name, pixels=np.asarray(resized))
+    picture = Image.fromarray(_bundled_picture(BENCH_PICTURE))
+    resized = picture.resize((width, height), Image.Resampling.BILINEAR)
+    return BenchPicture(name=BENCH_PICTURE, pixels=np.asarray(resized))
 
 
 def _is_picture(path: Path) -> bool:

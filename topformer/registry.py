@@ -46,6 +46,9 @@ class Registry(Generic[NamedT]):
                 f"There is no {self.title} called {name!r}.",
                 next_step=f"Choose among {', '.join(self.names())}.",
             )
+        return self._load(name)
+
+    def _load(self, name: str) -> NamedT:
         constant = self.kind.__name__.upper()
         found = getattr(import_module(f"{self.package}.{name}"), constant, None)
         if not isinstance(found, self.kind) or found.name != name:
@@ -59,4 +62,4 @@ class Registry(Generic[NamedT]):
 
     def all(self) -> list[NamedT]:
         """Import all of them, sorted by name."""
-        return [self.get(name) for name in self.names()]
+        return [self._load(name) for name in self.names()]

@@ -27,7 +27,7 @@ from topformer.benchmarks.documents.runner import (
 from topformer.children import LINE_LIMIT_BYTES, Conversation, EndlessOutputError
 from topformer.documents import encode_json
 from topformer.errors import TopformerError
-from topformer.images import bench_picture
+from topformer.images import BENCH_PICTURE, bench_picture
 from topformer.interrupts import ctrl_c_held
 from topformer.manifest import Manifest, read_manifest_of
 from topformer.text import brief, printable
@@ -237,7 +237,7 @@ def describe_loaded(
         weights_random=manifest.weights.is_random,
         precision=file.precision if file else "fp32",
         image_size=(info.height, info.width),
-        picture=bench_picture(info.height, info.width).name,
+        picture=BENCH_PICTURE,
         import_ns=import_ns,
         load_ns=opened.load_ns,
         first=opened.first,
