@@ -231,7 +231,7 @@ def test_a_failing_lowering_is_kept_aside_and_its_module_named(tmp_path, monkeyp
     assert isinstance(read_manifest(file.manifest_path), Manifest)
 
 
-@pytest.mark.parametrize("image_size", [(65, 97), (96, 160)])
+@pytest.mark.parametrize("image_size", [(321, 481), (96, 160)])
 def test_sizes_that_are_no_multiple_of_64_export_and_verify(tmp_path, image_size):
     result = export_model(
         weights="random",
