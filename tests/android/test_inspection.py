@@ -122,16 +122,17 @@ def test_a_permission_that_nobody_asked_for(refusal, tmp_path):
     asked = ET.SubElement(tree.getroot(), "uses-permission")
     asked.set(f"{{{ANDROID}}}name", "android.permission.INTERNET")
     tree.write(tmp_path / "AndroidManifest.xml")
-    link = ["aapt2", "link", LINKED / "compiled.zip", "-I", FETCHED / "android-all-aapt.jar"]
+    link = ["aapt2", "link", *LINKED.glob("*.zip"), "-I", FETCHED / "android-all-aapt.jar"]
     link += ["--manifest", tmp_path / "AndroidManifest.xml", "-o", tmp_path / "linked.apk"]
     link += ["--min-sdk-version", str(FACTS.min_sdk), "--version-code", str(FACTS.version_code)]
     link += ["--target-sdk-version", str(FACTS.target_sdk)]
     subprocess.run(link, check=True, capture_output=True)
     manifest = zipfile.ZipFile(tmp_path / "linked.apk").read("AndroidManifest.xml")
     (reason,) = refusal(lambda name, data: manifest if name == "AndroidManifest.xml" else data)
+    internal = f"'{FACTS.application_id}.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION'"
     assert reason == (
-        "permissions: ['android.permission.CAMERA', 'android.permission.INTERNET'] "
-        "instead of ['android.permission.CAMERA']"
+        f"permissions: ['android.permission.CAMERA', 'android.permission.INTERNET', {internal}] "
+        f"instead of ['android.permission.CAMERA', {internal}]"
     )
 
 
