@@ -48,6 +48,20 @@ class Phone : ExternalResource() {
         private set
     val activity: MainActivity get() = controller.get()
 
+    /** Answers the question for the camera that is open. */
+    fun answerForCamera(result: Int) {
+        val question = shadowOf(activity).lastRequestedPermission
+        @Suppress("DEPRECATION")
+        activity.onRequestPermissionsResult(question.requestCode, arrayOf(Manifest.permission.CAMERA), intArrayOf(result))
+    }
+
+    /** Turns the phone, for which Android builds the screen anew. */
+    fun turn(qualifiers: String) {
+        RuntimeEnvironment.setQualifiers(qualifiers)
+        controller.configurationChange().visible()
+        shadowOf(Looper.getMainLooper()).idle()
+    }
+
     fun allowCamera() = shadowOf(application).grantPermissions(Manifest.permission.CAMERA)
 
     fun addCamera(id: String, facing: Int, sensorDegrees: Int = 90) {
@@ -117,6 +131,8 @@ class Phone : ExternalResource() {
 
     /** Chooses a picture in answer to the system's question for one. */
     fun openPicture(file: File) {
+        // The one of the last time may be there.
+        if (view<View>(R.id.open_picture).contentDescription == "Back to the camera") click(R.id.open_picture)
         click(R.id.open_picture)
         val question = shadowOf(activity).nextStartedActivityForResult
         shadowOf(activity).receiveResult(question.intent, Activity.RESULT_OK, Intent().setData(Uri.fromFile(file)))
