@@ -37,9 +37,6 @@ def unpack_runtime(aar: Path | None, abis: tuple[str, ...]) -> None:
     else:
         _unpack_aar(aar, "executorch.jar", abis)
     _unpack_aar(FETCHED / "fbjni.aar", "fbjni.jar", abis)
-    for name in ("androidx-monitor", "androidx-tracing"):
-        with zipfile.ZipFile(FETCHED / f"{name}.aar") as archive:
-            (FETCHED / f"{name}.jar").write_bytes(archive.read("classes.jar"))
     ORIGIN.write_text(origin)
 
 
