@@ -30,6 +30,7 @@ import org.robolectric.shadows.ShadowDialog
 import org.robolectric.shadows.ShadowLooper
 import org.robolectric.shadows.ShadowPopupMenu
 import org.robolectric.shadows.StreamConfigurationMapBuilder
+import org.robolectric.util.ReflectionHelpers
 import java.io.File
 
 // Coarser than real ones, so that the kept pictures are small; photos are kept coarser still.
@@ -50,6 +51,8 @@ class Phone : ExternalResource() {
     /** Answers the question for the camera that is open. */
     fun answerForCamera(result: Int) {
         val question = shadowOf(activity).lastRequestedPermission
+        // Of the activity's own, which the answer does not reach when it is given here; it cancels a second question.
+        ReflectionHelpers.setField(Activity::class.java, activity, "mHasCurrentPermissionsRequest", false)
         @Suppress("DEPRECATION")
         activity.onRequestPermissionsResult(question.requestCode, arrayOf(Manifest.permission.CAMERA), intArrayOf(result))
     }
