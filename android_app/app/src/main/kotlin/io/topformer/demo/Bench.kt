@@ -100,9 +100,9 @@ class Bench(private val request: BenchRequest, private val ready: ReadyModel, pr
     private fun take(samples: BenchSamples, segmenter: Segmenter) {
         for (run in 0 until samples.count) {
             val started = System.nanoTime()
-            preprocessor.fromArgb(pixels, manifest.inputWidth, manifest.inputHeight, segmenter.input)
+            preprocessor.fromArgb(pixels, manifest.inputWidth, manifest.inputHeight, segmenter.inputs[0])
             val preprocessed = System.nanoTime()
-            logits = segmenter.run()
+            logits = segmenter.run(0)
             val executed = System.nanoTime()
             labeller.label(logits, labels)
             samples.set(run, preprocessed - started, executed - preprocessed, System.nanoTime() - executed)
