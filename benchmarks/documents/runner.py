@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
+from topformer.benchmarks.documents.conditions import Build, StartingPicture
 from topformer.children import LINE_LIMIT_BYTES
 from topformer.documents import Count, Document, Positive, Sha256, ShortText, Side, without_minor
 from topformer.errors import TopformerError
@@ -107,6 +108,10 @@ class Opened(Document, frozen=True, kw_only=True):
     profiled: bool
     load_ns: Nanoseconds
     output_shapes: OutputShapes
+    # What every run begins with; null stands for an RGB picture of the network's input size.
+    picture: StartingPicture | None = None
+    # Null where the worker does not tell.
+    build: Build | None = None
     # Of the little-endian outputs, one after the other, and the result of the last run.
     outputs_sha256: Sha256
     result_sha256: Sha256
