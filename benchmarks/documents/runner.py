@@ -52,6 +52,8 @@ class Load(Document, frozen=True, kw_only=True):
     threads: int
     # Height and width, for checkpoints only.
     image_size: tuple[Side, Side] | None
+    # What `--picture` said, as bytes like `source`.
+    picture: bytes | None = None
     warmups: int
 
 
@@ -76,6 +78,7 @@ class RunnerAbout(
     runtime: Literal["executorch"]
     runtime_version: ShortText
     compiler: ShortText
+    build: Build | None = None
     end: End
 
 
@@ -213,14 +216,21 @@ def decode_document(line: bytes, expected: type[ExpectedT]) -> ExpectedT:
 
 
 def session_options(
-    manifest: Manifest, *, model: str | Path, picture: str | Path, threads: int, warmups: int
+    manifest: Manifest,
+    *,
+    model: str | Path,
+    picture: str | Path,
+    starts_with: StartingPicture | None = None,
+    threads: int,
+    warmups: int,
 ) -> list[str]:
     """Options of `run` and `serve`: all that the runner must know comes from the manifest.
 
-    `picture` is a file of raw RGB bytes, of the manifest's input size. Both paths are the runner's.
+    `picture` is a file of raw RGB bytes, of the manifest's input size unless `starts_with` says
+    another, which bundles from before it was added do not know. Both paths are the runner's.
     """
     info = manifest.input
-    return [
+    options = [
         f"--model={model}",
         f"--picture={picture}",
         f"--height={info.height}",
@@ -230,3 +240,7 @@ def session_options(
         f"--threads={threads}",
         f"--warmups={warmups}",
     ]
+    if starts_with is not None:
+        size = f"--picture-height={starts_with.height}", f"--picture-width={starts_with.width}"
+        options += size
+    return options
