@@ -54,6 +54,9 @@ kotlin {
 dependencies {
     implementation(project(":core"))
     implementation(project(":segmenter"))
+    implementation(libs.androidx.activity)
+    implementation(libs.androidx.core)
+    implementation(libs.androidx.lifecycle.viewmodel.savedstate)
     testImplementation(libs.junit)
     testImplementation(libs.kotlin.test.junit)
     testImplementation(libs.onnxruntime)

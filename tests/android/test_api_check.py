@@ -4,6 +4,7 @@ Java here stands for Kotlin, and a framework of two classes for Android: what it
 app is compiled against, and what it had on the oldest phone.
 """
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -40,6 +41,11 @@ PUBLIC = {
     "android/demo/View": {"<init>()V", "show()V"},
 }
 FADE = "android/demo/View.fade()V"
+# As androidx: a class of the framework extended, calling what only newer phones have.
+LIBRARY = {
+    "Middle": """package lib; public class Middle extends android.demo.View {
+      public void ease() { blur(); } protected void stay() {} }"""
+}
 
 
 def compiled(folder, sources, *, against=()):
@@ -75,6 +81,13 @@ BAD = {
     'String go() { return "a".strip(); }': r"String\.strip.*not in the framework",
 }
 NOTHING = ""
+# Of a class that extends the library's.
+GOOD_ABOVE = ["void go() { ease(); stay(); }", "void go() { draw(); size = 3; onDraw(); }"]
+BAD_ABOVE = {
+    "void go(lib.Middle it) { it.blur(); }": r"Middle\.blur\(\)V.*not in the framework of API 29",
+    "void go() { stop(); }": r"App\d+\.stop\(\)V.*not public",
+    "void go() { fade(); }": r"App\d+\.fade\(\)V.*not listed",
+}
 
 
 @pytest.fixture(scope="module")
@@ -82,37 +95,49 @@ def problems_of(tmp_path_factory):
     """Return a function that says what is wrong with an app of this body."""
     root = tmp_path_factory.mktemp("framework")
     new, old = compiled(root / "new", NEW), compiled(root / "old", OLD)
-    with zipfile.ZipFile(root / "old.jar", "w") as jar:
-        for path in old.rglob("*.class"):
-            jar.write(path, path.relative_to(old).as_posix())
-    bodies = [*GOOD, *BAD, NOTHING]
-    source = "import android.demo.*; public class App{} extends View {{ {} }}"
-    sources = {f"App{at}": source.format(at, body) for at, body in enumerate(bodies)}
-    apps = compiled(root / "apps", sources, against=[new])
+    library = compiled(root / "library", LIBRARY, against=[new])
+    jars = {packed(old): "archive", packed(library): "library"}
+    bodies = [*GOOD, *BAD, NOTHING, *GOOD_ABOVE, *BAD_ABOVE]
+    source = "import android.demo.*; public class App{} extends {} {{ {} }}"
+    above = {*GOOD_ABOVE, *BAD_ABOVE}
+    sources = {
+        f"App{at}": source.format(at, "lib.Middle" if body in above else "View", body)
+        for at, body in enumerate(bodies)
+    }
+    apps = compiled(root / "apps", sources, against=[new, library])
 
     def problems(body, newer=None):
         own = parse_class((apps / f"App{bodies.index(body)}.class").read_bytes())
-        with zipfile.ZipFile(root / "old.jar") as archive:
+        with contextlib.ExitStack() as stack:
+            opened = {use: stack.enter_context(zipfile.ZipFile(jar)) for jar, use in jars.items()}
             framework = Framework(
-                archive=archive,
                 public={name: frozenset(members) for name, members in PUBLIC.items()},
                 parents={"java/lang/Object": ()},
                 newer=newer or {},
+                **opened,
             )
             return find_problems([own], framework, 29)
 
     return problems
 
 
-@pytest.mark.parametrize("body", GOOD)
+def packed(classes):
+    jar = classes.with_suffix(".jar")
+    with zipfile.ZipFile(jar, "w") as archive:
+        for path in classes.rglob("*.class"):
+            archive.write(path, path.relative_to(classes).as_posix())
+    return jar
+
+
+@pytest.mark.parametrize("body", [*GOOD, *GOOD_ABOVE])
 def test_what_the_oldest_phone_has_and_is_public_passes(problems_of, body):
     assert problems_of(body) == []
 
 
-@pytest.mark.parametrize("body", BAD)
-def test_whatever_it_lacks_or_hides_is_named(problems_of, body):
+@pytest.mark.parametrize(("body", "reason"), [*BAD.items(), *BAD_ABOVE.items()])
+def test_whatever_it_lacks_or_hides_is_named(problems_of, body, reason):
     found = problems_of(body)
-    assert any(re.search(BAD[body], line) and ", of App" in line for line in found), found
+    assert any(re.search(reason, line) and ", of App" in line for line in found), found
 
 
 def test_what_is_newer_than_the_public_list_must_be_reviewed_and_old_enough(problems_of):

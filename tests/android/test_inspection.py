@@ -13,8 +13,8 @@ import pytest
 from apk.elf import least_alignment
 from apk.inspection import inspect_apk, page_sizes
 from apk.layout import APK, FETCHED, LINKED, read_app_facts
+from apk.manifests import ANDROID
 from apk.packing import PAGE_BYTES, STORED_SUFFIXES, packed_assets
-from apk.resources import ANDROID
 from support.lacking import lacking
 from topformer.errors import TopformerError
 
@@ -69,7 +69,8 @@ def write(archive, entry, data, *, is_aligned, is_stored):
 
 def test_the_apk_is_what_it_should_be(built):
     said = inspect_apk(FACTS, built)
-    assert "permissions: android.permission.CAMERA" in said
+    asked = re.compile(r"permissions: android.permission.CAMERA, [\w.]+_NOT_EXPORTED_PERMISSION")
+    assert any(map(asked.fullmatch, said))
     assert "ABIs: arm64-v8a, x86_64" in said
     assert any(line.startswith("native code: ") for line in said)
     (model,) = (line for line in said if line.startswith("model: "))
@@ -121,16 +122,17 @@ def test_a_permission_that_nobody_asked_for(refusal, tmp_path):
     asked = ET.SubElement(tree.getroot(), "uses-permission")
     asked.set(f"{{{ANDROID}}}name", "android.permission.INTERNET")
     tree.write(tmp_path / "AndroidManifest.xml")
-    link = ["aapt2", "link", LINKED / "compiled.zip", "-I", FETCHED / "android-all-aapt.jar"]
+    link = ["aapt2", "link", *LINKED.glob("*.zip"), "-I", FETCHED / "android-all-aapt.jar"]
     link += ["--manifest", tmp_path / "AndroidManifest.xml", "-o", tmp_path / "linked.apk"]
     link += ["--min-sdk-version", str(FACTS.min_sdk), "--version-code", str(FACTS.version_code)]
     link += ["--target-sdk-version", str(FACTS.target_sdk)]
     subprocess.run(link, check=True, capture_output=True)
     manifest = zipfile.ZipFile(tmp_path / "linked.apk").read("AndroidManifest.xml")
     (reason,) = refusal(lambda name, data: manifest if name == "AndroidManifest.xml" else data)
+    internal = f"'{FACTS.application_id}.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION'"
     assert reason == (
-        "permissions: ['android.permission.CAMERA', 'android.permission.INTERNET'] "
-        "instead of ['android.permission.CAMERA']"
+        f"permissions: ['android.permission.CAMERA', 'android.permission.INTERNET', {internal}] "
+        f"instead of ['android.permission.CAMERA', {internal}]"
     )
 
 

@@ -19,7 +19,10 @@ IMPLIED = {
     "com.facebook.soloader:nativeloader",
     "org.robolectric:android-all",
     "io.topformer:resources",
+    "org.jetbrains.kotlinx:kotlinx-coroutines-android",
 }
+# The jar that Maven's build makes of what it fetches.
+ANDROIDX = "io.topformer:androidx"
 
 
 def gradle(module):
@@ -58,15 +61,49 @@ def maven_dependencies(module):
         group = dependency.findtext("groupId", "", POM)
         name = f"{group}:{dependency.findtext('artifactId', '', POM)}"
         scope = dependency.findtext("scope", managed.get(name, "compile"), POM)
-        if name not in IMPLIED:
+        if name == ANDROIDX:
+            found |= {(name, False) for name in androidx_that_is_named()}
+        elif name not in IMPLIED:
             found.add((name, scope == "test"))
     return found
+
+
+def androidx_fetched():
+    """Version by module, of what Maven's build fetches; the others are what these depend on."""
+    items = pom("fetched").iterfind(".//execution[id='androidx']//artifactItem", POM)
+    return {
+        f"{item.findtext('groupId', '', POM)}:{item.findtext('artifactId', '', POM)}": (
+            item.findtext("version", "", POM)
+        )
+        for item in items
+    }
+
+
+def androidx_that_is_named():
+    named = {
+        library["module"]: library["version"]["ref"] for library in CATALOGUE["libraries"].values()
+    }
+    fetched = androidx_fetched()
+    for name in named.keys() & fetched.keys():
+        assert fetched[name] == f"${{versions.{named[name]}}}"
+    return named.keys() & fetched.keys()
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_both_builds_have_the_same_dependencies(module):
     assert maven_dependencies(module) == gradle_dependencies(module)
     assert len(gradle_dependencies(module)) >= 2
+
+
+def test_the_app_takes_nothing_that_gradle_would_keep_from_it():
+    # Maven's jar holds all that androidx is made of; Gradle shows what the named ones export.
+    exported = {"activity", "annotation", "core", "lifecycle", "savedstate"}
+    sources = [path.read_text() for path in (ANDROID_APP / "app/src").rglob("*.kt")]
+    taken = {
+        name for text in sources for name in re.findall(r"^import androidx\.(\w+)", text, re.M)
+    }
+    assert "activity" in taken
+    assert taken <= exported
 
 
 def test_both_builds_have_the_same_modules():

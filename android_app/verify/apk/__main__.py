@@ -7,6 +7,7 @@ import sys
 from itertools import product
 from pathlib import Path
 
+from apk.androidx import FETCHED_ARCHIVES, unpack_androidx
 from apk.api_check import check_api
 from apk.inspection import inspect_apk
 from apk.jvm_tests import TestCount, count_tests, forget_reports
@@ -26,8 +27,10 @@ def build(aar: Path | None, *, tested: bool) -> None:
     maven = (VERIFY / "mvn", "--quiet", "--batch-mode")
     _say("Tools and Android archives")
     require({**PACKAGES, "javac": f"openjdk-{read_versions(ANDROID_APP)['jdk']}-jdk-headless"})
+    shutil.rmtree(FETCHED_ARCHIVES, ignore_errors=True)
     run(*maven, "-pl", "fetched", "process-resources")
     unpack_runtime(aar, facts.abis)
+    unpack_androidx()
     _say("Resources and manifest")
     link_resources(facts)
     _say("Kotlin, and its tests" if tested else "Kotlin")

@@ -4,6 +4,10 @@ A compiler sees the newest framework, hidden parts included, and would take what
 older phone. So each reference is looked up where it leads at run time: it must be in the framework
 of minSdk, and it must be public API. Public is what Android 6's own list says, the newest that can
 be had as a file; what came later stands in newer_api.txt, a list kept by hand.
+
+What androidx calls is its own affair: it asks for the phone's version first, and its manifests say
+from which Android it runs (`manifests`). Its classes are only passed through, on the way from a
+class of ours to the framework's that it extends.
 """
 
 import zipfile
@@ -11,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from apk.androidx import JAR
 from apk.classfile import ACC_PROTECTED, ACC_PUBLIC, ClassFile, parse_class
 from apk.layout import FETCHED, MODULES, VERIFY, AppFacts
 from apk.tools import run
@@ -35,13 +40,16 @@ class Framework:
     parents: dict[str, tuple[str, ...]]
     # `CLASS` or `CLASS.MEMBER` to the API level that brought it.
     newer: dict[str, int]
+    # Classes that may stand between the app's and the framework's.
+    library: zipfile.ZipFile
     _parsed: dict[str, ClassFile | None] = field(default_factory=dict[str, ClassFile | None])
 
     def find(self, name: str) -> ClassFile | None:
-        """A class as the oldest phone has it; None where it has none."""
+        """A class as the oldest phone or the library has it; None where neither does."""
         if name not in self._parsed:
+            archive = self.archive if name.startswith(FRAMEWORK) else self.library
             try:
-                self._parsed[name] = parse_class(self.archive.read(f"{name}.class"))
+                self._parsed[name] = parse_class(archive.read(f"{name}.class"))
             except KeyError:
                 self._parsed[name] = None
         return self._parsed[name]
@@ -60,8 +68,13 @@ def check_api(facts: AppFacts) -> list[str]:
     if not own:
         raise TopformerError("Nothing was compiled that could be checked.")
     public, parents = read_public_api()
-    with zipfile.ZipFile(FETCHED / "android-all-oldest.jar") as archive:
-        framework = Framework(archive=archive, public=public, parents=parents, newer=read_newer())
+    with (
+        zipfile.ZipFile(FETCHED / "android-all-oldest.jar") as archive,
+        zipfile.ZipFile(JAR) as library,
+    ):
+        framework = Framework(
+            archive=archive, public=public, parents=parents, newer=read_newer(), library=library
+        )
         problems = find_problems(own, framework, facts.min_sdk)
     if problems:
         raise TopformerError(
@@ -101,7 +114,7 @@ def find_problems(own: Iterable[ClassFile], framework: Framework, min_sdk: int) 
     for user, owner, member in _references(classes.values()):
         line = list(_ancestors(owner, classes, framework)) if member else [owner]
         used |= {_entry(name, member) for name in line}
-        if _is_elsewhere(line, member, classes):
+        if _is_elsewhere(line, member, classes, framework):
             continue
         inherited = set(_ancestors(user.name, classes, framework))
         if problem := _problem(line, member, framework, min_sdk, inherited):
@@ -133,11 +146,13 @@ def _ancestors(name: str, own: dict[str, ClassFile], framework: Framework) -> It
         yield from _ancestors(parent, own, framework)
 
 
-def _is_elsewhere(line: list[str], member: str, own: dict[str, ClassFile]) -> bool:
-    """Whether it is the app's own, or may be a library's."""
-    if any(name not in own and not name.startswith(FRAMEWORK) for name in line):
-        return True
-    return any(member in own[name].members for name in line if name in own)
+def _is_elsewhere(
+    line: list[str], member: str, own: dict[str, ClassFile], framework: Framework
+) -> bool:
+    """Whether it is the app's own or a library's, or may be that of one that is not known."""
+    outside = [name for name in line if not name.startswith(FRAMEWORK)]
+    found = [own.get(name) or framework.find(name) for name in outside]
+    return any(cls is None or member in cls.members for cls in found)
 
 
 def _problem(
@@ -145,7 +160,7 @@ def _problem(
 ) -> str:
     levels = [(name, framework.level(name, member)) for name in line]
     listed, level = next(((name, found) for name, found in levels if found), ("", None))
-    classes = [cls for cls in map(framework.find, line) if cls]
+    classes = [cls for name in line if name.startswith(FRAMEWORK) and (cls := framework.find(name))]
     if member:
         classes = [cls for cls in classes if member in cls.members]
     if not classes and (not listed or listed.startswith(_IN_ARCHIVE)):

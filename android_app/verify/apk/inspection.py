@@ -13,11 +13,11 @@ from apk.packing import PAGE_BYTES, STORED_SUFFIXES
 from apk.tools import run
 from topformer.errors import TopformerError
 
-PERMISSIONS = {"android.permission.CAMERA"}
 # The app's own entry, the runtime's classes, and what the runtime loads its library with.
 CLASSES = (
     "Lio/topformer/demo/MainActivity;",
     "Lio/topformer/core/ClassShares;",
+    "Landroidx/activity/ComponentActivity;",
     "Lorg/pytorch/executorch/Module;",
     "Lcom/facebook/jni/HybridData;",
     "Lcom/facebook/soloader/nativeloader/NativeLoader;",
@@ -48,12 +48,15 @@ def _manifest(facts: AppFacts, apk: Path, wrong: list[str]) -> list[str]:
     def said(pattern: str) -> set[str]:
         return set(re.findall(pattern, badging, re.MULTILINE))
 
+    # The second is androidx's: only the app itself can have it.
+    internal = f"{facts.application_id}.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION"
+    permissions = {"android.permission.CAMERA", internal}
     expected = {
         "package": (r"^package: name='([^']*)'", {facts.application_id}),
         "version code": (r"^package: .*versionCode='([^']*)'", {str(facts.version_code)}),
         "least API": (r"^sdkVersion:'([^']*)'", {str(facts.min_sdk)}),
         "target API": (r"^targetSdkVersion:'([^']*)'", {str(facts.target_sdk)}),
-        "permissions": (r"^uses-permission: name='([^']*)'", PERMISSIONS),
+        "permissions": (r"^uses-permission: name='([^']*)'", permissions),
         "start": (r"^launchable-activity: name='([^']*)'", {f"{facts.namespace}.MainActivity"}),
     }
     for name, (pattern, value) in expected.items():

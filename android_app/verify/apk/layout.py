@@ -18,6 +18,7 @@ TARGET = VERIFY / "target"
 FETCHED = TARGET / "fetched"
 RUNTIME = TARGET / "runtime"
 LINKED = TARGET / "resources"
+ANDROIDX = TARGET / "androidx"
 APK = TARGET / "topformer-demo.apk"
 
 

@@ -4,6 +4,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+from apk.androidx import JAR
 from apk.layout import ASSETS, FETCHED, MODULES, RUNTIME, TARGET, VERIFY, AppFacts
 from apk.resources import LINKED_APK
 from apk.tools import run
@@ -50,7 +51,7 @@ def _dex(facts: AppFacts) -> Path:
         run("jar", "--create", "--file", jars / f"{module}.jar", "-C", classes, ".")
     listed = [Path(entry) for entry in (TARGET / "runtime-classpath").read_text().split(":")]
     libraries = [entry for entry in listed if entry.is_file() and VERIFY not in entry.parents]
-    own = [*sorted(jars.glob("*.jar")), TARGET / "resources/resources.jar"]
+    own = [*sorted(jars.glob("*.jar")), TARGET / "resources/resources.jar", JAR]
     runtime = [RUNTIME / "executorch.jar", RUNTIME / "fbjni.jar"]
     # The framework's archive has no java.* of its own.
     java_home = Path(shutil.which("javac") or "javac").resolve().parents[1]

@@ -1,12 +1,14 @@
-"""Resources and manifest, linked by aapt2, and the class R that names them."""
+"""Resources and manifest, linked by aapt2, and the classes R that name them."""
 
 import shutil
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
-from apk.layout import ASSETS, FETCHED, LINKED, MANIFEST, RESOURCES, AppFacts
+from apk.androidx import unpacked_archives
+from apk.layout import ASSETS, FETCHED, LINKED, RESOURCES, AppFacts
+from apk.manifests import write_manifest
 from apk.tools import run
 
-ANDROID = "http://schemas.android.com/apk/res/android"
 LINKED_APK = LINKED / "linked.apk"
 
 
@@ -14,32 +16,34 @@ def link_resources(facts: AppFacts) -> None:
     """Compile and link all resources, and make the class R. Raises `TopformerError`."""
     shutil.rmtree(LINKED, ignore_errors=True)
     LINKED.mkdir(parents=True)
-    compiled, java, classes = LINKED / "compiled.zip", LINKED / "java", LINKED / "classes"
+    java, classes = LINKED / "java", LINKED / "classes"
     manifest = LINKED / "AndroidManifest.xml"
-    _write_manifest(facts)
-    run("aapt2", "compile", "--dir", RESOURCES, "-o", compiled)
-    link = ["aapt2", "link", compiled, "-o", LINKED_APK, "-I", FETCHED / "android-all-aapt.jar"]
+    write_manifest(facts, manifest)
+    libraries = unpacked_archives()
+    folders = [folder / "res" for folder in libraries if (folder / "res").is_dir()]
+    compiled = [_compile(folder) for folder in (*folders, RESOURCES)]
+    link = ["aapt2", "link", *compiled, "-o", LINKED_APK, "-I", FETCHED / "android-all-aapt.jar"]
     link += ["--manifest", manifest, "--java", java, "--custom-package", facts.namespace]
+    link += ["--extra-packages", ":".join(_packages_with_resources(libraries))]
     link += ["--min-sdk-version", str(facts.min_sdk)]
     link += ["--target-sdk-version", str(facts.target_sdk)]
     link += ["--version-code", str(facts.version_code), "--version-name", facts.version_name]
     run(*link, "--auto-add-overlay")
-    source = java / facts.namespace.replace(".", "/") / "R.java"
-    run("javac", "--release", "17", "-d", classes, source)
+    run("javac", "--release", "17", "-d", classes, *java.rglob("R.java"))
     run("jar", "--create", "--file", LINKED / "resources.jar", "-C", classes, ".")
     _describe_for_robolectric(facts)
 
 
-def _write_manifest(facts: AppFacts) -> None:
-    """Add what Gradle would: the package, which its files name and the manifest may not."""
-    ET.register_namespace("android", ANDROID)
-    tree = ET.parse(MANIFEST)
-    tree.getroot().set("package", facts.application_id)
-    for element in tree.iter():
-        name = element.get(f"{{{ANDROID}}}name", "")
-        if name.startswith("."):
-            element.set(f"{{{ANDROID}}}name", facts.namespace + name)
-    tree.write(LINKED / "AndroidManifest.xml", encoding="utf-8", xml_declaration=True)
+def _compile(folder: Path) -> Path:
+    compiled = LINKED / f"{folder.parent.name}.zip"
+    run("aapt2", "compile", "--dir", folder, "-o", compiled)
+    return compiled
+
+
+def _packages_with_resources(libraries: list[Path]) -> list[str]:
+    """Of each library whose classes look for a class R."""
+    manifests = [path / "AndroidManifest.xml" for path in libraries if (path / "R.txt").read_text()]
+    return [ET.parse(path).getroot().attrib["package"] for path in manifests]
 
 
 def _describe_for_robolectric(facts: AppFacts) -> None:

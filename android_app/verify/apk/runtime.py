@@ -14,7 +14,7 @@ from topformer.errors import TopformerError
 from topformer.files import sha256_file
 
 # Of react-native-executorch's archive, in the version that the catalogue names.
-STAND_IN_SHA256 = "4a1f84df51d75000dd5c28ad11fedd5ec0487f8b8189e8adcb001b9ca485c4b8"
+STAND_IN_SHA256 = "70a20a865b82f47ac46c82711d93c2038cf99eccbb9b287494219063f2217622"
 # The AAR depends on fbjni, whose own archive is on Maven Central.
 ORIGIN = RUNTIME / "origin"
 
@@ -37,9 +37,6 @@ def unpack_runtime(aar: Path | None, abis: tuple[str, ...]) -> None:
     else:
         _unpack_aar(aar, "executorch.jar", abis)
     _unpack_aar(FETCHED / "fbjni.aar", "fbjni.jar", abis)
-    for name in ("androidx-monitor", "androidx-tracing"):
-        with zipfile.ZipFile(FETCHED / f"{name}.aar") as archive:
-            (FETCHED / f"{name}.jar").write_bytes(archive.read("classes.jar"))
     ORIGIN.write_text(origin)
 
 

@@ -1,6 +1,5 @@
 package io.topformer.demo
 
-import android.app.Activity
 import android.content.ActivityNotFoundException
 import android.content.ComponentCallbacks2
 import android.content.Intent
@@ -9,9 +8,10 @@ import android.os.Bundle
 import android.os.PowerManager
 import android.os.SystemClock
 import android.view.WindowManager
+import androidx.activity.ComponentActivity
 
 /** The one screen: what the camera sees, or an opened picture, segmented. */
-class MainActivity : Activity(), ModelControl.Host, CameraControl.Host, StillControl.Host {
+class MainActivity : ComponentActivity(), ModelControl.Host, CameraControl.Host, StillControl.Host {
     private lateinit var choices: Choices
     private lateinit var screen: Screen
     private lateinit var model: ModelControl
@@ -131,6 +131,7 @@ class MainActivity : Activity(), ModelControl.Host, CameraControl.Host, StillCon
         if (choices.still == null && resumed) camera.start()
     }
 
+    @Suppress("DEPRECATION", "OVERRIDE_DEPRECATION")
     override fun onRequestPermissionsResult(requestCode: Int, permissions: Array<String>, grantResults: IntArray) {
         super.onRequestPermissionsResult(requestCode, permissions, grantResults)
         if (requestCode == CameraControl.PERMISSION_REQUEST) camera.onAnswer(grantResults)
@@ -166,6 +167,7 @@ class MainActivity : Activity(), ModelControl.Host, CameraControl.Host, StillCon
         tellOnce(R.string.no_app, error.message.orEmpty())
     }
 
+    @Suppress("DEPRECATION", "OVERRIDE_DEPRECATION")
     override fun onActivityResult(requestCode: Int, resultCode: Int, data: Intent?) {
         super.onActivityResult(requestCode, resultCode, data)
         if (resultCode != RESULT_OK || data == null) return

@@ -27,13 +27,12 @@ public class ExecuTorchSegmenter private constructor(
                     "its manifest says ${outputShape.contentToString()}.",
             )
         }
-        // A new array each time, the one large allocation of a frame: the buffer behind it is not public, and every
-        // accessor that is copies (ExecuTorch 1.5.1, Tensor.java: getRawDataBuffer has no modifier).
+        // A new array each time, the one large allocation of a frame.
         return refusing("The model's logits are not float32.") { output.dataAsFloatArray }
     }
 
     override fun close() {
-        module.destroy()
+        module.close()
     }
 
     public companion object {
@@ -46,13 +45,10 @@ public class ExecuTorchSegmenter private constructor(
                 Module.load(file.path, Module.LOAD_MODE_MMAP, threads)
             }
             return try {
-                refusing("The model has no method that can be run.") {
-                    val status = module.loadMethod("forward")
-                    if (status != 0) throw SegmenterException("ExecuTorch refuses the model with error $status.")
-                }
+                refusing("The model has no method that can be run.") { module.loadMethod("forward") }
                 ExecuTorchSegmenter(module, inputShape, outputShape)
             } catch (error: Throwable) {
-                module.destroy()
+                module.close()
                 throw error
             }
         }
