@@ -110,7 +110,7 @@ class Engine(private val factory: SegmenterFactory, private val clock: Clock, pr
 
     /** Paints labels in these colours from now on, 0xAARRGGBB by class. */
     fun paint(argb: IntArray) {
-        handler.post { pipeline?.takeIf { it.manifest.classCount == argb.size }?.colours?.load(argb) }
+        handler.post { pipeline?.takeIf { it.manifest.classCount == argb.size }?.colours?.load(inMemory(argb)) }
     }
 
     /** Gives the model's memory back. */

@@ -92,7 +92,7 @@ class MainViewModel(private val application: DemoApplication) :
     /** Paints labels in other colours, 0xAARRGGBB by class of the open model; an alpha of 0 takes them away. */
     fun paint(argb: IntArray) {
         model.engine.paint(argb)
-        shown?.takeIf { it.manifest.classCount == argb.size }?.paint(Colours(argb.size).apply { load(argb) })
+        shown?.takeIf { it.manifest.classCount == argb.size }?.paint(Colours(argb.size).apply { load(inMemory(argb)) })
         ui?.render()
     }
 

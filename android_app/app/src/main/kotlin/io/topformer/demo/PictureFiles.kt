@@ -36,7 +36,7 @@ private fun decodePicture(resolver: ContentResolver, uri: Uri): StillFrame {
 
 /** A picture with its labels over it, as the screen shows them. */
 fun compose(picture: Bitmap, result: Result, opacity: Float): Bitmap {
-    val width = maxOf(picture.width, result.overlay.width)
+    val width = if (result.picture == null) picture.width else result.overlay.width
     val composed = Bitmap.createBitmap(width, width * result.pictureHeight / result.pictureWidth, Bitmap.Config.ARGB_8888)
     val canvas = Canvas(composed)
     val place = android.graphics.Rect(0, 0, composed.width, composed.height)

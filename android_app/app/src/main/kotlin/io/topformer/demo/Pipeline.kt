@@ -36,7 +36,7 @@ class Pipeline(val manifest: ModelManifest, private val segmenter: Segmenter, pr
     private var stillSize = Size(0, 0)
 
     /** In what labels are painted; to be changed on the engine's thread. */
-    val colours = Colours(manifest.classCount).apply { load(manifest.palette) }
+    val colours = Colours(manifest.classCount).apply { load(inMemory(manifest.palette)) }
 
     /** When the camera frame was taken that the network has, or had last. */
     @Volatile

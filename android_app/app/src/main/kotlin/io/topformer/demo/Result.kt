@@ -78,3 +78,10 @@ class Result {
         return labels[row * overlay.width + column].toInt() and 0xFFFF
     }
 }
+
+/** Colours, 0xAARRGGBB, as a bitmap keeps them: multiplied by their alpha, in the order of bytes that this device has. */
+fun inMemory(argb: IntArray): IntArray {
+    val kept = IntBuffer.allocate(argb.size)
+    Bitmap.createBitmap(argb, argb.size, 1, Bitmap.Config.ARGB_8888).copyPixelsToBuffer(kept)
+    return kept.array()
+}
