@@ -27,7 +27,8 @@ fun showModelMenu(
     val resources = anchor.resources
 
     fun Menu.add(group: Int, text: String, chosen: Boolean, choice: ModelChoice) {
-        add(group, Menu.NONE, Menu.NONE, text).setCheckable(true).setChecked(chosen).setOnMenuItemClickListener {
+        val item = add(group, View.generateViewId(), Menu.NONE, text).setCheckable(true).setChecked(chosen)
+        item.setOnMenuItemClickListener {
             onChoice(choice)
             true
         }

@@ -14,7 +14,7 @@ import kotlin.test.BeforeTest
     sdk = [35],
     application = TestApplication::class,
     qualifiers = COARSE_PHONE,
-    shadows = [CamerasShadow::class, FrameReader::class],
+    shadows = [CamerasShadow::class, FrameReader::class, FakeImage::class, FakePlane::class],
 )
 abstract class AppTest {
     @get:Rule

@@ -27,7 +27,8 @@ class LabelsTest : AppTest() {
         val upright = leftOf(BitmapFactory.decodeFile(RealModel.picture.path), 480, 640)
         val pixels = IntArray(480 * 640).also { upright.getPixels(it, 0, 480, 0, 0, 480, 640) }
         val file = run(StillFrame(pixels, 480, 640)).labels
-        val camera = run(CameraFrame(FakeImage(lying(upright)), rotationDegrees = 90, mirror = false) {}).labels
+        val image = FakeImage.of(lying(upright)).image
+        val camera = run(CameraFrame(image, rotationDegrees = 90, mirror = false) {}).labels
         assertTrue(shareOfEqual(file, camera) > 0.98, "Only ${shareOfEqual(file, camera)} of the labels are equal.")
     }
 

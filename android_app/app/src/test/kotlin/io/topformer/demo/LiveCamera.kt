@@ -95,7 +95,7 @@ class FrameReader {
 
     /** A frame is there; a camera without room for it drops it. */
     fun deliver(picture: Bitmap): FakeImage {
-        val image = FakeImage(picture)
+        val image = FakeImage.of(picture)
         synchronized(this) {
             check(!closed) { "The camera is closed." }
             if (ready.size + outstanding >= mostImages) return image.also { it.close() }
@@ -142,7 +142,7 @@ class FrameReader {
         ready.clear()
         acquired += newest
         mostAcquired = maxOf(mostAcquired, outstanding)
-        return newest
+        return newest.image
     }
 
     @Implementation

@@ -19,7 +19,6 @@ import android.view.MotionEvent
 import android.view.Surface
 import android.view.View
 import android.widget.TextView
-import com.android.internal.view.menu.MenuItemImpl
 import org.junit.rules.ExternalResource
 import org.robolectric.Robolectric
 import org.robolectric.RuntimeEnvironment
@@ -132,7 +131,8 @@ class Phone : ExternalResource() {
 
     fun chooseInMenu(title: String) {
         val item = openMenu().single { it.title == title }
-        check(item.isEnabled && (item as MenuItemImpl).invoke()) { "'$title' does nothing." }
+        val menu = ShadowPopupMenu.getLatestPopupMenu().menu
+        check(item.isEnabled && menu.performIdentifierAction(item.itemId, 0)) { "'$title' does nothing." }
         shadowOf(Looper.getMainLooper()).idle()
     }
 
