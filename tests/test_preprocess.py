@@ -54,15 +54,19 @@ def test_colours_stay_red_green_blue():
         (24, 40, "6b454c19b99d3bcccac72ba1cb8be7d50669c4f459652483c0a30df1c97c7b7c"),
         (31, 77, "a43bff4769ead58051e80759ce001144b9b82611d29bb1d201382d3104c6a27b"),
         (9, 11, "1f3c19efe7c994922af513dfd3af914a613cb7386641c314f6994d3b62ea4395"),
+        # So tall that some versions of Pillow would take its columns first.
+        (300, 70, "170654dce49e574476da7d6f0f1a5db50711bce6bf55d9472f4a9bb627555a96"),
     ],
 )
 def test_golden_vectors(height, width, expected):
     assert digest(to_tensor(synthetic(height, width), input_info(24, 40))) == expected
 
 
-def test_resize_is_pillows_and_stretches():
-    picture = synthetic(50, 30)
-    resized = Image.fromarray(picture).resize((64, 32), Image.Resampling.BILINEAR)
+@pytest.mark.parametrize("size", [(50, 30), (30, 50), (200, 70), (20, 64), (32, 30)])
+def test_resize_is_pillows_and_stretches_along_the_rows_first(size):
+    picture = synthetic(*size)
+    wide = Image.fromarray(picture).resize((64, size[0]), Image.Resampling.BILINEAR)
+    resized = wide.resize((64, 32), Image.Resampling.BILINEAR)
     info = input_info(32, 64)
     np.testing.assert_array_equal(to_tensor(picture, info), to_tensor(np.asarray(resized), info))
 

@@ -5,9 +5,9 @@ import re
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from topformer.errors import UsageError
+from topformer.images import resize
 from topformer.manifest import ChannelTriple, InputInfo
 from topformer.variants import MINIMUM_SIDE_PX
 
@@ -61,8 +61,7 @@ def size_in_shape(image_size: tuple[int, int], picture_size: tuple[int, int]) ->
 def to_tensor(picture: NDArray[np.uint8], info: InputInfo) -> NDArray[np.float32]:
     """Resize and normalise RGB values [H, W, 3] to float32 [1, 3, h, w].
 
-    A picture of another size is resized with Pillow's bilinear filter, which averages over all
-    pixels when it shrinks and rounds to whole values. Then, per channel and in float32,
+    A picture of another size is resized as `images.resize` says. Then, per channel and in float32,
     (value - mean) / std: two operations, so that no compiler may fuse them and every language gets
     the same bits. Raises `UsageError` when the picture is not uint8 [H, W, 3].
     """
@@ -71,10 +70,7 @@ def to_tensor(picture: NDArray[np.uint8], info: InputInfo) -> NDArray[np.float32
             f"A picture must be uint8 [H, W, 3], not {picture.dtype} {list(picture.shape)}."
         )
     if picture.shape[:2] != (info.height, info.width):
-        resized = Image.fromarray(picture).resize(
-            (info.width, info.height), Image.Resampling.BILINEAR
-        )
-        picture = np.asarray(resized)
+        picture = resize(picture, info.height, info.width)
     tensor = np.empty(info.shape, np.float32)
     for channel, (mean, std) in enumerate(zip(info.mean, info.std, strict=True)):
         plane = tensor[0, channel]

@@ -24,8 +24,9 @@ from topformer.errors import TopformerError
 
 UNCHECKED = (
     "the app tells hashes of its output, and they are not this machine's; float32 may differ in "
-    "its last bits. The app itself refuses to answer where its golden vector is not met; by how "
-    "much the output differs, rows of the runner (without --via) say."
+    "its last bits, and a camera's frame is another picture. The app itself refuses to answer "
+    "where its golden vector is not met; by how much the output differs, rows of the runner "
+    "(without --via) say."
 )
 
 # How long the app may stay silent.

@@ -109,7 +109,7 @@ def _prepare(
     for request in requests:
         path = Path(request.source)
         if request.source not in models:
-            placed = place_model(workspace, path, runner)
+            placed = place_model(workspace, path, runner, picture=request.picture)
             models[request.source] = placed, compute_reference(path, placed.picture)
         placed, reference = models[request.source]
         on_progress(f"checking {request.name}")

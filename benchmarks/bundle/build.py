@@ -58,7 +58,7 @@ class Bundle(Document, frozen=True, kw_only=True):
     schema: SchemaName = "topformer.runner-bundle/1"
     target: TargetName
     runtime: Literal["executorch"] = "executorch"
-    # Of ExecuTorch; empty where a user's own build does not tell.
+    # Of ExecuTorch.
     runtime_version: ShortText
     compiler: ShortText
     # The program that loads the runner's libraries; none where the system's own does.
@@ -189,7 +189,6 @@ def _build(plan: Plan, scratch: Path, on_progress: OnProgress) -> Path:
 
 
 def _fetch(plan: Plan, scratch: Path, on_progress: OnProgress) -> Path:
-    assert plan.version is not None
     on_progress(f"fetching executorch {plan.version} for aarch64")
     fetched = wheel.download_wheel(plan.version, scratch / "wheel")
     on_progress("unpacking executorch")
@@ -200,7 +199,7 @@ def _fetch(plan: Plan, scratch: Path, on_progress: OnProgress) -> Path:
 def _describe(plan: Plan, made: Path) -> None:
     bundle = Bundle(
         target=plan.target,
-        runtime_version=plan.version or "",
+        runtime_version=plan.version,
         compiler=plan.toolchain.compiler_version,
         loader=AARCH64_LOADER if plan.target == "aarch64" else None,
         files=tuple(

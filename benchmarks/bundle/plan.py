@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -9,13 +10,16 @@ from typing import Literal, get_args
 from topformer.benchmarks.bundle import wheel
 from topformer.benchmarks.bundle.wheel import Installed
 from topformer.errors import TopformerError, UsageError
-from topformer.files import sha256_bytes, sha256_file
+from topformer.files import read_text, sha256_bytes, sha256_file
 from topformer.toolchain import cpp, programs
 from topformer.toolchain.cpp import Toolchain
 from topformer.toolchain.programs import Missing
 
 SOURCE_FOLDER = Path(__file__).parents[1] / "runner"
 KEY_CHARACTERS = 20
+# Every build of ExecuTorch since 1.2 installs it; its wheels do not.
+VERSION_HEADER = "include/executorch/runtime/core/version.h"
+HEADER_LIMIT_BYTES = 2**16
 
 TargetName = Literal["host", "aarch64", "ndk"]
 TARGETS: tuple[TargetName, ...] = get_args(TargetName)
@@ -35,8 +39,8 @@ class Plan:
 
     target: TargetName
     toolchain: Toolchain
-    # Of the wheel; None for the NDK.
-    version: str | None
+    # Of ExecuTorch.
+    version: str
     # Where find_package looks; None where the wheel is fetched first.
     executorch: Path | None
     options: tuple[str, ...] = ()
@@ -47,7 +51,8 @@ class Plan:
         """Name what goes in, so that another compiler, library or source makes another bundle."""
         facts = [
             self.target,
-            self.version or str(self.executorch),
+            self.version,
+            str(self.executorch),
             str(self.toolchain.compiler),
             self.toolchain.compiler_version,
             *self.options,
@@ -129,6 +134,7 @@ def _plan_aarch64() -> Plan:
 def _plan_ndk(paths: NdkPaths) -> Plan:
     toolchain_file = paths.ndk / "build/cmake/android.toolchain.cmake"
     package = paths.executorch / "lib/cmake/ExecuTorch"
+    version_header = paths.executorch / VERSION_HEADER
     cmake = cpp.find_cmake()
     found: list[object] = [cmake, cpp.find_make()]
     for path, name, remedy in (
@@ -142,6 +148,7 @@ def _plan_ndk(paths: NdkPaths) -> Plan:
             "ExecuTorch for Android",
             "ExecuTorch built from source for Android, and pass the folder it was installed to",
         ),
+        (version_header, "ExecuTorch's version", "ExecuTorch 1.2 or newer, which has this header"),
     ):
         if not path.is_file():
             found.append(Missing(what=f"{name} (no {path})", remedy=remedy))
@@ -149,7 +156,7 @@ def _plan_ndk(paths: NdkPaths) -> Plan:
     return Plan(
         target="ndk",
         toolchain=_toolchain(cmake, toolchain_file, None),
-        version=None,
+        version=_version_in(version_header),
         executorch=package.resolve(),
         options=(
             f"-DCMAKE_TOOLCHAIN_FILE={toolchain_file.resolve()}",
@@ -162,6 +169,21 @@ def _plan_ndk(paths: NdkPaths) -> Plan:
             for path in sorted((paths.executorch / "lib").glob("*.a"))
         ),
     )
+
+
+def _version_in(header: Path) -> str:
+    found = re.search(
+        r'^#define ET_VERSION "([0-9.]{1,30})"$',
+        read_text(header, limit_bytes=HEADER_LIMIT_BYTES, kind="header"),
+        re.MULTILINE,
+    )
+    if found is None:
+        raise TopformerError(
+            f"{header} does not tell ExecuTorch's version.",
+            why="It defines no ET_VERSION as ExecuTorch 1.5 does.",
+            next_step="Build and install ExecuTorch for Android again.",
+        )
+    return found[1]
 
 
 def _toolchain(

@@ -31,7 +31,7 @@ class SamplingProtocol(Document, frozen=True, kw_only=True):
     order: tuple[tuple[int, ...], ...]
     # Ratios nearer to 1 than this are called no difference, however narrow their interval.
     ratio_allowance: float
-    # Resized to the network's input before the clock starts.
+    # Its size as the clock starts is said in each row.
     picture: ShortText
     clock: ShortText
     # Settings of the C library's allocator that every worker had.

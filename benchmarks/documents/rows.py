@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from topformer.benchmarks.documents.conditions import Build, StartingPicture
 from topformer.devices.facts.documents import CheckedOutput
 from topformer.documents import Count, Document, Sha256, ShortText
 from topformer.manifest import ClassCount
@@ -109,8 +110,13 @@ class BaseRow(Document, frozen=True, kw_only=True):
     form: ShortText = ""
     precision: ShortText
     threads: Annotated[int, msgspec.Meta(ge=1)]
-    # Height and width of the picture, of the network's input and of the result.
+    # Height and width of the network's input and of the result.
     image_size: tuple[int, int]
+    # What each run began with. Null, in documents from before it was told, stands for a picture of
+    # `image_size`.
+    picture: StartingPicture | None = None
+    # Null in documents from before it was told.
+    build: Build | None = None
     device: ShortText
     # Null on the host, and on a device that does not tell.
     cores: Cores | None = None

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
+from topformer.benchmarks.documents.conditions import Build, StartingPicture
 from topformer.children import LINE_LIMIT_BYTES
 from topformer.documents import Count, Document, Positive, Sha256, ShortText, Side, without_minor
 from topformer.errors import TopformerError
@@ -51,6 +52,8 @@ class Load(Document, frozen=True, kw_only=True):
     threads: int
     # Height and width, for checkpoints only.
     image_size: tuple[Side, Side] | None
+    # What `--picture` said, as bytes like `source`.
+    picture: bytes | None = None
     warmups: int
 
 
@@ -75,6 +78,7 @@ class RunnerAbout(
     runtime: Literal["executorch"]
     runtime_version: ShortText
     compiler: ShortText
+    build: Build | None = None
     end: End
 
 
@@ -107,6 +111,10 @@ class Opened(Document, frozen=True, kw_only=True):
     profiled: bool
     load_ns: Nanoseconds
     output_shapes: OutputShapes
+    # What every run begins with; null stands for an RGB picture of the network's input size.
+    picture: StartingPicture | None = None
+    # Null where the worker does not tell.
+    build: Build | None = None
     # Of the little-endian outputs, one after the other, and the result of the last run.
     outputs_sha256: Sha256
     result_sha256: Sha256
@@ -208,14 +216,21 @@ def decode_document(line: bytes, expected: type[ExpectedT]) -> ExpectedT:
 
 
 def session_options(
-    manifest: Manifest, *, model: str | Path, picture: str | Path, threads: int, warmups: int
+    manifest: Manifest,
+    *,
+    model: str | Path,
+    picture: str | Path,
+    starts_with: StartingPicture | None = None,
+    threads: int,
+    warmups: int,
 ) -> list[str]:
     """Options of `run` and `serve`: all that the runner must know comes from the manifest.
 
-    `picture` is a file of raw RGB bytes, of the manifest's input size. Both paths are the runner's.
+    `picture` is a file of raw RGB bytes, of the manifest's input size unless `starts_with` says
+    another, which bundles from before it was added do not know. Both paths are the runner's.
     """
     info = manifest.input
-    return [
+    options = [
         f"--model={model}",
         f"--picture={picture}",
         f"--height={info.height}",
@@ -225,3 +240,7 @@ def session_options(
         f"--threads={threads}",
         f"--warmups={warmups}",
     ]
+    if starts_with is not None:
+        size = f"--picture-height={starts_with.height}", f"--picture-width={starts_with.width}"
+        options += size
+    return options

@@ -14,6 +14,7 @@ from topformer.benchmarks.documents.comparison import (
     PartRatio,
     RatioWord,
 )
+from topformer.benchmarks.documents.conditions import BUILD_TEXT, BuildKind, StartingPicture
 from topformer.benchmarks.documents.rows import CountedRow, Interval, MeasuredRow, Part, Row
 from topformer.benchmarks.protocol.statistics import (
     CONFIDENCE,
@@ -55,6 +56,17 @@ def _emulated_cpu(one: RowOfRun) -> str | None:
     return one.row.instructions.cpu if isinstance(one.row, CountedRow) else None
 
 
+def _picture_size(one: RowOfRun) -> str:
+    height, width = one.row.image_size
+    return (one.row.picture or StartingPicture(height=height, width=width)).text
+
+
+def _build(one: RowOfRun) -> str:
+    # Documents from before it was told: nobody had built one with the NDK.
+    before: BuildKind = "app" if one.row.runtime == "app" else "pypi"
+    return BUILD_TEXT[one.row.build.kind if one.row.build else before]
+
+
 # What must be equal for rows to be ranked, under the names that people know.
 _FACTS: dict[str, Callable[[RowOfRun], object]] = {
     "device": _device,
@@ -65,6 +77,8 @@ _FACTS: dict[str, Callable[[RowOfRun], object]] = {
     "image size": lambda one: "x".join(map(str, one.row.image_size)),
     "classes": lambda one: one.row.classes,
     "picture": lambda one: one.protocol.picture,
+    "picture size": _picture_size,
+    "build": _build,
 }
 
 

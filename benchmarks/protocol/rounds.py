@@ -86,7 +86,7 @@ def run_rounds(
             warmups_per_block=mode.warmups_per_block,
             order=tuple(done),
             ratio_allowance=RATIO_ALLOWANCE,
-            picture=recordings[0].loaded.picture,
+            picture=recordings[0].loaded.picture_name,
             clock=clock,
             allocator=allocator,
         ),

@@ -24,14 +24,26 @@ def row_lines(document: BenchDocument) -> Iterator[str]:
         yield (
             f"{row.name}: {total.p50:.2f} ms ({total.ci95[0]:.2f} to {total.ci95[1]:.2f}), "
             f"{row.total_over_execute.median:.2f} times the network's {row.execute_ms.p50:.2f} ms; "
-            f"{row.verdict}{_random(row)}"
+            f"{row.verdict}{_begun(row)}{_random(row)}"
         )
     for row in document.counted_rows:
         counts = row.instructions
         yield (
             f"{row.name}: {millions(counts.total)} M instructions, the network "
-            f"{millions(counts.execute)} M, on an emulated {counts.cpu}: no latency{_random(row)}"
+            f"{millions(counts.execute)} M, on an emulated {counts.cpu}: no latency"
+            f"{_begun(row)}{_random(row)}"
         )
+
+
+def _start(row: Row) -> str | None:
+    """What a row began with; None where it was of the network's input size."""
+    size = "x".join(map(str, row.image_size))
+    return None if row.picture is None or row.picture.text == size else row.picture.text
+
+
+def _begun(row: Row) -> str:
+    start = _start(row)
+    return f", from {start}" if start else ""
 
 
 def _random(row: Row) -> str:
@@ -66,12 +78,23 @@ def part_line(comparison: Comparison, part: PartRatio) -> str:
 
 
 def heading(document: BenchDocument) -> str:
-    """Say what was measured, as in "TopFormer tiny, 448x448, RANDOM weights"."""
+    """Say what was measured, as in "TopFormer tiny, 448x448 from 480x640, RANDOM weights"."""
     models = ", ".join(dict.fromkeys(row.variant for row in document.rows))
-    sizes = ", ".join(dict.fromkeys("x".join(map(str, r.image_size)) for r in document.rows))
+    sizes = ", ".join(dict.fromkeys(map(_sizes, document.rows)))
     are_random = [row.weights.random for row in document.rows]
     weights = ", RANDOM weights" if all(are_random) else ", some weights RANDOM"
     return f"TopFormer {models}, {sizes}" + (weights if any(are_random) else "")
+
+
+def _sizes(row: Row) -> str:
+    start = _start(row)
+    return "x".join(map(str, row.image_size)) + (f" from {start}" if start else "")
+
+
+def _builds(rows: Sequence[Row]) -> str:
+    """Say whose builds ran, as in "Library: PyPI's build (glibc)."."""
+    builds = dict.fromkeys(row.build.text if row.build else "unknown" for row in rows)
+    return f"Library: {', '.join(builds)}."
 
 
 def place(document: BenchDocument) -> str:
@@ -98,6 +121,7 @@ def tables(document: BenchDocument) -> Iterator[Table]:
 def _parts_table(rows: Sequence[MeasuredRow], title: str) -> Table:
     table = _table("median ms", ["pre", "network", "post", "total", "95 %", "verdict"])
     table.title = title
+    table.caption = _builds(rows)
     for row in rows:
         table.add_row(row.name, *_part_cells(row))
     return table
@@ -119,7 +143,9 @@ def _spread_table(rows: Sequence[MeasuredRow], document: BenchDocument) -> Table
 def _instructions_table(rows: Sequence[CountedRow], title: str) -> Table:
     table = _table("M instructions", ["pre", "network", "post", "total", "CPU", "verdict"])
     table.title = title
-    table.caption = "Medians of one inference each, counted under emulation: no latency."
+    table.caption = (
+        f"Medians of one inference each, counted under emulation: no latency. {_builds(rows)}"
+    )
     for row in rows:
         counts = row.instructions
         parts = (counts.preprocess, counts.execute, counts.postprocess)

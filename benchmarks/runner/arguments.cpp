@@ -78,6 +78,11 @@ int Arguments::take_number(const std::string& name, int least, int most) {
   return number;
 }
 
+std::optional<int> Arguments::take_optional_number(const std::string& name, int least, int most) {
+  if (options_.count(name) == 0) return std::nullopt;
+  return take_number(name, least, most);
+}
+
 ChannelTriple Arguments::take_triple(const std::string& name) {
   const std::string text = take_text(name);
   const std::size_t first = text.find(',');

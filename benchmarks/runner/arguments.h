@@ -2,13 +2,14 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "preprocess.h"
 
 namespace topformer {
 
-inline constexpr const char* kCommands = "Commands: about, run, serve, postprocess, normalise.";
+inline constexpr const char* kCommands = "Commands: about, run, serve, postprocess, preprocess.";
 
 class Arguments {
  public:
@@ -24,6 +25,7 @@ class Arguments {
   // True for "1", false when it is not there.
   bool take_switch(const std::string& name);
   int take_number(const std::string& name, int least, int most);
+  std::optional<int> take_optional_number(const std::string& name, int least, int most);
   // Three decimal numbers, separated by commas, rounded to float32.
   ChannelTriple take_triple(const std::string& name);
 

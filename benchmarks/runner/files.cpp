@@ -1,22 +1,19 @@
 #include "files.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <utility>
 
 #include "errors.h"
-#include "sha256.h"
 
 namespace topformer {
 namespace {
-
-constexpr std::size_t kHashedAtOnceBytes = 1 << 16;
 
 [[noreturn]] void fail(const char* code, const std::string& path, const char* what) {
   throw RunnerError(code, path + what, std::strerror(errno));
@@ -40,10 +37,18 @@ class Descriptor {
 };
 
 Descriptor open_to_read(const std::string& path) {
-  // Nothing that is put in the file's place meanwhile, a pipe say, may keep us waiting.
+  // No pipe may keep us waiting.
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) fail("file-unreadable", path, " cannot be read.");
   return file;
+}
+
+// Raises RunnerError for what is no regular file.
+std::size_t size_of(const Descriptor& file, const std::string& path) {
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) fail("file-unreadable", path, " cannot be read.");
+  if (!S_ISREG(status.st_mode)) throw RunnerError("file-unreadable", path + " is not a file.");
+  return static_cast<std::size_t>(status.st_size);
 }
 
 // Bytes read: fewer than `size_bytes` only at the end of the file.
@@ -73,40 +78,32 @@ bool write_all(int descriptor, const unsigned char* data, std::size_t size_bytes
 
 }  // namespace
 
-std::size_t file_size_bytes(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) fail("file-unreadable", path, " cannot be read.");
-  if (!S_ISREG(status.st_mode)) throw RunnerError("file-unreadable", path + " is not a file.");
-  return static_cast<std::size_t>(status.st_size);
-}
-
 std::vector<unsigned char> read_exactly(const std::string& path, std::size_t size_bytes) {
-  const std::size_t found = file_size_bytes(path);
+  const Descriptor file = open_to_read(path);
+  const std::size_t found = size_of(file, path);
   if (found != size_bytes) {
     throw RunnerError("file-size", path + " has the wrong size.",
                       "It has " + std::to_string(found) + " bytes, and " +
                           std::to_string(size_bytes) + " are needed.");
   }
   std::vector<unsigned char> data(size_bytes);
-  const Descriptor file = open_to_read(path);
   if (read_up_to(file, path, data.data(), size_bytes) != size_bytes) {
     throw RunnerError("file-size", path + " became shorter while it was read.");
   }
   return data;
 }
 
-std::string sha256_file(const std::string& path) {
+MappedFile::MappedFile(const std::string& path) {
   const Descriptor file = open_to_read(path);
-  std::vector<unsigned char> block(kHashedAtOnceBytes);
-  Sha256 hash;
-  for (std::size_t left = file_size_bytes(path); left > 0;) {
-    const std::size_t wanted = std::min(left, block.size());
-    const std::size_t got = read_up_to(file, path, block.data(), wanted);
-    if (got == 0) throw RunnerError("file-size", path + " became shorter while it was read.");
-    hash.update(block.data(), got);
-    left -= got;
-  }
-  return hash.finish();
+  size_bytes_ = size_of(file, path);
+  if (size_bytes_ == 0) return;
+  void* mapped = ::mmap(nullptr, size_bytes_, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (mapped == MAP_FAILED) fail("file-unreadable", path, " cannot be mapped.");
+  data_ = mapped;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(data_, size_bytes_);
 }
 
 void write_whole(const std::string& path, const void* data, std::size_t size_bytes) {

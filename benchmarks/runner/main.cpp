@@ -4,7 +4,7 @@
 //   run          take samples, print one document
 //   serve        open the model, then take a block of samples for each line on stdin
 //   postprocess  the last stage alone, on given logits
-//   normalise    the input stage alone, on a given picture
+//   preprocess   the input stage alone, on a given picture
 //
 // Every command prints JSON documents on stdout and exits with 0; a failure is a document too, and
 // the exit status is then 2 for wrong usage and 1 for all else. README.md lists the options.
@@ -16,6 +16,7 @@
 #include <string>
 
 #include "arguments.h"
+#include "build_facts.h"
 #include "limits.h"
 #include "machine.h"
 #include "platform_log.h"
@@ -33,8 +34,9 @@ void about(Arguments& arguments) {
   arguments.refuse_rest();
   JsonWriter document = begin_document("topformer.runner-about/1");
   document.field("runtime", "executorch")
-      .field("runtime_version", Model::runtime_version())
-      .field("compiler", __VERSION__);
+      .field("runtime_version", executorch_version())
+      .field("compiler", compiler());
+  write_build(document);
   print_document(document);
 }
 
@@ -110,7 +112,7 @@ void dispatch(Arguments& arguments) {
   if (command == "run") return run(arguments);
   if (command == "serve") return serve(arguments);
   if (command == "postprocess") return postprocess_logits(arguments);
-  if (command == "normalise") return normalise_picture(arguments);
+  if (command == "preprocess") return preprocess_picture(arguments);
   throw usage_error("There is no command " + command + ".", kCommands);
 }
 

@@ -1,5 +1,6 @@
 #include "model.h"
 
+#include <executorch/extension/data_loader/buffer_data_loader.h>
 #include <executorch/extension/module/module.h>
 #include <executorch/extension/tensor/tensor_ptr.h>
 
@@ -12,11 +13,8 @@
 #include "limits.h"
 #include "platform_log.h"
 #include "recorder.h"
+#include "sha256.h"
 #include "threads.h"
-
-#ifndef TOPFORMER_EXECUTORCH_VERSION
-#define TOPFORMER_EXECUTORCH_VERSION "unknown"
-#endif
 
 namespace topformer {
 namespace {
@@ -24,6 +22,7 @@ namespace {
 namespace runtime = executorch::runtime;
 using executorch::aten::ScalarType;
 using executorch::aten::SizesType;
+using executorch::extension::BufferDataLoader;
 using executorch::extension::Module;
 using executorch::extension::TensorPtr;
 
@@ -48,6 +47,10 @@ std::string shape_text(runtime::Span<const std::int32_t> sizes) {
 }  // namespace
 
 struct Model::Loaded {
+  explicit Loaded(const std::string& path) : file(path) {}
+
+  // Before the module, which points into it.
+  MappedFile file;
   std::unique_ptr<Module> module;
   // Owned by the module; null unless runs are recorded.
   runtime::EventTracer* recorder = nullptr;
@@ -60,44 +63,44 @@ struct Model::Loaded {
   }
 };
 
-Model::Model(const ModelOptions& options) : loaded_(std::make_unique<Loaded>()) {
-  if (file_size_bytes(options.path) == 0) {
-    throw RunnerError("model-refused", options.path + " is empty.");
-  }
+Model::Model(const ModelOptions& options) : loaded_(std::make_unique<Loaded>(options.path)) {
+  const MappedFile& file = loaded_->file;
+  if (file.size_bytes() == 0) throw RunnerError("model-refused", options.path + " is empty.");
   set_threads(options.threads);
   std::unique_ptr<runtime::EventTracer> recorder;
   if (options.profile) recorder = make_recorder();
   loaded_->recorder = recorder.get();
   loaded_->module =
-      std::make_unique<Module>(options.path, Module::LoadMode::Mmap, std::move(recorder));
+      std::make_unique<Module>(std::make_unique<BufferDataLoader>(file.data(), file.size_bytes()),
+                               nullptr, nullptr, std::move(recorder));
   const std::string refusal = "ExecuTorch cannot load " + options.path + ".";
   check(loaded_->module->load(runtime::Program::Verification::InternalConsistency), "model-refused",
         refusal);
-  check_input(options.height, options.width);
+  check_input(options.input);
   logits_shape_ = read_logits_shape();
   check(loaded_->module->load_method("forward"), "model-refused", refusal);
 
-  input_.resize(3 * static_cast<std::size_t>(options.height) *
-                static_cast<std::size_t>(options.width));
+  input_.resize(3 * options.input.pixels());
   loaded_->input = executorch::extension::make_tensor_ptr(
-      {1, 3, static_cast<SizesType>(options.height), static_cast<SizesType>(options.width)},
+      {1, 3, static_cast<SizesType>(options.input.height),
+       static_cast<SizesType>(options.input.width)},
       input_.data(), ScalarType::Float);
 }
 
 Model::~Model() = default;
 
-void Model::check_input(int height, int width) const {
+void Model::check_input(const PictureSize& size) const {
   const runtime::MethodMeta meta = loaded_->meta();
   const auto input = meta.input_tensor_meta(0);
-  const std::int32_t wanted[] = {1, 3, height, width};
+  const std::int32_t wanted[] = {1, 3, size.height, size.width};
   if (meta.num_inputs() != 1 || !input.ok() || input->scalar_type() != ScalarType::Float) {
     throw RunnerError("model-shape", "The model does not take one float32 tensor.");
   }
   const auto sizes = input->sizes();
   if (!std::equal(sizes.begin(), sizes.end(), std::begin(wanted), std::end(wanted))) {
     throw RunnerError(
-        "model-shape", "The model takes another picture.",
-        "It takes " + shape_text(sizes) + ", and the picture is " + shape_text({wanted, 4}) + ".");
+        "model-shape", "The model takes another input.",
+        "It takes " + shape_text(sizes) + ", and was to be given " + shape_text({wanted, 4}) + ".");
   }
 }
 
@@ -133,6 +136,8 @@ std::vector<unsigned char> Model::take_profile() {
                                       : take_record(*loaded_->recorder);
 }
 
-std::string Model::runtime_version() { return TOPFORMER_EXECUTORCH_VERSION; }
+std::string Model::sha256() const {
+  return topformer::sha256(loaded_->file.data(), loaded_->file.size_bytes());
+}
 
 }  // namespace topformer

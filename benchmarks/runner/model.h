@@ -6,15 +6,15 @@
 #include <vector>
 
 #include "contest.h"
+#include "resize.h"
 
 namespace topformer {
 
 struct ModelOptions {
   std::string path;
   int threads = 1;
-  // Height and width of the picture that the file must take.
-  int height = 0;
-  int width = 0;
+  // What the file must take.
+  PictureSize input;
   // Whether each run is recorded, operator by operator, which takes time.
   bool profile = false;
 };
@@ -36,13 +36,13 @@ class Model {
   // What was recorded, as ExecuTorch's ETDump.
   std::vector<unsigned char> take_profile();
 
-  // The version it was compiled against.
-  static std::string runtime_version();
+  // Of the very bytes that were loaded, hashed where they are mapped.
+  std::string sha256() const;
 
  private:
   struct Loaded;  // keeps ExecuTorch's headers out of this one
 
-  void check_input(int height, int width) const;
+  void check_input(const PictureSize& size) const;
   LogitsShape read_logits_shape() const;
 
   std::vector<float> input_;

@@ -1,15 +1,12 @@
 #include "session.h"
 
+#include "build_facts.h"
 #include "files.h"
 #include "limits.h"
 #include "sha256.h"
 
 namespace topformer {
 namespace {
-
-std::size_t picture_bytes(const ModelOptions& model) {
-  return 3 * static_cast<std::size_t>(model.height) * static_cast<std::size_t>(model.width);
-}
 
 void write_run(JsonWriter& document, const RunTimes& run) {
   document.begin_array()
@@ -31,11 +28,8 @@ SessionOptions SessionOptions::take(Arguments& arguments) {
   SessionOptions options;
   options.model.path = arguments.take_text("model");
   options.model.threads = arguments.take_number("threads", 1, kMostThreads);
-  options.model.height = arguments.take_number("height", 1, kMostSidePixels);
-  options.model.width = arguments.take_number("width", 1, kMostSidePixels);
-  options.picture_path = arguments.take_text("picture");
-  options.mean = arguments.take_triple("mean");
-  options.std = arguments.take_triple("std");
+  options.input = InputOptions::take(arguments);
+  options.model.input = options.input.size;
   options.warmups = arguments.take_number("warmups", 0, kMostRuns);
   options.mark_stages = arguments.take_switch("mark-stages");
   return options;
@@ -44,13 +38,13 @@ SessionOptions SessionOptions::take(Arguments& arguments) {
 // The members are made in the order of their declaration, so the clock runs around the model alone.
 Session::Session(const SessionOptions& options)
     : options_(options),
-      picture_(read_exactly(options.picture_path, picture_bytes(options.model))),
-      normaliser_(options.mean, options.std),
+      picture_(options.input.read_picture()),
+      preprocessor_(options.input),
       load_start_ns_(monotonic_ns()),
       model_(options.model),
       load_ns_(monotonic_ns() - load_start_ns_),
-      labeller_(model_.logits_shape(), options.model.height, options.model.width),
-      labels_(picture_.size() / 3) {
+      labeller_(model_.logits_shape(), options.input.size.height, options.input.size.width),
+      labels_(options.input.size.pixels()) {
   first_ = run_once();
   warmups_ = run(options.warmups);
 }
@@ -62,7 +56,7 @@ void Session::mark(Stage stage) const {
 RunTimes Session::run_once() {
   mark(Stage::kStarted);
   const std::int64_t start = monotonic_ns();
-  normaliser_.normalise(picture_.data(), labels_.size(), model_.input());
+  preprocessor_.run(picture_.data(), model_.input());
   const std::int64_t preprocessed = monotonic_ns();
   mark(Stage::kPreprocessed);
   logits_ = model_.run();
@@ -82,8 +76,14 @@ std::vector<RunTimes> Session::run(int count) {
 
 void Session::describe(JsonWriter& document) const {
   const LogitsShape& shape = model_.logits_shape();
-  document.field("runtime_version", Model::runtime_version())
-      .field("model_sha256", sha256_file(options_.model.path))
+  write_build(document);
+  document.key("picture")
+      .begin_object()
+      .field("height", std::int64_t{options_.input.picture.height})
+      .field("width", std::int64_t{options_.input.picture.width})
+      .end_object()
+      .field("runtime_version", executorch_version())
+      .field("model_sha256", model_.sha256())
       .field("threads", std::int64_t{options_.model.threads})
       .field("profiled", options_.model.profile)
       .field("load_ns", load_ns_)

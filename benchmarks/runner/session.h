@@ -25,9 +25,7 @@ struct SessionOptions {
   static SessionOptions take(Arguments& arguments);
 
   ModelOptions model;
-  std::string picture_path;
-  ChannelTriple mean{};
-  ChannelTriple std{};
+  InputOptions input;
   int warmups = 0;
   // For emulators that count instructions; see mark_stage.
   bool mark_stages = false;
@@ -53,12 +51,12 @@ class Session {
 
   SessionOptions options_;
   std::vector<std::uint8_t> picture_;  // RGB [H, W, 3]
-  Normaliser normaliser_;
+  Preprocessor preprocessor_;
   std::int64_t load_start_ns_;
   Model model_;
   std::int64_t load_ns_;
   Labeller labeller_;
-  std::vector<Label> labels_;      // [H, W], the result
+  std::vector<Label> labels_;      // [h, w] of the input, the result
   const float* logits_ = nullptr;  // [c, h, w], in the model's memory
   RunTimes first_;
   std::vector<RunTimes> warmups_;

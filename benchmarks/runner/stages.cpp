@@ -7,23 +7,19 @@
 #include "labels.h"
 #include "limits.h"
 #include "machine.h"
+#include "preprocess.h"
 #include "report.h"
 #include "sha256.h"
 
 namespace topformer {
-void normalise_picture(Arguments& arguments) {
-  const std::string picture_path = arguments.take_text("picture");
-  const int height = arguments.take_number("height", 1, kMostSidePixels);
-  const int width = arguments.take_number("width", 1, kMostSidePixels);
-  const ChannelTriple mean = arguments.take_triple("mean");
-  const ChannelTriple std = arguments.take_triple("std");
+void preprocess_picture(Arguments& arguments) {
+  const InputOptions options = InputOptions::take(arguments);
   const std::string tensor_path = arguments.take_text("write-tensor");
   arguments.refuse_rest();
 
-  const std::size_t pixels = static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
-  const auto picture = read_exactly(picture_path, 3 * pixels);
-  std::vector<float> tensor(3 * pixels);
-  Normaliser(mean, std).normalise(picture.data(), pixels, tensor.data());
+  const auto picture = options.read_picture();
+  std::vector<float> tensor(3 * options.size.pixels());
+  Preprocessor(options).run(picture.data(), tensor.data());
   write_whole(tensor_path, tensor.data(), tensor.size() * sizeof(float));
   JsonWriter document = begin_document("topformer.runner-tensor/1");
   print_document(

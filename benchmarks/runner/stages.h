@@ -6,7 +6,7 @@
 namespace topformer {
 
 // A picture to its input tensor.
-void normalise_picture(Arguments& arguments);
+void preprocess_picture(Arguments& arguments);
 
 // Logits to labels, timed.
 void postprocess_logits(Arguments& arguments);

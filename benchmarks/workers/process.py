@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import NoReturn, Self
 
 from topformer.benchmarks.bundle.build import build_bundle, default_cache
+from topformer.benchmarks.documents.conditions import Build, StartingPicture
 from topformer.benchmarks.documents.runner import (
     ExpectedT,
     Form,
@@ -24,10 +25,10 @@ from topformer.benchmarks.documents.runner import (
     decode_document,
     session_options,
 )
+from topformer.benchmarks.workers.pictures import open_picture, picture_name, resized_from
 from topformer.children import LINE_LIMIT_BYTES, Conversation, EndlessOutputError
 from topformer.documents import encode_json
 from topformer.errors import TopformerError
-from topformer.images import BENCH_PICTURE, bench_picture
 from topformer.interrupts import ctrl_c_held
 from topformer.manifest import Manifest, read_manifest_of
 from topformer.text import brief, printable
@@ -57,6 +58,8 @@ class RowRequest:
     threads: int
     form: Form = ""
     image_size: tuple[int, int] | None = None
+    # A file or "HEIGHTxWIDTH"; None begins at the network's input size.
+    picture: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +74,9 @@ class Loaded:
     weights_random: bool
     precision: str
     image_size: tuple[int, int]
-    picture: str
+    picture_name: str
+    picture: StartingPicture
+    build: Build | None
     import_ns: int
     load_ns: int
     first: SampleNs
@@ -237,7 +242,9 @@ def describe_loaded(
         weights_random=manifest.weights.is_random,
         precision=file.precision if file else "fp32",
         image_size=(info.height, info.width),
-        picture=BENCH_PICTURE,
+        picture_name=picture_name(request.picture),
+        picture=opened.picture or StartingPicture(height=info.height, width=info.width),
+        build=opened.build,
         import_ns=import_ns,
         load_ns=opened.load_ns,
         first=opened.first,
@@ -262,6 +269,7 @@ def start_worker(
             form=request.form,
             threads=request.threads,
             image_size=request.image_size,
+            picture=None if request.picture is None else os.fsencode(request.picture),
             warmups=warmups,
         )
         return Service(command=[*command, encode_json(load).decode()])
@@ -277,10 +285,15 @@ def _runner_service(request: RowRequest, folder: Path, warmups: int) -> Service:
     model = Path(request.source)
     bundle = build_bundle("host", cache=default_cache(), on_progress=lambda _: None)
     manifest = read_manifest_of(model)
-    picture = folder / "picture.rgb"
-    pixels = bench_picture(manifest.input.height, manifest.input.width).pixels
-    picture.write_bytes(pixels.tobytes())
+    picture = open_picture(request.picture, manifest.input)
+    raw = folder / "picture.rgb"
+    raw.write_bytes(picture.pixels.tobytes())
     options = session_options(
-        manifest, model=model, picture=picture, threads=request.threads, warmups=warmups
+        manifest,
+        model=model,
+        picture=raw,
+        starts_with=resized_from(picture, manifest.input),
+        threads=request.threads,
+        warmups=warmups,
     )
     return Service(command=[*bundle.command, "serve", *options], manifest=manifest)

@@ -6,6 +6,7 @@ else reaches its stdout.
 """
 
 import os
+import platform
 import re
 import resource
 import sys
@@ -20,6 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from topformer.benchmarks.documents.conditions import Build
 from topformer.benchmarks.documents.runner import (
     END,
     Load,
@@ -28,12 +30,13 @@ from topformer.benchmarks.documents.runner import (
     RunnerOpened,
     SampleNs,
 )
+from topformer.benchmarks.workers.pictures import open_picture, starting_picture
 from topformer.children import private_channels
 from topformer.devices.machine import library_versions
 from topformer.documents import Document, encode_json
 from topformer.errors import TopformerError
 from topformer.files import sha256_bytes
-from topformer.images import BenchPicture, bench_picture
+from topformer.images import BenchPicture
 from topformer.manifest import Manifest
 from topformer.tasks import Outputs, Task, output_bytes
 
@@ -97,7 +100,9 @@ def open_timed(load: Load) -> TimedOpening:
     return TimedOpening(
         model=model,
         runtime_version=library_versions().get(runtime.name if runtime else "torch", ""),
-        picture=bench_picture(model.manifest.input.height, model.manifest.input.width),
+        picture=open_picture(
+            None if load.picture is None else os.fsdecode(load.picture), model.manifest.input
+        ),
         import_ns=imported - start,
         load_ns=opened - imported,
     )
@@ -137,6 +142,8 @@ def _introduce(load: Load, opened: TimedOpening) -> RunnerOpened:
         profiled=False,
         load_ns=opened.load_ns,
         output_shapes=tuple(output.shape for output in outputs),
+        picture=starting_picture(opened.picture),
+        build=Build(kind="pypi", c_library=platform.libc_ver()[0] or platform.system()),
         outputs_sha256=sha256_bytes(output_bytes(outputs)),
         result_sha256=sha256_bytes(opened.model.task.encode(result)),
         first=first,
@@ -170,17 +177,17 @@ def _take(opened: TimedOpening, count: int) -> tuple[SampleNs, ...]:
 
 
 def time_once(model: MeasuredModel, picture: NDArray[np.uint8]) -> tuple[SampleNs, Outputs, Any]:
-    """Time one run from a picture [H, W, 3] in memory to its result.
+    """Time one run from a picture [H, W, 3] in memory to its result at the network's input size.
 
     Returns outputs and result too.
     """
-    height, width = picture.shape[:2]
+    info = model.manifest.input
     start = time.perf_counter_ns()
     tensor = model.preprocess(picture)
     preprocessed = time.perf_counter_ns()
     outputs = model.run(tensor)
     executed = time.perf_counter_ns()
-    result = model.task.postprocess(outputs, (height, width))
+    result = model.task.postprocess(outputs, (info.height, info.width))
     postprocessed = time.perf_counter_ns()
     sample = SampleNs(
         preprocess=preprocessed - start,

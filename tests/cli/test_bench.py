@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.cli.main import build_command
-from topformer.errors import UsageError
+from topformer.errors import TopformerError, UsageError
 
 
 def run(*arguments: str):
@@ -33,6 +33,10 @@ def run(*arguments: str):
         (["--model", "a.pte", "--size", "tiny"], "exclude each other"),
         (["--size", "huge"], "huge"),
         (["--image-size", "big"], "big"),
+        (["--picture", "480"], "no picture 480"),
+        (["--picture", "0x640"], "0x640 is out of range"),
+        (["--picture", "40000x10"], "40000x10 is out of range"),
+        (["--picture", "10000x10000"], "10000x10000 is out of range"),
     ],
 )
 def test_wrong_usage_is_refused_before_anything_runs(arguments, complaint):
@@ -95,6 +99,14 @@ def test_a_real_bench_of_both_exports(exported_tiny, tmp_path):
     assert {one.kind for one in document.comparisons} == {"paired"}
     assert list(tmp_path.iterdir()) == []
     assert json.loads(done.stdout)["schema"] == "topformer.bench/1"
+
+
+def test_a_picture_that_is_none_is_refused_before_anything_runs(tmp_path):
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"none")
+    error = run("--picture", str(path)).exception
+    assert isinstance(error, TopformerError)
+    assert "is not a picture" in error.what
 
 
 def test_a_worker_that_cannot_open_its_file_fails_the_command(exported_tiny, tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 
 from topformer.benchmarks.benches.host import bench_host
 from topformer.benchmarks.benches.rows import counted_row
+from topformer.benchmarks.documents.conditions import Build, StartingPicture
 from topformer.benchmarks.documents.runner import Measured, SampleNs
 from topformer.benchmarks.protocol.modes import COUNTING, Mode
 from topformer.benchmarks.protocol.rounds import run_rounds
@@ -52,7 +53,9 @@ class ScriptedWorker:
             weights_random=True,
             precision="fp32",
             image_size=(448, 448),
-            picture="street",
+            picture_name="street",
+            picture=StartingPicture(height=448, width=448),
+            build=Build(kind="pypi", c_library="glibc"),
             import_ns=5_000_000,
             load_ns=7_000_000,
             first=SampleNs(preprocess=2_000_000, execute=90_000_000, postprocess=3_000_000),

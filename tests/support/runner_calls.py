@@ -48,15 +48,16 @@ class Runner:
         decode_document(done.stdout, RunnerPostprocess)
         return np.fromfile(target, "<u2").reshape(1, *size)
 
-    def tensor(self, picture, mean, std) -> tuple[np.ndarray, RunnerTensor]:
-        """[H, W, 3] -> [1, 3, H, W]."""
+    def tensor(self, picture, info) -> tuple[np.ndarray, RunnerTensor]:
+        """[H, W, 3] -> [1, 3, h, w]."""
         source, target = self.folder / "picture", self.folder / "tensor"
         picture.tofile(source)
         height, width = picture.shape[:2]
         done = self.call(
-            "normalise", f"--picture={source}", f"--height={height}", f"--width={width}",
-            f"--mean={','.join(map(repr, mean))}", f"--std={','.join(map(repr, std))}",
+            "preprocess", f"--picture={source}", f"--picture-height={height}",
+            f"--picture-width={width}", f"--height={info.height}", f"--width={info.width}",
+            f"--mean={','.join(map(repr, info.mean))}", f"--std={','.join(map(repr, info.std))}",
             f"--write-tensor={target}",
         )  # fmt: skip
         document = decode_document(done.stdout, RunnerTensor)
-        return np.fromfile(target, "<f4").reshape(1, 3, height, width), document
+        return np.fromfile(target, "<f4").reshape(info.shape), document

@@ -54,6 +54,13 @@ def bench(
         str | None,
         typer.Option(help="Input size in pixels: one side, or HEIGHTxWIDTH. Default: 448."),
     ] = None,
+    picture: Annotated[
+        str | None,
+        typer.Option(
+            help="A picture file, or HEIGHTxWIDTH: begin with pixels of that size, so that the "
+            "resize to the input size is measured too. Default: the input size, no resize."
+        ),
+    ] = None,
     cores: Annotated[
         str | None,
         typer.Option(help="On a device: big, mid, little, or a hexadecimal mask of CPUs."),
@@ -94,7 +101,7 @@ def bench(
 
       topformer bench --model a.pte --model b.pte --threads 2 --plot bench.png
 
-      topformer bench --runtime executorch --json > bench.json
+      topformer bench --picture 480x640 --runtime executorch --json > bench.json
 
       topformer bench --device adb --cores big --mode sustained --plot heat.png
 
@@ -116,6 +123,7 @@ def bench(
         threads=tuple(threads or (1,)),
         mode=mode,
         image_size=image_size,
+        picture=picture,
         cores=cores,
         max_start_temp_c=max_start_temp,
         bundle=runner,

@@ -24,7 +24,8 @@ def compare(
     A ratio above 1 means that the second takes longer. Rows of one run are
     paired block by block; two runs are compared by their medians, with an
     allowance for what each drifted. What is not alike, such as other sizes,
-    heads, devices or thread counts, is refused, and so is what is not trusted.
+    heads, devices, builds or thread counts, is refused, and so is what is not
+    trusted.
 
     Examples:
 

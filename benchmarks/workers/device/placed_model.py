@@ -7,9 +7,10 @@ from tempfile import TemporaryDirectory
 
 from topformer.benchmarks.documents.runner import session_options
 from topformer.benchmarks.workers.device.counting import COUNTER
+from topformer.benchmarks.workers.pictures import open_picture, resized_from
 from topformer.devices.workspace import Workspace
 from topformer.files import sha256_bytes
-from topformer.images import BenchPicture, bench_picture
+from topformer.images import BenchPicture
 from topformer.manifest import Manifest, read_manifest_of
 
 
@@ -42,6 +43,7 @@ class PlacedModel:
             self.manifest,
             model=self.remote_model,
             picture=self.remote_picture,
+            starts_with=resized_from(self.picture, self.manifest.input),
             threads=threads,
             warmups=warmups,
         )
@@ -52,15 +54,18 @@ class PlacedModel:
         return [*taskset, *counter, *self.runner, verb, *session, *options, "--mark-stages=1"]
 
 
-def place_model(workspace: Workspace, model: Path, runner: Sequence[str]) -> PlacedModel:
+def place_model(
+    workspace: Workspace, model: Path, runner: Sequence[str], *, picture: str | None = None
+) -> PlacedModel:
     """Put a .pte and its picture on the device; what is there already is not sent again.
 
-    Raises `TopformerError` for a file that is not its manifest's, and when the device is lost.
+    `picture` is what `--picture` says. Raises `TopformerError` for a file that is not its
+    manifest's, and when the device is lost.
     """
     manifest = read_manifest_of(model)
     assert manifest.file is not None
-    picture = bench_picture(manifest.input.height, manifest.input.width)
-    pixels = picture.pixels.tobytes()
+    opened = open_picture(picture, manifest.input)
+    pixels = opened.pixels.tobytes()
     with TemporaryDirectory() as scratch:
         raw = Path(scratch) / "picture.rgb"
         raw.write_bytes(pixels)
@@ -68,7 +73,7 @@ def place_model(workspace: Workspace, model: Path, runner: Sequence[str]) -> Pla
     return PlacedModel(
         workspace=workspace,
         manifest=manifest,
-        picture=picture,
+        picture=opened,
         runner=tuple(runner),
         remote_model=workspace.place(model, f"{manifest.file.sha256[:16]}.pte"),
         remote_picture=remote_picture,

@@ -56,6 +56,7 @@ def test_rows_of_the_app_take_turns_as_all_rows_do(app_on_rig, bench, small_pte,
     assert [row.name for row in rows] == ["app, 1 thread", "app, 2 threads"]
     assert {row.runtime for row in rows} == {"app"}
     assert {row.model for row in rows} == {small_pte.name}
+    assert {row.build.kind for row in rows} == {"app"}
     assert all(len(row.total_ms.samples) == 2 * 3 for row in rows)
     # Every start opens the model anew: one warm-up after loading, and one before each block.
     assert all(len(row.warmup_ms) == 1 + 2 for row in rows)

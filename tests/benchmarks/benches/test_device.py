@@ -93,6 +93,17 @@ def test_a_gate_holds_instructions_exactly(rig, small_pte, tmp_path):
     assert "regression" in missed.stderr
     assert document_of(done).rows == (row,)
 
+    baseline.write_text(done.stdout)
+    larger = bench(rig, "--model", small_pte, "--picture", "300x200", "--gate", baseline)
+    assert larger.returncode == 1
+    assert "picture size: 300x200 against 64x96" in " ".join(larger.stderr.split())
+    (other,) = msgspec.json.decode(larger.stdout, type=BenchDocument).rows
+    assert other.check.passed
+    assert (row.build.kind, row.build.c_library, other.build) == ("pypi", "glibc", row.build)
+    # The resize is a part of preprocess, and of nothing else.
+    assert other.instructions.preprocess > 3 * row.instructions.preprocess
+    assert other.instructions.execute == pytest.approx(row.instructions.execute, rel=0.001)
+
 
 def test_cores_are_set_and_read_back(rig, small_pte):
     (row,) = document_of(bench(rig, "--model", small_pte, "--cores", "1")).rows

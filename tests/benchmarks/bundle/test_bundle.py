@@ -110,16 +110,22 @@ def test_an_ndk_that_is_none_is_named_with_what_was_looked_for(tmp_path):
     error = refused("ndk", ndk=NdkPaths(ndk=tmp_path / "a", executorch=tmp_path / "b"))
     assert "android.toolchain.cmake" in error.why
     assert "executorch-config.cmake" in error.why
+    assert "version.h" in error.why
 
 
 def test_the_plan_for_an_ndk_takes_its_toolchain(tmp_path):
     toolchain = tmp_path / "build/cmake/android.toolchain.cmake"
     config = tmp_path / "lib/cmake/ExecuTorch/executorch-config.cmake"
-    for file in (toolchain, config):
+    header = tmp_path / bundle_plan.VERSION_HEADER
+    for file in (toolchain, config, header):
         file.parent.mkdir(parents=True)
         file.touch()
     paths = NdkPaths(ndk=tmp_path, executorch=tmp_path)
+    with pytest.raises(TopformerError, match="does not tell ExecuTorch's version"):
+        plan_bundle("ndk", paths)
+    header.write_text('#define ET_VERSION_MAJOR 1\n#define ET_VERSION "1.5.0"\n')
     plan = plan_bundle("ndk", paths)
+    assert plan.version == "1.5.0"
     assert f"-DCMAKE_TOOLCHAIN_FILE={toolchain}" in plan.options
     assert plan.executorch == config.parent
     key = plan.key()

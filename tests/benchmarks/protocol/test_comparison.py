@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from support.bench_fakes import emulated_bench, request, scripted_bench
+from topformer.benchmarks.documents.conditions import Build, StartingPicture
 from topformer.benchmarks.documents.rows import Cores
 from topformer.benchmarks.protocol.comparison import RowOfRun, compare
 from topformer.errors import TopformerError
@@ -108,10 +109,27 @@ def test_latency_and_instructions_have_no_ratio(before):
         ),
         ({"threads": 4}, "threads: 4 against 1"),
         ({"precision": "int8"}, "precision: int8 against fp32"),
+        (
+            {"picture": StartingPicture(height=480, width=640)},
+            "picture size: 480x640 against 448x448",
+        ),
+        (
+            {"picture": StartingPicture(height=448, width=448, format="yuv")},
+            "picture size: 448x448 yuv against 448x448",
+        ),
+        ({"build": Build(kind="ndk")}, "build: an NDK build against PyPI's build"),
+        ({"build": Build(kind="app")}, "build: the app's library against PyPI's build"),
     ],
 )
 def test_what_is_not_alike_is_told(document, before, change, told):
     assert compare(before, only_row(document, **change)).unlike == (told,)
+
+
+def test_rows_from_before_began_with_the_network_s_size_and_ran_the_only_builds(document, before):
+    older = {"picture": None, "build": None}
+    assert compare(before, only_row(document, **older)).unlike == ()
+    app = only_row(document, **older, runtime="app")
+    assert compare(before, app).unlike == ("build: the app's library against PyPI's build",)
 
 
 def test_other_machines_under_the_name_of_host_are_not_alike(before):

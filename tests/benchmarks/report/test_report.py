@@ -7,6 +7,7 @@ from PIL import Image
 from rich.console import Console
 
 from support.bench_fakes import CHECK, emulated_bench, scripted_bench
+from topformer.benchmarks.documents.conditions import Build, StartingPicture
 from topformer.benchmarks.documents.rows import Cores, RowWeights
 from topformer.benchmarks.report import text as report
 from topformer.benchmarks.report.plot import draw
@@ -51,6 +52,19 @@ def test_the_table_names_random_weights_and_verdicts(document):
     # Styles are no part of what is said.
     assert not re.search(r"\[/?[a-z]", text)
     assert "8 blocks of 5 samples" in text
+
+
+def test_what_a_row_began_with_and_whose_build_ran_is_told(document):
+    assert report.heading(document) == "TopFormer tiny, 448x448, RANDOM weights"
+    frame = StartingPicture(height=480, width=640, format="yuv")
+    document = with_row(document, picture=frame, build=Build(kind="ndk", c_library="bionic"))
+    told = "TopFormer tiny, 448x448 from 480x640 yuv, 448x448, RANDOM weights"
+    assert report.heading(document) == told
+    first, second, _ = report.row_lines(document)
+    assert ", from 480x640 yuv" in first
+    assert "from" not in second
+    table, *_ = report.tables(document)
+    assert table.caption == "Library: an NDK build (bionic), PyPI's build (glibc)."
 
 
 def test_names_are_not_markup(document):

@@ -87,6 +87,8 @@ NO_TRIPLES = (
         {"warmups": "-1"},
         *({"mark-stages": value} for value in ("0", "2", "yes")),
         {"picture": None},
+        *({"picture-height": value} for value in ("0", "32769", "")),
+        {"picture-width": "x"},
     ],
 )
 def test_options_out_of_range(runner, change):
@@ -138,6 +140,9 @@ def test_a_picture_file_of_the_wrong_size(runner, size):
     path = runner.folder / "other"
     path.write_bytes(bytes(size))
     assert runner.refusal("run", *run_options(runner, picture=path), status=1).code == "file-size"
+    options = run_options(runner, picture=path, **{"picture-width": 449})
+    failure = runner.refusal("run", *options, status=1)
+    assert f"{448 * 449 * 3} are needed" in failure.why
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "device"])

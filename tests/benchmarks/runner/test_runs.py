@@ -1,11 +1,14 @@
 """Whole runs of a real .pte, held against Python's ExecuTorch."""
 
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rig.device import wait_until
 from support.runner_calls import Runner
+from topformer.benchmarks.documents.conditions import StartingPicture
 from topformer.benchmarks.documents.runner import (
     RunnerAbout,
     RunnerBlock,
@@ -60,6 +63,8 @@ def logits(pte, picture):
 def test_it_says_what_it_is_made_of(runner):
     about = decode_document(runner.call("about").stdout, RunnerAbout)
     assert about.runtime_version.startswith("1.")
+    assert (about.build.kind, about.build.c_library) == ("pypi", "glibc")
+    assert about.build.compiler == about.compiler
 
 
 def test_a_run_gives_pythons_logits_and_labels(runner, pte, options, logits, tmp_path):
@@ -80,6 +85,40 @@ def test_a_run_gives_pythons_logits_and_labels(runner, pte, options, logits, tmp
     assert run.result_sha256 == sha256_bytes(expected)
     assert output.read_bytes() == logits.tobytes()
     assert labels.read_bytes() == expected
+
+
+def test_a_run_from_a_larger_picture_gives_what_python_makes_of_it(runner, pte, tmp_path):
+    picture = bench_picture(640, 480).pixels
+    raw, labels = tmp_path / "picture", tmp_path / "labels"
+    raw.write_bytes(picture.tobytes())
+    start = StartingPicture(height=640, width=480)
+    options = session_options(
+        pte.manifest, model=pte.path, picture=raw, starts_with=start, threads=1, warmups=0
+    )
+    done = runner.call("run", *options, "--samples=1", f"--write-result={labels}")
+    run = decode_document(done.stdout, RunnerRun)
+    assert run.picture == start
+    (logits,) = open_model(pte.path).outputs(picture)
+    assert run.outputs_sha256 == sha256_bytes(logits.astype("<f4").tobytes())
+    # The result has the network's input size.
+    assert labels.read_bytes() == upsample_labels(logits, (448, 448)).astype("<u2").tobytes()
+
+
+def test_the_hash_is_of_what_runs_whatever_its_path_becomes(runner, pte, options, tmp_path):
+    model, other = tmp_path / "model", tmp_path / "other"
+    model.write_bytes(pte.path.read_bytes())
+    other.write_bytes(b"another file")
+    command = [one for one in options(warmups=100) if not one.startswith("--model=")]
+    with subprocess.Popen(
+        [*runner.command, "serve", f"--model={model}", *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    ) as process:
+        maps = Path(f"/proc/{process.pid}/maps")
+        wait_until("the model is mapped", lambda: str(model) in maps.read_text())
+        other.replace(model)
+        opened = decode_document(process.stdout.read(), RunnerOpened)
+    assert opened.model_sha256 == pte.manifest.file.sha256
 
 
 def test_marking_stages_changes_nothing_where_nobody_counts(runner, options, logits):

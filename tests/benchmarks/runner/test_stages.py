@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from support.runner_calls import Runner
 from topformer.manifest import InputInfo
-from topformer.preprocess import IMAGENET_MEAN, IMAGENET_STD, to_tensor
+from topformer.preprocess import IMAGENET_MEAN, IMAGENET_STD, input_info, to_tensor
 from topformer.tasks.upsampling import upsample_labels
 
 SIZES = [
@@ -95,13 +95,62 @@ def test_the_tensor_of_every_value_in_every_channel(runner):
         ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
         ((0.1, -3.3, 1e-7), (255.0, 0.3, 1.1e5)),
     ]:
-        expected = to_tensor(picture, InputInfo(height=64, width=80, mean=mean, std=std))
-        found, _ = runner.tensor(picture, mean, std)
-        assert found.tobytes() == expected.tobytes()
+        info = InputInfo(height=64, width=80, mean=mean, std=std)
+        same_tensor(runner, picture, info)
+
+
+def same_tensor(runner, picture, info):
+    found, _ = runner.tensor(picture, info)
+    assert found.tobytes() == to_tensor(picture, info).tobytes()
+
+
+def scattered(size, seed):
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("picture", "size"),
+    [
+        # A camera's frame and photos, lying and standing, to a network's input.
+        ((480, 640), (448, 448)),
+        ((640, 480), (448, 448)),
+        ((1500, 2000), (384, 576)),
+        ((2000, 500), (64, 300)),
+        ((448, 640), (448, 448)),  # nothing to resize along one side
+        ((640, 448), (448, 448)),
+        ((1, 1), (64, 96)),
+        ((1, 5000), (70, 3)),
+        ((5000, 1), (3, 70)),
+    ],
+)
+def test_a_resized_picture_gives_pythons_tensor(runner, picture, size):
+    same_tensor(runner, scattered(picture, 4), input_info(*size))
+
+
+def test_even_pictures_stay_even_at_either_end(runner):
+    """Shares are rounded: they must neither darken white nor wrap around beyond it."""
+    for value in (0, 255):
+        picture = np.full((731, 977, 3), value, np.uint8)
+        found, _ = runner.tensor(
+            picture, InputInfo(height=64, width=65, mean=(0, 0, 0), std=(1, 1, 1))
+        )
+        assert (found == value).all()
+
+
+@given(
+    picture=st.tuples(st.integers(1, 300), st.integers(1, 300)),
+    size=st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    seed=st.integers(0, 2**32),
+)
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_picture_of_any_size_gives_pythons_tensor_at_any_other(runner, picture, size, seed):
+    same_tensor(runner, scattered(picture, seed), input_info(*size))
 
 
 @pytest.mark.parametrize("pixels", range(1, 20))
 def test_hashes_of_every_length_are_right(runner, pixels):
     picture = np.full((1, pixels, 3), 7, np.uint8)
-    tensor, document = runner.tensor(picture, IMAGENET_MEAN, IMAGENET_STD)
+    tensor, document = runner.tensor(picture, input_info(1, pixels))
     assert document.tensor_sha256 == hashlib.sha256(tensor.tobytes()).hexdigest()

@@ -1,7 +1,10 @@
 """The runner as a row of `bench --device host`."""
 
+from dataclasses import replace
+
 import pytest
 
+from topformer.benchmarks.documents.conditions import StartingPicture
 from topformer.benchmarks.workers.process import RowRequest, start_worker
 from topformer.errors import TopformerError
 
@@ -23,6 +26,8 @@ def test_it_loads_and_measures_like_any_worker(cache, exported_tiny):
         measured = worker.measure(samples=3, warmups=1)
         assert (loaded.model, loaded.sha256) == (file.path.name, file.manifest.file.sha256)
         assert loaded.image_size == (448, 448)
+        assert loaded.picture == StartingPicture(height=448, width=448)
+        assert (loaded.build.kind, loaded.build.c_library) == ("pypi", "glibc")
         assert len(loaded.warmups) == 2
         assert (len(measured.samples), len(measured.warmups)) == (3, 1)
         assert 0 < measured.peak_memory_bytes < 300e6
@@ -30,6 +35,18 @@ def test_it_loads_and_measures_like_any_worker(cache, exported_tiny):
         runner = worker.conversation.process
         assert runner.poll() is None
     assert runner.poll() is not None
+
+
+@pytest.mark.parametrize("runtime", ["runner", "executorch"])
+def test_both_workers_begin_with_the_picture_that_was_asked_for(cache, exported_tiny, runtime):
+    file = exported_tiny.files[0]
+    asked = replace(request(file.path), runtime=runtime, picture="480x640")
+    with start_worker(asked) as worker:
+        loaded = worker.load(warmups=1)
+        measured = worker.measure(samples=3, warmups=0)
+    assert loaded.picture == StartingPicture(height=480, width=640)
+    assert (loaded.image_size, loaded.picture_name) == ((448, 448), "china")
+    assert all(sample.preprocess > 0 for sample in measured.samples)
 
 
 def test_a_file_that_is_refused_says_so(cache, exported_tiny, tmp_path):

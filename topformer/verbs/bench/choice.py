@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,7 @@ from topformer.benchmarks.benches.plan import (
     plan_size,
 )
 from topformer.benchmarks.protocol.modes import Mode, get_mode
+from topformer.benchmarks.workers.pictures import check_picture
 from topformer.benchmarks.workers.process import RowRequest
 from topformer.devices.links.ssh import PREFIX as SSH
 from topformer.errors import UsageError
@@ -40,6 +41,8 @@ class BenchChoice:
     threads: tuple[int, ...]
     mode: str
     image_size: str | None
+    # A file, or "HEIGHTxWIDTH".
+    picture: str | None = None
     # For devices alone.
     via: str | None = None
     serial: str | None = None
@@ -61,6 +64,8 @@ class BenchChoice:
                 "ssh:HOST (ARM Linux).",
             )
         self.get_mode()
+        if self.picture is not None:
+            check_picture(self.picture)
         if self.device != "host":
             _check_device(self)
 
@@ -77,6 +82,10 @@ class BenchChoice:
                 "--size and --model exclude each other.",
                 why="--size chooses what to export and measure when no model is named.",
             )
+        requests = self._plan(side, on_progress)
+        return [replace(request, picture=self.picture) for request in requests]
+
+    def _plan(self, side: tuple[int, int] | None, on_progress: OnProgress) -> list[RowRequest]:
         if self.models:
             return plan_files(
                 self.models, runtimes=self.runtimes, threads=self.threads, image_size=side
@@ -112,6 +121,7 @@ def _check_app(choice: BenchChoice) -> None:
         "--runtime": choice.runtimes,
         "--size": choice.variant,
         "--image-size": choice.image_size,
+        "--picture": choice.picture,
         "--cores": choice.cores,
         "--runner": choice.bundle,
     }

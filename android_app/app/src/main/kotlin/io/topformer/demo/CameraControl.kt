@@ -1,19 +1,19 @@
 package io.topformer.demo
 
 import android.Manifest
-import android.app.Activity
+import android.content.Context
 import android.content.Intent
 import android.content.pm.PackageManager
 import android.hardware.display.DisplayManager
 import android.net.Uri
-import android.provider.Settings
+import android.provider.Settings.ACTION_APPLICATION_DETAILS_SETTINGS
 import android.view.Display
 import android.view.Surface
 
 /** The camera of the one screen: permission, troubles, and what its user can do about them. */
 class CameraControl(
-    private val activity: Activity,
-    private val choices: Choices,
+    private val context: Context,
+    private val settings: Settings,
     private val notices: Notices,
     private val host: Host,
 ) {
@@ -22,25 +22,28 @@ class CameraControl(
         /** On the camera's thread; the host closes the frame. */
         fun onFrame(frame: CameraFrame)
 
-        fun pickPicture()
+        fun ask(wish: Wish)
+
+        fun open(intent: Intent)
     }
 
-    private val displays = activity.getSystemService(DisplayManager::class.java)
+    private val displays = context.getSystemService(DisplayManager::class.java)
     private var camera: CameraSource? = null
-    private var permissionRefused = false
+    private var asking = false
+    private var refused = false
+    private var canAskAgain = false
 
     /** Opens the camera, asking for the permission first; told again, it does nothing. */
     fun start() {
         if (camera != null) return
-        if (activity.checkSelfPermission(Manifest.permission.CAMERA) != PackageManager.PERMISSION_GRANTED) {
-            if (permissionRefused) tellRefused() else ask()
-            return
+        if (context.checkSelfPermission(Manifest.permission.CAMERA) != PackageManager.PERMISSION_GRANTED) {
+            return if (refused) tellRefused() else ask()
         }
         notices.picture = null
         val listener = Listener()
-        camera = CameraSource(activity, listener).also {
+        camera = CameraSource(context, listener).also {
             listener.source = it
-            it.start(choices.facing, displayDegrees())
+            it.start(settings.facing, displayDegrees())
         }
         displays?.registerDisplayListener(onDisplay, null)
     }
@@ -52,7 +55,7 @@ class CameraControl(
     }
 
     fun flip() {
-        choices.facing = if (choices.facing == Facing.BACK) Facing.FRONT else Facing.BACK
+        settings.facing = if (settings.facing == Facing.BACK) Facing.FRONT else Facing.BACK
         if (camera == null) return
         stop()
         start()
@@ -63,12 +66,14 @@ class CameraControl(
         camera?.turnTo(displayDegrees())
     }
 
-    /** The answer to the question for the permission. */
-    fun onAnswer(grantResults: IntArray) {
-        // Without results the question was interrupted, and is asked again when the screen is back.
-        if (grantResults.isEmpty()) return
-        permissionRefused = grantResults[0] != PackageManager.PERMISSION_GRANTED
-        if (permissionRefused) tellRefused() else start()
+    /** The answer to the question for the permission; null where that was interrupted. */
+    fun onAnswer(granted: Boolean?, canAskAgain: Boolean) {
+        asking = false
+        // It is asked again when the screen is back.
+        if (granted == null) return
+        refused = !granted
+        this.canAskAgain = canAskAgain
+        if (refused) tellRefused() else start()
     }
 
     // Upside down, a screen keeps its configuration: the activity does not hear of it.
@@ -86,7 +91,7 @@ class CameraControl(
         override fun onFrame(frame: CameraFrame) = host.onFrame(frame)
 
         // The trouble of a camera that was given back meanwhile is nobody's.
-        override fun onTrouble(trouble: CameraTrouble) = activity.runOnUiThread {
+        override fun onTrouble(trouble: CameraTrouble) = context.mainExecutor.execute {
             if (camera === source) {
                 stop()
                 tell(trouble)
@@ -94,10 +99,15 @@ class CameraControl(
         }
     }
 
-    private fun ask() = activity.requestPermissions(arrayOf(Manifest.permission.CAMERA), PERMISSION_REQUEST)
+    // One question at a time: the answers to others would be lost.
+    private fun ask() {
+        if (asking) return
+        asking = true
+        host.ask(Wish.CAMERA_PERMISSION)
+    }
 
     private fun tellRefused() {
-        if (activity.shouldShowRequestPermissionRationale(Manifest.permission.CAMERA)) {
+        if (canAskAgain) {
             tell(R.string.no_permission, R.string.no_permission_why, R.string.allow, ::ask)
         } else {
             tell(R.string.no_permission, R.string.no_permission_why, R.string.settings, ::openSettings)
@@ -106,14 +116,14 @@ class CameraControl(
 
     private fun openSettings() {
         // What is allowed there is seen when the screen is back.
-        permissionRefused = false
-        val app = Uri.fromParts("package", activity.packageName, null)
-        activity.startActivity(Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, app))
+        refused = false
+        val app = Uri.fromParts("package", context.packageName, null)
+        host.open(Intent(ACTION_APPLICATION_DETAILS_SETTINGS, app))
     }
 
     private fun tell(trouble: CameraTrouble) = when (trouble) {
         CameraTrouble.NONE_THERE ->
-            tell(R.string.no_camera, R.string.no_camera_why, R.string.open_picture, host::pickPicture)
+            tell(R.string.no_camera, R.string.no_camera_why, R.string.open_picture) { host.ask(Wish.PICTURE) }
         CameraTrouble.IN_USE -> tell(R.string.camera_in_use, R.string.camera_in_use_why, R.string.try_again, ::start)
         CameraTrouble.NOT_ALLOWED ->
             tell(R.string.camera_blocked, R.string.camera_blocked_why, R.string.try_again, ::start)
@@ -121,7 +131,7 @@ class CameraControl(
     }
 
     private fun tell(what: Int, why: Int, actionText: Int, action: () -> Unit) {
-        notices.picture = Notice(activity.getString(what), activity.getString(why), NoticeAction(actionText, action))
+        notices.picture = Notice(context.getString(what), context.getString(why), NoticeAction(actionText, action))
     }
 
     private fun displayDegrees(): Int = when (displayRotation()) {
@@ -133,8 +143,4 @@ class CameraControl(
 
     // Not Context.getDisplay, which is of API 30.
     private fun displayRotation(): Int? = displays?.getDisplay(Display.DEFAULT_DISPLAY)?.rotation
-
-    companion object {
-        const val PERMISSION_REQUEST = 1
-    }
 }

@@ -1,8 +1,6 @@
 package io.topformer.demo
 
-import android.app.Activity
 import android.net.Uri
-import android.view.View
 import io.topformer.core.ModelManifest
 
 /** A model that is open, and whether this device computes what it should. */
@@ -10,9 +8,10 @@ class OpenedModel(val manifest: ModelManifest, val selfCheck: SelfCheck)
 
 /** The model of the one screen: opened, checked, chosen, and what its user can do about its troubles. */
 class ModelControl(
-    private val activity: Activity,
-    private val choices: Choices,
+    private val application: DemoApplication,
+    private val settings: Settings,
     private val notices: Notices,
+    private val files: UserFiles,
     private val host: Host,
 ) : AutoCloseable {
     /** What the model needs of the screen. */
@@ -21,11 +20,10 @@ class ModelControl(
 
         fun onResult()
 
-        fun pickModel()
+        fun ask(wish: Wish)
     }
 
-    private val application = activity.application as DemoApplication
-    private val store = ModelStore(activity, application.modelAssets)
+    private val store = ModelStore(application, application.modelAssets)
     private val listener = object : Engine.Listener {
         override fun onModel(manifest: ModelManifest, selfCheck: SelfCheck) = take(OpenedModel(manifest, selfCheck))
 
@@ -50,16 +48,16 @@ class ModelControl(
     /** Opens what was chosen, or the first model there is. */
     fun open() {
         val all = store.list()
-        val chosen = all.firstOrNull { it.name == choices.modelName } ?: all.firstOrNull()
+        val chosen = all.firstOrNull { it.name == settings.modelName } ?: all.firstOrNull()
         if (chosen == null) {
-            val pick = NoticeAction(R.string.choose_model, host::pickModel)
-            notices.model = Notice(activity.getString(R.string.no_model), activity.getString(R.string.no_model_why), pick)
+            val pick = NoticeAction(R.string.choose_model) { host.ask(Wish.MODEL_FILES) }
+            notices.model = Notice(application.getString(R.string.no_model), application.getString(R.string.no_model_why), pick)
             return
         }
-        choices.modelName = chosen.name
+        settings.modelName = chosen.name
         notices.model = null
         opening = true
-        engine.open(chosen, choices.threads)
+        engine.open(chosen, settings.threads)
     }
 
     /** Opens the model again when its memory was given back meanwhile. */
@@ -74,22 +72,20 @@ class ModelControl(
         opening = false
     }
 
-    fun showMenu(anchor: View) =
-        showModelMenu(anchor, store.list().map { it.name }, choices, canTell = opened != null) { choice ->
-            when (choice) {
-                is ModelChoice.Model -> choices.modelName = choice.name
-                is ModelChoice.Threads -> choices.threads = choice.count
-                is ModelChoice.Add -> return@showModelMenu host.pickModel()
-                is ModelChoice.About -> return@showModelMenu opened?.let { showAbout(activity, it) } ?: Unit
-            }
-            open()
-        }
+    fun names(): List<String> = store.list().map { it.name }
+
+    fun open(name: String) {
+        settings.modelName = name
+        open()
+    }
+
+    fun openWith(threads: Int) {
+        settings.threads = threads
+        open()
+    }
 
     /** Adds what the user picked, and opens it. */
-    fun add(files: UserFiles, uris: List<Uri>) = files.addModel(uris, store, { added ->
-        choices.modelName = added.name
-        open()
-    }) { error ->
+    fun add(uris: List<Uri>) = files.addModel(uris, store, { open(it.name) }) { error ->
         notices.model = if (opened == null) Notice(error.what, error.why, choose()) else Notice(error.what, error.why, goOn())
     }
 
@@ -108,14 +104,14 @@ class ModelControl(
             is SelfCheck.Passed, is SelfCheck.Absent -> null
             is SelfCheck.Unusable -> Notice(check.what, check.why, trust, choose())
             is SelfCheck.Differs -> {
-                val why = activity.getString(
+                val why = application.getString(
                     R.string.check_differs_why,
                     check.found.labelAgreement * 100,
                     check.golden.requiredAgreement * 100,
                     check.found.sqnrDb,
                     check.golden.requiredSqnrDb,
                 )
-                Notice(activity.getString(R.string.check_differs_what), why, trust, choose())
+                Notice(application.getString(R.string.check_differs_what), why, trust, choose())
             }
         }
     }
@@ -125,5 +121,5 @@ class ModelControl(
         notices.model = null
     }
 
-    private fun choose() = NoticeAction(R.string.choose_model) { showMenu(activity.requireViewById(R.id.models)) }
+    private fun choose() = NoticeAction(R.string.choose_model) { host.ask(Wish.MODEL_MENU) }
 }

@@ -19,7 +19,7 @@ sealed interface ModelChoice {
 fun showModelMenu(
     anchor: View,
     models: List<String>,
-    choices: Choices,
+    settings: Settings,
     canTell: Boolean,
     onChoice: (ModelChoice) -> Unit,
 ) {
@@ -39,12 +39,12 @@ fun showModelMenu(
             onChoice(choice)
             true
         }
-    for (name in models) menu.menu.add(1, name, name == choices.modelName, ModelChoice.Model(name))
+    for (name in models) menu.menu.add(1, name, name == settings.modelName, ModelChoice.Model(name))
     menu.menu.setGroupCheckable(1, true, true)
     val threads = menu.menu.addSubMenu(resources.getText(R.string.threads_title))
     for (count in 1..Runtime.getRuntime().availableProcessors()) {
         val text = resources.getQuantityString(R.plurals.threads, count, count)
-        threads.add(2, text, count == choices.threads, ModelChoice.Threads(count))
+        threads.add(2, text, count == settings.threads, ModelChoice.Threads(count))
     }
     threads.setGroupCheckable(2, true, true)
     menu.menu.add(R.string.add_model, ModelChoice.Add)

@@ -6,12 +6,11 @@ import android.widget.Button
 import android.widget.ImageButton
 import android.widget.SeekBar
 import android.widget.TextView
-import io.topformer.core.FrameRate
-import io.topformer.core.LatencyStats
 import io.topformer.core.ModelManifest
+import kotlin.math.roundToInt
 
 /** The views of the activity: what they show. What their buttons do is the activity's. */
-class Screen(private val activity: Activity) {
+class Screen(private val activity: Activity, settings: Settings) {
     val picture: SegmentationView = activity.requireViewById(R.id.picture)
     val freeze: ImageButton = activity.requireViewById(R.id.freeze)
     val share: ImageButton = activity.requireViewById(R.id.share)
@@ -30,16 +29,15 @@ class Screen(private val activity: Activity) {
     private val noticeActions: List<Button> =
         listOf(R.id.notice_action, R.id.notice_second_action).map { activity.requireViewById(it) }
 
-    private val preprocess = LatencyStats(WINDOW)
-    private val execute = LatencyStats(WINDOW)
-    private val postprocess = LatencyStats(WINDOW)
-    private val rate = FrameRate(WINDOW)
     private var textsAtMs = -TEXTS_EVERY_MS
 
     init {
+        picture.opacity = settings.opacity
+        opacity.progress = (settings.opacity * 100).roundToInt()
         opacity.setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
             override fun onProgressChanged(bar: SeekBar, progress: Int, fromUser: Boolean) {
-                picture.opacity = progress / 100f
+                settings.opacity = progress / 100f
+                picture.opacity = settings.opacity
             }
 
             override fun onStartTrackingTouch(bar: SeekBar) = Unit
@@ -49,8 +47,6 @@ class Screen(private val activity: Activity) {
     }
 
     fun showModel(manifest: ModelManifest, selfCheck: SelfCheck) {
-        listOf(preprocess, execute, postprocess).forEach(LatencyStats::clear)
-        rate.clear()
         val quality = if (manifest.weightsAreRandom) text(R.string.random_weights) else manifest.precision
         modelLine.text =
             text(R.string.model_line, manifest.variant, manifest.inputHeight, manifest.inputWidth, quality)
@@ -65,18 +61,15 @@ class Screen(private val activity: Activity) {
     }
 
     /** Shows a result; texts follow a few times a second, so that they can be read. */
-    fun showResult(result: Result, threads: Int, nowMs: Long) {
+    fun showResult(result: Result, times: Times, threads: Int, nowMs: Long) {
         picture.show(result)
-        preprocess.add(result.timings.preprocessNs)
-        execute.add(result.timings.executeNs)
-        postprocess.add(result.timings.postprocessNs)
-        rate.add(nowMs * 1_000_000)
         if (nowMs - textsAtMs < TEXTS_EVERY_MS) return
         textsAtMs = nowMs
         legend.show(result)
-        val stages = text(R.string.stages_line, preprocess.p50Ms, execute.p50Ms, postprocess.p50Ms)
+        val stages = text(R.string.stages_line, times.preprocess.p50Ms, times.execute.p50Ms, times.postprocess.p50Ms)
         val threadsText = activity.resources.getQuantityString(R.plurals.threads, threads, threads)
-        val first = if (rate.perSecond > 0) text(R.string.timing_line, rate.perSecond, threadsText) else threadsText
+        val rate = times.rate.perSecond
+        val first = if (rate > 0) text(R.string.timing_line, rate, threadsText) else threadsText
         timingLine.text = activity.getString(R.string.two_lines, first, stages)
     }
 
@@ -118,7 +111,6 @@ class Screen(private val activity: Activity) {
     private fun text(id: Int, vararg values: Any): String = activity.getString(id, *values)
 
     private companion object {
-        const val WINDOW = 30
         const val TEXTS_EVERY_MS = 250L
         const val DISABLED_ALPHA = 0.38f
 

@@ -1,13 +1,14 @@
 package io.topformer.demo
 
-import android.app.Activity
+import android.content.Context
 import android.net.Uri
+import java.io.IOException
 
 /** An opened picture in the camera's place. */
 class StillControl(
-    private val activity: Activity,
+    private val context: Context,
     private val files: UserFiles,
-    private val choices: Choices,
+    private val settings: Settings,
     private val notices: Notices,
     private val host: Host,
 ) {
@@ -23,23 +24,26 @@ class StillControl(
     // What comes after something else was asked for is not shown.
     private var asked: Uri? = null
 
-    fun open(uri: Uri) {
+    fun open(uri: Uri) = read(uri) { error -> refuse(error.message.orEmpty()) }
+
+    /** Opens the picture that was there last; the camera is there where it can't be read any more. */
+    fun reopen(uri: Uri) = read(uri) { backToCamera() }
+
+    private fun read(uri: Uri, onFailure: (IOException) -> Unit) {
         asked = uri
-        files.readPicture(uri, { if (asked === uri) show(uri, it) }) { error ->
-            if (asked === uri) refuse(error.message.orEmpty())
-        }
+        files.readPicture(uri, { if (asked === uri) show(uri, it) }) { if (asked === uri) onFailure(it) }
     }
 
     fun backToCamera() {
         asked = null
-        choices.still = null
+        settings.still = null
         frame = null
         notices.picture = null
         host.onStill(null)
     }
 
     private fun show(uri: Uri, read: StillFrame) {
-        choices.still = uri
+        settings.still = uri
         frame = read
         notices.picture = null
         host.onStill(read)
@@ -47,6 +51,6 @@ class StillControl(
 
     private fun refuse(why: String) {
         val back = NoticeAction(R.string.live, ::backToCamera)
-        notices.picture = Notice(activity.getString(R.string.no_picture), why, back)
+        notices.picture = Notice(context.getString(R.string.no_picture), why, back)
     }
 }

@@ -1,7 +1,7 @@
 package io.topformer.demo
 
-import android.app.Activity
 import android.content.ClipData
+import android.content.Context
 import android.content.Intent
 import android.graphics.Bitmap
 import android.net.Uri
@@ -10,19 +10,16 @@ import java.io.IOException
 import java.util.concurrent.Executors
 
 /** Pictures and models that the user opens and shares; read and written on a thread of its own. */
-class UserFiles(private val activity: Activity) : AutoCloseable {
+class UserFiles(context: Context) : AutoCloseable {
     private val files = Executors.newSingleThreadExecutor()
-    private val resolver = activity.contentResolver
+    private val main = context.mainExecutor
+    private val resolver = context.contentResolver
 
-    /** Asks the system for files; they arrive at the activity's result. */
-    fun ask(request: Int, type: String, several: Boolean) {
-        val open = Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType(type)
-        activity.startActivityForResult(open.putExtra(Intent.EXTRA_ALLOW_MULTIPLE, several), request)
-    }
-
+    /** Reads a picture, and asks its app to give it on other days too. */
     fun readPicture(uri: Uri, onRead: (StillFrame) -> Unit, onFailure: (IOException) -> Unit) = files.execute {
         try {
             val frame = readPicture(resolver, uri)
+            keepReadable(uri)
             tell { onRead(frame) }
         } catch (error: IOException) {
             tell { onFailure(error) }
@@ -41,7 +38,7 @@ class UserFiles(private val activity: Activity) : AutoCloseable {
         }
 
     /** Saves a picture among the user's, and offers it to other apps. */
-    fun share(picture: Bitmap, text: String, onFailure: (IOException) -> Unit) = files.execute {
+    fun share(picture: Bitmap, text: String, onOffer: (Intent) -> Unit, onFailure: (IOException) -> Unit) = files.execute {
         try {
             val uri = savePicture(resolver, picture, "topformer-${System.currentTimeMillis()}.png")
             val send = Intent(Intent.ACTION_SEND).setType("image/png").putExtra(Intent.EXTRA_STREAM, uri)
@@ -49,7 +46,7 @@ class UserFiles(private val activity: Activity) : AutoCloseable {
                 .addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
             // The system's chooser shows the picture too, and is allowed to by this alone.
             send.clipData = ClipData.newRawUri(null, uri)
-            tell { activity.startActivity(Intent.createChooser(send, null)) }
+            tell { onOffer(Intent.createChooser(send, null)) }
         } catch (error: IOException) {
             tell { onFailure(error) }
         }
@@ -57,6 +54,14 @@ class UserFiles(private val activity: Activity) : AutoCloseable {
 
     override fun close() = files.shutdown()
 
-    // What is read may come when the screen is gone.
-    private fun tell(action: () -> Unit) = activity.runOnUiThread { if (!activity.isDestroyed) action() }
+    private fun keepReadable(uri: Uri) {
+        try {
+            asking { resolver.takePersistableUriPermission(uri, Intent.FLAG_GRANT_READ_URI_PERMISSION) }
+        } catch (_: IOException) {
+            // Then it can be read for as long as this app runs.
+        }
+    }
+
+    // What is read may come when nobody waits for it any more.
+    private fun tell(action: () -> Unit) = main.execute { if (!files.isShutdown) action() }
 }

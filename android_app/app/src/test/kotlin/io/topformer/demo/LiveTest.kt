@@ -4,7 +4,6 @@ import android.graphics.Color
 import android.hardware.camera2.CameraCharacteristics
 import android.view.View
 import android.widget.SeekBar
-import org.robolectric.RuntimeEnvironment
 import java.util.concurrent.Semaphore
 import kotlin.test.BeforeTest
 import kotlin.test.Test
@@ -120,8 +119,7 @@ class LiveTest : AppTest() {
         hideLabels()
         show(camera, 60)
         phone.layOnSide()
-        RuntimeEnvironment.setQualifiers(COARSE_PHONE_ON_ITS_SIDE)
-        phone.controller.configurationChange()
+        phone.turn(COARSE_PHONE_ON_ITS_SIDE)
         camera.deliver(halves(above = Color.BLACK, below = Color.WHITE))
         phone.until("a frame that is not turned") {
             isGrey(BLACK, phone.colourAt(0.5f, 0.3f)) && isGrey(WHITE, phone.colourAt(0.5f, 0.7f))

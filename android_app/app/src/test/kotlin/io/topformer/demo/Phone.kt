@@ -30,6 +30,7 @@ import org.robolectric.shadows.ShadowDialog
 import org.robolectric.shadows.ShadowLooper
 import org.robolectric.shadows.ShadowPopupMenu
 import org.robolectric.shadows.StreamConfigurationMapBuilder
+import org.robolectric.util.ReflectionHelpers
 import java.io.File
 
 // Coarser than real ones, so that the kept pictures are small; photos are kept coarser still.
@@ -46,6 +47,22 @@ class Phone : ExternalResource() {
     lateinit var controller: ActivityController<MainActivity>
         private set
     val activity: MainActivity get() = controller.get()
+
+    /** Answers the question for the camera that is open. */
+    fun answerForCamera(result: Int) {
+        val question = shadowOf(activity).lastRequestedPermission
+        // Of the activity's own, which the answer does not reach when it is given here; it cancels a second question.
+        ReflectionHelpers.setField(Activity::class.java, activity, "mHasCurrentPermissionsRequest", false)
+        @Suppress("DEPRECATION")
+        activity.onRequestPermissionsResult(question.requestCode, arrayOf(Manifest.permission.CAMERA), intArrayOf(result))
+    }
+
+    /** Turns the phone, for which Android builds the screen anew. */
+    fun turn(qualifiers: String) {
+        RuntimeEnvironment.setQualifiers(qualifiers)
+        controller.configurationChange().visible()
+        shadowOf(Looper.getMainLooper()).idle()
+    }
 
     fun allowCamera() = shadowOf(application).grantPermissions(Manifest.permission.CAMERA)
 
@@ -116,6 +133,8 @@ class Phone : ExternalResource() {
 
     /** Chooses a picture in answer to the system's question for one. */
     fun openPicture(file: File) {
+        // The one of the last time may be there.
+        if (view<View>(R.id.open_picture).contentDescription == "Back to the camera") click(R.id.open_picture)
         click(R.id.open_picture)
         val question = shadowOf(activity).nextStartedActivityForResult
         shadowOf(activity).receiveResult(question.intent, Activity.RESULT_OK, Intent().setData(Uri.fromFile(file)))

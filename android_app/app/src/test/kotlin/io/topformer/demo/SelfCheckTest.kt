@@ -3,7 +3,6 @@ package io.topformer.demo
 import android.content.ComponentCallbacks2
 import android.view.View
 import android.widget.Button
-import org.robolectric.RuntimeEnvironment
 import org.robolectric.annotation.Config
 import org.robolectric.shadows.ShadowPopupMenu
 import kotlin.test.BeforeTest
@@ -34,8 +33,7 @@ class SelfCheckTest : AppTest() {
         assertContains(why, Regex("""picture.*: \d+\.\d\d % of the labels are equal, where 99\.99 % .* to -?\d+ dB, where 60 dB"""))
         assertEquals("This device computes other labels", phone.text(R.id.check_line))
         phone.screenshot("check-differs")
-        RuntimeEnvironment.setQualifiers(PHONE_ON_ITS_SIDE)
-        phone.controller.configurationChange()
+        phone.turn(PHONE_ON_ITS_SIDE)
         assertEquals(why, phone.text(R.id.notice_why))
 
         phone.openPicture(streetPicture(300, 400))

@@ -4,12 +4,13 @@ import android.content.ComponentCallbacks2
 import android.content.pm.PackageManager
 import android.os.Bundle
 import android.provider.Settings
+import android.widget.TextView
 import io.topformer.segmenter.SegmenterException
-import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import kotlin.test.BeforeTest
 import kotlin.test.Test
+import kotlin.test.assertContains
 import kotlin.test.assertEquals
 import kotlin.test.assertFalse
 import kotlin.test.assertTrue
@@ -60,10 +61,14 @@ class StatesTest : AppTest() {
     fun `what is on the screen survives its rotation`() {
         startWithPicture()
         val before = phone.text(R.id.model_line)
-        RuntimeEnvironment.setQualifiers(PHONE_ON_ITS_SIDE)
-        phone.controller.configurationChange()
-        phone.settle()
+        val heat = phone.text(R.id.heat_line)
+        val legend = phone.view<LegendView>(R.id.legend).getChildAt(0).let { (it as TextView).text.toString() }
+        phone.turn(PHONE_ON_ITS_SIDE)
         assertEquals(before, phone.text(R.id.model_line))
+        assertEquals(heat, phone.text(R.id.heat_line))
+        assertContains(heat, "eat")
+        assertEquals(legend, phone.view<LegendView>(R.id.legend).getChildAt(0).let { (it as TextView).text.toString() })
+        assertContains(phone.text(R.id.timing_line), "ms")
         assertShownAgain()
         assertEquals(1, phone.application.opened.size)
     }
@@ -71,12 +76,10 @@ class StatesTest : AppTest() {
     @Test
     fun `what is on the screen survives a change of the theme`() {
         startWithPicture()
-        RuntimeEnvironment.setQualifiers("+night")
-        phone.controller.configurationChange().visible()
+        phone.turn("+night")
         phone.untilLabels()
         assertShownAgain()
-        // The screen was built anew, from what was saved of it.
-        assertEquals(listOf(true, false), phone.application.opened.map { it.closed })
+        assertEquals(listOf(false), phone.application.opened.map { it.closed })
     }
 
     @Test
@@ -119,8 +122,5 @@ class StatesTest : AppTest() {
         assertEquals("person", phone.view<SegmentationView>(R.id.picture).tappedName)
     }
 
-    private fun refusePermission() {
-        val permission = arrayOf(android.Manifest.permission.CAMERA)
-        phone.activity.onRequestPermissionsResult(1, permission, intArrayOf(PackageManager.PERMISSION_DENIED))
-    }
+    private fun refusePermission() = phone.answerForCamera(PackageManager.PERMISSION_DENIED)
 }

@@ -6,9 +6,8 @@ import java.nio.FloatBuffer
 /**
  * From pixels to the network's input tensor [1, 3, h, w], as `topformer/preprocess.py` defines it.
  *
- * ARGB pixels become Python's tensor to the bit, but for pictures so tall that Pillow 13 resizes their columns first,
- * as earlier versions do not: those are within one grey level. Camera frames become the tensor of their pixels in
- * JFIF's colours, each chroma sample standing for four pixels: within one grey level of the formula in floating point.
+ * ARGB pixels become Python's tensor to the bit. Camera frames become the tensor of their pixels in JFIF's colours,
+ * each chroma sample standing for four pixels: within one grey level of the formula in floating point.
  *
  * Conversion, rotation, both directions of the resize and the normalisation are done row by row, with nothing kept but
  * the rows that the next output needs, and nothing allocated while frames keep their size. Not for several threads.
@@ -58,7 +57,7 @@ public class Preprocessor(
         place.rewind()
     }
 
-    /** From one size to the input's: along the rows, rounded to whole levels, then between them, as Pillow 12 does. */
+    /** From one size to the input's: along the rows, rounded to whole levels, then between them, as Python does. */
     private inner class Resize(val width: Int, val height: Int) {
         private val across = ResizeAxis(width, inputWidth)
         private val down = ResizeAxis(height, inputHeight)

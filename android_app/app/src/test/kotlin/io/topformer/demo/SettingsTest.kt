@@ -2,7 +2,6 @@ package io.topformer.demo
 
 import android.graphics.Color
 import android.hardware.camera2.CameraCharacteristics
-import android.os.Bundle
 import android.view.accessibility.AccessibilityEvent
 import android.view.accessibility.AccessibilityManager
 import android.widget.SeekBar
@@ -11,11 +10,12 @@ import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertContains
 import kotlin.test.assertEquals
+import kotlin.test.assertFalse
 import kotlin.test.assertNotEquals
 import kotlin.test.assertNull
 
-/** What users choose: models, threads, opacity, a place of the picture; and that it outlives the process. */
-class ChoicesTest : AppTest() {
+/** What users set: models, threads, opacity, a place of the picture; and that it is remembered over days. */
+class SettingsTest : AppTest() {
     private val other = "another program".toByteArray()
     private val threads = Runtime.getRuntime().availableProcessors()
 
@@ -59,17 +59,16 @@ class ChoicesTest : AppTest() {
     }
 
     @Test
-    fun `choices outlive the process`() {
+    fun `what was set is there on another day`() {
         phone.startLive()
         phone.click(R.id.flip)
         phone.chooseInMenu("zz-small")
         phone.chooseInMenu("1 thread")
         phone.until("the chosen model") { phone.application.opened.size == 3 && "small" in phone.text(R.id.model_line) }
         phone.view<SeekBar>(R.id.opacity).progress = 20
-        val saved = Bundle()
-        phone.controller.pause().stop().saveInstanceState(saved).destroy()
+        phone.controller.close()
         LiveCamera.reset()
-        phone.restore(saved)
+        phone.start()
         phone.until("the chosen model again") { phone.application.opened.size == 4 && "small" in phone.text(R.id.model_line) }
         assertEquals(1, phone.application.opened.last().threads)
         assertEquals(0.2f, phone.view<SegmentationView>(R.id.picture).opacity)
@@ -80,14 +79,30 @@ class ChoicesTest : AppTest() {
     }
 
     @Test
+    fun `a picture that is gone on another day gives way to the camera`() {
+        val picture = streetPicture(300, 400)
+        phone.allowCamera()
+        phone.start()
+        phone.openPicture(picture)
+        phone.untilLabels()
+        phone.controller.close()
+        phone.start()
+        phone.untilLabels()
+        phone.controller.close()
+        picture.delete()
+        phone.start()
+        phone.untilLive()
+        assertFalse(phone.isShown(R.id.notice))
+    }
+
+    @Test
     fun `a chosen model that is gone gives way to another`() {
         startWithPicture()
         phone.chooseInMenu("zz-small")
         phone.until("the other model") { "small" in phone.text(R.id.model_line) }
-        val saved = Bundle()
-        phone.controller.pause().stop().saveInstanceState(saved).destroy()
+        phone.controller.close()
         phone.application.filesDir.resolve("models").listFiles().orEmpty().filter { "zz" in it.name }.forEach { it.delete() }
-        phone.restore(saved)
+        phone.start()
         phone.until("a model") { "tiny" in phone.text(R.id.model_line) }
     }
 
