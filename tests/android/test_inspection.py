@@ -119,10 +119,43 @@ def test_classes_that_are_missing(refusal):
     assert "no dex file has com/facebook/jni/HybridData, of native code" in reasons
 
 
-def test_a_permission_that_nobody_asked_for(refusal, tmp_path):
-    tree = ET.parse(LINKED / "AndroidManifest.xml")
-    asked = ET.SubElement(tree.getroot(), "uses-permission")
+INTERNAL = f"'{FACTS.application_id}.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION'"
+
+
+def add_permission(root):
+    asked = ET.SubElement(root, "uses-permission")
     asked.set(f"{{{ANDROID}}}name", "android.permission.INTERNET")
+
+
+def want_a_camera(root):
+    for feature in root.findall("uses-feature"):
+        root.remove(feature)
+
+
+def make_debuggable(root):
+    root.find("application").set(f"{{{ANDROID}}}debuggable", "true")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            add_permission,
+            "permissions: ['android.permission.CAMERA', 'android.permission.INTERNET', "
+            f"{INTERNAL}] instead of ['android.permission.CAMERA', {INTERNAL}]",
+        ),
+        # The permission alone asks for one.
+        (
+            want_a_camera,
+            "features: ['android.hardware.camera', 'android.hardware.faketouch'] "
+            "instead of ['android.hardware.faketouch']",
+        ),
+        (make_debuggable, "debug build: ['application-debuggable'] instead of []"),
+    ],
+)
+def test_a_manifest_that_says_something_else(refusal, tmp_path, change, reason):
+    tree = ET.parse(LINKED / "AndroidManifest.xml")
+    change(tree.getroot())
     tree.write(tmp_path / "AndroidManifest.xml")
     link = ["aapt2", "link", *LINKED.glob("*.zip"), "-I", FETCHED / "android-all-aapt.jar"]
     link += ["--manifest", tmp_path / "AndroidManifest.xml", "-o", tmp_path / "linked.apk"]
@@ -130,12 +163,9 @@ def test_a_permission_that_nobody_asked_for(refusal, tmp_path):
     link += ["--target-sdk-version", str(FACTS.target_sdk)]
     subprocess.run(link, check=True, capture_output=True)
     manifest = zipfile.ZipFile(tmp_path / "linked.apk").read("AndroidManifest.xml")
-    (reason,) = refusal(lambda name, data: manifest if name == "AndroidManifest.xml" else data)
-    internal = f"'{FACTS.application_id}.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION'"
-    assert reason == (
-        f"permissions: ['android.permission.CAMERA', 'android.permission.INTERNET', {internal}] "
-        f"instead of ['android.permission.CAMERA', {internal}]"
-    )
+    assert refusal(lambda name, data: manifest if name == "AndroidManifest.xml" else data) == [
+        reason
+    ]
 
 
 def elf(*alignments):

@@ -196,6 +196,12 @@ def test_release_is_what_both_build():
     )
     assert "isMinifyEnabled = true" in release[1]
     assert '"proguard-rules.pro"' in release[1]
+    # The user's own key, where its properties are named.
+    own = 'signingConfigs.findByName("own") ?: signingConfigs.getByName("debug")'
+    assert f"signingConfig = {own}" in release[1]
+    properties = re.findall(r'gradleProperty\("([\w.]+)"\)', gradle("app"))
+    assert len(properties) == 4
+    assert all(f"`{name}`" in (ANDROID_APP / "README.md").read_text() for name in properties)
     assert "buildTypes" not in gradle("core") + gradle("segmenter")
     assert RULES[0] == ANDROID_APP / "app/proguard-rules.pro"
     assert "release" in APK.parts
