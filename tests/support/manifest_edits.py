@@ -89,6 +89,18 @@ SAMPLE = Manifest(
 STRANGERS = [None, True, "x", "AAA", [], {}, -1, 0, 1, 1.0, 0.5, 4096, 4097, 65535, 65536]
 
 
+# JSON and what is nearly JSON.
+WORDS = (
+    "", "01", "-01", "+1", "1.", ".5", "-", "1e", "1e2", "1E-2", "-0", "0x10", "1_000", "1f",
+    "1e999", "-1e999", "1" + 20 * "0", "NaN", "Infinity", "-Infinity", "tru", "True", "nul",
+    "undefined", "truefalse", '"64"', '"57.12"', '"true"', '"1e2"', "'a'", "a", "1 2", "[1,]",
+    "[,1]", "[1 2]", "[1", "{a:1}", "{1:1}", '{"a":1,}', '{"a"}', '{"a":}', '{"a":1 "b":2}',
+    '{"a":1,"a":2}', "// c\n1", "/* */ 1", "\ufeff1", "\u00a01", '"', '"\\', '"\\u12"',
+    '"\\u12G4"', '"\\x41"', '"\\u0041\\b\\/"', '"a\nb"', '"\t"', '"\\ud83c\\udf33"', '"\\ud800"',
+    '"\\udc00\\ud800"', '"\\u0000"', "{", "}", "]",
+)  # fmt: skip
+
+
 def edits() -> Iterator[tuple[int, int, str, bool]]:
     """Change every value, leave out every member, add one everywhere; and ask Python what it takes.
 
@@ -101,6 +113,19 @@ def edits() -> Iterator[tuple[int, int, str, bool]]:
         before = _common(sample, text)
         after = _common(sample[before:][::-1], text[before:][::-1])
         yield before, len(sample) - before - after, text[before : len(text) - after], _usable(text)
+    for at, length, inserted in _misspelt(sample):
+        yield at, length, inserted, _usable(sample[:at] + inserted + sample[at + length :])
+
+
+def _misspelt(sample: str) -> Iterator[tuple[int, int, str]]:
+    """Write other words for a whole number, a number, a text and a truth, and add them."""
+    for value in ("64", "57.12", '"tiny"', "true"):
+        at = sample.index(f" {value},") + 1
+        yield from ((at, len(value), word) for word in WORDS)
+    yield from ((1, 0, f'"unknown": {word},') for word in WORDS)
+    # A name that comes twice.
+    at = sample.index('"height"')
+    yield from ((at, 0, f'"height": {word}, ') for word in ("7", "5000", "null"))
 
 
 def _common(one: str, other: str) -> int:

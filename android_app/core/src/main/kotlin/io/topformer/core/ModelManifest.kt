@@ -1,34 +1,40 @@
 package io.topformer.core
 
 /** What the app needs to know of a model file, from the manifest beside it. */
-public class ModelManifest internal constructor(
-    public val variant: String,
-    public val weightsName: String,
-    public val weightsSource: String,
-    public val weightsAreRandom: Boolean,
-    public val licence: String,
-    public val inputHeight: Int,
-    public val inputWidth: Int,
+public class ModelManifest internal constructor(document: ManifestDocument) {
+    public val variant: String = document.model.variant
+    public val weightsName: String = document.weights.name
+    public val weightsSource: String = document.weights.source
+    public val weightsAreRandom: Boolean = document.weights.randomSeed != null
+    public val licence: String = document.weights.licence
+    public val inputHeight: Int = document.input.height
+    public val inputWidth: Int = document.input.width
+
     /** Of red, green and blue, for values from 0 to 255. */
-    public val mean: FloatArray,
-    public val std: FloatArray,
-    public val outputHeight: Int,
-    public val outputWidth: Int,
-    public val outputStride: Int,
-    public val dataset: String,
+    public val mean: FloatArray = document.input.mean.map { it.toFloat() }.toFloatArray()
+    public val std: FloatArray = document.input.std.map { it.toFloat() }.toFloatArray()
+    public val outputHeight: Int = document.outputs.single().shape[2]
+    public val outputWidth: Int = document.outputs.single().shape[3]
+    public val outputStride: Int = document.outputs.single().stride
+    public val dataset: String = document.classes.dataset
+
     /** By class id. */
-    public val classNames: List<String>,
+    public val classNames: List<String> = document.classes.names
+
     /** By class id, 0xFFRRGGBB. */
-    public val palette: IntArray,
-    public val fileName: String,
-    public val fileSizeBytes: Long,
-    public val fileSha256: String,
-    public val target: String,
-    public val precision: String,
+    public val palette: IntArray = document.classes.palette
+        .map { colour -> colour.fold(0xFF) { argb, level -> (argb shl 8) or level } }.toIntArray()
+    public val fileName: String = document.file.name
+    public val fileSizeBytes: Long = document.file.sizeBytes
+    public val fileSha256: String = document.file.sha256
+    public val target: String = document.file.target
+    public val precision: String = document.file.precision
+
     /** The libraries that wrote the file: name to version. */
-    public val runtimeVersions: Map<String, String>,
+    public val runtimeVersions: Map<String, String> = document.file.libraries
+
     /** Whether the export's proof passed; null where there was none. */
-    public val proofPassed: Boolean?,
-) {
+    public val proofPassed: Boolean? = document.parity?.passed
+
     public val classCount: Int get() = classNames.size
 }

@@ -10,14 +10,11 @@ import kotlin.test.assertTrue
 class LabellerTest {
     @Test
     fun `labels are Python's, ties and numbers that are none included`() {
-        for (case in Vectors.json("labels.json").items()) {
-            case.fields {
-                val (classes, height, width) = this["shape"].items().map { it.int(1..1000) }
-                val labeller = Labeller(classes, height, width, size("height"), size("width"))
-                val labels = ShortArray(size("height") * size("width"))
-                labeller.label(this["logits"].floats(), labels)
-                assertContentEquals(this["labels"].shorts(), labels, this["name"].string())
-            }
+        for (case in Vectors.labels) {
+            val (classes, height, width) = case.shape
+            val labels = ShortArray(case.height * case.width)
+            Labeller(classes, height, width, case.height, case.width).label(case.logits.floats(), labels)
+            assertContentEquals(case.labels.shorts(), labels, case.name)
         }
     }
 

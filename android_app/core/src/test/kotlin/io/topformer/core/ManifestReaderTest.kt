@@ -1,5 +1,8 @@
 package io.topformer.core
 
+import kotlinx.serialization.json.boolean
+import kotlinx.serialization.json.int
+import kotlinx.serialization.json.jsonPrimitive
 import kotlin.random.Random
 import kotlin.test.Test
 import kotlin.test.assertContentEquals
@@ -52,15 +55,14 @@ class ManifestReaderTest {
     @Test
     fun `what Python refuses is refused, and what it takes is taken`() {
         var taken = 0
-        val edits = Vectors.json("manifest-edits.json").items()
+        val edits = Vectors.edits
         for (edit in edits) {
-            val (at, remove, insert, usable) = edit.items()
-            val start = at.int(0..sample.length)
-            val text = sample.replaceRange(start, start + remove.int(0..sample.length), insert.string())
+            val (at, remove, insert, usable) = edit.map { it.jsonPrimitive }
+            val text = sample.replaceRange(at.int, at.int + remove.int, insert.content)
             val problem = runCatching { read(text) }.exceptionOrNull()
-            assertTrue(problem == null || problem is ManifestException, "$problem for ${insert.string()} at $start")
-            val stricter = problem?.why == ZERO_DEVIATION
-            assertEquals(usable.boolean(), problem == null || stricter, "${insert.string()} at $start: $problem")
+            assertTrue(problem == null || problem is ManifestException, "$problem for $insert at $at")
+            val stricter = usable.boolean && problem != null && (problem.why == ZERO_DEVIATION || TWICE in problem.why)
+            assertEquals(usable.boolean, problem == null || stricter, "$insert at $at: $problem")
             if (problem == null) taken++
         }
         assertTrue(taken in 100..edits.size - 500, "$taken of ${edits.size} taken")
@@ -130,6 +132,7 @@ class ManifestReaderTest {
     }
 
     private companion object {
+        const val TWICE = "comes twice"
         const val ZERO_DEVIATION = "In it, input.std must not be 0."
     }
 }

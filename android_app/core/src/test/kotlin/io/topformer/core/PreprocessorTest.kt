@@ -12,14 +12,12 @@ import kotlin.test.assertFailsWith
 import kotlin.test.assertTrue
 
 class PreprocessorTest {
-    private val vectors = Vectors.json("preprocess.json")
-    private val mean = vectors.member("mean").items().map { it.double().toFloat() }.toFloatArray()
-    private val std = vectors.member("std").items().map { it.double().toFloat() }.toFloatArray()
-    private val height = vectors.member("height").int(1..100)
-    private val width = vectors.member("width").int(1..100)
+    private val vectors = Vectors.preprocess
+    private val mean = vectors.mean.map { it.toFloat() }.toFloatArray()
+    private val std = vectors.std.map { it.toFloat() }.toFloatArray()
+    private val height = vectors.height
+    private val width = vectors.width
     private val preprocessor = Preprocessor(height, width, mean, std)
-
-    private fun Node.member(name: String) = checkNotNull(members()[name])
 
     private fun tensorOf(fill: (FloatBuffer) -> Unit) =
         FloatArray(3 * height * width).also { fill(FloatBuffer.wrap(it)) }
@@ -30,35 +28,33 @@ class PreprocessorTest {
         (tensor[channel * height * width + it / 3] * std[channel] + mean[channel]).roundToInt()
     }
 
-    private fun levelsOf(vector: Node): IntArray {
-        val levels = vector.member("levels").base64(1 shl 20)
+    private fun levelsOf(stored: String): IntArray {
+        val levels = stored.bytes()
         return IntArray(levels.size) { levels[it].toInt() and 0xFF }
     }
 
     @Test
     fun `pixels become Python's tensor to the bit`() {
-        for (vector in vectors.member("pictures").items()) {
-            val pictureHeight = vector.member("height").int(1..1000)
-            val pictureWidth = vector.member("width").int(1..1000)
-            val rgb = Vectors.scattered(pictureHeight * pictureWidth * 3)
-            val pixels = IntArray(pictureHeight * pictureWidth) {
+        for (vector in vectors.pictures) {
+            val rgb = Vectors.scattered(vector.height * vector.width * 3)
+            val pixels = IntArray(vector.height * vector.width) {
                 val (red, green, blue) = rgb.slice(3 * it..3 * it + 2).map { level -> level.toInt() and 0xFF }
                 (it shl 24) or (red shl 16) or (green shl 8) or blue
             }
-            val tensor = tensorOf { preprocessor.fromArgb(pixels, pictureWidth, pictureHeight, it) }
-            assertEquals(0, differences(levelsOf(vector), levelsOf(tensor)).max(), "$pictureHeight x $pictureWidth")
-            assertEquals(vector.member("tensor_sha256").string(), Vectors.sha256(tensor))
+            val tensor = tensorOf { preprocessor.fromArgb(pixels, vector.width, vector.height, it) }
+            assertEquals(0, differences(levelsOf(vector.levels), levelsOf(tensor)).max(), "${vector.height} x ${vector.width}")
+            assertEquals(vector.tensorSha256, Vectors.sha256(tensor))
         }
     }
 
     @Test
     fun `frames are within a grey level of Python's, turned and mirrored`() {
-        for (vector in vectors.member("frames").items()) {
-            val frame = planar(vector.member("width").int(1..1000), vector.member("height").int(1..1000))
-            val turn = vector.member("rotation_degrees").int(0..270)
-            val mirror = vector.member("mirror").boolean()
+        for (vector in vectors.frames) {
+            val frame = planar(vector.width, vector.height)
+            val turn = vector.rotationDegrees
+            val mirror = vector.mirror
             val levels = levelsOf(tensorOf { preprocessor.fromYuv(frame.tight(), turn, mirror, it) })
-            val differences = differences(levelsOf(vector), levels)
+            val differences = differences(levelsOf(vector.levels), levels)
             assertTrue(differences.max() <= 1, "off by ${differences.max()}, turned by $turn, mirrored: $mirror")
             val offByOne = differences.count { it == 1 }
             assertTrue(offByOne <= levels.size / 100, "$offByOne of ${levels.size} off by one")

@@ -1,16 +1,24 @@
 package io.topformer.core
 
+import kotlinx.serialization.Serializable
+import kotlinx.serialization.json.JsonArray
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.security.MessageDigest
+import java.util.Base64
 import java.util.HexFormat
 
-/** What `tests/android/core_vectors.py` wrote. */
+/** What `tests/support/core_vectors.py` wrote. */
 internal object Vectors {
     fun bytes(name: String): ByteArray =
         checkNotNull(javaClass.getResourceAsStream("/$name")) { "no $name among the test resources" }.readBytes()
 
-    fun json(name: String): Node = Node(parseJson(bytes(name)), "")
+    val preprocess: PreprocessVectors by lazy { JSON.decodeFromString(text("preprocess.json")) }
+    val labels: List<LabelVector> by lazy { JSON.decodeFromString(text("labels.json")) }
+    val answers: List<AnswerVector> by lazy { JSON.decodeFromString(text("answers.json")) }
+    val edits: List<JsonArray> by lazy { JSON.decodeFromString(text("manifest-edits.json")) }
+
+    private fun text(name: String) = bytes(name).decodeToString()
 
     /** As `scattered` there. */
     fun scattered(count: Int): ByteArray = ByteArray(count) { ((it * 2654435761L) ushr 24).toByte() }
@@ -22,14 +30,50 @@ internal object Vectors {
     }
 }
 
-internal fun Node.floats(): FloatArray {
-    val buffer = ByteBuffer.wrap(base64(1 shl 24)).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
+@Serializable
+internal class PreprocessVectors(
+    val mean: List<Double>,
+    val std: List<Double>,
+    val height: Int,
+    val width: Int,
+    val pictures: List<PictureVector>,
+    val frames: List<FrameVector>,
+)
+
+@Serializable
+internal class PictureVector(val height: Int, val width: Int, val levels: String, val tensorSha256: String)
+
+@Serializable
+internal class FrameVector(
+    val height: Int,
+    val width: Int,
+    val rotationDegrees: Int,
+    val mirror: Boolean,
+    val levels: String,
+)
+
+@Serializable
+internal class LabelVector(
+    val name: String,
+    val shape: List<Int>,
+    val height: Int,
+    val width: Int,
+    val logits: String,
+    val labels: String,
+)
+
+@Serializable
+internal class AnswerVector(val logits: String, val sqnrDb: Double, val labelAgreement: Double, val passed: Boolean)
+
+/** Of base64. */
+internal fun String.bytes(): ByteArray = Base64.getDecoder().decode(this)
+
+internal fun String.floats(): FloatArray {
+    val buffer = ByteBuffer.wrap(bytes()).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
     return FloatArray(buffer.remaining()).also(buffer::get)
 }
 
-internal fun Node.shorts(): ShortArray {
-    val buffer = ByteBuffer.wrap(base64(1 shl 24)).order(ByteOrder.LITTLE_ENDIAN).asShortBuffer()
+internal fun String.shorts(): ShortArray {
+    val buffer = ByteBuffer.wrap(bytes()).order(ByteOrder.LITTLE_ENDIAN).asShortBuffer()
     return ShortArray(buffer.remaining()).also(buffer::get)
 }
-
-internal fun Fields.size(name: String): Int = this[name].int(0..100_000)
