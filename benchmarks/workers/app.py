@@ -8,8 +8,8 @@ from math import ceil
 from pathlib import Path
 from typing import NoReturn
 
-from topformer.android.device import PACKAGE, start_bench, stop_app
-from topformer.benchmarks.documents.conditions import Build, StartingPicture
+from topformer.android.device import BENCH_PROCESS, start_bench, stop_app
+from topformer.benchmarks.documents.conditions import Build
 from topformer.benchmarks.documents.runner import (
     Measured,
     RunnerFailureError,
@@ -132,8 +132,8 @@ class AppWorker:
             f"n=0; while [ $n -lt {LOOKS} ]; do "
             f"[ -f {quoted} ] && {{ cat {quoted} && rm -f {quoted}; exit; }}; "
             f"n=$((n+1)); sleep {LOOK_S}; done; "
-            f"pidof {PACKAGE} >/dev/null && exit {_WAITING}; [ -f {quoted} ] || exit {_GONE}; "
-            f"exit {_WAITING}"
+            f"pidof {BENCH_PROCESS} >/dev/null && exit {_WAITING}; "
+            f"[ -f {quoted} ] || exit {_GONE}; exit {_WAITING}"
         )
         for _ in range(ceil(timeout_s / (LOOKS * LOOK_S))):
             looked = self._link.run(
@@ -174,8 +174,8 @@ def check_hashes(run: RunnerRun, reference: ReferenceOutput) -> CheckedOutput | 
     """Hold hashes of outputs and result against this machine's; None where they tell nothing.
 
     The app's document holds no numbers. Equal hashes tell all. Others say nothing of float32, which
-    may differ in its last bits, and nothing where the app began with a camera's frame. Else every
-    bit must agree, or `TopformerError` is raised.
+    may differ in its last bits; where every bit must agree, `TopformerError` is raised. They are of
+    the picture that all workers have, also where the samples began with camera frames.
     """
     expected = (
         sha256_bytes(output_bytes(reference.answer.outputs)),
@@ -191,9 +191,7 @@ def check_hashes(run: RunnerRun, reference: ReferenceOutput) -> CheckedOutput | 
             required=reference.required,
             passed=True,
         )
-    info = reference.task.manifest.input
-    same = StartingPicture(height=info.height, width=info.width)
-    if reference.required is None and run.picture in (None, same):
+    if reference.required is None:
         raise TopformerError(
             "It computes something else than this machine.",
             why=f"Every bit must agree. The hashes of its outputs and result are "

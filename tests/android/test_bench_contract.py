@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from topformer.android import device
+from topformer.benchmarks.documents.conditions import StartingPicture
 from topformer.benchmarks.documents.runner import RunnerRun, decode_document
 from topformer.children import Finished
 from topformer.devices.links.link import new_token
@@ -56,6 +57,16 @@ def test_the_package_and_its_screens():
         assert (SOURCES / f"{name.removeprefix('.')}.kt").is_file()
 
 
+def test_the_bench_has_a_process_of_its_own():
+    root = ET.parse(ANDROID_APP / "app/src/main/AndroidManifest.xml").getroot()
+    processes = {
+        activity.get(f"{NAMESPACE}name"): activity.get(f"{NAMESPACE}process")
+        for activity in root.iter("activity")
+    }
+    assert f"{device.PACKAGE}{processes['.BenchActivity']}" == device.BENCH_PROCESS
+    assert processes[".MainActivity"] is None
+
+
 def test_every_extra_of_a_bench_is_one_that_the_app_reads(bench_source):
     link = Listener()
     device.start_bench(link, name="n", model="m", threads=1, warmups=2, samples=3)
@@ -87,6 +98,8 @@ def test_the_document_that_the_app_wrote_is_read(app_build):
     data = app_build(DOCUMENT).read_bytes()
     run = decode_document(data.strip(), RunnerRun)
     assert (len(run.samples), len(run.warmups), run.threads) == (3, 2, 2)
+    # What the live picture begins with, the conversion of which is timed too.
+    assert run.picture == StartingPicture(height=480, width=640, format="yuv")
     assert (
         min(part for sample in run.samples for part in (sample.preprocess, sample.postprocess)) > 0
     )

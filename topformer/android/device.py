@@ -13,6 +13,8 @@ from topformer.errors import TopformerError, UsageError
 PACKAGE = "io.topformer.demo"
 ACTIVITY = f"{PACKAGE}/.MainActivity"
 BENCH_ACTIVITY = f"{PACKAGE}/.BenchActivity"
+# Its own process, so that the screen's model has no share in it.
+BENCH_PROCESS = f"{PACKAGE}:bench"
 # The app's folder on the shared storage, which adb's user may read.
 BENCH_FOLDER = f"/sdcard/Android/data/{PACKAGE}/files/bench"
 DUMP_LIMIT_BYTES = 2**22

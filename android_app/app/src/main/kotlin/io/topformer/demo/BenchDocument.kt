@@ -29,6 +29,7 @@ fun runDocument(run: BenchRun, manifest: ModelManifest, threads: Int): String {
         "\"profiled\":false",
         "\"load_ns\":${run.loadNs}",
         "\"output_shapes\":[[1,${manifest.classCount},${manifest.outputHeight},${manifest.outputWidth}]]",
+        "\"picture\":{\"height\":$BENCH_FRAME_HEIGHT,\"width\":$BENCH_FRAME_WIDTH,\"format\":\"yuv\"}",
         "\"outputs_sha256\":\"${sha256(logitBytes)}\"",
         "\"result_sha256\":\"${sha256(labelBytes)}\"",
         "\"first\":${run.first.stagesOf(0)}",

@@ -1,34 +1,55 @@
 package io.topformer.demo
 
 import android.Manifest
-import android.content.Context
 import android.content.Intent
 import android.content.pm.PackageManager
+import android.graphics.SurfaceTexture
 import android.hardware.display.DisplayManager
 import android.net.Uri
 import android.provider.Settings.ACTION_APPLICATION_DETAILS_SETTINGS
 import android.view.Display
 import android.view.Surface
+import io.topformer.core.YuvFrame
 
 /** The camera of the one screen: permission, troubles, and what its user can do about them. */
 class CameraControl(
-    private val context: Context,
+    private val application: DemoApplication,
     private val settings: Settings,
     private val notices: Notices,
     private val host: Host,
 ) {
     /** What the camera needs of the screen. */
     interface Host {
-        /** On the camera's thread; the host closes the frame. */
-        fun onFrame(frame: CameraFrame)
+        val progress: Preview.Progress
+
+        /** On the camera's thread. */
+        fun onFrame(frame: YuvFrame, turnDegrees: Int, mirror: Boolean, timestampNs: Long)
+
+        /** [picture] or [displayDegrees] is another one. */
+        fun onPicture()
 
         fun ask(wish: Wish)
 
         fun open(intent: Intent)
     }
 
-    private val displays = context.getSystemService(DisplayManager::class.java)
+    private val displays = application.getSystemService(DisplayManager::class.java)
     private var camera: CameraSource? = null
+    private var frozen = false
+    private var output: SurfaceTexture? = null
+
+    /** The size of the upright picture where the display is in its natural place; null while no camera runs. */
+    var picture: Size? = null
+        private set
+
+    /** How far the display is turned from its natural place. */
+    val displayDegrees: Int
+        get() = when (displayRotation()) {
+            Surface.ROTATION_90 -> 90
+            Surface.ROTATION_180 -> 180
+            Surface.ROTATION_270 -> 270
+            else -> 0
+        }
     private var asking = false
     private var refused = false
     private var canAskAgain = false
@@ -36,14 +57,16 @@ class CameraControl(
     /** Opens the camera, asking for the permission first; told again, it does nothing. */
     fun start() {
         if (camera != null) return
-        if (context.checkSelfPermission(Manifest.permission.CAMERA) != PackageManager.PERMISSION_GRANTED) {
+        if (application.checkSelfPermission(Manifest.permission.CAMERA) != PackageManager.PERMISSION_GRANTED) {
             return if (refused) tellRefused() else ask()
         }
         notices.picture = null
         val listener = Listener()
-        camera = CameraSource(context, listener).also {
+        camera = CameraSource(application, application.previews, host.progress, listener).also {
             listener.source = it
-            it.start(settings.facing, displayDegrees())
+            it.showOn(output)
+            it.freeze(frozen)
+            it.start(settings.facing, displayDegrees)
         }
         displays?.registerDisplayListener(onDisplay, null)
     }
@@ -52,6 +75,29 @@ class CameraControl(
         displays?.unregisterDisplayListener(onDisplay)
         camera?.close()
         camera = null
+        picture = null
+    }
+
+    /** Shows the picture here from now on. */
+    fun showOn(place: SurfaceTexture) {
+        output = place
+        camera?.showOn(place)
+    }
+
+    /** A place where the picture was shown is no more. */
+    fun leave(place: SurfaceTexture) {
+        if (output === place) output = null
+        camera?.showOn(output, unused = place) ?: place.release()
+    }
+
+    fun freeze(freeze: Boolean) {
+        frozen = freeze
+        camera?.freeze(freeze)
+    }
+
+    /** The labels of a frame are on the screen. */
+    fun onLabels(timestampNs: Long) {
+        camera?.onLabels(timestampNs)
     }
 
     fun flip() {
@@ -63,7 +109,8 @@ class CameraControl(
 
     /** The screen was rotated. */
     fun turn() {
-        camera?.turnTo(displayDegrees())
+        camera?.turnTo(displayDegrees)
+        host.onPicture()
     }
 
     /** The answer to the question for the permission; null where that was interrupted. */
@@ -88,15 +135,21 @@ class CameraControl(
     private inner class Listener : CameraSource.Listener {
         lateinit var source: CameraSource
 
-        override fun onFrame(frame: CameraFrame) = host.onFrame(frame)
+        override fun onFrame(frame: YuvFrame, turnDegrees: Int, mirror: Boolean, timestampNs: Long) =
+            host.onFrame(frame, turnDegrees, mirror, timestampNs)
 
-        // The trouble of a camera that was given back meanwhile is nobody's.
-        override fun onTrouble(trouble: CameraTrouble) = context.mainExecutor.execute {
-            if (camera === source) {
-                stop()
-                tell(trouble)
-            }
+        override fun onPicture(size: Size) = whileInUse {
+            picture = size
+            host.onPicture()
         }
+
+        override fun onTrouble(trouble: CameraTrouble) = whileInUse {
+            stop()
+            tell(trouble)
+        }
+
+        // What becomes of a camera that was given back meanwhile is nobody's affair.
+        private fun whileInUse(action: () -> Unit) = application.mainExecutor.execute { if (camera === source) action() }
     }
 
     // One question at a time: the answers to others would be lost.
@@ -117,7 +170,7 @@ class CameraControl(
     private fun openSettings() {
         // What is allowed there is seen when the screen is back.
         refused = false
-        val app = Uri.fromParts("package", context.packageName, null)
+        val app = Uri.fromParts("package", application.packageName, null)
         host.open(Intent(ACTION_APPLICATION_DETAILS_SETTINGS, app))
     }
 
@@ -131,14 +184,7 @@ class CameraControl(
     }
 
     private fun tell(what: Int, why: Int, actionText: Int, action: () -> Unit) {
-        notices.picture = Notice(context.getString(what), context.getString(why), NoticeAction(actionText, action))
-    }
-
-    private fun displayDegrees(): Int = when (displayRotation()) {
-        Surface.ROTATION_90 -> 90
-        Surface.ROTATION_180 -> 180
-        Surface.ROTATION_270 -> 270
-        else -> 0
+        notices.picture = Notice(application.getString(what), application.getString(why), NoticeAction(actionText, action))
     }
 
     // Not Context.getDisplay, which is of API 30.

@@ -3,6 +3,7 @@ package io.topformer.demo
 import android.annotation.SuppressLint
 import android.content.Context
 import android.graphics.ImageFormat
+import android.graphics.SurfaceTexture
 import android.hardware.camera2.CameraAccessException
 import android.hardware.camera2.CameraCaptureSession
 import android.hardware.camera2.CameraCharacteristics
@@ -11,19 +12,29 @@ import android.hardware.camera2.CameraManager
 import android.hardware.camera2.CaptureRequest
 import android.hardware.camera2.params.OutputConfiguration
 import android.hardware.camera2.params.SessionConfiguration
+import android.media.ImageReader
 import android.os.Handler
 import android.os.HandlerThread
 import android.util.Range
+import io.topformer.core.YuvFrame
 
 /** Why there are no frames. */
 enum class CameraTrouble { NONE_THERE, IN_USE, NOT_ALLOWED, LOST }
 
-/** Frames of one camera, delivered on a thread of its own, from [start] until [close]. */
-class CameraSource(context: Context, private val listener: Listener) : AutoCloseable {
+/** One camera on a thread of its own, from [start] until [close]: its picture on the screen, and its frames. */
+class CameraSource(
+    context: Context,
+    private val previews: PreviewFactory,
+    private val progress: Preview.Progress,
+    private val listener: Listener,
+) : AutoCloseable {
     /** Called on the camera's thread. */
     interface Listener {
-        /** The listener closes the frame. */
-        fun onFrame(frame: CameraFrame)
+        /** The camera runs; its upright picture has this size where the display is in its natural place. */
+        fun onPicture(size: Size)
+
+        /** To be read before this returns: [turnDegrees] clockwise, then mirrored, it is as the user sees it. */
+        fun onFrame(frame: YuvFrame, turnDegrees: Int, mirror: Boolean, timestampNs: Long)
 
         fun onTrouble(trouble: CameraTrouble)
     }
@@ -35,12 +46,20 @@ class CameraSource(context: Context, private val listener: Listener) : AutoClose
     // Touched on the camera's thread only.
     private var opening = false
     private var device: CameraDevice? = null
-    private var images: CameraImages? = null
+    private var images: ImageReader? = null
+    private var preview: Preview? = null
+    private var output: SurfaceTexture? = null
+    private var frozen = false
+    private val frame = emptyYuvFrame()
     private var closed = false
 
     // The activity follows rotations without a restart of the camera.
     @Volatile
     private var displayDegrees = 0
+
+    @Volatile
+    private var labelledNs = 0L
+    private val tellLabels = Runnable { preview?.onLabels(labelledNs) }
 
     /** Opens a camera that looks this way, or any other; what goes wrong is told to the listener. */
     fun start(facing: Facing, displayDegrees: Int) {
@@ -50,6 +69,30 @@ class CameraSource(context: Context, private val listener: Listener) : AutoClose
 
     fun turnTo(displayDegrees: Int) {
         this.displayDegrees = displayDegrees
+    }
+
+    /** Shows the picture elsewhere or nowhere, and then gives a place back where that is no more used. */
+    fun showOn(output: SurfaceTexture?, unused: SurfaceTexture? = null) {
+        val posted = handler.post {
+            this.output = output
+            preview?.showOn(output)
+            unused?.release()
+        }
+        if (!posted) unused?.release()
+    }
+
+    /** Lets the picture stand still, or go on. */
+    fun freeze(freeze: Boolean) {
+        handler.post {
+            frozen = freeze
+            preview?.isFrozen = freeze
+        }
+    }
+
+    /** The labels of a frame are on the screen. */
+    fun onLabels(timestampNs: Long) {
+        labelledNs = timestampNs
+        handler.post(tellLabels)
     }
 
     override fun close() {
@@ -90,39 +133,49 @@ class CameraSource(context: Context, private val listener: Listener) : AutoClose
 
     private fun startSession(camera: CameraDevice) {
         val characteristics = manager?.getCameraCharacteristics(camera.id) ?: return
-        val sizes = characteristics.get(CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP)
-            ?.getOutputSizes(ImageFormat.YUV_420_888).orEmpty().map { Size(it.width, it.height) }
-        val size = frameSize(sizes) ?: return report(CameraTrouble.NONE_THERE)
+        val streams = characteristics.get(CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP)
+        val size = frameSize(streams?.getOutputSizes(ImageFormat.YUV_420_888).ours()) ?: return report(CameraTrouble.NONE_THERE)
+        val shown = previewSize(streams?.getOutputSizes(SurfaceTexture::class.java).ours(), size)
         val sensorDegrees = characteristics.get(CameraCharacteristics.SENSOR_ORIENTATION) ?: 0
         val facing = facingOf(camera.id)
-        val reader = CameraImages(size, handler) { image, onClosed ->
-            val turn = turnOf(sensorDegrees, displayDegrees, facing)
-            listener.onFrame(CameraFrame(image, turn, mirror = facing == Facing.FRONT, onClosed))
-        }
-        images = reader
-        val rate = frameRate(characteristics.get(CameraCharacteristics.CONTROL_AE_AVAILABLE_TARGET_FPS_RANGES).orEmpty())
+        // One is read, one is new, and the camera fills another one.
+        val reader = ImageReader.newInstance(size.width, size.height, ImageFormat.YUV_420_888, 3).also { images = it }
+        reader.setOnImageAvailableListener({ reporting { take(it, sensorDegrees, facing) } }, handler)
+        val screen = Preview(progress) { slots, onFrame -> previews.open(shown, sensorDegrees, slots, handler, onFrame) }
+        preview = screen
+        screen.isFrozen = frozen
+        screen.showOn(output)
+        val offered = characteristics.get(CameraCharacteristics.CONTROL_AE_AVAILABLE_TARGET_FPS_RANGES).orEmpty()
+        val rate = frameRate(offered.map { it.lower..it.upper })
+        val surfaces = listOf(screen.surface, reader.surface)
         val onSession = object : CameraCaptureSession.StateCallback() {
             override fun onConfigured(session: CameraCaptureSession) = reporting {
                 val request = camera.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW)
-                request.addTarget(reader.surface)
-                rate?.let { request.set(CaptureRequest.CONTROL_AE_TARGET_FPS_RANGE, it) }
+                surfaces.forEach(request::addTarget)
+                rate?.let { request.set(CaptureRequest.CONTROL_AE_TARGET_FPS_RANGE, Range(it.first, it.last)) }
                 session.setRepeatingRequest(request.build(), null, handler)
+                val lying = sensorDegrees % 180 == 90
+                listener.onPicture(if (lying) Size(size.height, size.width) else size)
             }
 
             override fun onConfigureFailed(session: CameraCaptureSession) = lose(camera, CameraTrouble.LOST)
         }
+        val outputs = surfaces.map(::OutputConfiguration)
         camera.createCaptureSession(
-            SessionConfiguration(
-                SessionConfiguration.SESSION_REGULAR,
-                listOf(OutputConfiguration(reader.surface)),
-                handler::post,
-                onSession,
-            ),
+            SessionConfiguration(SessionConfiguration.SESSION_REGULAR, outputs, handler::post, onSession),
         )
     }
 
-    private fun frameRate(ranges: Array<out Range<Int>>): Range<Int>? =
-        ranges.filter { it.upper <= HIGHEST_RATE }.maxWithOrNull(compareBy({ it.upper }, { it.lower }))
+    private fun take(reader: ImageReader, sensorDegrees: Int, facing: Facing) {
+        if (closed) return
+        reader.acquireLatestImage()?.use { image ->
+            frame.wrap(image)
+            val turn = turnOf(sensorDegrees, displayDegrees, facing)
+            listener.onFrame(frame, turn, mirror = facing == Facing.FRONT, image.timestamp)
+        }
+    }
+
+    private fun Array<out android.util.Size>?.ours(): List<Size> = orEmpty().map { Size(it.width, it.height) }
 
     private fun lose(camera: CameraDevice, trouble: CameraTrouble) {
         opening = false
@@ -132,6 +185,9 @@ class CameraSource(context: Context, private val listener: Listener) : AutoClose
 
     private fun stop() {
         closed = true
+        // First of all, because the next camera shows its picture in the same place.
+        preview?.close()
+        preview = null
         device?.close()
         device = null
         images?.close()
@@ -163,8 +219,6 @@ class CameraSource(context: Context, private val listener: Listener) : AutoClose
     }
 
     private companion object {
-        const val HIGHEST_RATE = 30
-
         fun troubleOf(error: CameraAccessException) = when (error.reason) {
             CameraAccessException.CAMERA_IN_USE, CameraAccessException.MAX_CAMERAS_IN_USE -> CameraTrouble.IN_USE
             CameraAccessException.CAMERA_DISABLED -> CameraTrouble.NOT_ALLOWED

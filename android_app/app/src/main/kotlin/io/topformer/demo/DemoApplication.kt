@@ -7,6 +7,8 @@ import io.topformer.segmenter.ExecuTorchSegmenter
 open class DemoApplication : Application() {
     /** Where the app's own models lie among its assets. */
     open val modelAssets: String = "models"
+    open val clock = Clock(System::nanoTime)
+    open val previews = PreviewFactory(::GlPreviewFrames)
     open val segmenters: SegmenterFactory = SegmenterFactory { file, manifest, threads ->
         ExecuTorchSegmenter.open(
             file,

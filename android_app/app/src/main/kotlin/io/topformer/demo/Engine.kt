@@ -3,20 +3,23 @@ package io.topformer.demo
 import android.os.Handler
 import android.os.HandlerThread
 import android.os.Looper
+import io.topformer.core.FramePairing
 import io.topformer.core.ManifestException
 import io.topformer.core.ModelManifest
+import io.topformer.core.Newest
+import io.topformer.core.YuvFrame
 import io.topformer.segmenter.Segmenter
 import io.topformer.segmenter.SegmenterException
 import java.io.File
-import java.util.concurrent.atomic.AtomicReference
 
 /** Opens a model file in a runtime; throws [SegmenterException]. */
 fun interface SegmenterFactory {
     fun open(file: File, manifest: ModelManifest, threads: Int): Segmenter
 }
 
-/** Runs the model on its own thread: of the frames that wait, only the newest. */
-class Engine(private val factory: SegmenterFactory, private val listener: Listener) : AutoCloseable {
+/** Runs the model on its own thread: of the camera's frames only the newest, or an opened picture. */
+class Engine(private val factory: SegmenterFactory, private val clock: Clock, private val listener: Listener) :
+    AutoCloseable, Preview.Progress {
     /** Called on the main thread, of the model that was opened last and until it is released. */
     interface Listener {
         fun onModel(manifest: ModelManifest, selfCheck: SelfCheck)
@@ -26,29 +29,42 @@ class Engine(private val factory: SegmenterFactory, private val listener: Listen
         fun onRefusal(what: String, why: String)
     }
 
-    val results = ResultSlots()
+    // One is shown, the system may still draw the one before it, one is new, one is filled, and one is free.
+    val results = Newest(List(5) { Result() })
 
-    // Read by the engine's thread for each frame.
+    // Read by the engine's thread for each picture.
     @Volatile
     private var viewWidth = 0
 
     @Volatile
     private var viewHeight = 0
 
+    @Volatile
+    private var still: StillFrame? = null
+
     private val thread = HandlerThread("inference").apply { start() }
     private val handler = Handler(thread.looper)
     private val main = Handler(Looper.getMainLooper())
-    private val waiting = AtomicReference<Frame?>()
 
-    // Touched on the engine's thread only.
+    // Set on the engine's thread only.
+    @Volatile
     private var pipeline: Pipeline? = null
     private var number = 0
+
+    // Held while a camera frame is prepared, so that none comes after the camera's frames were refused.
+    private val gate = Any()
+
+    @Volatile
+    private var takesFrames = true
 
     // Touched on the main thread only: the number of the latest wish, so that answers to older ones are not told.
     private var wanted = 0
     private var closed = false
-    private val runNewest = Runnable { runNewest() }
+    private val runNewest = Runnable { fill { pipeline, result -> takesFrames && pipeline.runNewest(result) } }
+    private val runStill = Runnable { still?.let { fill { pipeline, result -> run(it, pipeline, result) } } }
     private val tellResult = Runnable { if (!closed) listener.onResult() }
+
+    override val runningNs: Long get() = pipeline?.runningNs ?: FramePairing.NOTHING_RUNS
 
     /** Replaces the model; the listener hears of it. */
     fun open(model: StoredModel, threads: Int) {
@@ -58,7 +74,7 @@ class Engine(private val factory: SegmenterFactory, private val listener: Listen
             drop()
             refusing {
                 val ready = model.prepare()
-                val opened = Pipeline(ready.manifest, factory.open(ready.file, ready.manifest, threads))
+                val opened = Pipeline(ready.manifest, factory.open(ready.file, ready.manifest, threads), clock)
                 pipeline = opened
                 val selfCheck = SelfCheck.run(opened, ready.golden)
                 tell { listener.onModel(opened.manifest, selfCheck) }
@@ -66,18 +82,35 @@ class Engine(private val factory: SegmenterFactory, private val listener: Listen
         }
     }
 
-    /** The size at which labels will be seen. */
+    /** The size at which an opened picture's labels will be seen. */
     fun showAt(width: Int, height: Int) {
         viewWidth = width
         viewHeight = height
     }
 
-    /** Takes over a frame and closes it. */
-    fun submit(frame: Frame) {
-        val older = waiting.getAndSet(frame)
-        if (older != null) return older.close()
-        // Once the thread has ended nothing is run.
-        if (!handler.post(runNewest)) waiting.getAndSet(null)?.close()
+    /** Runs an opened picture. */
+    fun submit(still: StillFrame) {
+        this.still = still
+        handler.removeCallbacks(runStill)
+        handler.post(runStill)
+    }
+
+    /** Whether the camera's frames are run from now on. */
+    fun takeFrames(take: Boolean) = synchronized(gate) { takesFrames = take }
+
+    /** Prepares a frame of the camera, on its thread; it is run as soon as the model has done the one before. */
+    fun prepare(frame: YuvFrame, turnDegrees: Int, mirror: Boolean, timestampNs: Long) {
+        synchronized(gate) {
+            if (!takesFrames) return
+            val pipeline = pipeline ?: return
+            pipeline.prepare(frame, turnDegrees, mirror, timestampNs)
+        }
+        if (!handler.hasCallbacks(runNewest)) handler.post(runNewest)
+    }
+
+    /** Paints labels in these colours from now on, 0xAARRGGBB by class. */
+    fun paint(argb: IntArray) {
+        handler.post { pipeline?.takeIf { it.manifest.classCount == argb.size }?.colours?.load(inMemory(argb)) }
     }
 
     /** Gives the model's memory back. */
@@ -89,27 +122,28 @@ class Engine(private val factory: SegmenterFactory, private val listener: Listen
     override fun close() {
         closed = true
         release()
-        handler.post { waiting.getAndSet(null)?.close() }
         thread.quitSafely()
     }
 
-    private fun runNewest() {
-        val frame = waiting.getAndSet(null) ?: return
-        frame.use {
-            val pipeline = pipeline ?: return
-            refusing {
-                val scale = fitScale(frame.width, frame.height, viewWidth, viewHeight)
-                val result = results.take()
-                var filled = false
-                try {
-                    pipeline.run(frame, scaled(frame.width, scale), scaled(frame.height, scale), result)
-                    filled = true
-                } finally {
-                    if (filled) results.publish(result) else results.giveBack(result)
-                }
-                main.removeCallbacks(tellResult)
-                main.post(tellResult)
+    private fun run(still: StillFrame, pipeline: Pipeline, result: Result): Boolean {
+        val scale = fitScale(still.width, still.height, viewWidth, viewHeight)
+        pipeline.run(still, scaled(still.width, scale), scaled(still.height, scale), result)
+        return true
+    }
+
+    private inline fun fill(action: (Pipeline, Result) -> Boolean) {
+        val pipeline = pipeline ?: return
+        refusing {
+            val result = results.take() ?: return
+            var filled = false
+            try {
+                filled = action(pipeline, result)
+            } finally {
+                if (filled) results.publish(result) else results.giveBack(result)
             }
+            if (!filled) return
+            main.removeCallbacks(tellResult)
+            main.post(tellResult)
         }
     }
 

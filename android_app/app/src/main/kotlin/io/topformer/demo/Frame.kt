@@ -1,69 +1,32 @@
 package io.topformer.demo
 
+import android.graphics.Bitmap
 import android.media.Image
-import io.topformer.core.Preprocessor
-import io.topformer.core.UprightPixels
 import io.topformer.core.YuvFrame
 import io.topformer.core.YuvPlane
-import java.nio.FloatBuffer
+import java.nio.ByteBuffer
 
-/** A picture on its way to the model, upright. */
-interface Frame : AutoCloseable {
-    val width: Int
-    val height: Int
-
-    /** Writes the model's input. */
-    fun writeTensor(preprocessor: Preprocessor, out: FloatBuffer)
-
-    /** Writes what the screen shows, 0xFFRRGGBB. */
-    fun writePixels(upright: UprightPixels, out: IntArray)
+/** A picture that was opened from a file, 0xFFRRGGBB. */
+class StillFrame(val pixels: IntArray, val width: Int, val height: Int) {
+    /** What the screen shows of it. */
+    val picture: Bitmap by lazy { Bitmap.createBitmap(pixels, width, height, Bitmap.Config.ARGB_8888) }
 }
 
-/**
- * A frame of the camera; the camera can't deliver many more before it is closed.
- *
- * The few small objects made here for each frame stand beside those that Android makes: an Image, its planes and their
- * buffers are new every time.
- */
-class CameraFrame(
-    private val image: Image,
-    private val rotationDegrees: Int,
-    private val mirror: Boolean,
-    private val onClosed: Runnable,
-) : Frame {
-    private val yuv = image.run {
-        YuvFrame(width, height, planes[0].asYuvPlane(), planes[1].asYuvPlane(), planes[2].asYuvPlane())
-    }
-    private val lying = rotationDegrees % 180 == 90
-    override val width = if (lying) image.height else image.width
-    override val height = if (lying) image.width else image.height
-
-    override fun writeTensor(preprocessor: Preprocessor, out: FloatBuffer) {
-        preprocessor.fromYuv(yuv, rotationDegrees, mirror, out)
-    }
-
-    override fun writePixels(upright: UprightPixels, out: IntArray) {
-        upright.load(yuv, rotationDegrees, mirror)
-        upright.write(out)
-    }
-
-    override fun close() {
-        image.close()
-        onClosed.run()
-    }
-
-    private fun Image.Plane.asYuvPlane() = YuvPlane(buffer, rowStride, pixelStride)
+/** A frame that wraps one image of the camera after the other. */
+fun emptyYuvFrame(): YuvFrame {
+    val nothing = ByteBuffer.allocate(0)
+    return YuvFrame(1, 1, YuvPlane(nothing, 1, 1), YuvPlane(nothing, 1, 1), YuvPlane(nothing, 1, 1))
 }
 
-/** A picture that was opened from a file. */
-class StillFrame(val pixels: IntArray, override val width: Int, override val height: Int) : Frame {
-    override fun writeTensor(preprocessor: Preprocessor, out: FloatBuffer) {
-        preprocessor.fromArgb(pixels, width, height, out)
-    }
-
-    override fun writePixels(upright: UprightPixels, out: IntArray) {
-        pixels.copyInto(out)
-    }
-
-    override fun close() = Unit
+/** Wraps an image of a size, which must stay open while the frame is read. */
+fun YuvFrame.wrap(width: Int, height: Int, planes: Array<Image.Plane>) {
+    resize(width, height)
+    wrap(y, planes[0])
+    wrap(u, planes[1])
+    wrap(v, planes[2])
 }
+
+// The array of planes, and what they give, are Android's own: new for each image.
+fun YuvFrame.wrap(image: Image) = wrap(image.width, image.height, image.planes)
+
+private fun wrap(plane: YuvPlane, of: Image.Plane) = plane.set(of.buffer, of.rowStride, of.pixelStride)

@@ -4,21 +4,26 @@ import android.Manifest
 import android.content.ActivityNotFoundException
 import android.content.ComponentCallbacks2
 import android.content.Intent
+import android.graphics.SurfaceTexture
 import android.os.Bundle
 import android.os.PowerManager
 import android.os.SystemClock
+import android.view.TextureView
 import android.view.WindowManager
 import androidx.activity.ComponentActivity
 import androidx.activity.result.contract.ActivityResultContracts.OpenDocument
 import androidx.activity.result.contract.ActivityResultContracts.OpenMultipleDocuments
 import androidx.activity.result.contract.ActivityResultContracts.RequestMultiplePermissions
 import androidx.lifecycle.ViewModelProvider
-import androidx.lifecycle.ViewModelProvider.AndroidViewModelFactory
+import androidx.lifecycle.viewmodel.initializer
+import androidx.lifecycle.viewmodel.viewModelFactory
 
 /** The one screen: what the camera sees, or an opened picture, segmented. What goes on is [MainViewModel]'s. */
-class MainActivity : ComponentActivity(), MainViewModel.Ui {
+class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceTextureListener {
     private lateinit var main: MainViewModel
     private lateinit var screen: Screen
+    private var awaitsDrawing = false
+    private val onDrawn = Runnable(::tellDrawn)
 
     private val onHeat = PowerManager.OnThermalStatusChangedListener { screen.showHeat(it) }
     private val pickPicture = registerForActivityResult(OpenDocument()) { it?.let(main.still::open) }
@@ -29,14 +34,19 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui {
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
-        main = ViewModelProvider(this, AndroidViewModelFactory(application))[MainViewModel::class.java]
+        val factory = viewModelFactory { initializer { MainViewModel(application as DemoApplication) } }
+        main = ViewModelProvider(this, factory)[MainViewModel::class.java]
         window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
         setContentView(R.layout.main)
         screen = Screen(this, main.settings)
-        screen.picture.onResized = main::showAt
+        screen.picture.onResized = { width, height ->
+            main.showAt(width, height)
+            placePreview()
+        }
+        screen.preview.surfaceTextureListener = this
         screen.picture.onTapped = { screen.picture.tappedName?.let(screen.picture::announceForAccessibility) }
         screen.freeze.setOnClickListener { main.freeze(!main.frozen) }
-        screen.share.setOnClickListener { main.share() }
+        screen.share.setOnClickListener { main.share { screen.preview.bitmap?.let(screen.picture::cut) } }
         screen.openPicture.setOnClickListener {
             if (main.settings.still == null) ask(Wish.PICTURE) else main.still.backToCamera()
         }
@@ -80,13 +90,38 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui {
         main.model.opened?.let { screen.showModel(it.manifest, it.selfCheck) }
         screen.showNotice(main.notices.shown)
         if (main.notices.shown == null) screen.picture.show(main.shown)
+        placePreview()
     }
 
     override fun showResult(result: Result) {
-        if (main.notices.shown == null) {
-            screen.showResult(result, main.times, main.settings.threads, SystemClock.uptimeMillis())
-        }
+        if (main.notices.shown != null) return
+        screen.picture.show(result)
+        if (!awaitsDrawing) screen.picture.viewTreeObserver.registerFrameCommitCallback(onDrawn)
+        awaitsDrawing = true
     }
+
+    private fun tellDrawn() {
+        awaitsDrawing = false
+        main.onDrawn()
+        main.shown?.let { screen.showTexts(it, main.times, main.settings.threads, SystemClock.uptimeMillis()) }
+    }
+
+    private fun placePreview() {
+        val size = main.camera.picture.takeIf { main.notices.shown == null }
+        screen.showPreview(size, main.camera.displayDegrees)
+    }
+
+    override fun onSurfaceTextureAvailable(texture: SurfaceTexture, width: Int, height: Int) = main.camera.showOn(texture)
+
+    override fun onSurfaceTextureSizeChanged(texture: SurfaceTexture, width: Int, height: Int) = Unit
+
+    // It is given back when nothing draws on it any more.
+    override fun onSurfaceTextureDestroyed(texture: SurfaceTexture): Boolean {
+        main.camera.leave(texture)
+        return false
+    }
+
+    override fun onSurfaceTextureUpdated(texture: SurfaceTexture) = Unit
 
     override fun ask(wish: Wish) {
         try {

@@ -1,15 +1,17 @@
 package io.topformer.demo
 
-import android.app.Application
 import android.content.Context
 import android.content.Intent
+import android.graphics.Bitmap
 import androidx.lifecycle.AndroidViewModel
+import io.topformer.core.Colours
+import io.topformer.core.YuvFrame
 
 /** What only a screen can ask its user for. */
 enum class Wish { CAMERA_PERMISSION, PICTURE, MODEL_FILES, MODEL_MENU }
 
 /** What the one screen shows, and all that goes on behind it: outlives the screen where that is built anew. */
-class MainViewModel(application: Application) :
+class MainViewModel(private val application: DemoApplication) :
     AndroidViewModel(application), ModelControl.Host, CameraControl.Host, StillControl.Host {
     /** The screen that there is. */
     interface Ui {
@@ -28,7 +30,7 @@ class MainViewModel(application: Application) :
     val settings = Settings(application.getSharedPreferences("settings", Context.MODE_PRIVATE)) { ui?.render() }
     val notices = Notices { ui?.render() }
     private val files = UserFiles(application)
-    val model = ModelControl(application as DemoApplication, settings, notices, files, this)
+    val model = ModelControl(application, settings, notices, files, this)
     val camera = CameraControl(application, settings, notices, this)
     val still = StillControl(application, files, settings, notices, this)
     val times = Times()
@@ -36,13 +38,14 @@ class MainViewModel(application: Application) :
     /** What is seen; null before there is any. */
     var shown: Result? = null
         private set
+
+    // The system may still be drawing it.
+    private var shownBefore: Result? = null
+    private var drawn = true
     var frozen = false
         private set
     private var visible = false
-
-    // Whether the camera's frames go to the model; held while one is on its way, so that none comes after a picture.
-    private val gate = Any()
-    private var live = true
+    override val progress: Preview.Progress get() = model.engine
 
     init {
         model.open()
@@ -71,23 +74,32 @@ class MainViewModel(application: Application) :
 
     fun freeze(freeze: Boolean) {
         frozen = freeze
-        synchronized(gate) { live = !frozen && still.frame == null }
+        model.engine.takeFrames(!frozen && still.frame == null)
+        camera.freeze(frozen)
         ui?.render()
     }
 
-    /** Offers what is seen to other apps. */
-    fun share() {
+    /** Offers what is seen to other apps: labels over an opened picture, or over what the camera [sees]. */
+    fun share(sees: () -> Bitmap?) {
         val result = shown ?: return
-        val text = getApplication<Application>().getString(R.string.share_text, result.manifest.variant)
-        files.share(compose(result, settings.opacity), text, { ui?.open(it) }) {
+        val picture = result.picture ?: sees() ?: return
+        val text = application.getString(R.string.share_text, result.manifest.variant)
+        files.share(compose(picture, result, settings.opacity), text, { ui?.open(it) }) {
             tellOnce(R.string.not_shared, it.message.orEmpty())
         }
+    }
+
+    /** Paints labels in other colours, 0xAARRGGBB by class of the open model; an alpha of 0 takes them away. */
+    fun paint(argb: IntArray) {
+        model.engine.paint(argb)
+        shown?.takeIf { it.manifest.classCount == argb.size }?.paint(Colours(argb.size).apply { load(inMemory(argb)) })
+        ui?.render()
     }
 
     /** A notice that its user closes. */
     fun tellOnce(what: Int, why: String) {
         val close = NoticeAction(R.string.close) { notices.picture = null }
-        notices.picture = Notice(getApplication<Application>().getString(what), why, close)
+        notices.picture = Notice(application.getString(what), why, close)
     }
 
     override fun ask(wish: Wish) {
@@ -107,14 +119,27 @@ class MainViewModel(application: Application) :
 
     override fun onResult() {
         if (frozen) return
-        val result = model.engine.results.show() ?: return
+        val results = model.engine.results
+        val result = results.use() ?: return
+        shownBefore?.let { results.giveBack(it) }
+        shownBefore = shown
         shown = result
-        times.add(result.timings, System.nanoTime())
+        drawn = false
+        camera.onLabels(result.timestampNs)
         if (notices.shown == null) ui?.showResult(result)
     }
 
-    override fun onFrame(frame: CameraFrame) = synchronized(gate) {
-        if (live) model.engine.submit(frame) else frame.close()
+    /** What is [shown] is on the screen. */
+    fun onDrawn() {
+        if (!drawn) shown?.let { times.add(it.timings, application.clock.nowNs()) }
+        drawn = true
+    }
+
+    override fun onFrame(frame: YuvFrame, turnDegrees: Int, mirror: Boolean, timestampNs: Long) =
+        model.engine.prepare(frame, turnDegrees, mirror, timestampNs)
+
+    override fun onPicture() {
+        ui?.render()
     }
 
     override fun onStill(frame: StillFrame?) {

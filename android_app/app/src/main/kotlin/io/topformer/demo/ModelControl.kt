@@ -35,7 +35,7 @@ class ModelControl(
             notices.model = Notice(what, why, choose())
         }
     }
-    val engine = Engine(application.segmenters, listener)
+    val engine = Engine(application.segmenters, application.clock, listener)
 
     /** Null while none is, or not yet. */
     var opened: OpenedModel? = null

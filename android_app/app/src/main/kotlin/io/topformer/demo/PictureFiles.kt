@@ -34,13 +34,14 @@ private fun decodePicture(resolver: ContentResolver, uri: Uri): StillFrame {
     return StillFrame(pixels, bitmap.width, bitmap.height)
 }
 
-/** The picture with its labels over it, as the screen shows them. */
-fun compose(result: Result, opacity: Float): Bitmap {
-    val composed = Bitmap.createBitmap(result.overlay.width, result.overlay.height, Bitmap.Config.ARGB_8888)
+/** A picture with its labels over it, as the screen shows them. */
+fun compose(picture: Bitmap, result: Result, opacity: Float): Bitmap {
+    val width = if (result.picture == null) picture.width else result.overlay.width
+    val composed = Bitmap.createBitmap(width, width * result.pictureHeight / result.pictureWidth, Bitmap.Config.ARGB_8888)
     val canvas = Canvas(composed)
     val place = android.graphics.Rect(0, 0, composed.width, composed.height)
-    canvas.drawBitmap(result.picture, null, place, Paint(Paint.FILTER_BITMAP_FLAG))
-    canvas.drawBitmap(result.overlay, null, place, Paint().apply { alpha = (opacity * 255).toInt() })
+    canvas.drawBitmap(picture, null, place, Paint(Paint.FILTER_BITMAP_FLAG))
+    canvas.drawBitmap(result.overlay, null, place, Paint(Paint.FILTER_BITMAP_FLAG).apply { alpha = (opacity * 255).toInt() })
     return composed
 }
 

@@ -1,6 +1,7 @@
 package io.topformer.demo
 
 import android.app.Activity
+import android.view.TextureView
 import android.view.View
 import android.widget.Button
 import android.widget.ImageButton
@@ -12,6 +13,7 @@ import kotlin.math.roundToInt
 /** The views of the activity: what they show. What their buttons do is the activity's. */
 class Screen(private val activity: Activity, settings: Settings) {
     val picture: SegmentationView = activity.requireViewById(R.id.picture)
+    val preview: TextureView = activity.requireViewById(R.id.preview)
     val freeze: ImageButton = activity.requireViewById(R.id.freeze)
     val share: ImageButton = activity.requireViewById(R.id.share)
     val openPicture: ImageButton = activity.requireViewById(R.id.open_picture)
@@ -60,9 +62,18 @@ class Screen(private val activity: Activity, settings: Settings) {
         checkLine.setTextColor(activity.getColor(if (isDoubtful) R.color.warning else R.color.quiet))
     }
 
-    /** Shows a result; texts follow a few times a second, so that they can be read. */
-    fun showResult(result: Result, times: Times, threads: Int, nowMs: Long) {
-        picture.show(result)
+    /** Puts the camera's picture where its labels are; null takes it away. */
+    fun showPreview(size: Size?, displayDegrees: Int) {
+        preview.visibility = if (size == null) View.INVISIBLE else View.VISIBLE
+        if (size == null) return
+        val lying = displayDegrees % 180 == 90
+        val width = if (lying) size.height else size.width
+        val height = if (lying) size.width else size.height
+        preview.setTransform(picture.previewMatrix(width, height, (360 - displayDegrees) % 360))
+    }
+
+    /** Tells of a result that is drawn, a few times a second, so that it can be read. */
+    fun showTexts(result: Result, times: Times, threads: Int, nowMs: Long) {
         if (nowMs - textsAtMs < TEXTS_EVERY_MS) return
         textsAtMs = nowMs
         legend.show(result)

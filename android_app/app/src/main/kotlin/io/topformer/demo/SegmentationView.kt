@@ -1,13 +1,17 @@
 package io.topformer.demo
 
 import android.content.Context
+import android.graphics.Bitmap
 import android.graphics.Canvas
+import android.graphics.Matrix
 import android.graphics.Paint
 import android.graphics.PointF
+import android.graphics.Rect
 import android.graphics.RectF
 import android.util.AttributeSet
 import android.view.MotionEvent
 import android.view.View
+import io.topformer.core.Placement
 
 /** A picture, its labels over it, and the name of the class at the place that was tapped. */
 class SegmentationView(context: Context, attributes: AttributeSet?) : View(context, attributes) {
@@ -33,9 +37,11 @@ class SegmentationView(context: Context, attributes: AttributeSet?) : View(conte
     // From 0 to 1 along each side of the picture, so that it stays where it is when the view is turned.
     private var tapped: PointF? = null
     private var touched = false
-    private val place = RectF()
+    private val placement = Placement()
+    private val matrixValues = FloatArray(9)
+    private val matrixOfContent = Matrix()
     private val picturePaint = Paint(Paint.FILTER_BITMAP_FLAG)
-    private val overlayPaint = Paint()
+    private val overlayPaint = Paint(Paint.FILTER_BITMAP_FLAG)
     private val markPaint = Paint(Paint.ANTI_ALIAS_FLAG)
     private val textPaint = Paint(Paint.ANTI_ALIAS_FLAG)
 
@@ -44,13 +50,40 @@ class SegmentationView(context: Context, attributes: AttributeSet?) : View(conte
         invalidate()
     }
 
+    /** Where a preview lies that fills a view of this one's size, turned by [turnDegrees] from its upright picture. */
+    fun previewMatrix(pictureWidth: Int, pictureHeight: Int, turnDegrees: Int): Matrix {
+        place(pictureWidth, pictureHeight)
+        return matrixOf(width, height, turnDegrees)
+    }
+
+    /** What of a picture of the whole view is the picture that is shown. */
+    fun cut(view: Bitmap): Bitmap {
+        val seen = Rect()
+        RectF(placement.left, placement.top, placement.left + placement.width, placement.top + placement.height).round(seen)
+        if (!seen.intersect(0, 0, view.width, view.height)) return view
+        return Bitmap.createBitmap(view, seen.left, seen.top, seen.width(), seen.height())
+    }
+
+    private fun place(pictureWidth: Int, pictureHeight: Int) {
+        placement.pictureWidth = pictureWidth
+        placement.pictureHeight = pictureHeight
+        placement.viewWidth = maxOf(width, 1)
+        placement.viewHeight = maxOf(height, 1)
+    }
+
+    private fun matrixOf(contentWidth: Int, contentHeight: Int, turnDegrees: Int = 0): Matrix {
+        placement.matrix(maxOf(contentWidth, 1), maxOf(contentHeight, 1), turnDegrees, matrixValues)
+        matrixOfContent.setValues(matrixValues)
+        return matrixOfContent
+    }
+
     override fun onSizeChanged(width: Int, height: Int, oldWidth: Int, oldHeight: Int) {
         onResized(width, height)
     }
 
     override fun onTouchEvent(event: MotionEvent): Boolean {
         if (event.action == MotionEvent.ACTION_UP) {
-            tapped = PointF((event.x - place.left) / place.width(), (event.y - place.top) / place.height())
+            tapped = PointF(placement.pictureX(event.x), placement.pictureY(event.y))
                 .takeIf { it.x in 0f..1f && it.y in 0f..1f }
             touched = true
             performClick()
@@ -70,22 +103,18 @@ class SegmentationView(context: Context, attributes: AttributeSet?) : View(conte
 
     override fun onDraw(canvas: Canvas) {
         val result = result ?: return
-        val scale = minOf(width.toFloat() / result.picture.width, height.toFloat() / result.picture.height)
-        val drawnWidth = result.picture.width * scale
-        val drawnHeight = result.picture.height * scale
-        place.set(0f, 0f, drawnWidth, drawnHeight)
-        place.offset((width - drawnWidth) / 2, (height - drawnHeight) / 2)
-        canvas.drawBitmap(result.picture, null, place, picturePaint)
+        place(result.pictureWidth, result.pictureHeight)
+        result.picture?.let { canvas.drawBitmap(it, matrixOf(it.width, it.height), picturePaint) }
         overlayPaint.alpha = (opacity * 255).toInt()
-        canvas.drawBitmap(result.overlay, null, place, overlayPaint)
+        canvas.drawBitmap(result.overlay, matrixOf(result.overlay.width, result.overlay.height), overlayPaint)
         tapped?.let { drawName(canvas, result, it) }
     }
 
     private fun drawName(canvas: Canvas, result: Result, at: PointF) {
         val density = resources.displayMetrics.density
         val classId = result.classAt(at.x, at.y)
-        val x = place.left + at.x * place.width()
-        val y = place.top + at.y * place.height()
+        val x = placement.left + at.x * placement.width
+        val y = placement.top + at.y * placement.height
         markPaint.color = WHITE
         canvas.drawCircle(x, y, 9 * density, markPaint)
         markPaint.color = result.manifest.palette[classId]

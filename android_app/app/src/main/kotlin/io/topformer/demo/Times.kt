@@ -3,23 +3,36 @@ package io.topformer.demo
 import io.topformer.core.FrameRate
 import io.topformer.core.LatencyStats
 
-/** How long the last results took, part by part, and how many came a second. */
+/** Tells the time in nanoseconds since some moment; of the app's own times all are by one. */
+fun interface Clock {
+    fun nowNs(): Long
+}
+
+/**
+ * How long the last results took, and how many came a second: both told of those that were drawn, so that they agree.
+ * For each there is a median and a 90th percentile.
+ */
 class Times {
     val preprocess = LatencyStats(WINDOW)
     val execute = LatencyStats(WINDOW)
     val postprocess = LatencyStats(WINDOW)
+
+    /** From the frame's coming to its labels on the screen: the parts above, waiting between them, and drawing. */
+    val whole = LatencyStats(WINDOW)
     val rate = FrameRate(WINDOW)
 
+    /** Adds a result that was drawn now. */
     fun add(timings: Timings, nowNs: Long) {
         preprocess.add(timings.preprocessNs)
         execute.add(timings.executeNs)
         postprocess.add(timings.postprocessNs)
+        whole.add(nowNs - timings.arrivedNs)
         rate.add(nowNs)
     }
 
     /** What comes next is of another model. */
     fun clear() {
-        listOf(preprocess, execute, postprocess).forEach(LatencyStats::clear)
+        listOf(preprocess, execute, postprocess, whole).forEach(LatencyStats::clear)
         rate.clear()
     }
 

@@ -1,72 +1,72 @@
 package io.topformer.demo
 
+import android.graphics.Bitmap
 import io.topformer.core.ManifestReader
-import io.topformer.core.ModelManifest
-import io.topformer.core.Preprocessor
-import io.topformer.core.UprightPixels
-import io.topformer.core.YuvFrame
-import io.topformer.core.YuvPlane
+import io.topformer.core.Newest
 import io.topformer.segmenter.Segmenter
-import java.nio.ByteBuffer
 import java.nio.FloatBuffer
 import kotlin.test.Test
 import kotlin.test.assertEquals
 
-/** From a frame to the labels on the screen, nothing is left for the garbage collector. */
+/** From the camera's image to the labels on the screen, nothing of the app's own is left for the garbage collector. */
 class AllocationTest : AppTest() {
     // Tests are compiled against Android's own Java, which counts no bytes; the JVM that they run on does.
     private val threads = Class.forName("java.lang.management.ManagementFactory").getMethod("getThreadMXBean")(null)
     private val allocatedBytes = Class.forName("com.sun.management.ThreadMXBean").getMethod("getCurrentThreadAllocatedBytes")
     private val manifest = ManifestReader.read(TestModel.manifest().toByteArray())
+    private val results = Newest(List(3) { Result() })
 
     @Test
-    fun `a camera frame`() = assertNone(object : Frame {
-        private val yuv = YuvFrame(160, 120, plane(160, 120, 1), plane(80, 60, 2), plane(80, 60, 2))
-        override val width = 120
-        override val height = 160
-
-        override fun writeTensor(preprocessor: Preprocessor, out: FloatBuffer) = preprocessor.fromYuv(yuv, 90, true, out)
-
-        override fun writePixels(upright: UprightPixels, out: IntArray) {
-            upright.load(yuv, 90, true)
-            upright.write(out)
-        }
-
-        override fun close() = Unit
-    })
-
-    @Test
-    fun `a still picture`() = assertNone(StillFrame(IntArray(160 * 120) { it * 40503 }, 160, 120))
-
-    private fun assertNone(frame: Frame) {
-        val slots = ResultSlots()
-        Pipeline(manifest, FixedSegmenter(manifest)).use { pipeline ->
-            val run = {
-                val scale = fitScale(frame.width, frame.height, 300, 400)
-                val result = slots.take()
-                pipeline.run(frame, scaled(frame.width, scale), scaled(frame.height, scale), result)
-                slots.publish(result)
-                slots.show()
+    fun `an image of the camera`() {
+        // The image and its planes are Android's, and new for each frame on a phone.
+        val planes = FakeImage.of(Bitmap.createBitmap(160, 120, Bitmap.Config.ARGB_8888)).image.planes
+        val frame = emptyYuvFrame()
+        pipeline { pipeline ->
+            assertNone {
+                frame.wrap(160, 120, planes)
+                pipeline.prepare(frame, turnDegrees = 90, mirror = true, timestampNs = 1)
+                show { pipeline.runNewest(it) }
             }
-            repeat(20) { run() }
-            // Of some rounds the least counts: the JVM links code at any time, on this thread.
-            val bytes = List(5) {
-                val before = allocatedBytes(threads) as Long
-                repeat(RUNS) { run() }
-                (allocatedBytes(threads) as Long - before) / RUNS
-            }.min()
-            assertEquals(0, bytes, "Bytes are allocated for each frame.")
         }
     }
 
-    private fun plane(width: Int, height: Int, pixelStride: Int) =
-        YuvPlane(ByteBuffer.allocateDirect(width * height * pixelStride), width * pixelStride, pixelStride)
+    @Test
+    fun `a still picture`() {
+        val still = StillFrame(IntArray(160 * 120) { it * 40503 }, 160, 120)
+        pipeline { pipeline ->
+            assertNone {
+                val scale = fitScale(still.width, still.height, 300, 400)
+                show { pipeline.run(still, scaled(still.width, scale), scaled(still.height, scale), it) }
+            }
+        }
+    }
 
-    private class FixedSegmenter(manifest: ModelManifest) : Segmenter {
-        private val logits = FakeSegmenter(manifest).run()
-        override val input: FloatBuffer = FloatBuffer.allocate(3 * manifest.inputHeight * manifest.inputWidth)
+    private inline fun show(fill: (Result) -> Unit) {
+        val result = checkNotNull(results.take())
+        fill(result)
+        results.publish(result)
+        results.giveBack(checkNotNull(results.use()))
+    }
 
-        override fun run() = logits
+    private fun pipeline(action: (Pipeline) -> Unit) =
+        Pipeline(manifest, FixedSegmenter(FakeSegmenter(manifest)), phone.application.clock).use(action)
+
+    private fun assertNone(run: () -> Unit) {
+        repeat(20) { run() }
+        // Of some rounds the least counts: the JVM links code at any time, on this thread.
+        val bytes = List(5) {
+            val before = allocatedBytes(threads) as Long
+            repeat(RUNS) { run() }
+            (allocatedBytes(threads) as Long - before) / RUNS
+        }.min()
+        assertEquals(0, bytes, "Bytes are allocated for each frame.")
+    }
+
+    private class FixedSegmenter(fake: FakeSegmenter) : Segmenter {
+        private val logits = fake.run(0)
+        override val inputs: List<FloatBuffer> = fake.inputs
+
+        override fun run(number: Int) = logits
 
         override fun close() = Unit
     }

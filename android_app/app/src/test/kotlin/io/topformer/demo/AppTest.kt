@@ -14,7 +14,9 @@ import kotlin.test.BeforeTest
     sdk = [35],
     application = TestApplication::class,
     qualifiers = COARSE_PHONE,
-    shadows = [CamerasShadow::class, FrameReader::class, FakeImage::class, FakePlane::class],
+    shadows = [
+        CamerasShadow::class, FrameReader::class, FakeImage::class, FakePlane::class, PreviewShadow::class, DrawnAtOnce::class,
+    ],
 )
 abstract class AppTest {
     @get:Rule

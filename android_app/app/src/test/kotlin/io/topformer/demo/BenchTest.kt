@@ -1,9 +1,11 @@
 package io.topformer.demo
 
 import android.content.Intent
+import android.graphics.Color
 import android.os.Looper
 import android.widget.TextView
 import io.topformer.core.ManifestReader
+import io.topformer.core.Preprocessor
 import io.topformer.segmenter.SegmenterException
 import org.json.JSONObject
 import org.robolectric.Robolectric
@@ -11,9 +13,11 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 import org.robolectric.annotation.Config
 import java.io.File
+import java.nio.FloatBuffer
 import java.time.Duration
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.TimeUnit
+import kotlin.math.abs
 import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertContains
@@ -40,10 +44,23 @@ class BenchTest : AppTest() {
         assertEquals(2, document["threads"])
         assertEquals(ManifestReader.read(TestModel.manifest().toByteArray()).fileSha256, document["model_sha256"])
         assertEquals("[[1,6,8,8]]", document["output_shapes"].toString())
+        val picture = document.getJSONObject("picture")
+        assertEquals(listOf(480, 640, "yuv"), listOf("height", "width", "format").map(picture::get))
         // For the reader in Python, whose test takes these very bytes.
         val kept = File(System.getProperty("bench") ?: "build/bench", "run.json")
         kept.parentFile?.mkdirs()
         kept.writeText(text)
+    }
+
+    @Test
+    fun `its frames show the picture as the live ones do`() {
+        val pixels = IntArray(64 * 64) { Color.rgb(4 * (it % 64), 4 * (it / 64), 255 - 4 * (it % 64)) }
+        val preprocessor = Preprocessor(64, 64, FloatArray(3), FloatArray(3) { 1f })
+        val (camera, file) = List(2) { FloatBuffer.allocate(3 * 64 * 64) }
+        preprocessor.fromYuv(benchFrame(pixels, 64, 64), BENCH_TURN_DEGREES, mirror = false, camera)
+        preprocessor.fromArgb(pixels, 64, 64, file)
+        val furthest = (0 until 3 * 64 * 64).maxOf { abs(camera.get(it) - file.get(it)) }
+        assertTrue(furthest < 8, "$furthest grey levels apart.")
     }
 
     @Test

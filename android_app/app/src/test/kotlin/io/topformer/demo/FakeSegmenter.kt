@@ -9,7 +9,7 @@ import kotlin.math.hypot
 
 /** Gives each class a region of its own, so that a picture of labels can be told from any other. */
 class FakeSegmenter(val manifest: ModelManifest, val threads: Int = 1) : Segmenter {
-    override val input: FloatBuffer = FloatBuffer.allocate(3 * manifest.inputHeight * manifest.inputWidth)
+    override val inputs = List(2) { FloatBuffer.allocate(3 * manifest.inputHeight * manifest.inputWidth) }
     var failure: SegmenterException? = null
 
     /** Where set, each run waits for a permit. */
@@ -22,7 +22,7 @@ class FakeSegmenter(val manifest: ModelManifest, val threads: Int = 1) : Segment
     var closed = false
         private set
 
-    override fun run(): FloatArray {
+    override fun run(number: Int): FloatArray {
         check(!closed) { "A closed segmenter was run." }
         gate?.acquire()
         runs++

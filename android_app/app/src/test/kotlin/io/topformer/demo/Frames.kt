@@ -23,6 +23,7 @@ class FakeImage {
         private set
     private var width = 0
     private var height = 0
+    private var timestampNs = 0L
     private lateinit var luma: ByteBuffer
     private lateinit var colours: ByteBuffer
 
@@ -90,16 +91,19 @@ class FakeImage {
     fun getHeight() = height
 
     @Implementation
-    fun getTimestamp() = 0L
+    fun getTimestamp() = timestampNs
 
     companion object {
         private const val LUMA_MARGIN = 16
         private const val COLOUR_MARGIN = 32
 
-        fun of(picture: Bitmap): FakeImage {
+        fun of(picture: Bitmap, timestampNs: Long = 0): FakeImage {
             val types = arrayOf(ImageReader::class.java, Int::class.java)
             val image = Shadow.newInstance(Class.forName(IMAGE), types, arrayOf(null, 0))
-            return Shadow.extract<FakeImage>(image).apply { fill(picture) }
+            return Shadow.extract<FakeImage>(image).apply {
+                fill(picture)
+                this.timestampNs = timestampNs
+            }
         }
     }
 }

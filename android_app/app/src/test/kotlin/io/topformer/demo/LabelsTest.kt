@@ -6,6 +6,7 @@ import io.topformer.segmenter.Segmenter
 import org.robolectric.annotation.Config
 import kotlin.test.Test
 import kotlin.test.assertEquals
+import kotlin.test.assertFalse
 import kotlin.test.assertIs
 import kotlin.test.assertTrue
 
@@ -26,10 +27,18 @@ class LabelsTest : AppTest() {
     fun `a frame of the camera has the labels of the same picture from a file`() {
         val upright = leftOf(BitmapFactory.decodeFile(RealModel.picture.path), 480, 640)
         val pixels = IntArray(480 * 640).also { upright.getPixels(it, 0, 480, 0, 0, 480, 640) }
-        val file = run(StillFrame(pixels, 480, 640)).labels
-        val image = FakeImage.of(lying(upright)).image
-        val camera = run(CameraFrame(image, rotationDegrees = 90, mirror = false) {}).labels
-        assertTrue(shareOfEqual(file, camera) > 0.98, "Only ${shareOfEqual(file, camera)} of the labels are equal.")
+        val camera = Result()
+        val file = Result()
+        pipeline { pipeline ->
+            val frame = emptyYuvFrame().apply { wrap(FakeImage.of(lying(upright)).image) }
+            pipeline.prepare(frame, turnDegrees = 90, mirror = false, timestampNs = 7)
+            assertTrue(pipeline.runNewest(camera))
+            assertFalse(pipeline.runNewest(camera), "It is run a second time.")
+            pipeline.run(StillFrame(pixels, 480, 640), camera.overlay.width, camera.overlay.height, file)
+        }
+        assertEquals(listOf(7L, 480L, 640L), listOf(camera.timestampNs, camera.pictureWidth.toLong(), camera.pictureHeight.toLong()))
+        val equal = shareOfEqual(file.labels, camera.labels)
+        assertTrue(equal > 0.98, "Only $equal of the labels are equal.")
     }
 
     @Test
@@ -37,19 +46,23 @@ class LabelsTest : AppTest() {
         val ready = ready()
         val right = OnnxSegmenter(ready.file, ready.manifest, threads = 1)
         val wrong = object : Segmenter by right {
-            override fun run() = right.run().also { logits -> for (i in logits.indices) logits[i] *= 1.001f }
+            override fun run(number: Int) = right.run(number).also { logits -> for (i in logits.indices) logits[i] *= 1.001f }
         }
-        Pipeline(ready.manifest, wrong).use { assertIs<SelfCheck.Differs>(SelfCheck.run(it, ready.golden)) }
+        Pipeline(ready.manifest, wrong, phone.application.clock).use { assertIs<SelfCheck.Differs>(SelfCheck.run(it, ready.golden)) }
     }
 
-    private fun run(frame: Frame): Result {
-        val ready = ready()
+    private fun run(frame: StillFrame): Result {
         val result = Result()
-        Pipeline(ready.manifest, OnnxSegmenter(ready.file, ready.manifest, threads = 1)).use {
-            assertIs<SelfCheck.Passed>(SelfCheck.run(it, ready.golden))
-            it.run(frame, frame.width, frame.height, result)
-        }
+        pipeline { it.run(frame, frame.width, frame.height, result) }
         return result
+    }
+
+    private fun pipeline(action: (Pipeline) -> Unit) {
+        val ready = ready()
+        Pipeline(ready.manifest, OnnxSegmenter(ready.file, ready.manifest, threads = 1), phone.application.clock).use {
+            assertIs<SelfCheck.Passed>(SelfCheck.run(it, ready.golden))
+            action(it)
+        }
     }
 
     private fun shareOfEqual(one: ShortArray, other: ShortArray): Double {

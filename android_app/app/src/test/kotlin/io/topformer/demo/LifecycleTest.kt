@@ -28,17 +28,18 @@ class LifecycleTest : AppTest() {
     }
 
     @Test
-    fun `a frame that is being run keeps its memory when the camera is given back`() {
+    fun `the camera is given back while a frame of it is run`() {
         val camera = phone.startLive()
+        val preview = checkNotNull(LiveCamera.preview)
         val gate = Semaphore(0).also { phone.application.opened.last().gate = it }
         val image = camera.deliver(halves(Color.GRAY))
         phone.until("a run") { gate.hasQueuedThreads() }
         phone.controller.pause()
         phone.until("the end of the camera's thread") { Thread.getAllStackTraces().keys.none { it.name == "camera" } }
-        assertFalse(camera.closed)
-        assertFalse(image.closed)
+        assertTrue(image.closed && camera.closed && preview.closed)
         gate.release(10)
-        phone.until("the camera's memory given back") { image.closed && camera.closed }
+        phone.settle()
+        assertEquals(1, phone.application.opened.single().runs)
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.topformer.demo
 
 import android.graphics.Bitmap
 import android.graphics.SurfaceTexture
+import android.hardware.camera2.CameraCharacteristics
 import android.hardware.camera2.CameraDevice
 import android.hardware.camera2.CameraManager
 import android.hardware.camera2.MultiResolutionImageReader
@@ -27,6 +28,23 @@ object LiveCamera {
     val readers = CopyOnWriteArrayList<FrameReader>()
     val running: List<FrameReader> get() = readers.filter { it.listens && !it.closed }
 
+    /** Of the camera that was opened last. */
+    @Volatile
+    var preview: LivePreview? = null
+
+    @Volatile
+    private var facesUser = false
+    private var frames = 0L
+
+    /** By the camera's clock, which counts from some moment: thirty frames a second. */
+    fun nextTimestampNs(): Long = 5_000_000_000 + 33_333_333 * ++frames
+
+    internal fun deliverToPreview(seen: Bitmap, timestampNs: Long) = preview?.deliver(seen, timestampNs, facesUser)
+
+    internal fun onOpened(facesUser: Boolean) {
+        this.facesUser = facesUser
+    }
+
     @Volatile
     internal var lastCallback: Pair<Handler, CameraDevice.StateCallback>? = null
 
@@ -37,6 +55,8 @@ object LiveCamera {
         refusal = null
         openedIds.clear()
         readers.clear()
+        preview = null
+        frames = 0
         lastCallback = null
         lastDevice = null
     }
@@ -58,6 +78,8 @@ class CamerasShadow : ShadowCameraManager() {
     fun openCamera(id: String, callback: CameraDevice.StateCallback, handler: Handler) {
         LiveCamera.refusal?.let { throw it }
         LiveCamera.openedIds += id
+        val facing = manager.getCameraCharacteristics(id).get(CameraCharacteristics.LENS_FACING)
+        LiveCamera.onOpened(facesUser = facing == CameraCharacteristics.LENS_FACING_FRONT)
         LiveCamera.lastCallback = handler to callback
         Shadow.directlyOn<Unit, CameraManager>(
             manager,
@@ -108,7 +130,9 @@ class FrameReader {
 
     /** A frame is there; a camera without room for it drops it. */
     fun deliver(picture: Bitmap): FakeImage {
-        val image = FakeImage.of(picture)
+        val timestampNs = LiveCamera.nextTimestampNs()
+        val image = FakeImage.of(picture, timestampNs)
+        LiveCamera.deliverToPreview(picture, timestampNs)
         synchronized(this) {
             check(!closed) { "The camera is closed." }
             if (ready.size + outstanding >= mostImages) return image.also { it.close() }

@@ -42,16 +42,38 @@ class LiveTest : AppTest() {
         val later = List(6) { number ->
             camera.deliver(halves(grey(100 + 20 * number))).also { camera.untilTaken() }
         }
-        assertEquals(List(5) { true } + false, later.map { it.closed })
-        assertFalse(first.closed)
-        assertEquals(2, camera.outstanding)
+        // Each was prepared while the model ran.
+        assertTrue((later + first).all { it.closed })
         gate.release(10)
         hideLabels()
         phone.until("the newest frame") { isGrey(200, phone.colourAt(0.5f, 0.5f)) }
         assertEquals(2, model.runs)
-        assertEquals(0, camera.outstanding)
-        // One more than is used at a time, because the old one is still held while the new one is taken.
-        assertEquals(3, camera.mostAcquired)
+        assertEquals(1, camera.mostAcquired)
+    }
+
+    @Test
+    fun `the picture moves at the camera's rate, and each frame that is run is seen with its own labels`() {
+        val camera = phone.startLive()
+        val preview = checkNotNull(LiveCamera.preview)
+        val gate = Semaphore(0).also { phone.application.opened.last().gate = it }
+        val times = List(5) { FIRST_NS + it * PERIOD_NS }
+        camera.deliver(halves(grey(40)))
+        phone.until("a run") { gate.hasQueuedThreads() }
+        repeat(2) { camera.deliver(halves(grey(80))) }
+        camera.untilTaken()
+        assertEquals(emptyList(), preview.shownNs, "It does not wait for its labels.")
+        gate.release()
+        phone.until("the first frame") { preview.shownNs == times.take(1) && gate.hasQueuedThreads() }
+        // The model has the third now: the second will have no labels, and fills the time.
+        camera.deliver(halves(grey(120)))
+        phone.until("the second frame") { preview.shownNs == times.take(2) }
+        camera.deliver(halves(grey(120)))
+        camera.untilTaken()
+        assertEquals(times.take(2), preview.shownNs)
+        gate.release()
+        phone.until("the third frame") { preview.shownNs == times.take(3) }
+        gate.release(10)
+        phone.until("the newest frame") { preview.shownNs.last() == times.last() }
     }
 
     @Test
@@ -159,5 +181,9 @@ class LiveTest : AppTest() {
     private companion object {
         const val BLACK = 0
         const val WHITE = 255
+
+        // Of LiveCamera's clock.
+        const val PERIOD_NS = 33_333_333L
+        const val FIRST_NS = 5_000_000_000L + PERIOD_NS
     }
 }

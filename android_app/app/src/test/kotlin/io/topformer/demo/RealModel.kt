@@ -63,14 +63,16 @@ class OnnxSegmenter(file: File, manifest: ModelManifest, threads: Int) : Segment
     private val outputShape =
         listOf(1, manifest.classCount.toLong(), manifest.outputHeight.toLong(), manifest.outputWidth.toLong())
     private val logits = FloatArray(outputShape.reduce(Long::times).toInt())
-    override val input: FloatBuffer = ByteBuffer.allocateDirect(inputShape.reduce(Long::times).toInt() * Float.SIZE_BYTES)
-        .order(ByteOrder.nativeOrder()).asFloatBuffer()
+    override val inputs: List<FloatBuffer> = List(2) {
+        ByteBuffer.allocateDirect(inputShape.reduce(Long::times).toInt() * Float.SIZE_BYTES)
+            .order(ByteOrder.nativeOrder()).asFloatBuffer()
+    }
 
-    // Wraps the buffer, which is a direct one.
-    private val argument = OnnxTensor.createTensor(environment, input, inputShape)
+    // They wrap the buffers, which are direct ones.
+    private val arguments = inputs.map { OnnxTensor.createTensor(environment, it, inputShape) }
 
-    override fun run(): FloatArray = refusing {
-        session.run(mapOf(session.inputNames.single() to argument)).use { outputs ->
+    override fun run(number: Int): FloatArray = refusing {
+        session.run(mapOf(session.inputNames.single() to arguments[number])).use { outputs ->
             val output = outputs.single().value as OnnxTensor
             check(output.info.shape.toList() == outputShape) { "The model gave ${output.info.shape.toList()}." }
             output.floatBuffer.get(logits)
@@ -79,7 +81,7 @@ class OnnxSegmenter(file: File, manifest: ModelManifest, threads: Int) : Segment
     }
 
     override fun close() {
-        argument.close()
+        arguments.forEach(OnnxTensor::close)
         session.close()
     }
 

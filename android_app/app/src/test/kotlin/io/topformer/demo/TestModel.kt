@@ -49,6 +49,7 @@ open class TestApplication : DemoApplication() {
 
     // None, whatever is embedded where the tests are run.
     override val modelAssets = "no-models"
+    override val previews = PreviewFactory(::LivePreview)
     override val segmenters: SegmenterFactory = SegmenterFactory { _, manifest, threads ->
         onOpen()
         refusal?.let { throw it }

@@ -26,24 +26,17 @@ class AllocationTest {
     }
 
     @Test
-    fun `frames are made upright without allocation`() {
-        val upright = UprightPixels()
-        val out = IntArray(160 * 120)
-        assertNone {
-            upright.load(frame, 270, mirror = true)
-            upright.write(out)
-        }
-    }
-
-    @Test
     fun `logits become labels without allocation`() {
         val labeller = Labeller(7, 8, 12, 100, 150)
         val logits = FloatArray(7 * 8 * 12) { it * 2654435761L % 1000 / 100f }
         val out = ShortArray(100 * 150)
         val shares = ClassShares(7)
+        val colours = Colours(7)
+        val pixels = IntArray(100 * 150)
         assertNone {
             labeller.label(logits, out)
             shares.count(out)
+            colours.paint(out, pixels)
         }
         val broken = logits.copyOf().also { it[5] = Float.NaN }
         assertNone { labeller.label(broken, out) }
@@ -60,6 +53,22 @@ class AllocationTest {
             sum += stats.p50Ms + rate.perSecond
         }
         assertTrue(sum > 0)
+    }
+
+    @Test
+    fun `things are handed over, frames paired and placed without allocation`() {
+        val newest = Newest(listOf("a", "b"))
+        val pairing = FramePairing(4)
+        val placement = Placement()
+        val matrix = FloatArray(9)
+        var time = 0L
+        assertNone {
+            newest.publish(checkNotNull(newest.take()))
+            newest.giveBack(checkNotNull(newest.use()))
+            pairing.add(time++)
+            pairing.onFrame(time - 2, time)
+            placement.matrix(448, 448, 90, matrix)
+        }
     }
 
     @Test

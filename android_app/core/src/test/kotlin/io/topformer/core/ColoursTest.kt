@@ -6,12 +6,12 @@ import kotlin.test.assertFailsWith
 
 class ColoursTest {
     @Test
-    fun `labels are painted in the order of a bitmap's bytes, and hidden classes not at all`() {
+    fun `each label has its class's colour`() {
         val colours = Colours(3)
-        colours.load(intArrayOf(0xFF112233.toInt(), 0x00445566, 0xFFFFFFFF.toInt()))
+        colours.load(intArrayOf(11, 0, 33))
         val out = IntArray(4)
         colours.paint(shortArrayOf(0, 1, 2, 0), out)
-        assertContentEquals(intArrayOf(0xFF332211.toInt(), 0, -1, 0xFF332211.toInt()), out)
+        assertContentEquals(intArrayOf(11, 0, 33, 11), out)
     }
 
     @Test

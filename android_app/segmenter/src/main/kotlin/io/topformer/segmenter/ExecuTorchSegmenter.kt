@@ -4,6 +4,7 @@ import org.pytorch.executorch.EValue
 import org.pytorch.executorch.Module
 import org.pytorch.executorch.Tensor
 import java.io.File
+import java.nio.Buffer
 import java.nio.FloatBuffer
 
 /** A `.pte` file in ExecuTorch's own runtime. */
@@ -12,13 +13,15 @@ public class ExecuTorchSegmenter private constructor(
     private val inputShape: LongArray,
     private val outputShape: LongArray,
 ) : Segmenter {
-    override val input: FloatBuffer = Tensor.allocateFloatBuffer(inputShape.reduce(Long::times).toInt())
+    override val inputs: List<FloatBuffer> = List(2) { Tensor.allocateFloatBuffer(sizeOf(inputShape)) }
 
-    // Wraps the buffer, so that one tensor serves every frame.
-    private val argument = EValue.from(Tensor.fromBlob(input, inputShape))
+    // They wrap the buffers, so that two tensors serve all frames.
+    private val arguments = inputs.map { EValue.from(Tensor.fromBlob(it, inputShape)) }
+    private val logits = FloatArray(sizeOf(outputShape))
+    private val logitsBuffer = FloatBuffer.wrap(logits)
 
-    override fun run(): FloatArray {
-        val outputs = refusing("The model failed while it ran.") { module.forward(argument) }
+    override fun run(number: Int): FloatArray {
+        val outputs = refusing("The model failed while it ran.") { module.forward(arguments[number]) }
         val output = outputs.singleOrNull()?.takeIf { it.isTensor }?.toTensor()
             ?: throw SegmenterException("The model gave ${outputs.size} outputs instead of one tensor.")
         if (!output.shape().contentEquals(outputShape)) {
@@ -27,8 +30,11 @@ public class ExecuTorchSegmenter private constructor(
                     "its manifest says ${outputShape.contentToString()}.",
             )
         }
-        // A new array each time, the one large allocation of a frame.
-        return refusing("The model's logits are not float32.") { output.dataAsFloatArray }
+        // Moved as Android's oldest knows it: there FloatBuffer had no methods of its own for that.
+        val place: Buffer = logitsBuffer
+        place.clear()
+        refusing("The model's logits are not float32.") { output.copyDataInto(logitsBuffer) }
+        return logits
     }
 
     override fun close() {
@@ -52,6 +58,8 @@ public class ExecuTorchSegmenter private constructor(
                 throw error
             }
         }
+
+        private fun sizeOf(shape: LongArray): Int = shape.reduce(Long::times).toInt()
 
         // The library may be missing for this phone's processor, which Java tells as an Error.
         private inline fun <T> refusing(what: String, action: () -> T): T =

@@ -2,13 +2,13 @@ package io.topformer.segmenter
 
 import java.nio.FloatBuffer
 
-/** A loaded model. Used from one thread at a time. */
+/** A loaded model. Run from one thread at a time. */
 public interface Segmenter : AutoCloseable {
-    /** Where the next input goes: a direct buffer of the input's size, NCHW. */
-    public val input: FloatBuffer
+    /** Where inputs go, NCHW: two buffers, so that one can be filled while the model runs on the other. */
+    public val inputs: List<FloatBuffer>
 
-    /** Runs the model on what [input] holds; throws [SegmenterException]. The logits are valid until the next run. */
-    public fun run(): FloatArray
+    /** Runs the model on what `inputs[number]` holds; throws [SegmenterException]. The logits are valid until the next run. */
+    public fun run(number: Int): FloatArray
 }
 
 /** What a model refused, in words for the screen. */

@@ -27,15 +27,20 @@ public class LabelBenchmark {
 
   @Setup
   public void setUp() {
+    logits = logits(classes, grid);
+    labels = new short[SIDE * SIDE];
+    labeller = new Labeller(classes, LOGITS, LOGITS, SIDE, SIDE);
+  }
+
+  static float[] logits(int classes, int grid) {
     Random random = new Random(1);
     float[] coarse = new float[classes * grid * grid];
     for (int i = 0; i < coarse.length; i++) coarse[i] = (float) random.nextGaussian();
-    logits = new float[classes * LOGITS * LOGITS];
+    float[] logits = new float[classes * LOGITS * LOGITS];
     for (int number = 0; number < classes; number++) {
       enlarge(coarse, number, grid, LOGITS, logits, number * LOGITS * LOGITS);
     }
-    labels = new short[SIDE * SIDE];
-    labeller = new Labeller(classes, LOGITS, LOGITS, SIDE, SIDE);
+    return logits;
   }
 
   @Benchmark

@@ -36,19 +36,22 @@ public class PreprocessBenchmark {
     Random random = new Random(1);
     luma = filled(WIDTH * HEIGHT, random);
     chroma = filled(WIDTH * HEIGHT / 2, random);
-    frame =
-        new YuvFrame(
-            WIDTH,
-            HEIGHT,
-            new YuvPlane(luma, WIDTH, 1),
-            new YuvPlane(chroma, WIDTH, 2),
-            new YuvPlane(chroma.duplicate().position(1).slice(), WIDTH, 2));
+    frame = frame(luma, chroma);
     tensor =
         ByteBuffer.allocateDirect(3 * SIDE * SIDE * 4).order(ByteOrder.nativeOrder()).asFloatBuffer();
     preprocessor = new Preprocessor(SIDE, SIDE, MEAN, STD);
   }
 
-  private static ByteBuffer filled(int size, Random random) {
+  static YuvFrame frame(ByteBuffer luma, ByteBuffer chroma) {
+    return new YuvFrame(
+        WIDTH,
+        HEIGHT,
+        new YuvPlane(luma, WIDTH, 1),
+        new YuvPlane(chroma, WIDTH, 2),
+        new YuvPlane(chroma.duplicate().position(1).slice(), WIDTH, 2));
+  }
+
+  static ByteBuffer filled(int size, Random random) {
     byte[] bytes = new byte[size];
     random.nextBytes(bytes);
     return ByteBuffer.allocateDirect(size).put(bytes).rewind();

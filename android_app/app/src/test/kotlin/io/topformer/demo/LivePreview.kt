@@ -1,0 +1,130 @@
+package io.topformer.demo
+
+import android.graphics.Bitmap
+import android.graphics.Canvas
+import android.graphics.Matrix
+import android.graphics.Paint
+import android.graphics.RectF
+import android.graphics.SurfaceTexture
+import android.os.Handler
+import android.os.Looper
+import android.view.Surface
+import android.view.TextureView
+import android.view.ViewTreeObserver
+import org.robolectric.annotation.Implementation
+import org.robolectric.annotation.Implements
+import org.robolectric.annotation.RealObject
+import org.robolectric.shadows.ShadowView
+
+/** The frames that a GPU would keep and show: bitmaps. */
+class LivePreview(val size: Size, private val sensorDegrees: Int, slots: Int, private val handler: Handler, private val onFrame: Runnable) :
+    PreviewFrames {
+    private class Frame(val timestampNs: Long, val picture: Bitmap)
+
+    private val arrived = ArrayDeque<Frame>()
+    private lateinit var latched: Frame
+    private val kept = arrayOfNulls<Frame>(slots)
+    private var shownFrame: Frame? = null
+
+    /** Where frames are shown. */
+    @Volatile
+    var output: SurfaceTexture? = null
+        private set
+
+    @Volatile
+    var closed = false
+        private set
+
+    /** When each frame that was shown was taken. */
+    val shownNs = ArrayList<Long>()
+    override val surface = Surface(SurfaceTexture(0))
+
+    init {
+        LiveCamera.preview = this
+    }
+
+    /** What is on the screen. */
+    val shown: Bitmap? @Synchronized get() = shownFrame?.takeIf { output != null && !closed }?.picture
+
+    /** A frame as the sensor sees it: Android turns it for the display's natural place, and mirrors a front camera's. */
+    fun deliver(seen: Bitmap, timestampNs: Long, isFront: Boolean) {
+        val turn = Matrix().apply {
+            postRotate(sensorDegrees.toFloat())
+            if (isFront) postScale(-1f, 1f)
+        }
+        val upright = Bitmap.createBitmap(seen, 0, 0, seen.width, seen.height, turn, false)
+        synchronized(this) { arrived += Frame(timestampNs, upright) }
+        handler.post { if (!closed) onFrame.run() }
+    }
+
+    @Synchronized
+    override fun latch(): Long {
+        latched = arrived.last()
+        return latched.timestampNs
+    }
+
+    override fun keep(slot: Int) {
+        check(kept[slot] == null || kept[slot] !== shownFrame) { "What is shown is overwritten." }
+        kept[slot] = latched
+    }
+
+    @Synchronized
+    override fun show(slot: Int) {
+        shownFrame = checkNotNull(kept[slot]).also { shownNs += it.timestampNs }
+    }
+
+    override fun showOn(output: SurfaceTexture?) {
+        this.output = output
+    }
+
+    override fun close() {
+        closed = true
+    }
+}
+
+/** A view of the preview, which Robolectric's does not draw. */
+@Implements(TextureView::class)
+class PreviewShadow : ShadowView() {
+    @RealObject
+    private lateinit var view: TextureView
+    private var place: SurfaceTexture? = null
+    private var listener: TextureView.SurfaceTextureListener? = null
+
+    @Implementation
+    fun setSurfaceTextureListener(listener: TextureView.SurfaceTextureListener?) {
+        this.listener = listener
+        Handler(Looper.getMainLooper()).post {
+            if (place == null) listener?.onSurfaceTextureAvailable(SurfaceTexture(0).also { place = it }, view.width, view.height)
+        }
+    }
+
+    @Implementation
+    public override fun draw(canvas: Canvas) {
+        if (place == null || LiveCamera.preview?.output !== place) return
+        val picture = LiveCamera.preview?.shown ?: return
+        canvas.save()
+        canvas.concat(view.getTransform(null))
+        val all = RectF(0f, 0f, view.width.toFloat(), view.height.toFloat())
+        canvas.drawBitmap(picture, null, all, Paint(Paint.FILTER_BITMAP_FLAG))
+        canvas.restore()
+    }
+
+    @Implementation
+    fun getBitmap(): Bitmap =
+        Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888).also { draw(Canvas(it)) }
+
+    @Implementation
+    fun onDetachedFromWindowInternal() {
+        place?.let { listener?.onSurfaceTextureDestroyed(it) }
+        place = null
+    }
+}
+
+/** What is to be drawn is, at once: Robolectric draws nothing by itself. */
+@Implements(ViewTreeObserver::class)
+class DrawnAtOnce {
+    @Implementation
+    fun registerFrameCommitCallback(callback: Runnable) {
+        Handler(Looper.getMainLooper()).post(callback)
+    }
+}
