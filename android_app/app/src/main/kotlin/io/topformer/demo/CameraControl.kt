@@ -9,6 +9,7 @@ import android.net.Uri
 import android.provider.Settings.ACTION_APPLICATION_DETAILS_SETTINGS
 import android.view.Display
 import android.view.Surface
+import androidx.core.content.ContextCompat
 import io.topformer.core.YuvFrame
 
 /** The camera of the one screen: permission, troubles, and what its user can do about them. */
@@ -149,7 +150,8 @@ class CameraControl(
         }
 
         // What becomes of a camera that was given back meanwhile is nobody's affair.
-        private fun whileInUse(action: () -> Unit) = application.mainExecutor.execute { if (camera === source) action() }
+        private fun whileInUse(action: () -> Unit) =
+            ContextCompat.getMainExecutor(application).execute { if (camera === source) action() }
     }
 
     // One question at a time: the answers to others would be lost.

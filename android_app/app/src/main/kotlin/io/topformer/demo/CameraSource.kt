@@ -141,7 +141,9 @@ class CameraSource(
         // One is read, one is new, and the camera fills another one.
         val reader = ImageReader.newInstance(size.width, size.height, ImageFormat.YUV_420_888, 3).also { images = it }
         reader.setOnImageAvailableListener({ reporting { take(it, sensorDegrees, facing) } }, handler)
-        val screen = Preview(progress) { slots, onFrame -> previews.open(shown, sensorDegrees, slots, handler, onFrame) }
+        val screen = Preview(progress) { slots, onFrame ->
+            previews.open(shown, sensorDegrees, slots, handler) { reporting { onFrame.run() } }
+        }
         preview = screen
         screen.isFrozen = frozen
         screen.showOn(output)

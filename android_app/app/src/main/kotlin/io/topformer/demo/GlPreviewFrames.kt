@@ -8,6 +8,7 @@ import android.opengl.GLES11Ext
 import android.opengl.GLES20
 import android.os.Handler
 import android.view.Surface
+import java.nio.Buffer
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
@@ -150,7 +151,10 @@ private class TextureCopy(private val target: Int, extension: String, sampler: S
         val linked = IntArray(1)
         GLES20.glGetProgramiv(program, GLES20.GL_LINK_STATUS, linked, 0)
         check(linked[0] == GLES20.GL_TRUE) { GLES20.glGetProgramInfoLog(program).orEmpty() }
-        corners.put(floatArrayOf(0f, 0f, 1f, 0f, 0f, 1f, 1f, 1f)).rewind()
+        corners.put(floatArrayOf(0f, 0f, 1f, 0f, 0f, 1f, 1f, 1f))
+        // Moved as Android's oldest knows it.
+        val place: Buffer = corners
+        place.rewind()
     }
 
     private val place = GLES20.glGetUniformLocation(program, "place")

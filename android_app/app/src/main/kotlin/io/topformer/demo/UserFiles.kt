@@ -5,6 +5,7 @@ import android.content.Context
 import android.content.Intent
 import android.graphics.Bitmap
 import android.net.Uri
+import androidx.core.content.ContextCompat
 import io.topformer.core.ModelException
 import java.io.IOException
 import java.util.concurrent.Executors
@@ -12,7 +13,7 @@ import java.util.concurrent.Executors
 /** Pictures and models that the user opens and shares; read and written on a thread of its own. */
 class UserFiles(context: Context) : AutoCloseable {
     private val files = Executors.newSingleThreadExecutor()
-    private val main = context.mainExecutor
+    private val main = ContextCompat.getMainExecutor(context)
     private val resolver = context.contentResolver
 
     /** Reads a picture, and asks its app to give it on other days too. */

@@ -18,7 +18,7 @@ public final class Ratios {
   public static void main(String[] args) throws RunnerException {
     var options =
         new OptionsBuilder()
-            .include("io\\.topformer\\.jmh\\..*Benchmark")
+            .include("io\\.topformer\\.jmh\\." + args[0] + "Benchmark")
             .mode(Mode.AverageTime)
             .timeUnit(TimeUnit.MILLISECONDS)
             .forks(2)
