@@ -18,9 +18,36 @@ android {
         }
     }
 
-    // A stored model is read where it lies, without being unpacked first.
+    signingConfigs {
+        // The user's own key, where ~/.gradle/gradle.properties names one; README.md says how.
+        providers.gradleProperty("topformer.keystore").orNull?.let { keystore ->
+            create("own") {
+                storeFile = file(keystore)
+                storePassword = providers.gradleProperty("topformer.keystore.password").get()
+                keyAlias = providers.gradleProperty("topformer.key.alias").get()
+                keyPassword = providers.gradleProperty("topformer.key.password").get()
+            }
+        }
+    }
+
+    // What is built, installed and measured: Android hardly optimises the code of a debug build.
+    buildTypes {
+        release {
+            isMinifyEnabled = true
+            proguardFiles(getDefaultProguardFile("proguard-android-optimize.txt"), "proguard-rules.pro")
+            signingConfig = signingConfigs.findByName("own") ?: signingConfigs.getByName("debug")
+        }
+    }
+
+    // A stored model is read where it lies, without being unpacked first; so is native code.
     androidResources {
         noCompress += "pte"
+    }
+
+    packaging {
+        jniLibs {
+            useLegacyPackaging = false
+        }
     }
 
     compileOptions {

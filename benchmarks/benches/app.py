@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from topformer.android.device import PACKAGE, installed_version
+from topformer.android.device import PACKAGE, InstalledApp, find_installed
 from topformer.benchmarks.benches.environment import EnvironmentWatch
 from topformer.benchmarks.benches.rows import measured_row
 from topformer.benchmarks.benches.watch import (
@@ -46,7 +46,8 @@ def bench_app(
     environment = EnvironmentWatch()
     facts = read_facts(link)
     _refuse_emulated(facts)
-    version = installed_version(link)
+    app = find_installed(link)
+    _refuse_debuggable(app, link.name)
 
     # Every block opens the model anew, and is warmed up as after loading.
     plan = replace(plan, mode=replace(plan.mode, warmups_per_block=plan.mode.warmups))
@@ -64,7 +65,7 @@ def bench_app(
         environment,
         facts=facts,
         program=AppRecord(
-            package=PACKAGE, version=version, runtime_version=workers[0].first.runtime_version
+            package=PACKAGE, version=app.version, runtime_version=workers[0].first.runtime_version
         ),
     )
 
@@ -82,6 +83,16 @@ def _row(
         device=facts.name,
         check=worker.check,
     )
+
+
+def _refuse_debuggable(app: InstalledApp, name: str) -> None:
+    if app.is_debuggable:
+        raise TopformerError(
+            f"The app on {name} is a debug build.",
+            why="Android hardly optimises the code of one: its times are not the app's.",
+            next_step="Install a release build: `topformer app build`, then `topformer app "
+            "install`. One of another key has to be removed first.",
+        )
 
 
 def _refuse_emulated(facts: DeviceFacts) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from topformer.android.aar import CLASS, KNOWN_SHA256, archive_name, check_aar
+from topformer.android.aar import CLASS, HEARSAY_SHA256, archive_name, check_aar
 from topformer.android.catalogue import read_versions
 from topformer.errors import TopformerError, UsageError
 from topformer.files import sha256_file
@@ -41,28 +41,28 @@ def test_one_whose_hash_is_passed_is_taken(archive):
     assert (checked.path, checked.sha256, checked.abis) == (path, sha256_file(path), ABIS)
 
 
-def test_one_whose_hash_is_known_is_taken(archive, monkeypatch):
-    path = archive("executorch-android-9.9.9.aar")
-    monkeypatch.setitem(KNOWN_SHA256, "9.9.9", sha256_file(path))
-    assert check_aar(path, version="9.9.9", sha256=None).sha256 == sha256_file(path)
+@pytest.mark.parametrize(
+    ("version", "heard"),
+    [("1.5.1", "names the same"), ("1.5.2", "names another, 0000"), ("9.9.9", "No other source")],
+)
+def test_one_that_nobody_confirms_is_told_with_its_hash(archive, monkeypatch, version, heard):
+    path = archive()
+    monkeypatch.setitem(HEARSAY_SHA256, "1.5.1", sha256_file(path))
+    monkeypatch.setitem(HEARSAY_SHA256, "1.5.2", "0" * 64)
+    with pytest.raises(UsageError, match="Nobody has confirmed") as raised:
+        check_aar(path, version=version, sha256=None)
+    assert sha256_file(path) in raised.value.why
+    assert heard in raised.value.why
+    assert archive_name(version) in raised.value.next_step
+    assert f"--aar-sha256 {sha256_file(path)}" in raised.value.next_step
 
 
 def test_another_hash_is_refused_with_both(archive):
     path = archive()
     with pytest.raises(TopformerError, match=r"not the archive of ExecuTorch 1\.5\.1") as raised:
-        check_aar(path, version="1.5.1", sha256=None)
-    assert sha256_file(path) in raised.value.why
-    assert KNOWN_SHA256["1.5.1"] in raised.value.why
-    with pytest.raises(TopformerError, match="not the archive"):
         check_aar(path, version="1.5.1", sha256="0" * 64)
-
-
-def test_a_version_nothing_is_known_of_needs_a_hash(archive):
-    path = archive()
-    with pytest.raises(UsageError, match="not known") as raised:
-        check_aar(path, version="9.9.9", sha256=None)
     assert sha256_file(path) in raised.value.why
-    assert archive_name("9.9.9") in raised.value.next_step
+    assert "0" * 64 in raised.value.why
 
 
 def test_one_that_is_named_after_another_version_is_refused_whatever_its_hash(archive):
@@ -91,8 +91,8 @@ def test_no_archive_at_all(tmp_path):
         check_aar(path, version="1.5.1", sha256=sha256_file(path))
 
 
-def test_the_hash_of_the_version_that_the_app_names_is_known():
+def test_something_is_heard_of_the_version_that_the_app_names():
     versions = read_versions(ANDROID_APP)
-    assert versions["executorch"] in KNOWN_SHA256
+    assert versions["executorch"] in HEARSAY_SHA256
     catalogue = tomllib.loads((ANDROID_APP / "gradle/libs.versions.toml").read_text())
     assert catalogue["libraries"]["executorch"]["module"] in archive_name(versions["executorch"])

@@ -2,7 +2,8 @@
 
 import pytest
 
-from topformer.android.device import install_app, start_app
+from topformer.android.device import find_installed, install_app, start_app
+from topformer.benchmarks.benches.app import bench_app
 from topformer.devices.links.adb import AdbLink
 from topformer.errors import TopformerError, UsageError
 
@@ -88,3 +89,31 @@ def test_an_app_that_does_not_start(link, said, advice):
         start_app(link(f"echo '{said}'\n{ANSWER}"))
     assert raised.value.next_step.find(advice) >= 0
     assert said.splitlines()[-1] in raised.value.why
+
+
+# Written after AOSP's Settings.dumpPackageLPr.
+PACKAGE_DUMP = """Packages:
+  Package [io.topformer.demo] (1a2b3c):
+    versionCode=1 minSdk=29 targetSdk=35
+    versionName=0.1.0
+    flags=[ {}HAS_CODE ALLOW_CLEAR_USER_DATA ]
+    privateFlags=[ PRIVATE_FLAG_DEBUGGABLE_IS_NO_FLAG ]"""
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_what_is_installed(link, debug):
+    dump = PACKAGE_DUMP.format("DEBUGGABLE " if debug else "")
+    found = find_installed(link(f"echo '{dump}'\n{ANSWER}"))
+    assert (found.version, found.is_debuggable) == ("0.1.0", debug)
+
+
+def test_nothing_that_is_told(link):
+    found = find_installed(link(f"echo 'Unable to find package'\n{ANSWER}"))
+    assert (found.version, found.is_debuggable) == (None, False)
+
+
+def test_a_debug_build_is_not_measured(link):
+    adb = link(f"echo '{PACKAGE_DUMP.format('DEBUGGABLE ')}'\n{ANSWER}")
+    with pytest.raises(TopformerError, match="The app on A1 is a debug build") as raised:
+        bench_app(adb, None, on_progress=print, on_warning=print)
+    assert "topformer app install" in raised.value.next_step

@@ -64,7 +64,7 @@ def test_the_apk_is_where_gradle_puts_it(complete, app, capfd):
     assert build_apk(app) == app / APK
     printed = capfd.readouterr()
     assert printed.out == ""
-    assert printed.err == f"--no-daemon --console=plain --project-dir {app} :app:assembleDebug\n"
+    assert printed.err == f"--no-daemon --console=plain --project-dir {app} :app:assembleRelease\n"
 
 
 def test_a_failed_build_is_an_error(complete, app):

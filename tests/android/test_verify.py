@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from apk.layout import MANIFEST, read_app_facts
+from apk.manifests import ANDROID, write_manifest
+from apk.shrinking import RULES
+from topformer.android.gradle import APK
+
 ANDROID_APP = Path(__file__).parents[2] / "android_app"
 VERIFY = ANDROID_APP / "verify"
 POM = {"": "http://maven.apache.org/POM/4.0.0"}
@@ -17,7 +22,7 @@ IMPLIED = {
     "org.jetbrains.kotlin:kotlin-stdlib",
     "com.facebook.fbjni:fbjni",
     "com.facebook.soloader:nativeloader",
-    "org.robolectric:android-all",
+    "io.topformer:android",
     "io.topformer:resources",
     "org.jetbrains.kotlinx:kotlinx-coroutines-android",
 }
@@ -116,7 +121,7 @@ def test_both_builds_have_the_same_modules():
 @pytest.mark.parametrize("module", MODULES)
 def test_both_builds_take_gradles_own_folders(module):
     # No source set is moved, so Gradle takes src/main/kotlin and src/test/kotlin.
-    assert not re.search(r"sourceSets|srcDir|buildTypes|productFlavors", gradle(module))
+    assert not re.search(r"sourceSets|srcDir|productFlavors", gradle(module))
     build = pom(module).find("build", POM)
     source = build.findtext("sourceDirectory", "", POM)
     tests = build.findtext("testSourceDirectory", "", POM)
@@ -157,3 +162,55 @@ def test_the_runtimes_version_is_the_catalogues():
     assert re.findall(r'RUNTIME_VERSION: String = "(.*)"', source) == [
         CATALOGUE["versions"]["executorch"]
     ]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_both_builds_make_classes_of_the_same_version_with_any_newer_jdk(module):
+    # A toolchain would want this very JDK, and Gradle fetches none without a resolver.
+    assert "jvmToolchain" not in gradle(module)
+    version = CATALOGUE["versions"]["jdk"]
+    if module == "core":
+        assert "jvmTarget = JvmTarget.fromTarget(libs.versions.jdk.get())" in gradle(module)
+        assert "-Xjdk-release=${libs.versions.jdk.get()}" in gradle(module)
+    else:
+        assert gradle(module).count(f"JavaVersion.VERSION_{version}") == 2
+    target = pom("").findtext(".//pluginManagement//jvmTarget", "", POM)
+    assert target == "${versions.jdk}"
+
+
+@pytest.mark.parametrize("module", ["segmenter", "app"])
+def test_android_modules_are_compiled_against_public_api_alone(module):
+    jars = [
+        dependency.findtext("systemPath", "", POM)
+        for dependency in pom(module).iterfind("dependencies/dependency", POM)
+        if dependency.findtext("artifactId", "", POM) == "android"
+    ]
+    assert jars == ["${verify.target}/stubs/android.jar"]
+    # Of Java too they see what Android has, app and tests alike.
+    assert "<arg>-no-jdk</arg>" in (VERIFY / module / "pom.xml").read_text()
+
+
+def test_release_is_what_both_build():
+    release = re.search(
+        r"    buildTypes \{\n        release \{\n(.*?)\n        \}", gradle("app"), re.S
+    )
+    assert "isMinifyEnabled = true" in release[1]
+    assert '"proguard-rules.pro"' in release[1]
+    # The user's own key, where its properties are named.
+    own = 'signingConfigs.findByName("own") ?: signingConfigs.getByName("debug")'
+    assert f"signingConfig = {own}" in release[1]
+    properties = re.findall(r'gradleProperty\("([\w.]+)"\)', gradle("app"))
+    assert len(properties) == 4
+    assert all(f"`{name}`" in (ANDROID_APP / "README.md").read_text() for name in properties)
+    assert "buildTypes" not in gradle("core") + gradle("segmenter")
+    assert RULES[0] == ANDROID_APP / "app/proguard-rules.pro"
+    assert "release" in APK.parts
+
+
+def test_native_code_is_stored_as_both_say(tmp_path):
+    assert "useLegacyPackaging = false" in gradle("app")
+    # Gradle wants it said there alone.
+    assert "extractNativeLibs" not in MANIFEST.read_text()
+    write_manifest(read_app_facts(), tmp_path / "merged.xml")
+    application = ET.parse(tmp_path / "merged.xml").getroot().find("application")
+    assert application.get(f"{{{ANDROID}}}extractNativeLibs") == "false"

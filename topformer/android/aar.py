@@ -10,9 +10,10 @@ from topformer.documents import Sha256
 from topformer.errors import TopformerError, UsageError
 from topformer.files import sha256_file
 
-# Of the archives on Maven Central, by version. Source for 1.5.1: training/android/runtime_lock.json
-# of github.com/Y1X0/Voise, which says its CI fetches the archive anew and compares.
-KNOWN_SHA256 = {"1.5.1": "d67d39eb51e00c996162e1d9898519a622918b20e4e18ea479f5fee4fe920e72"}
+# Of the archives on Maven Central, by version, as a stranger's lock file has them. That is no
+# proof: it is told to the user, who confirms a hash.
+HEARSAY_SHA256 = {"1.5.1": "d67d39eb51e00c996162e1d9898519a622918b20e4e18ea479f5fee4fe920e72"}
+HEARSAY = "training/android/runtime_lock.json of github.com/Y1X0/Voise"
 # What the app calls, and what the runtime loads.
 CLASS = "org/pytorch/executorch/Module.class"
 LIBRARY = "libexecutorch.so"
@@ -35,9 +36,9 @@ def archive_name(version: str) -> str:
 
 
 def check_aar(path: Path, *, version: str, sha256: str | None) -> CheckedAar:
-    """Hold an archive to a version of ExecuTorch; `sha256` replaces the hash that is known of it.
+    """Hold an archive to a version of ExecuTorch and the hash that the user confirms.
 
-    Raises `UsageError` when no hash says what it should be, and `TopformerError` when it is
+    Raises `UsageError` that tells its hash when none is passed, and `TopformerError` when it is
     something else.
     """
     if not path.is_file():
@@ -51,23 +52,29 @@ def check_aar(path: Path, *, version: str, sha256: str | None) -> CheckedAar:
             why="gradle/libs.versions.toml names the version: that of the exporter.",
             next_step=f"Download {archive_name(version)}.",
         )
-    found, expected = sha256_file(path), sha256 or KNOWN_SHA256.get(version)
-    if expected is None:
+    found = sha256_file(path)
+    if sha256 is None:
         raise UsageError(
-            f"It is not known what ExecuTorch {version} for Android must be.",
-            why=f"{path} has the SHA-256 {found}.",
-            next_step=f"Compare it with that beside {archive_name(version)}, then pass it with "
-            "--aar-sha256.",
+            f"Nobody has confirmed that {path} is ExecuTorch {version}.",
+            why=f"Its SHA-256 is {found}. {_hearsay(version, found)}",
+            next_step=f"Compare it with that beside {archive_name(version)}, then confirm it: "
+            f"--aar-sha256 {found}.",
         )
-    if found != expected.lower():
+    if found != sha256.lower():
         raise TopformerError(
             f"{path} is not the archive of ExecuTorch {version}.",
-            why=f"Its SHA-256 is {found}; {expected.lower()} was "
-            f"{'passed' if sha256 else 'published'}.",
-            next_step=f"Download {archive_name(version)} again, or pass --aar-sha256 if you know "
-            "that this one is right.",
+            why=f"Its SHA-256 is {found}; {sha256.lower()} was passed. {_hearsay(version, found)}",
+            next_step=f"Download {archive_name(version)} again.",
         )
     return CheckedAar(path=path.resolve(), sha256=found, abis=_look_into(path))
+
+
+def _hearsay(version: str, found: str) -> str:
+    heard = HEARSAY_SHA256.get(version)
+    if heard is None:
+        return "No other source of it is known here."
+    named = "the same" if heard == found else f"another, {heard}"
+    return f"A stranger's lock file, {HEARSAY}, names {named}."
 
 
 def _look_into(path: Path) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from topformer.devices.links.adb import AdbLink
@@ -32,6 +33,15 @@ _REFUSALS = {
     "agree on its screen.",
     "INSTALL_PARSE_FAILED": "The file is no APK, or not a whole one: build it again.",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstalledApp:
+    """What a device says of the app on it."""
+
+    version: str | None
+    # A debug build, whose code Android hardly optimises.
+    is_debuggable: bool
 
 
 def install_app(link: AdbLink, apk: Path) -> None:
@@ -80,11 +90,15 @@ def stop_app(link: AdbLink) -> None:
     output_of(link, ["am", "force-stop", PACKAGE], what="Stopping the app")
 
 
-def installed_version(link: AdbLink) -> str | None:
-    """Version of the app on the device; None where the device does not tell."""
-    dumped = link.run(["dumpsys", "package", PACKAGE], limit_bytes=DUMP_LIMIT_BYTES)
-    found = re.search(rb"^\s*versionName=([\w.+-]{1,50})\s*$", dumped.stdout, re.MULTILINE)
-    return found[1].decode() if found else None
+def find_installed(link: AdbLink) -> InstalledApp:
+    """Look at the app on the device; what the device does not tell is None, or false."""
+    dumped = link.run(["dumpsys", "package", PACKAGE], limit_bytes=DUMP_LIMIT_BYTES).stdout
+    version = re.search(rb"^\s*versionName=([\w.+-]{1,50})\s*$", dumped, re.MULTILINE)
+    flags = re.search(rb"^\s*(?:pkgFlags|flags)=\[ ([A-Z_ ]*)\]", dumped, re.MULTILINE)
+    return InstalledApp(
+        version=version[1].decode() if version else None,
+        is_debuggable=flags is not None and b"DEBUGGABLE" in flags[1].split(),
+    )
 
 
 def _start(link: AdbLink, arguments: Sequence[str]) -> str:

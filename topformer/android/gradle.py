@@ -7,7 +7,7 @@ from topformer.errors import TopformerError
 from topformer.toolchain.gradle import find_gradle, find_jdk, find_sdk
 from topformer.toolchain.programs import Missing, refuse_missing, run_build
 
-APK = Path("app", "build", "outputs", "apk", "debug", "app-debug.apk")
+APK = Path("app", "build", "outputs", "apk", "release", "app-release.apk")
 
 
 def build_apk(app: Path) -> Path:
@@ -20,7 +20,7 @@ def build_apk(app: Path) -> Path:
     assert not isinstance(gradle, Missing)
     # Its daemon would stay behind.
     command = [str(gradle), "--no-daemon", "--console=plain", "--project-dir", str(app.resolve())]
-    status = run_build([*command, ":app:assembleDebug"], name="Gradle")
+    status = run_build([*command, ":app:assembleRelease"], name="Gradle")
     apk = app / APK
     if status != 0 or not apk.is_file():
         raise TopformerError(

@@ -92,7 +92,7 @@ def build(
     ] = None,
     aar_sha256: Annotated[
         str | None,
-        typer.Option(help="What the archive's SHA-256 must be, in place of the known one."),
+        typer.Option(help="The archive's SHA-256, which you confirm; without it, it is told."),
     ] = None,
     folder: AppOption = None,
     as_json: JsonOption = False,
@@ -102,13 +102,15 @@ def build(
     With Gradle it needs Gradle, a JDK and Android's SDK. With --sdk-free it needs a
     JDK, Maven, and Debian's aapt2, zipalign and apksigner, and what it fetches comes
     from Maven Central and npm. What is missing is named. What the builds say goes to
-    stderr. Either APK is signed with a debug key.
+    stderr. Either APK is a release build, shrunk by R8, and signed with a debug key where
+    Gradle's properties name none of your own.
 
     Examples:
 
       topformer app build
 
-      topformer app build --sdk-free demo.apk --aar executorch-android-1.5.1.aar
+      topformer app build --sdk-free demo.apk --aar executorch-android-1.5.1.aar \
+        --aar-sha256 HASH
     """
     from topformer.verbs.app.build import run
 

@@ -8,13 +8,16 @@ from itertools import product
 from pathlib import Path
 
 from apk.androidx import FETCHED_ARCHIVES, unpack_androidx
-from apk.api_check import check_api
+from apk.executorch_api import check_executorch_api
 from apk.inspection import inspect_apk
+from apk.jars import library_jars, own_jars
 from apk.jvm_tests import TestCount, count_tests, forget_reports
 from apk.layout import ANDROID_APP, APK, MODULES, VERIFY, read_app_facts
 from apk.packing import make_apk
+from apk.public_api import check_public_api, make_stubs
 from apk.resources import link_resources
 from apk.runtime import unpack_runtime
+from apk.shrinking import shrink
 from apk.tools import require, run
 from topformer.android.catalogue import read_versions
 from topformer.android.sdk_free import PACKAGES
@@ -31,6 +34,7 @@ def build(aar: Path | None, *, tested: bool) -> None:
     run(*maven, "-pl", "fetched", "process-resources")
     unpack_runtime(aar, facts.abis)
     unpack_androidx()
+    make_stubs(facts)
     _say("Resources and manifest")
     link_resources(facts)
     _say("Kotlin, and its tests" if tested else "Kotlin")
@@ -39,11 +43,12 @@ def build(aar: Path | None, *, tested: bool) -> None:
     for module, kind in product(MODULES, ("classes", "test-classes")):
         shutil.rmtree(VERIFY / module / "target" / kind, ignore_errors=True)
     run(*maven, "verify" if tested else "process-classes")
-    _say("The framework of the oldest phone")
-    for line in check_api(facts):
-        _say(f"  {line}")
-    _say("Dex, package, alignment, signature")
-    make_apk(facts, APK)
+    _say("What the app calls")
+    own, libraries = own_jars(), library_jars()
+    _say(f"  {check_public_api(facts, own, libraries)}")
+    _say(f"  {check_executorch_api(own, libraries)}")
+    _say("Shrinking, package, alignment, signature")
+    make_apk(facts, shrink(facts, [*own, *libraries]), APK)
     _say("The finished APK, opened again")
     for line in inspect_apk(facts, APK):
         _say(f"  {line}")

@@ -8,21 +8,14 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from apk.elf import least_alignment
-from apk.layout import AppFacts
+from apk.layout import RUNTIME, AppFacts
 from apk.packing import PAGE_BYTES, STORED_SUFFIXES
+from apk.resources import NAMED_CLASSES
 from apk.tools import run
 from topformer.errors import TopformerError
 
-# The app's own entry, the runtime's classes, and what the runtime loads its library with.
-CLASSES = (
-    "Lio/topformer/demo/MainActivity;",
-    "Lio/topformer/core/ClassShares;",
-    "Landroidx/activity/ComponentActivity;",
-    "Lorg/pytorch/executorch/Module;",
-    "Lcom/facebook/jni/HybridData;",
-    "Lcom/facebook/soloader/nativeloader/NativeLoader;",
-    "Lkotlin/jvm/internal/Intrinsics;",
-)
+# Packages of the classes that native code looks up by name.
+_NATIVE_NAMES = re.compile(rb"(?:org/pytorch/executorch|com/facebook/jni)/[\w/$]+")
 LIBRARIES = {"libc++_shared.so", "libexecutorch.so", "libfbjni.so"}
 
 
@@ -57,12 +50,15 @@ def _manifest(facts: AppFacts, apk: Path, wrong: list[str]) -> list[str]:
         "least API": (r"^sdkVersion:'([^']*)'", {str(facts.min_sdk)}),
         "target API": (r"^targetSdkVersion:'([^']*)'", {str(facts.target_sdk)}),
         "permissions": (r"^uses-permission: name='([^']*)'", permissions),
+        # All apps need this one; the camera none must have.
+        "features": (r"^  uses-feature: name='([^']*)'", {"android.hardware.faketouch"}),
+        "debug build": (r"^(application-debuggable)", set[str]()),
         "start": (r"^launchable-activity: name='([^']*)'", {f"{facts.namespace}.MainActivity"}),
     }
     for name, (pattern, value) in expected.items():
         if said(pattern) != value:
             wrong.append(f"{name}: {sorted(said(pattern))} instead of {sorted(value)}")
-    return [f"{name}: {', '.join(sorted(value))}" for name, (_, value) in expected.items()]
+    return [f"{name}: {', '.join(sorted(value))}" for name, (_, value) in expected.items() if value]
 
 
 def _signature(facts: AppFacts, apk: Path, wrong: list[str]) -> None:
@@ -98,48 +94,69 @@ def page_sizes(archive: zipfile.ZipFile, libraries: list[str]) -> str:
 
 
 def _storage(apk: Path, entries: dict[str, zipfile.ZipInfo], wrong: list[str]) -> None:
-    """What Android maps must be stored, native code and models on a page's border."""
-    with apk.open("rb") as stream:
-        for entry in entries.values():
-            if PurePosixPath(entry.filename).suffix not in STORED_SUFFIXES:
-                continue
-            stream.seek(entry.header_offset + 26)
-            name_bytes, extra_bytes = struct.unpack("<HH", stream.read(4))
-            start = entry.header_offset + 30 + name_bytes + extra_bytes
-            if entry.compress_type != zipfile.ZIP_STORED:
-                wrong.append(f"{entry.filename} is compressed")
-            elif start % PAGE_BYTES and not entry.filename.endswith(".arsc"):
-                wrong.append(f"{entry.filename} starts at {start}, within a page")
-            elif start % 4:
-                wrong.append(f"{entry.filename} starts at {start}")
+    """What Android maps must be stored, on a page's border."""
+    for name, entry in entries.items():
+        if name.endswith(STORED_SUFFIXES) and entry.compress_type != zipfile.ZIP_STORED:
+            wrong.append(f"{name} is compressed")
+    try:
+        run("zipalign", "-c", "-v", str(PAGE_BYTES), apk, last=len(entries) + 2)
+    except TopformerError as error:
+        bad = re.findall(r"^ *\d+ (.+) \(BAD - \d+\)$", error.why, re.MULTILINE)
+        mapped = [name for name in bad if name.endswith(STORED_SUFFIXES)]
+        wrong += [f"{name} starts within a page" for name in mapped] if bad else [error.why]
 
 
 def _dex(
     archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], wrong: list[str]
 ) -> list[str]:
+    """What is looked up by name must have kept it: R8 sees no one who calls it."""
     defined: set[str] = set()
     for name in entries:
         if re.fullmatch(r"classes\d*\.dex", name):
-            defined |= _defined_classes(archive.read(name))
-    wrong += [f"no dex file defines {name}" for name in CLASSES if name not in defined]
-    return [f"dex classes: {len(defined)}"]
+            defined |= defined_classes(archive.read(name))
+    libraries = [archive.read(name) for name in entries if name.endswith(".so")]
+    wanted = {
+        "the manifest or a layout": classes_of_resources(),
+        "native code": classes_of_native_code(libraries),
+    }
+    for who, names in wanted.items():
+        wrong += [f"no dex file has {name}, of {who}" for name in sorted(names - defined)]
+    return [f"dex classes: {len(defined)}"] + [
+        f"kept for {who}: {len(names)}" for who, names in wanted.items()
+    ]
 
 
-def _defined_classes(dex: bytes) -> set[str]:
-    """Descriptors of the classes of a dex file. Source: source.android.com, "Dalvik executable"."""
+def classes_of_resources() -> set[str]:
+    """Classes that aapt2 found named."""
+    named = re.findall(r"^-keep class (\S+) \{", NAMED_CLASSES.read_text(), re.MULTILINE)
+    return {name.replace(".", "/") for name in named}
+
+
+def classes_of_native_code(libraries: list[bytes]) -> set[str]:
+    """Classes of ExecuTorch and fbjni whose names are in native code."""
+    there: set[str] = set()
+    for jar in ("executorch.jar", "fbjni.jar"):
+        with zipfile.ZipFile(RUNTIME / jar) as archive:
+            there |= {name.removesuffix(".class") for name in archive.namelist()}
+    return there & {name.decode() for text in libraries for name in _NATIVE_NAMES.findall(text)}
+
+
+def defined_classes(dex: bytes) -> set[str]:
+    """Names of the classes of a dex file. Source: source.android.com, "Dalvik executable"."""
     strings_at, _, types_at = (struct.unpack_from("<I", dex, at)[0] for at in (60, 64, 68))
     count, classes_at = struct.unpack_from("<II", dex, 96)
 
-    def descriptor(class_number: int) -> str:
+    def name(class_number: int) -> str:
         (type_number,) = struct.unpack_from("<I", dex, classes_at + 32 * class_number)
         (string_number,) = struct.unpack_from("<I", dex, types_at + 4 * type_number)
         (at,) = struct.unpack_from("<I", dex, strings_at + 4 * string_number)
         # The length in characters comes first, seven bits a byte.
         while dex[at] & 0x80:
             at += 1
-        return dex[at + 1 : dex.index(0, at + 1)].decode()
+        # As `Lname;`.
+        return dex[at + 2 : dex.index(0, at + 2) - 1].decode()
 
-    return {descriptor(number) for number in range(count)}
+    return {name(number) for number in range(count)}
 
 
 def _models(

@@ -19,6 +19,7 @@ FETCHED = TARGET / "fetched"
 RUNTIME = TARGET / "runtime"
 LINKED = TARGET / "resources"
 ANDROIDX = TARGET / "androidx"
+STUBS = TARGET / "stubs"
 APK = TARGET / "topformer-demo.apk"
 
 
@@ -29,6 +30,7 @@ class AppFacts:
     namespace: str
     application_id: str
     min_sdk: int
+    compile_sdk: int
     target_sdk: int
     version_code: int
     version_name: str
@@ -52,6 +54,7 @@ def read_app_facts() -> AppFacts:
         namespace=value("namespace", r'= "([\w.]+)"'),
         application_id=value("applicationId", r'= "([\w.]+)"'),
         min_sdk=int(value("minSdk", r"= (\d+)")),
+        compile_sdk=int(value("compileSdk", r"= (\d+)")),
         target_sdk=int(value("targetSdk", r"= (\d+)")),
         version_code=int(value("versionCode", r"= (\d+)")),
         version_name=value("versionName", r'= "([\w.]+)"'),

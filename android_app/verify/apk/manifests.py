@@ -21,6 +21,10 @@ def write_manifest(facts: AppFacts, out: Path) -> None:
         name = element.get(f"{{{ANDROID}}}name", "")
         if name.startswith("."):
             element.set(f"{{{ANDROID}}}name", facts.namespace + name)
+    # As Gradle says it of native code that is stored, not packed: useLegacyPackaging is false.
+    application = root.find("application")
+    assert application is not None
+    application.set(f"{{{ANDROID}}}extractNativeLibs", "false")
     for folder in unpacked_archives():
         _merge(root, folder / "AndroidManifest.xml", facts)
     tree.write(out, encoding="utf-8", xml_declaration=True)

@@ -1,11 +1,10 @@
-"""From classes and resources to a signed APK."""
+"""From dex files and resources to a signed APK."""
 
 import shutil
 import zipfile
 from pathlib import Path
 
-from apk.androidx import JAR
-from apk.layout import ASSETS, FETCHED, MODULES, RUNTIME, TARGET, VERIFY, AppFacts
+from apk.layout import ASSETS, RUNTIME, TARGET, AppFacts
 from apk.resources import LINKED_APK
 from apk.tools import run
 
@@ -18,13 +17,12 @@ DEBUG_KEY = TARGET / "debug.keystore"
 DEBUG_PASSWORD = "android"  # noqa: S105
 
 
-def make_apk(facts: AppFacts, apk: Path) -> None:
-    """Dex, pack, align and sign. Raises `TopformerError` when a tool fails."""
-    dex = _dex(facts)
+def make_apk(facts: AppFacts, dex: list[Path], apk: Path) -> None:
+    """Pack, align and sign. Raises `TopformerError` when a tool fails."""
     unaligned, aligned = TARGET / "unaligned.apk", TARGET / "aligned.apk"
     shutil.copyfile(LINKED_APK, unaligned)
     with zipfile.ZipFile(unaligned, "a", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(dex.glob("*.dex")):
+        for path in dex:
             _add(archive, path, path.name)
         for path in sorted((RUNTIME / "jni").glob("*/*.so")):
             _add(archive, path, f"lib/{path.parent.name}/{path.name}")
@@ -38,28 +36,6 @@ def packed_assets(folder: Path) -> list[Path]:
     """Files that go into the APK, as with Gradle: no hidden ones, which half-written models are."""
     found = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return [path for path in found if not any(part.startswith(".") for part in path.parts)]
-
-
-def _dex(facts: AppFacts) -> Path:
-    folder, jars = TARGET / "dex", TARGET / "jars"
-    for path in (folder, jars):
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True)
-    # D8 takes archives, not folders.
-    for module in MODULES:
-        classes = VERIFY / module / "target/classes"
-        run("jar", "--create", "--file", jars / f"{module}.jar", "-C", classes, ".")
-    listed = [Path(entry) for entry in (TARGET / "runtime-classpath").read_text().split(":")]
-    libraries = [entry for entry in listed if entry.is_file() and VERIFY not in entry.parents]
-    own = [*sorted(jars.glob("*.jar")), TARGET / "resources/resources.jar", JAR]
-    runtime = [RUNTIME / "executorch.jar", RUNTIME / "fbjni.jar"]
-    # The framework's archive has no java.* of its own.
-    java_home = Path(shutil.which("javac") or "javac").resolve().parents[1]
-    d8 = ["java", "-cp", FETCHED / "r8.jar", "com.android.tools.r8.D8", "--release"]
-    d8 += ["--min-api", str(facts.min_sdk), "--output", folder]
-    d8 += ["--lib", FETCHED / "android-all.jar", "--lib", java_home]
-    run(*d8, *own, *runtime, *libraries)
-    return folder
 
 
 def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:

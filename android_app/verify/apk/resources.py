@@ -10,6 +10,8 @@ from apk.manifests import write_manifest
 from apk.tools import run
 
 LINKED_APK = LINKED / "linked.apk"
+# Rules for R8: classes that the manifest and layouts name.
+NAMED_CLASSES = LINKED / "named-classes.pro"
 
 
 def link_resources(facts: AppFacts) -> None:
@@ -24,6 +26,7 @@ def link_resources(facts: AppFacts) -> None:
     compiled = [_compile(folder) for folder in (*folders, RESOURCES)]
     link = ["aapt2", "link", *compiled, "-o", LINKED_APK, "-I", FETCHED / "android-all-aapt.jar"]
     link += ["--manifest", manifest, "--java", java, "--custom-package", facts.namespace]
+    link += ["--proguard", NAMED_CLASSES]
     link += ["--extra-packages", ":".join(_packages_with_resources(libraries))]
     link += ["--min-sdk-version", str(facts.min_sdk)]
     link += ["--target-sdk-version", str(facts.target_sdk)]

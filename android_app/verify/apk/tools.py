@@ -34,7 +34,7 @@ def require(packages: Mapping[str, str]) -> None:
     run("apt-get", "-qq", "install", "--no-install-recommends", "--yes", *missing)
 
 
-def run(*command: str | Path, cwd: Path | None = None) -> str:
+def run(*command: str | Path, cwd: Path | None = None, last: int = 40) -> str:
     """Run a program and return what it prints. Raises `TopformerError` with its last lines."""
     words: Sequence[str] = [str(word) for word in command]
     result = subprocess.run(
@@ -43,6 +43,6 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     if result.returncode != 0:
         raise TopformerError(
             f"{Path(words[0]).name} failed with status {result.returncode}.",
-            why="\n".join(result.stdout.splitlines()[-40:]),
+            why="\n".join(result.stdout.splitlines()[-last:]),
         )
     return result.stdout

@@ -90,8 +90,8 @@ def _check_archive(app: Path, aar: Path, sha256: str | None) -> CheckedAar:
     version = read_versions(app).get("executorch", "")
     checked = check_aar(aar, version=version, sha256=sha256)
     stderr().print(
-        f"{aar}: ExecuTorch {version}, SHA-256 {checked.sha256} as "
-        f"{'passed' if sha256 else 'published'}, for {', '.join(checked.abis)}",
+        f"{aar}: ExecuTorch {version}, SHA-256 {checked.sha256} as confirmed, "
+        f"for {', '.join(checked.abis)}",
         soft_wrap=True,
     )
     return checked

@@ -86,10 +86,23 @@ class CamerasShadow : ShadowCameraManager() {
             CameraManager::class.java,
             "openCamera",
             ClassParameter.from(String::class.java, id),
-            ClassParameter.from(CameraDevice.StateCallback::class.java, callback),
+            ClassParameter.from(CameraDevice.StateCallback::class.java, remembering(callback)),
             ClassParameter.from(Handler::class.java, handler),
         )
-        LiveCamera.lastDevice = createdCameras.last()
+    }
+
+    // Robolectric's own list of them is of a class that apps don't see.
+    private fun remembering(callback: CameraDevice.StateCallback) = object : CameraDevice.StateCallback() {
+        override fun onOpened(camera: CameraDevice) {
+            LiveCamera.lastDevice = camera
+            callback.onOpened(camera)
+        }
+
+        override fun onClosed(camera: CameraDevice) = callback.onClosed(camera)
+
+        override fun onDisconnected(camera: CameraDevice) = callback.onDisconnected(camera)
+
+        override fun onError(camera: CameraDevice, error: Int) = callback.onError(camera, error)
     }
 }
 

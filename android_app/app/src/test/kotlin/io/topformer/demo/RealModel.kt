@@ -4,6 +4,8 @@ import ai.onnxruntime.OnnxTensor
 import ai.onnxruntime.OrtEnvironment
 import ai.onnxruntime.OrtException
 import ai.onnxruntime.OrtSession
+import android.graphics.BitmapFactory
+import io.topformer.core.ManifestReader
 import io.topformer.core.ModelManifest
 import io.topformer.segmenter.Segmenter
 import io.topformer.segmenter.SegmenterException
@@ -11,7 +13,6 @@ import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.FloatBuffer
-import javax.imageio.ImageIO
 
 /** The default model, exported to ONNX by this project, with what Python says of one picture; `make app` makes all. */
 object RealModel {
@@ -30,8 +31,13 @@ object RealModel {
 
     /** The classes of the picture, row by row, as `topformer predict` tells them. */
     fun expectedLabels(): ShortArray {
-        val labels = ImageIO.read(made("china.labels.png")).raster
-        return ShortArray(labels.width * labels.height) { labels.getSample(it % labels.width, it / labels.width, 0).toShort() }
+        val labels = BitmapFactory.decodeFile(made("china.labels.png").path)
+        // A picture in the colours of the classes.
+        val palette = ManifestReader.read(made("$NAME.json").readBytes()).palette
+        val classes = palette.indices.associateBy(palette::get)
+        return ShortArray(labels.width * labels.height) {
+            classes.getValue(labels.getPixel(it % labels.width, it / labels.width)).toShort()
+        }
     }
 
     private fun made(name: String): File =
