@@ -13,6 +13,7 @@ DOCUMENTS = {
     "train": "topformer.verbs.train.run:TrainDocument",
     "recipe": "topformer.training.recipe:Recipe",
     "eval": "topformer.verbs.eval.document:EvalDocument",
+    "evals": "topformer.verbs.eval.document:EvalsDocument",
     "models": "topformer.verbs.models:ModelsDocument",
     "export": "topformer.verbs.export:ExportDocument",
     "verify": "topformer.verbs.verify:VerifyDocument",
