@@ -23,6 +23,7 @@ DOCUMENTS = {
     "devices": "topformer.verbs.devices:DevicesDocument",
     "bench": "topformer.benchmarks.documents.bench:BenchDocument",
     "compare": "topformer.benchmarks.documents.comparison:CompareDocument",
+    "report": "topformer.verbs.report.document:ReportDocument",
     "inspect": "topformer.verbs.inspect:InspectDocument",
     "app-models": "topformer.verbs.app.document:AppModelsDocument",
     "app-build": "topformer.verbs.app.document:AppBuildDocument",
