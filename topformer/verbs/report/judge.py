@@ -76,11 +76,7 @@ def judge_files(
 
     losers = beaten_by(candidates, compare_cost)
     kept = [one for one in candidates if losers[one.name] is None]
-    best: dict[Need, Candidate | None] = {
-        "accuracy": most_accurate(kept, compare_cost),
-        "speed": fastest(kept, compare_cost),
-        "size": smallest(kept, compare_cost) if kept else None,
-    }
+    best = _best_of(kept, compare_cost)
     for one in candidates:
         winner = losers[one.name]
         best_in = tuple(need for need, file in best.items() if file is one)
@@ -111,6 +107,15 @@ def _candidate(file: ProvedFile, score: FileScore | None, row: Row | None) -> Ca
         else float(cost.total_ms if isinstance(cost, MeasuredCost) else cost.total),
         size_bytes=file.manifest.file.size_bytes,
     )
+
+
+def _best_of(kept: Sequence[Candidate], compare_cost: Order) -> dict[Need, Candidate | None]:
+    """Find of the unbeaten files the one for each need; None where no figure tells."""
+    return {
+        "accuracy": most_accurate(kept, compare_cost),
+        "speed": fastest(kept, compare_cost),
+        "size": smallest(kept, compare_cost) if kept else None,
+    }
 
 
 def _compare_rows(one: Row, other: Row, measured: Measured | None) -> int:

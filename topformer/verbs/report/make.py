@@ -25,6 +25,7 @@ from topformer.verbs.report.kept import Kept
 from topformer.verbs.report.plan import Export, Plan, Source
 from topformer.verbs.verify import VerifyDocument
 from topformer.weights import load_weights
+from topformer.weights.loading import LoadedWeights
 
 OnProgress = Callable[[str], None]
 
@@ -56,11 +57,15 @@ def make_files(
 ) -> tuple[list[ProvedFile], list[NotMade]]:
     """Export what is missing and prove what was given; what cannot be made is told, not raised."""
     made: dict[str, ProvedFile] = {}
+    weights: dict[Source, LoadedWeights] = {}
     not_made: list[NotMade] = []
     for (source, _, _), exports in groupby(
         plan.exports, key=lambda one: (one.source, one.image_size, one.precision)
     ):
-        for one in _export_all(source, list(exports), kept, on_progress):
+        if source not in weights:
+            on_progress(f"loading the weights of {source.label}")
+            weights[source] = load_weights(source.weights, variant=source.variant)
+        for one in _export_all(weights[source], list(exports), kept, on_progress):
             if isinstance(one, ProvedFile):
                 made[one.name] = one
             else:
@@ -81,11 +86,9 @@ def _free_name(name: str, taken: Iterable[str]) -> str:
 
 
 def _export_all(
-    source: Source, exports: Sequence[Export], kept: Kept, on_progress: OnProgress
+    loaded: LoadedWeights, exports: Sequence[Export], kept: Kept, on_progress: OnProgress
 ) -> list[ProvedFile | NotMade]:
     """Export one network in one precision to its targets, those that were not kept in one go."""
-    on_progress(f"loading the weights of {source.label}")
-    loaded = load_weights(source.weights, variant=source.variant)
     facts = {
         export: {
             "weights": loaded.info.sha256,

@@ -10,6 +10,7 @@ from topformer.data import Dataset
 from topformer.data.layouts import FoundPairs
 from topformer.devices.machine import library_versions
 from topformer.documents import encode_document, read_document
+from topformer.errors import TopformerError
 from topformer.evaluation.scored_model import open_scored_model
 from topformer.files import atomic_write, sha256_bytes, sha256_file
 from topformer.verbs.eval import report
@@ -46,11 +47,13 @@ def open_data(dataset: Dataset, split: str) -> ScoringData:
 def score_files(
     files: Sequence[ProvedFile], data: ScoringData, kept: Kept, show_progress: ProgressDisplay
 ) -> dict[str, tuple[EvalDocument, Path]]:
-    """Score every file that passed its proof; its document and where that lies, by its name."""
+    """Score every file that passed its proof; its document and where that lies, by its name.
+
+    Files of another number of classes are passed over, with a warning. Raises `TopformerError`
+    where that leaves none.
+    """
     scores: dict[str, tuple[EvalDocument, Path]] = {}
-    for file in files:
-        if not file.proof.passed:
-            continue
+    for file in _fitting([file for file in files if file.proof.passed], data.dataset):
         name = f"score {file.name}"
         facts = {"sha256": file.sha256, "data": data.sha256, "versions": library_versions()}
         known = kept.find(name, facts)
@@ -66,6 +69,27 @@ def score_files(
             kept.note(name, facts, [path])
         scores[file.name] = document, path
     return scores
+
+
+def _fitting(files: Sequence[ProvedFile], dataset: Dataset) -> list[ProvedFile]:
+    """Return the files that tell as many classes apart as the data has."""
+    own = dataset.classes
+    fitting = [file for file in files if file.manifest.model.num_classes == len(own.names)]
+    others = [file for file in files if file not in fitting]
+    if others and not fitting:
+        raise TopformerError(
+            f"No file was made for {own.dataset}.",
+            why=f"It has {len(own.names)} classes, and {others[0].name} tells "
+            f"{others[0].manifest.model.num_classes} apart.",
+            next_step="Pass the --dataset that they were trained on, or leave --dataset and "
+            "--data out.",
+        )
+    for file in others:
+        warn(
+            f"{file.name} is not scored: it tells {file.manifest.model.num_classes} classes "
+            f"apart, and {own.dataset} has {len(own.names)}."
+        )
+    return fitting
 
 
 def _score(file: ProvedFile, data: ScoringData, show_progress: ProgressDisplay) -> EvalDocument:
