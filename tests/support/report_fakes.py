@@ -9,6 +9,7 @@ import numpy as np
 from support.bench_fakes import emulated_bench, request, scripted_bench
 from support.manifest_edits import SAMPLE
 from topformer.drawing import found_classes
+from topformer.files import sha256_bytes
 from topformer.manifest import Classes
 from topformer.preprocess import input_info
 from topformer.verbs.report.document import FileScore, NotMade, ScoredOn
@@ -68,7 +69,7 @@ def proved_file(
         file=msgspec.structs.replace(
             SAMPLE.file,
             name=path.name,
-            sha256=f"{abs(hash(name)):064x}"[:64],
+            sha256=sha256_bytes(name.encode()),
             size_bytes=round(size_mb * 1e6),
             precision=precision,
             target=target,

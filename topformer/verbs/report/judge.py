@@ -79,7 +79,7 @@ def judge_files(
     best = _best_of(kept, compare_cost)
     for one in candidates:
         winner = losers[one.name]
-        best_in = tuple(need for need, file in best.items() if file is one)
+        best_in: tuple[Need, ...] = tuple(need for need, file in best.items() if file is one)
         judgements[one.name] = Judgement(
             word="ship" if winner is None else "beaten",
             reason=_why_ship(one, best, words)
