@@ -1,5 +1,7 @@
 """The rule: which files no other beats."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +61,14 @@ def test_a_file_is_beaten_by_one_that_is_as_good_in_all_and_better_in_one(better
 def test_neither_beats_the_other_where_each_has_something_or_nothing_differs(one, other):
     assert not beats(candidate("b", **one), candidate(**other), by_cost)
     assert not beats(candidate(**other), candidate("b", **one), by_cost)
+
+
+@pytest.mark.parametrize("scores", [(None, None), (0.7, None)])
+def test_without_scores_files_of_two_kinds_cannot_be_ranked(scores):
+    quick = Candidate(name="a", miou=scores[0], cost=1.0, size_bytes=1, kind=(64, "int8"))
+    exact = Candidate(name="b", miou=scores[1], cost=9.0, size_bytes=9, kind=(448, "fp32"))
+    assert not beats(quick, exact, by_cost)
+    assert beats(quick, replace(exact, kind=quick.kind), by_cost)
 
 
 def test_each_file_is_told_who_beats_it_by_name():

@@ -72,10 +72,10 @@ def test_random_weights_are_never_to_be_shipped():
     assert found.answers == ()
 
 
-def test_without_data_cost_and_size_decide_and_nothing_is_most_accurate():
-    bare = [(*figures[:5], None) for figures in (EXACT, SMALL)]
-    found = judged(*bare)
-    assert words(found) == ["beaten", "ship"]
+def test_without_data_only_files_that_are_proved_alike_are_ranked():
+    larger = (448, "fp32", "onnx", 5.8, 12.5, None)
+    found = judged(*[(*figures[:5], None) for figures in (EXACT, larger, SMALL)])
+    assert words(found) == ["ship", "beaten", "ship"]
     assert [answer.need for answer in found.answers] == ["speed", "size"]
     assert "mIoU" not in found.answers[0].reason
 

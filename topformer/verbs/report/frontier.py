@@ -21,6 +21,9 @@ class Candidate:
     # Milliseconds, or instructions.
     cost: float | None
     size_bytes: int
+    # Files of one network, input size and precision are as accurate as each other by their proofs.
+    # Of others that is known from scores alone.
+    kind: tuple[object, ...] = ()
 
 
 # 1 where the first is better, -1 where the second is, 0 where there is no difference.
@@ -29,6 +32,8 @@ Order = Callable[[Candidate, Candidate], int]
 
 def beats(one: Candidate, other: Candidate, compare_cost: Order) -> bool:
     """Say whether a file is as good as another in all that is known of it, and better in a part."""
+    if None in {one.miou, other.miou} and one.kind != other.kind:
+        return False
     better = False
     # Costs last: comparing them takes long.
     for known, compare in (

@@ -30,7 +30,8 @@ NEEDS: dict[Need, str] = {"accuracy": "most accurate", "speed": "fastest", "size
 RULE = (
     "Ship a file whose proof passed and that no other file beats.",
     "One file beats another when it is as good in all that is known of the other (mIoU, cost, "
-    "size) and better in at least one.",
+    "size) and better in at least one. Without scores that can be said of files of one network, "
+    "input size and precision only, which are as accurate as each other by their proofs.",
     "No difference: 0.05 points of mIoU, 1 % of the size, and costs that the bench calls no "
     "different (latency: paired block by block, a 99 % interval and 2 %; instructions: 0.1 %).",
 )
@@ -106,6 +107,11 @@ def _candidate(file: ProvedFile, score: FileScore | None, row: Row | None) -> Ca
         if cost is None
         else float(cost.total_ms if isinstance(cost, MeasuredCost) else cost.total),
         size_bytes=file.manifest.file.size_bytes,
+        kind=(
+            file.manifest.weights.sha256,
+            file.manifest.input.shape,
+            file.manifest.file.precision,
+        ),
     )
 
 

@@ -130,7 +130,8 @@ def _share(value: float) -> str:
 
 def _title(document: ReportDocument) -> str:
     names = {answer.file for answer in document.answers}
-    if len(names) == 1:
+    # What is cheap is no answer while nobody knows what it finds.
+    if len(names) == 1 and document.scored_on is not None:
         return f"Ship {names.pop()}"
     return "Which file to ship" if document.files else "No file could be made"
 
@@ -162,8 +163,8 @@ def _notes(document: ReportDocument) -> Iterator[Note]:
         yield Note(text=f"The proof failed of {', '.join(failed)}. Do not ship.", bad=True)
     if document.scored_on is None and document.files:
         yield Note(
-            text="No data was given, so nothing is known of accuracy: the verdicts weigh cost and "
-            "size alone. Add --dataset and --data."
+            text="No data was given, so nothing is known of accuracy: files of "
+            "another size or precision cannot be ranked. Add --dataset and --data."
         )
     if _is_counted(document):
         yield Note(
