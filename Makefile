@@ -13,7 +13,7 @@ APP_EXPORT := out/app/topformer-tiny-448x448
 JVM_MODEL := android_app/verify/target/model/$(notdir $(APP_EXPORT))-onnx
 APK = cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
 
-.PHONY: demo app app-model test test-fast rig check format clean
+.PHONY: demo results app app-model test test-fast rig check format clean
 
 demo: $(VENV)/installed
 	$(BIN)/topformer export --size tiny --target xnnpack --target onnx --out out/demo
@@ -24,9 +24,21 @@ demo: $(VENV)/installed
 	$(BIN)/topformer bench --mode quick --threads 1 --plot out/demo/latency.png \
 	  --model out/demo/topformer-tiny-448x448-xnnpack.pte \
 	  --model out/demo/topformer-tiny-448x448-onnx.onnx
+	$(BIN)/topformer report --size tiny --mode quick --out out/demo/report
 	@echo
 	@echo "Look at:"
-	@ls -1 out/demo/*.pte out/demo/*.onnx out/demo/*.json out/demo/*.png out/demo/*/*.png
+	@ls -1 out/demo/*.pte out/demo/*.onnx out/demo/*.json out/demo/*.png out/demo/*/*.png \
+	  out/demo/report/index.html
+
+# The project's own page and table. Its latencies are those of the machine it runs on, which must have
+# nothing else to do. DATA=FOLDER of CamVid adds accuracy; its pictures are not ours to show.
+RESULTS ?= --size tiny --image-size 384 --image-size 448 --image-size 512
+RESULTS_OUT ?= benchmarks/results/report
+results: $(VENV)/installed
+	$(BIN)/topformer report $(RESULTS) --pictures topformer/pictures --out out/results \
+	  $(if $(DATA),--dataset camvid --data $(DATA))
+	mkdir -p $(RESULTS_OUT)
+	cd out/results && cp index.html report.json report.md frontier.svg bench.json $(abspath $(RESULTS_OUT))
 
 # Where the rig or the app cannot be built for want of programs, the tests that need it say so and are
 # skipped; under CI they fail. An app that does not pass its own tests is always an error.

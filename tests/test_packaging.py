@@ -49,7 +49,7 @@ def test_the_wheel_holds_every_module_of_the_three_folders(wheel_names):
 
 def test_the_wheel_holds_the_data(wheel_names):
     assert "topformer/py.typed" in wheel_names
-    for folder in ("names", "pictures", "recipes", "weights"):
+    for folder in ("names", "pictures", "recipes", "weights", "verbs/report/templates"):
         for path in (ROOT / "topformer" / folder).iterdir():
             if path.name == "__pycache__":
                 continue

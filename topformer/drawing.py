@@ -89,13 +89,21 @@ def overlay_image(
     The legend lies inside, with as many classes as fit, largest first; a picture too small for one
     has none. `note` is set in a strip at the bottom.
     """
-    colours = np.array(classes.palette, np.uint8)[labels]
-    image = Image.blend(Image.fromarray(picture), Image.fromarray(colours), CLASS_OPACITY)
-    _draw_borders(image, labels)
+    image = painted_image(picture, labels, classes)
     font_px = round(min(max(min(image.size) / 26, SMALLEST_FONT_PX), LARGEST_FONT_PX))
     font = _font(font_px)
     note_height = _draw_note(image, note, font) if note else 0
     _draw_legend(image, found_classes(labels, classes), font, image.height - note_height)
+    return image
+
+
+def painted_image(
+    picture: NDArray[np.uint8], labels: NDArray[np.integer], classes: Classes
+) -> Image.Image:
+    """Lay the colours of `labels` [H, W] over an RGB `picture` [H, W, 3], without a word."""
+    colours = np.array(classes.palette, np.uint8)[labels]
+    image = Image.blend(Image.fromarray(picture), Image.fromarray(colours), CLASS_OPACITY)
+    _draw_borders(image, labels)
     return image
 
 

@@ -39,13 +39,17 @@ class Registry(Generic[NamedT]):
         path = import_module(self.package).__path__
         return sorted(module.name for module in pkgutil.iter_modules(path))
 
-    def get(self, name: str) -> NamedT:
-        """Import one by name; raises `UsageError` for an unknown one."""
+    def check(self, name: str) -> None:
+        """Raise `UsageError` for a name that there is not; imports none of the modules."""
         if name not in self.names():
             raise UsageError(
                 f"There is no {self.title} called {name!r}.",
                 next_step=f"Choose among {', '.join(self.names())}.",
             )
+
+    def get(self, name: str) -> NamedT:
+        """Import one by name; raises `UsageError` for an unknown one."""
+        self.check(name)
         return self._load(name)
 
     def _load(self, name: str) -> NamedT:

@@ -28,4 +28,4 @@ class Precision:
 
 
 _REGISTRY = Registry(package=__name__, kind=Precision, title="precision")
-precision_names, get_precision = _REGISTRY.names, _REGISTRY.get
+precision_names, get_precision, check_precision = _REGISTRY.names, _REGISTRY.get, _REGISTRY.check

@@ -41,4 +41,4 @@ class Target:
 
 
 _REGISTRY = Registry(package=__name__, kind=Target, title="export target")
-target_names, get_target = _REGISTRY.names, _REGISTRY.get
+target_names, get_target, check_target = _REGISTRY.names, _REGISTRY.get, _REGISTRY.check

@@ -32,6 +32,9 @@ NOT_ADVISED_BY = {
     "topformer.devices.heat": {"devices"},
     # Its reasons are written and told by a bench; comparing reads the verdict's word.
     "topformer.benchmarks.protocol.verdict": {"compare"},
+    # It verifies with bundled pictures alone, and writes the document.
+    "topformer.export.verification": {"report"},
+    "topformer.verbs.verify": {"report"},
     # It needs no sources of the app.
     "topformer.verbs.app.sources": {"app run"},
 }
@@ -247,6 +250,12 @@ FAILURES = [
     ("bench --gate p.png", "`topformer bench --json > FILE.json`"),
     ("bench --mode nonsense", ""),
     ("bench --runtime nonsense", ""),
+    ("report --dataset camvid", "Give both, or neither"),
+    ("report --device nowhere", "--serial"),
+    ("report --cores big", "--device adb"),
+    ("report --model p.pte --target onnx", "Leave --target out, or add --size or a checkpoint."),
+    ("report --precision nonsense", ""),
+    ("report --dataset folder --data set --split noon", ""),
     ("compare p.png", "`topformer bench --json > FILE.json`"),
     ("app embed x.onnx --app android_app", "`topformer export --target xnnpack`"),
     ("app embed x.pte", ""),
@@ -279,6 +288,7 @@ def home(tmp_path, app, monkeypatch):
     (tmp_path / "set").mkdir()
     make_folder(tmp_path / "set")
     Image.new("RGB", (64, 64)).save(tmp_path / "p.png")
+    (tmp_path / "p.pte").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ADB", str(adb))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

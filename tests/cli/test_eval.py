@@ -1,7 +1,9 @@
 """`eval` from end to end, on small data sets and with every kind of model file."""
 
 import json
+import re
 import sys
+from pathlib import Path
 
 import jsonschema
 import msgspec
@@ -19,7 +21,7 @@ from topformer.evaluation.protocols import whole_segmenter
 from topformer.images import read_picture
 from topformer.model import create_model
 from topformer.runtimes import open_model
-from topformer.verbs.eval.document import EvalDocument
+from topformer.verbs.eval.document import EvalDocument, EvalsDocument
 from topformer.weights import load_weights, save_weights
 
 pytestmark = pytest.mark.slow
@@ -343,3 +345,68 @@ def test_whole_pictures_may_have_another_short_side(folder, trained, tmp_path):
     result = evaluate(*arguments, "--short-side", 128, "--image-size", 64)
     assert isinstance(result.exception, UsageError)
     assert "scored at a fixed size" in result.exception.what
+
+
+@pytest.fixture(scope="module")
+def retrained(folder, tmp_path_factory):
+    """Another network for the same data, in a file of the same name."""
+    path = tmp_path_factory.mktemp("others") / "trained.safetensors"
+    torch.manual_seed(5)
+    classes = open_dataset("folder", folder).classes
+    network = create_model("tiny", 3)
+    save_weights(path, network, classes=classes, name="other", licence="-", source="a test")
+    return path
+
+
+def test_several_models_make_one_table_and_one_document(folder, trained, retrained, tmp_path):
+    both = ("--model", retrained, "--image-size", 64, "--json")
+    result = on_folder(folder, trained, tmp_path, *both)
+    assert result.exit_code == 0, result.output
+    printed = json.loads(result.stdout)
+    jsonschema.validate(
+        printed, json.loads(runner.invoke(build_command("schema"), ["schema", "evals"]).output)
+    )
+    document = msgspec.json.decode(result.stdout, type=EvalsDocument)
+    assert (document.dataset, document.split, document.pictures) == ("folder", "val", 2)
+    assert [one.model for one in document.models] == [str(trained), str(retrained)]
+    for one, model in zip(document.models, (trained, retrained), strict=True):
+        alone = on_folder(folder, model, tmp_path / "alone", "--image-size", 64, "--json")
+        assert one.confusion == document_of(alone).confusion
+    # Pictures of files that share a name do not overwrite each other.
+    files = [file for one in document.models for file in one.files]
+    assert len(set(files)) == 4
+    assert {Path(file).parent.name for file in files} == {
+        "trained.safetensors",
+        "trained.safetensors-2",
+    }
+    assert all(Path(file).is_file() for file in files)
+
+
+def test_several_models_are_told_with_the_difference_from_the_first(
+    folder, trained, retrained, tmp_path
+):
+    result = on_folder(folder, trained, tmp_path, "--model", retrained, "--image-size", 64)
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith(f"{trained}: mIoU 0.")
+    assert lines[1].startswith(f"{retrained}: mIoU 0.")
+    assert lines[1].endswith("protocol fixed: 64x64, stretched")
+    assert len(lines) == 2 + 4
+    scores = [float(line.partition("mIoU ")[2].partition(",")[0]) for line in lines[:2]]
+    difference = float(re.search(r"[-+]\d+\.\d\d", result.stderr)[0])
+    assert difference == pytest.approx(100 * (scores[1] - scores[0]), abs=0.02)
+
+
+def test_a_model_that_cannot_be_opened_costs_no_scoring_of_the_others(
+    folder, trained, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        "topformer.verbs.eval.score.score_split", lambda *_, **__: pytest.fail("scored")
+    )
+    result = on_folder(folder, trained, tmp_path / "out", "--model", tmp_path / "none.pte")
+    assert isinstance(result.exception, UsageError)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_named_twice_is_scored_once(folder, trained, tmp_path):
+    twice = on_folder(folder, trained, tmp_path, "--model", trained, "--image-size", 64, "--json")
+    assert document_of(twice).model == str(trained)

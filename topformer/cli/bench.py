@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from topformer.cli.options import JsonOption
+from topformer.cli.options import (
+    CoresOption,
+    JsonOption,
+    MaxStartTempOption,
+    ModeOption,
+    SerialOption,
+)
 
 
 def bench(
@@ -19,9 +25,7 @@ def bench(
             "then takes names of models in it, too; without any, all in the app's sources."
         ),
     ] = None,
-    serial: Annotated[
-        str | None, typer.Option(help="With adb: which device; see `topformer devices`.")
-    ] = None,
+    serial: SerialOption = None,
     all_devices: Annotated[
         bool, typer.Option("--all", help="With adb: all devices, side by side.")
     ] = False,
@@ -46,10 +50,7 @@ def bench(
     threads: Annotated[
         list[int] | None, typer.Option(min=1, max=1024, help="Thread count; repeat for more.")
     ] = None,
-    mode: Annotated[
-        str,
-        typer.Option(help="quick (seconds), standard (a minute or two), sustained (ten minutes)."),
-    ] = "standard",
+    mode: ModeOption = "standard",
     image_size: Annotated[
         str | None,
         typer.Option(help="Input size in pixels: one side, or HEIGHTxWIDTH. Default: 448."),
@@ -61,17 +62,8 @@ def bench(
             "resize to the input size is measured too. Default: the input size, no resize."
         ),
     ] = None,
-    cores: Annotated[
-        str | None,
-        typer.Option(help="On a device: big, mid, little, or a hexadecimal mask of CPUs."),
-    ] = None,
-    max_start_temp: Annotated[
-        float | None,
-        typer.Option(
-            help="On a device: wait until it is this cool, in Celsius. Default: 37, "
-            "or 60 where the chip alone tells its temperature."
-        ),
-    ] = None,
+    cores: CoresOption = None,
+    max_start_temp: MaxStartTempOption = None,
     runner: Annotated[
         Path | None,
         typer.Option(help="On a device: a bundle of your own from `topformer runner build`."),

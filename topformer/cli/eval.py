@@ -12,8 +12,12 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
     dataset: Annotated[str, typer.Option(help="Key of the data set: ade20k, camvid, folder, ...")],
     data: Annotated[Path, typer.Option(help="Root folder of the data set.")],
     model: Annotated[
-        str, typer.Option(help="A .pte, .onnx, .pth or .safetensors file, or a name.")
-    ] = "tiny",
+        list[str] | None,
+        typer.Option(
+            help="A .pte, .onnx, .pth or .safetensors file, or a name; repeat for more. "
+            "Default: tiny."
+        ),
+    ] = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
     image_size: Annotated[
         str | None,
@@ -40,14 +44,16 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
     are scored on whole pictures as published ("whole"). Exported files, and
     checkpoints given --image-size, see pictures stretched to one size ("fixed").
 
-    confusion.png and worst.png are written to --out. Pixels of no class never
-    count.
+    confusion.png and worst.png are written to --out; of several models, to a
+    folder for each. Pixels of no class never count.
 
     Examples:
 
       topformer eval --model model.pth --dataset ade20k --data ADEChallengeData2016
 
       topformer eval --model model.pte --dataset camvid --data CamVid --split test
+
+      topformer eval --model fp32.pte --model int8.pte --dataset camvid --data CamVid
 
       topformer eval --model best.safetensors --image-size 448 --dataset folder --data my/set
     """
@@ -56,7 +62,7 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
     run(
         dataset=dataset,
         data=data,
-        model=model,
+        models=model or ("tiny",),
         split=split,
         image_size=image_size,
         short_side=short_side,

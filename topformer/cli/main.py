@@ -28,6 +28,7 @@ VERBS = {
     "devices": "List the devices that adb sees: model, SoC, cores, Android, temperature.",
     "bench": "Measure how long a picture in memory takes to become its result, part by part.",
     "compare": "Compare two benches row by row: ratios with intervals, or instruction counts.",
+    "report": "Make, prove, score and measure files, and say on one page which to ship.",
     "inspect": "Show a file's manifest, graph, delegates and memory plan.",
     "app": "Embed models in the demo app, build it, and bring it onto a device.",
     "doctor": "Check this machine: versions, whether each runtime runs a model, adb and compilers.",

@@ -12,6 +12,28 @@ ClassesOption = Annotated[
         "Default: those in the weights.",
     ),
 ]
+SerialOption = Annotated[
+    str | None,
+    typer.Option("--serial", help="With adb: which device; see `topformer devices`."),
+]
+CoresOption = Annotated[
+    str | None,
+    typer.Option("--cores", help="On a device: big, mid, little, or a hexadecimal mask of CPUs."),
+]
+ModeOption = Annotated[
+    str,
+    typer.Option(
+        "--mode", help="quick (seconds), standard (a minute or two), sustained (ten minutes)."
+    ),
+]
+MaxStartTempOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-start-temp",
+        help="On a device: wait until it is this cool, in Celsius. Default: 37, "
+        "or 60 where the chip alone tells its temperature.",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
 ]

@@ -78,6 +78,11 @@ def progress_display() -> Generator[ProgressDisplay]:
         yield ProgressDisplay(status)
 
 
+def show_progress_line(doing: str) -> None:
+    """Tell what goes on, on a line of its own: a spinner would take CPU time from what runs."""
+    stderr().print(f"{doing} ...", style="dim")
+
+
 @contextmanager
 def spinner(text: str) -> Generator[None]:
     """Show on a terminal that something takes a while."""

@@ -12,7 +12,10 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-LIBRARIES = ("topformer", "torch", "executorch", "onnxruntime", "numpy", "pillow")
+LIBRARIES = (
+    *("topformer", "torch", "torchao", "executorch"),
+    *("onnx", "onnxscript", "onnxsim", "onnxruntime", "numpy", "pillow"),
+)
 CPU_FOLDER = Path("/sys/devices/system/cpu")
 CGROUP_FOLDER = Path("/sys/fs/cgroup")
 

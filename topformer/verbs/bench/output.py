@@ -12,16 +12,11 @@ from topformer.benchmarks.report import text as report
 from topformer.benchmarks.report.gate import check_gate
 from topformer.benchmarks.report.plot import draw
 from topformer.console.output import print_document, print_lines, tell_error, warn
-from topformer.console.progress import progress_display
+from topformer.console.progress import progress_display, show_progress_line
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
 from topformer.errors import TopformerError
 from topformer.files import atomic_write
-
-
-def show_progress_line(doing: str) -> None:
-    """Tell what goes on, on a line of its own: a spinner would take CPU time from what runs."""
-    stderr().print(f"{doing} ...", style="dim")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,3 +75,14 @@ class EvalDocument(Document, frozen=True, kw_only=True):
     worst: Annotated[tuple[PictureScoreDocument, ...], msgspec.Meta(max_length=64)]
     # What was written.
     files: tuple[str, ...]
+
+
+class EvalsDocument(Document, frozen=True, kw_only=True):
+    """What `eval --json` prints of several models, scored on one split."""
+
+    schema: SchemaName = "topformer.evals/1"
+    dataset: ShortText
+    split: ShortText
+    pictures: Count
+    # In the order in which they were named.
+    models: tuple[EvalDocument, ...]

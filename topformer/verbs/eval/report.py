@@ -46,12 +46,12 @@ def caption(done: Evaluation) -> Caption:
     scores, manifest = done.scored.scores, done.scored_model.opened.manifest
     weights = manifest.weights
     return Caption(
-        title=f"{done.dataset.classes.dataset} {done.split}: mIoU {_score(scores.miou)}",
+        title=f"{done.dataset.classes.dataset} {done.split}: mIoU {score_text(scores.miou)}",
         notes=(
             f"protocol {done.scored_model.protocol.description}",
             f"{len(done.scored.pictures):,} pictures, "
-            f"mean accuracy {_score(scores.mean_accuracy)}, "
-            f"pixel accuracy {_score(scores.pixel_accuracy)}",
+            f"mean accuracy {score_text(scores.mean_accuracy)}, "
+            f"pixel accuracy {score_text(scores.pixel_accuracy)}",
             f"TopFormer {manifest.model.variant}, weights {weights.name} "
             f"({weights.sha256[:12]}), run by {done.scored_model.opened.runtime}",
         ),
@@ -138,7 +138,7 @@ def heading(scored: EvalDocument) -> Text:
     """Write what stands over the table; apart from it, for a table's title is as narrow as it."""
     return Text.assemble(
         (f"{scored.dataset} {scored.split}", "bold"),
-        f", {scored.pictures:,} pictures, pixel accuracy {_score(scored.pixel_accuracy)}"
+        f", {scored.pictures:,} pictures, pixel accuracy {score_text(scored.pixel_accuracy)}"
         f", protocol {scored.protocol_description}",
         (" (random weights)" if scored.random_weights else "", "yellow"),
         ("; compare only with scores of the same protocol and sizes", "dim"),
@@ -162,7 +162,7 @@ def table(scored: EvalDocument) -> Table:
             style=None if one.pixels else "dim",
         )
     drawn.add_section()
-    means = (_score(scored.miou), _score(scored.mean_accuracy))
+    means = (score_text(scored.miou), score_text(scored.mean_accuracy))
     drawn.add_row("", "mean", *means, "", style="bold")
     return drawn
 
@@ -170,14 +170,15 @@ def table(scored: EvalDocument) -> Table:
 def summary(scored: EvalDocument) -> list[str]:
     """Write what heading and table say as lines for stdout."""
     return [
-        f"mIoU {_score(scored.miou)}",
-        f"mean accuracy {_score(scored.mean_accuracy)}",
-        f"pixel accuracy {_score(scored.pixel_accuracy)}",
+        f"mIoU {score_text(scored.miou)}",
+        f"mean accuracy {score_text(scored.mean_accuracy)}",
+        f"pixel accuracy {score_text(scored.pixel_accuracy)}",
         f"protocol {scored.protocol_description}",
     ]
 
 
-def _score(value: float | None) -> str:
+def score_text(value: float | None) -> str:
+    """Write a score of 0 to 1, or that there is none."""
     return "undefined" if value is None or isnan(value) else f"{value:.4f}"
 
 

@@ -1,5 +1,6 @@
-"""What `topformer eval` does: score a model on a data set, and draw where it fails."""
+"""What `topformer eval` does: score models on a data set, and draw where they fail."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,19 +14,21 @@ from topformer.data import open_dataset
 from topformer.data.layouts import FoundPairs
 from topformer.errors import UsageError
 from topformer.evaluation.confusion_picture import draw_confusion
-from topformer.evaluation.scored_model import open_scored_model
-from topformer.evaluation.scoring import score_split, show_pair
+from topformer.evaluation.scored_model import ScoredModel, open_scored_model
+from topformer.evaluation.scoring import show_pair
 from topformer.evaluation.sheet import draw_sheet
-from topformer.files import atomic_write, ensure_writable_folder
+from topformer.files import atomic_write, ensure_writable_folder, fitting_name
 from topformer.preprocess import parse_image_size
-from topformer.verbs.eval import report
+from topformer.verbs.eval import comparison, report
+from topformer.verbs.eval.document import EvalDocument, EvalsDocument
+from topformer.verbs.eval.score import score
 
 
 def run(
     *,
     dataset: str,
     data: Path,
-    model: str,
+    models: Sequence[str],
     split: str,
     image_size: str | None,
     short_side: int | None,
@@ -33,50 +36,72 @@ def run(
     classes: str | None,
     as_json: bool,
 ) -> None:
-    """Score a model on a split, and write two pictures: the confusion and the worst."""
+    """Score models on a split, and write two pictures of each: the confusion and the worst."""
     size = parse_image_size(image_size) if image_size is not None else None
     named = None if classes is None else read_classes(classes)
     opened = open_dataset(dataset, data)
     if short_side is not None:
         opened = replace(opened, scale=replace(opened.scale, short_px=short_side))
     found = opened.split(split)
+    folders = result_folders(out, models)
+    scored: list[tuple[report.Evaluation, EvalDocument]] = []
     with progress_display() as show_progress:
-        show_progress(f"opening {model}")
-        with weights_as("--model "):
-            scored_model = open_scored_model(model, opened, image_size=size, classes=named)
-        if short_side is not None and scored_model.protocol.name != "whole":
-            raise UsageError(
-                "--short-side is for whole pictures, and this model is scored at a fixed size.",
-                next_step="Leave --short-side out.",
-            )
-        # Now, not after an hour of scoring, is the time to learn that nothing can be written.
-        ensure_writable_folder(out)
-        with show_progress.counting(f"scoring {split}", len(found.pairs)) as tell:
-            scored = score_split(
-                scored_model.segment,
+        # All are opened, and all folders tried, before the first hour of scoring.
+        opened_models: dict[str, ScoredModel] = {}
+        for model in folders:
+            show_progress(f"opening {model}")
+            with weights_as("--model "):
+                opened_models[model] = open_scored_model(
+                    model, opened, image_size=size, classes=named
+                )
+            _check_short_side(short_side, opened_models[model])
+        for folder in folders.values():
+            ensure_writable_folder(folder)
+        for model, scored_model in opened_models.items():
+            what = split if len(folders) == 1 else f"{model} on {split}"
+            done = score(
+                model,
+                scored_model,
                 found,
-                opened.classes,
-                progress=lambda done, _total: tell(done),
+                dataset=opened,
+                split=split,
+                show_progress=show_progress,
+                what=what,
             )
-        done = report.Evaluation(
-            model=model, scored_model=scored_model, dataset=opened, split=split, scored=scored
-        )
-        show_progress("drawing")
-        files = _draw(done, found, out)
-    tell_notes(scored_model.opened.notes)
-    warn_of_letters((*opened.classes.names, *(one.pair.picture.name for one in done.worst)))
-    announce_random(scored_model.opened.manifest.weights)
-    warning = report.names_warning(done)
-    if warning:
-        warn(warning)
-    document = report.document(done, files)
-    stderr().print(report.heading(document), soft_wrap=True)
-    print_table(report.table(document))
-    if as_json:
-        print_document(document)
+            show_progress("drawing")
+            scored.append((done, report.document(done, _draw(done, found, folders[model]))))
+    _tell([done for done, _ in scored])
+    documents = [document for _, document in scored]
+    if len(documents) == 1:
+        _show_one(documents[0], as_json=as_json)
     else:
-        print_lines(report.summary(document), shown=True)
-        print_lines(document.files)
+        _show_several(documents, as_json=as_json)
+
+
+def result_folders(out: Path, models: Sequence[str]) -> dict[str, Path]:
+    """Say where the pictures of each model go: a lone one's to `out`, others' to a folder each."""
+    chosen = list(dict.fromkeys(models))
+    if len(chosen) == 1:
+        return {chosen[0]: out}
+    folders: dict[str, Path] = {}
+    taken: set[str] = set()
+    for model in chosen:
+        name, number = fitting_name(Path(model).name, ""), 1
+        # Names that differ in case only are one name on some systems.
+        while name.casefold() in taken:
+            number += 1
+            name = fitting_name(Path(model).name, f"-{number}")
+        taken.add(name.casefold())
+        folders[model] = out / name
+    return folders
+
+
+def _check_short_side(short_side: int | None, scored_model: ScoredModel) -> None:
+    if short_side is not None and scored_model.protocol.name != "whole":
+        raise UsageError(
+            "--short-side is for whole pictures, and this model is scored at a fixed size.",
+            next_step="Leave --short-side out.",
+        )
 
 
 def _draw(done: report.Evaluation, found: FoundPairs, out: Path) -> list[Path]:
@@ -89,3 +114,46 @@ def _draw(done: report.Evaluation, found: FoundPairs, out: Path) -> list[Path]:
         files.append(out / "worst.png")
         atomic_write(files[1], draw_sheet(shown, classes, written))
     return files
+
+
+def _tell(scored: Sequence[report.Evaluation]) -> None:
+    """Say what is to be known of the models and their pictures; each thing once."""
+    first = scored[0]
+    names = [one.pair.picture.name for done in scored for one in done.worst]
+    warn_of_letters((*first.dataset.classes.names, *names))
+    for done in scored:
+        tell_notes(done.scored_model.opened.notes)
+    weights = [done.scored_model.opened.manifest.weights for done in scored]
+    announce_random(next((one for one in weights if one.is_random), weights[0]))
+    for done in scored:
+        warning = report.names_warning(done)
+        if warning:
+            warn(warning if len(scored) == 1 else f"{done.model}: {warning}")
+
+
+def _show_one(document: EvalDocument, *, as_json: bool) -> None:
+    stderr().print(report.heading(document), soft_wrap=True)
+    print_table(report.table(document))
+    if as_json:
+        print_document(document)
+    else:
+        print_lines(report.summary(document), shown=True)
+        print_lines(document.files)
+
+
+def _show_several(documents: Sequence[EvalDocument], *, as_json: bool) -> None:
+    first = documents[0]
+    stderr().print(comparison.heading(first), soft_wrap=True)
+    print_table(comparison.table(documents))
+    if as_json:
+        print_document(
+            EvalsDocument(
+                dataset=first.dataset,
+                split=first.split,
+                pictures=first.pictures,
+                models=tuple(documents),
+            )
+        )
+    else:
+        print_lines(map(comparison.line, documents), shown=True)
+        print_lines(file for document in documents for file in document.files)

@@ -1,0 +1,95 @@
+"""Where files are measured, and what does not fit is refused before any is made."""
+
+from dataclasses import replace
+
+import pytest
+
+from support.report_fakes import MEASURE, fake_files, fake_measured, proved_file
+from topformer.errors import UsageError
+from topformer.verbs.report import measure
+from topformer.verbs.report.document import CountedCost, MeasuredCost
+from topformer.verbs.report.kept import Kept
+from topformer.verbs.report.measure import cost_of, measure_files
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"device": "phone"}, "There is no device called 'phone' to measure on."),
+        ({"mode": "fast"}, "There is no bench mode called 'fast'."),
+        ({"serial": "A1"}, "--serial is for devices."),
+        ({"cores": "big"}, "--cores is for devices."),
+        ({"max_start_temp_c": 40.0}, "--max-start-temp is for devices."),
+        ({"device": "ssh:board", "serial": "A1"}, "--serial is for --device adb."),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes, what):
+    with pytest.raises(UsageError) as refused:
+        replace(MEASURE, **changes).check(2)
+    assert refused.value.what == what
+
+
+def test_more_files_than_the_memory_holds_are_refused_where_all_run_at_once(monkeypatch):
+    monkeypatch.setattr(measure, "memory_bytes", lambda: (8 * 2**30, 2**30))
+    MEASURE.check(5)
+    with pytest.raises(UsageError) as refused:
+        MEASURE.check(6)
+    assert refused.value.what == "6 files cannot be measured here side by side."
+    assert "1,024 MiB are free" in refused.value.why
+    replace(MEASURE, device="adb").check(6)
+
+
+def test_devices_run_what_the_runner_runs_and_nothing_runs_what_failed():
+    pte, onnx = proved_file(), proved_file(target="onnx")
+    failed = proved_file(passed=False)
+    assert [MEASURE.runs(one) for one in (pte, onnx, failed)] == [True, True, False]
+    device = replace(MEASURE, device="ssh:board")
+    assert [device.runs(one) for one in (pte, onnx, failed)] == [True, False, False]
+
+
+@pytest.fixture
+def benched(monkeypatch):
+    """Let scripted workers measure, and keep what they were asked for."""
+    asked = []
+
+    def bench_host(requests, *, mode, seed, on_progress):
+        asked.append((list(requests), mode.name))
+        costs = {one.name: 9.0 for one in requests}
+        return fake_measured([proved_file(name=one.name) for one in requests], costs).bench
+
+    monkeypatch.setattr(measure, "bench_host", bench_host)
+    return asked
+
+
+def test_all_files_are_measured_in_one_bench_and_not_again(benched, tmp_path):
+    files, _, _ = fake_files()
+    kept = Kept(tmp_path)
+    first = measure_files(files, MEASURE, kept, print)
+    ((requests, mode),) = benched
+    assert mode == "quick"
+    assert [one.name for one in requests] == [file.name for file in files]
+    assert {one.runtime for one in requests} == {"executorch", "onnxruntime"}
+    again = measure_files(files, MEASURE, Kept(tmp_path), print)
+    assert len(benched) == 1
+    assert again.bench == first.bench
+    # Rows of two runs could not be compared: one file more, and all are measured.
+    measure_files([*files, proved_file(side=640)], MEASURE, Kept(tmp_path), print)
+    assert len(benched[1][0]) == len(files) + 1
+    measure_files(files, replace(MEASURE, threads=2), Kept(tmp_path), print)
+    assert len(benched) == 3
+
+
+def test_where_nothing_runs_nothing_is_measured(benched, tmp_path):
+    assert measure_files([proved_file(passed=False)], MEASURE, Kept(tmp_path), print) is None
+    assert benched == []
+
+
+def test_costs_are_those_of_the_rows():
+    files, _, costs = fake_files()
+    row = fake_measured(files, costs).row_of(files[0].name)
+    cost = cost_of(row)
+    assert isinstance(cost, MeasuredCost)
+    assert (cost.total_ms, cost.network_ms) == (row.total_ms.p50, row.execute_ms.p50)
+    counted = cost_of(fake_measured(files, costs, emulated=True).row_of(files[0].name))
+    assert isinstance(counted, CountedCost)
+    assert counted.cpu == "cortex-a76"

@@ -1,0 +1,100 @@
+"""Which files a report makes, and which it takes."""
+
+import pytest
+
+from topformer.errors import UsageError
+from topformer.export.precisions import precision_names
+from topformer.export.targets import target_names
+from topformer.verbs.report.plan import MOST_FILES, make_plan
+
+NOTHING = {"sizes": (), "image_sizes": (), "precisions": (), "targets": (), "models": ()}
+
+
+def plan(**given):
+    return make_plan(**NOTHING | given)
+
+
+def names(made):
+    return [export.name for export in made.exports]
+
+
+def test_without_a_word_every_precision_and_target_of_tiny_is_made_fp32_first():
+    made = plan()
+    assert {(one.precision, one.target) for one in made.exports} == {
+        (precision, target) for precision in precision_names() for target in target_names()
+    }
+    assert made.exports[0].precision == "fp32"
+    assert all(one.name.startswith("tiny 448x448 ") for one in made.exports)
+    assert made.given == ()
+
+
+def test_all_combinations_are_made_in_the_order_in_which_they_were_named():
+    made = plan(
+        sizes=("small", "tiny"),
+        image_sizes=("64x96", "128", "64x96"),
+        precisions=("fp32",),
+        targets=("onnx", "xnnpack"),
+    )
+    assert names(made)[:4] == [
+        "small 64x96 fp32 onnx",
+        "small 64x96 fp32 xnnpack",
+        "small 128x128 fp32 onnx",
+        "small 128x128 fp32 xnnpack",
+    ]
+    assert len(made.exports) == 8
+
+
+def test_exported_files_are_taken_and_checkpoints_are_exported(tmp_path):
+    (tmp_path / "a.pte").touch()
+    models = (str(tmp_path / "a.pte"), "runs/best.pth", "other/best.pth", "base")
+    made = plan(models=models, precisions=("fp32",), targets=("onnx",))
+    assert [path.name for path in made.given] == ["a.pte"]
+    assert names(made) == [
+        "base 448x448 fp32 onnx",
+        "best 448x448 fp32 onnx",
+        "best-2 448x448 fp32 onnx",
+    ]
+    assert [one.source.weights for one in made.exports] == [None, *models[1:3]]
+
+
+def test_given_files_alone_are_all_there_is(tmp_path):
+    path = tmp_path / "a.onnx"
+    path.touch()
+    made = plan(models=(str(path), str(path)))
+    assert (made.exports, made.given) == ((), (path,))
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"sizes": ("huge",)}, "There is no TopFormer called 'huge'."),
+        ({"image_sizes": ("big",)}, "'big' is not an image size."),
+        ({"precisions": ("int3",)}, "There is no precision called 'int3'."),
+        ({"targets": ("coreml",)}, "There is no export target called 'coreml'."),
+        ({"models": ("none.pte",)}, "There is no file none.pte."),
+        ({"models": ("https://example.com/a.pte",)}, "https://example.com/a.pte cannot be used."),
+    ],
+)
+def test_what_there_is_not_is_refused_before_anything_is_made(given, what):
+    with pytest.raises(UsageError) as refused:
+        plan(**given)
+    assert refused.value.what == what
+    assert refused.value.next_step or given == {"models": ("none.pte",)}
+
+
+@pytest.mark.parametrize("option", ["image_sizes", "precisions", "targets"])
+def test_options_that_say_nothing_are_refused(tmp_path, option):
+    path = tmp_path / "a.pte"
+    path.touch()
+    with pytest.raises(UsageError) as refused:
+        plan(models=(str(path),), **{option: ("64",)})
+    flag = f"--{option.rstrip('s').replace('_', '-')}"
+    assert refused.value.what == f"{flag} is for files that are made here."
+    assert "--size or a checkpoint" in refused.value.next_step
+
+
+def test_more_files_than_one_run_takes_are_refused():
+    sizes = tuple(str(64 * number) for number in range(1, MOST_FILES // 2 + 2))
+    with pytest.raises(UsageError) as refused:
+        plan(image_sizes=sizes, precisions=("fp32",), targets=("onnx", "xnnpack"))
+    assert str(MOST_FILES) in refused.value.why

@@ -1,0 +1,1 @@
+"""`topformer report`: files made, proved, scored and measured, and which of them to ship."""

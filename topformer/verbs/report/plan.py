@@ -1,0 +1,134 @@
+"""What a person asked `topformer report` for: which files to make, and which to take."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from topformer.errors import UsageError
+from topformer.export.precisions import DEFAULT_PRECISION, check_precision, precision_names
+from topformer.export.targets import check_target, target_names
+from topformer.files import local_path
+from topformer.preprocess import parse_image_size
+from topformer.runtimes import runtime_of
+from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_VARIANT, VARIANTS, get_variant
+from topformer.weights.sources import RANDOM
+
+# More are neither measured in one run nor read on one page.
+MOST_FILES = 48
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Weights that files are made from: the default ones of a size, or a checkpoint."""
+
+    # "tiny", or the checkpoint's name; what its files are called by, and their folder.
+    label: str
+    # None for the default weights of `variant`.
+    weights: str | None
+    # None leaves it to the checkpoint.
+    variant: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """A file to be made."""
+
+    source: Source
+    image_size: tuple[int, int]
+    precision: str
+    target: str
+
+    @property
+    def name(self) -> str:
+        """What it is called, as in "tiny 448x448 fp32 xnnpack"."""
+        height, width = self.image_size
+        return f"{self.source.label} {height}x{width} {self.precision} {self.target}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The files that are made, in order, and those that were given."""
+
+    exports: tuple[Export, ...]
+    given: tuple[Path, ...]
+
+
+def make_plan(
+    *,
+    sizes: Sequence[str],
+    image_sizes: Sequence[str],
+    precisions: Sequence[str],
+    targets: Sequence[str],
+    models: Sequence[str],
+) -> Plan:
+    """Combine what was asked for; without a word, all precisions and targets of the default size.
+
+    Of `models`, checkpoints are exported as sizes are, and exported files taken as they are. Raises
+    `UsageError` for unknown names, and for options that say nothing.
+    """
+    sizes = [*sizes, *(model for model in models if model in VARIANTS)]
+    models = [model for model in dict.fromkeys(models) if model not in VARIANTS]
+    checkpoints = [model for model in models if runtime_of(model) == "torch"]
+    given = [local_path(model) for model in models if model not in checkpoints]
+    for path in given:
+        if not path.is_file():
+            raise UsageError(f"There is no file {path}.")
+    if given and not checkpoints and not sizes:
+        _refuse_options_of_exports(image_sizes, precisions, targets)
+        return Plan(exports=(), given=tuple(given))
+    for name in sizes:
+        get_variant(name)
+    chosen_targets = list(dict.fromkeys(targets)) or target_names()
+    chosen_precisions = list(dict.fromkeys(precisions)) or _default_precisions()
+    for name in chosen_targets:
+        check_target(name)
+    for name in chosen_precisions:
+        check_precision(name)
+    pixels = [parse_image_size(text) for text in dict.fromkeys(image_sizes)]
+    exports = tuple(
+        Export(source=source, image_size=size, precision=precision, target=target)
+        for source in _sources(sizes, checkpoints)
+        for size in pixels or [DEFAULT_IMAGE_SIZE]
+        for precision in chosen_precisions
+        for target in chosen_targets
+    )
+    if len(exports) + len(given) > MOST_FILES:
+        raise UsageError(
+            f"These are {len(exports) + len(given)} files.",
+            why=f"Each is measured beside all others, and one run takes {MOST_FILES}.",
+            next_step="Name fewer sizes, precisions or targets, or make several reports.",
+        )
+    return Plan(exports=exports, given=tuple(given))
+
+
+def _default_precisions() -> list[str]:
+    """All, the usual one first: what the others are compared with."""
+    return sorted(precision_names(), key=lambda name: (name != DEFAULT_PRECISION, name))
+
+
+def _sources(sizes: Sequence[str], checkpoints: Sequence[str]) -> Iterator[Source]:
+    for size in dict.fromkeys(sizes or ([] if checkpoints else [DEFAULT_VARIANT])):
+        yield Source(label=size, weights=None, variant=size)
+    taken = set(sizes)
+    for checkpoint in checkpoints:
+        stem = label = Path(checkpoint).stem or "weights"
+        number = 1
+        while label.casefold() in taken:
+            number += 1
+            label = f"{stem}-{number}"
+        taken.add(label.casefold())
+        variant = DEFAULT_VARIANT if checkpoint == RANDOM else None
+        yield Source(label=label, weights=checkpoint, variant=variant)
+
+
+def _refuse_options_of_exports(
+    image_sizes: Sequence[str], precisions: Sequence[str], targets: Sequence[str]
+) -> None:
+    given = {"--image-size": image_sizes, "--precision": precisions, "--target": targets}
+    for option, values in given.items():
+        if values:
+            raise UsageError(
+                f"{option} is for files that are made here.",
+                why="All models that were named are exported files, which are taken as they are.",
+                next_step=f"Leave {option} out, or add --size or a checkpoint.",
+            )
