@@ -36,6 +36,10 @@ class CameraControl(
 
     private val displays = application.getSystemService(DisplayManager::class.java)
     private var camera: CameraSource? = null
+    private val looksBothWays by lazy { facings(application).size > 1 }
+
+    /** Whether there is another camera to turn to. */
+    val canFlip: Boolean get() = camera != null && looksBothWays
     private var frozen = false
     private var output: SurfaceTexture? = null
 
@@ -162,11 +166,8 @@ class CameraControl(
     }
 
     private fun tellRefused() {
-        if (canAskAgain) {
-            tell(R.string.no_permission, R.string.no_permission_why, R.string.allow, ::ask)
-        } else {
-            tell(R.string.no_permission, R.string.no_permission_why, R.string.settings, ::openSettings)
-        }
+        val help = if (canAskAgain) NoticeAction(R.string.allow, ::ask) else NoticeAction(R.string.settings, ::openSettings)
+        tell(R.string.no_permission, R.string.no_permission_why, help)
     }
 
     private fun openSettings() {
@@ -176,17 +177,20 @@ class CameraControl(
         host.open(Intent(ACTION_APPLICATION_DETAILS_SETTINGS, app))
     }
 
-    private fun tell(trouble: CameraTrouble) = when (trouble) {
-        CameraTrouble.NONE_THERE ->
-            tell(R.string.no_camera, R.string.no_camera_why, R.string.open_picture) { host.ask(Wish.PICTURE) }
-        CameraTrouble.IN_USE -> tell(R.string.camera_in_use, R.string.camera_in_use_why, R.string.try_again, ::start)
-        CameraTrouble.NOT_ALLOWED ->
-            tell(R.string.camera_blocked, R.string.camera_blocked_why, R.string.try_again, ::start)
-        CameraTrouble.LOST -> tell(R.string.camera_lost, R.string.camera_lost_why, R.string.try_again, ::start)
+    private fun tell(trouble: CameraTrouble) {
+        val again = NoticeAction(R.string.try_again, ::start)
+        when (trouble) {
+            CameraTrouble.NONE_THERE -> tell(R.string.no_camera, R.string.no_camera_why, null)
+            CameraTrouble.IN_USE -> tell(R.string.camera_in_use, R.string.camera_in_use_why, again)
+            CameraTrouble.NOT_ALLOWED -> tell(R.string.camera_blocked, R.string.camera_blocked_why, again)
+            CameraTrouble.LOST -> tell(R.string.camera_lost, R.string.camera_lost_why, again)
+        }
     }
 
-    private fun tell(what: Int, why: Int, actionText: Int, action: () -> Unit) {
-        notices.picture = Notice(application.getString(what), application.getString(why), NoticeAction(actionText, action))
+    /** Whatever the camera lacks, a picture can be opened. */
+    private fun tell(what: Int, why: Int, help: NoticeAction?) {
+        val actions = listOfNotNull(help, NoticeAction(R.string.open_picture) { host.ask(Wish.PICTURE) })
+        notices.picture = Notice(application.getString(what), application.getString(why), actions, offersPictures = true)
     }
 
     // Not Context.getDisplay, which is of API 30.

@@ -110,14 +110,7 @@ class CameraSource(
         opening = true
     }
 
-    private fun facingOf(id: String): Facing =
-        if (manager?.getCameraCharacteristics(id)?.get(CameraCharacteristics.LENS_FACING) ==
-            CameraCharacteristics.LENS_FACING_FRONT
-        ) {
-            Facing.FRONT
-        } else {
-            Facing.BACK
-        }
+    private fun facingOf(id: String): Facing = facingOf(checkNotNull(manager), id)
 
     private val onDevice = object : CameraDevice.StateCallback() {
         override fun onOpened(camera: CameraDevice) {
@@ -235,4 +228,17 @@ class CameraSource(
             else -> CameraTrouble.LOST
         }
     }
+}
+
+/** The ways that cameras look; none where that can't be learned. */
+fun facings(context: Context): Set<Facing> = try {
+    val manager = context.getSystemService(CameraManager::class.java)
+    manager?.cameraIdList.orEmpty().mapTo(HashSet()) { facingOf(checkNotNull(manager), it) }
+} catch (_: CameraAccessException) {
+    emptySet()
+}
+
+private fun facingOf(manager: CameraManager, id: String): Facing {
+    val facing = manager.getCameraCharacteristics(id).get(CameraCharacteristics.LENS_FACING)
+    return if (facing == CameraCharacteristics.LENS_FACING_FRONT) Facing.FRONT else Facing.BACK
 }

@@ -4,6 +4,7 @@ import android.os.Handler
 import android.os.HandlerThread
 import android.os.Looper
 import io.topformer.core.FramePairing
+import io.topformer.core.LabelColours
 import io.topformer.core.ManifestException
 import io.topformer.core.ModelManifest
 import io.topformer.core.Newest
@@ -41,6 +42,10 @@ class Engine(private val factory: SegmenterFactory, private val clock: Clock, pr
 
     @Volatile
     private var still: StillFrame? = null
+
+    /** What labels are painted with; nothing is run before there are those of its model. */
+    @Volatile
+    var colours: LabelColours? = null
 
     private val thread = HandlerThread("inference").apply { start() }
     private val handler = Handler(thread.looper)
@@ -108,11 +113,6 @@ class Engine(private val factory: SegmenterFactory, private val clock: Clock, pr
         if (!handler.hasCallbacks(runNewest)) handler.post(runNewest)
     }
 
-    /** Paints labels in these colours from now on, 0xAARRGGBB by class. */
-    fun paint(argb: IntArray) {
-        handler.post { pipeline?.takeIf { it.manifest.classCount == argb.size }?.colours?.load(inMemory(argb)) }
-    }
-
     /** Gives the model's memory back. */
     fun release() {
         wanted++
@@ -133,6 +133,7 @@ class Engine(private val factory: SegmenterFactory, private val clock: Clock, pr
 
     private inline fun fill(action: (Pipeline, Result) -> Boolean) {
         val pipeline = pipeline ?: return
+        pipeline.colours = colours?.takeIf { it.inside.size == pipeline.manifest.classCount } ?: return
         refusing {
             val result = results.take() ?: return
             var filled = false

@@ -4,15 +4,20 @@ import android.Manifest
 import android.content.ActivityNotFoundException
 import android.content.ComponentCallbacks2
 import android.content.Intent
+import android.graphics.Color
 import android.graphics.SurfaceTexture
 import android.os.Bundle
 import android.os.PowerManager
-import android.os.SystemClock
 import android.view.TextureView
+import android.view.View
 import android.view.WindowManager
 import androidx.activity.ComponentActivity
-import androidx.activity.result.contract.ActivityResultContracts.OpenDocument
+import androidx.activity.SystemBarStyle
+import androidx.activity.addCallback
+import androidx.activity.enableEdgeToEdge
+import androidx.activity.result.PickVisualMediaRequest
 import androidx.activity.result.contract.ActivityResultContracts.OpenMultipleDocuments
+import androidx.activity.result.contract.ActivityResultContracts.PickVisualMedia
 import androidx.activity.result.contract.ActivityResultContracts.RequestMultiplePermissions
 import androidx.lifecycle.ViewModelProvider
 import androidx.lifecycle.viewmodel.initializer
@@ -25,8 +30,8 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
     private var awaitsDrawing = false
     private val onDrawn = Runnable(::tellDrawn)
 
-    private val onHeat = PowerManager.OnThermalStatusChangedListener { screen.showHeat(it) }
-    private val pickPicture = registerForActivityResult(OpenDocument()) { it?.let(main.still::open) }
+    private val onHeat = PowerManager.OnThermalStatusChangedListener { screen.details.showHeat(it) }
+    private val pickPicture = registerForActivityResult(PickVisualMedia()) { it?.let(main.still::open) }
     private val pickModel = registerForActivityResult(OpenMultipleDocuments()) { if (it.isNotEmpty()) main.model.add(it) }
 
     // Of several, though it is one: an empty answer says that the question was interrupted.
@@ -36,31 +41,32 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
         super.onCreate(savedInstanceState)
         val factory = viewModelFactory { initializer { MainViewModel(application as DemoApplication) } }
         main = ViewModelProvider(this, factory)[MainViewModel::class.java]
+        enableEdgeToEdge(SystemBarStyle.dark(Color.TRANSPARENT))
         window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
         setContentView(R.layout.main)
-        screen = Screen(this, main.settings)
+        screen = Screen(this, main)
         screen.picture.onResized = { width, height ->
             main.showAt(width, height)
             placePreview()
         }
         screen.preview.surfaceTextureListener = this
-        screen.picture.onTapped = { screen.picture.tappedName?.let(screen.picture::announceForAccessibility) }
-        screen.freeze.setOnClickListener { main.freeze(!main.frozen) }
-        screen.share.setOnClickListener { main.share { screen.preview.bitmap?.let(screen.picture::cut) } }
-        screen.openPicture.setOnClickListener {
-            if (main.settings.still == null) ask(Wish.PICTURE) else main.still.backToCamera()
-        }
-        screen.flip.setOnClickListener { main.camera.flip() }
-        screen.models.setOnClickListener { showMenu() }
+        screen.picture.onMoved = ::placePreview
+        screen.notice.samples.onChosen = ::open
+        screen.details.models.setOnClickListener(::showMenu)
+        screen.details.about.setOnClickListener { main.model.opened?.let { showAbout(this, it) } }
+        onClick(R.id.open_picture) { showPictures(this, ::open) { ask(Wish.PICTURE) } }
+        onClick(R.id.freeze) { if (main.still.frame == null) main.freeze(!main.frozen) else main.still.backToCamera() }
+        onClick(R.id.flip) { main.camera.flip() }
+        onClick(R.id.share) { main.share { screen.preview.bitmap?.let(screen.picture::over) } }
+        closeSheetOnBack()
         main.ui = this
         render()
-        main.shown?.let(::showResult)
     }
 
     override fun onResume() {
         super.onResume()
         getSystemService(PowerManager::class.java)?.let {
-            screen.showHeat(it.currentThermalStatus)
+            screen.details.showHeat(it.currentThermalStatus)
             it.addThermalStatusListener(onHeat)
         }
         main.enter()
@@ -85,17 +91,13 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
     }
 
     override fun render() {
-        screen.showFrozen(main.frozen)
-        screen.showStill(main.settings.still != null)
-        main.model.opened?.let { screen.showModel(it.manifest, it.selfCheck) }
-        screen.showNotice(main.notices.shown)
-        if (main.notices.shown == null) screen.picture.show(main.shown)
+        screen.render()
         placePreview()
     }
 
     override fun showResult(result: Result) {
         if (main.notices.shown != null) return
-        screen.picture.show(result)
+        screen.showResult(result)
         if (!awaitsDrawing) screen.picture.viewTreeObserver.registerFrameCommitCallback(onDrawn)
         awaitsDrawing = true
     }
@@ -103,7 +105,7 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
     private fun tellDrawn() {
         awaitsDrawing = false
         main.onDrawn()
-        main.shown?.let { screen.showTexts(it, main.times, main.settings.threads, SystemClock.uptimeMillis()) }
+        screen.showTexts()
     }
 
     private fun placePreview() {
@@ -127,9 +129,9 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
         try {
             when (wish) {
                 Wish.CAMERA_PERMISSION -> askForCamera.launch(arrayOf(Manifest.permission.CAMERA))
-                Wish.PICTURE -> pickPicture.launch(arrayOf("image/*"))
+                Wish.PICTURE -> pickPicture.launch(PickVisualMediaRequest(PickVisualMedia.ImageOnly))
                 Wish.MODEL_FILES -> pickModel.launch(arrayOf("*/*"))
-                Wish.MODEL_MENU -> showMenu()
+                Wish.MODEL_MENU -> showMenu(screen.notice)
             }
         } catch (error: ActivityNotFoundException) {
             main.tellOnce(R.string.no_app, error.message.orEmpty())
@@ -143,13 +145,26 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
         main.camera.onAnswer(granted[camera], canAskAgain = shouldShowRequestPermissionRationale(camera))
     }
 
-    private fun showMenu() =
-        showModelMenu(screen.models, main.model.names(), main.settings, canTell = main.model.opened != null) { choice ->
+    private fun open(sample: Sample) = main.still.open(sample.uri(this))
+
+    private fun onClick(id: Int, action: () -> Unit) = requireViewById<View>(id).setOnClickListener { action() }
+
+    private fun closeSheetOnBack() {
+        val sheet = screen.sheet ?: return
+        val back = onBackPressedDispatcher.addCallback(this, enabled = false) { sheet.expand(false) }
+        sheet.onExpanded = {
+            back.isEnabled = it
+            screen.showMore(it)
+        }
+    }
+
+    private fun showMenu(anchor: View) {
+        showModelMenu(anchor, main.model.names(), main.settings) { choice ->
             when (choice) {
                 is ModelChoice.Model -> main.model.open(choice.name)
                 is ModelChoice.Threads -> main.model.openWith(choice.count)
                 is ModelChoice.Add -> ask(Wish.MODEL_FILES)
-                is ModelChoice.About -> main.model.opened?.let { showAbout(this, it) }
             }
         }
+    }
 }

@@ -4,7 +4,6 @@ import android.content.Context
 import android.content.Intent
 import android.graphics.Bitmap
 import androidx.lifecycle.AndroidViewModel
-import io.topformer.core.Colours
 import io.topformer.core.YuvFrame
 
 /** What only a screen can ask its user for. */
@@ -27,7 +26,7 @@ class MainViewModel(private val application: DemoApplication) :
 
     /** None while the screen is built anew. */
     var ui: Ui? = null
-    val settings = Settings(application.getSharedPreferences("settings", Context.MODE_PRIVATE)) { ui?.render() }
+    val settings = Settings(application.getSharedPreferences("settings", Context.MODE_PRIVATE)) { onSet() }
     val notices = Notices { ui?.render() }
     private val files = UserFiles(application)
     val model = ModelControl(application, settings, notices, files, this)
@@ -37,6 +36,10 @@ class MainViewModel(private val application: DemoApplication) :
 
     /** What is seen; null before there is any. */
     var shown: Result? = null
+        private set
+
+    /** The classes of the open model as the user wants to see them; null before there is one. */
+    var classes: ShownClasses? = null
         private set
 
     // The system may still be drawing it.
@@ -79,21 +82,48 @@ class MainViewModel(private val application: DemoApplication) :
         ui?.render()
     }
 
-    /** Offers what is seen to other apps: labels over an opened picture, or over what the camera [sees]. */
+    /** Offers what is seen to other apps: labels over an opened picture, or what is on the screen where that is live. */
     fun share(sees: () -> Bitmap?) {
         val result = shown ?: return
-        val picture = result.picture ?: sees() ?: return
+        val picture = result.picture?.let { compose(it, result, settings.opacity) } ?: sees() ?: return
         val text = application.getString(R.string.share_text, result.manifest.variant)
-        files.share(compose(picture, result, settings.opacity), text, { ui?.open(it) }) {
+        files.share(picture, text, { ui?.open(it) }) {
             tellOnce(R.string.not_shared, it.message.orEmpty())
         }
     }
 
-    /** Paints labels in other colours, 0xAARRGGBB by class of the open model; an alpha of 0 takes them away. */
-    fun paint(argb: IntArray) {
-        model.engine.paint(argb)
-        shown?.takeIf { it.manifest.classCount == argb.size }?.paint(Colours(argb.size).apply { load(inMemory(argb)) })
+    /** Shows one class without the others, or all again. */
+    fun showAlone(classId: Int) {
+        val name = model.opened?.manifest?.classNames?.getOrNull(classId) ?: return
+        settings.hidden -= name
+        settings.alone = name.takeIf { settings.alone != it }
+    }
+
+    /** Hides a class, or shows it again. */
+    fun hide(classId: Int) {
+        val name = model.opened?.manifest?.classNames?.getOrNull(classId) ?: return
+        settings.alone = null
+        settings.hidden = if (name in settings.hidden) settings.hidden - name else settings.hidden + name
+    }
+
+    fun showAllClasses() {
+        settings.alone = null
+        settings.hidden = emptySet()
+    }
+
+    private fun onSet() {
+        paintAnew()
         ui?.render()
+    }
+
+    /** What is shown, and what comes, is painted as the user wants it. */
+    private fun paintAnew() {
+        val manifest = model.opened?.manifest ?: return
+        if (classes?.isOf(manifest, settings) == true) return
+        val chosen = ShownClasses.of(manifest, settings)
+        classes = chosen
+        model.engine.colours = chosen.colours
+        shown?.takeIf { it.manifest === manifest }?.paint(chosen.colours)
     }
 
     /** A notice that its user closes. */
@@ -112,6 +142,7 @@ class MainViewModel(private val application: DemoApplication) :
 
     override fun onModel(opened: OpenedModel) {
         times.clear()
+        paintAnew()
         ui?.render()
         still.frame?.let(model.engine::submit)
         startCamera()
@@ -125,6 +156,8 @@ class MainViewModel(private val application: DemoApplication) :
         shownBefore = shown
         shown = result
         drawn = false
+        // It may have been painted before its user chose other colours.
+        classes?.colours?.let { if (it !== result.paintedWith && it.inside.size == result.shares.size) result.paint(it) }
         camera.onLabels(result.timestampNs)
         if (notices.shown == null) ui?.showResult(result)
     }

@@ -11,16 +11,13 @@ sealed interface ModelChoice {
     class Threads(val count: Int) : ModelChoice
 
     object Add : ModelChoice
-
-    object About : ModelChoice
 }
 
-/** Offers models and thread counts beside a view, and to tell of the open model where there is one. */
+/** Offers models and thread counts beside a view. */
 fun showModelMenu(
     anchor: View,
     models: List<String>,
     settings: Settings,
-    canTell: Boolean,
     onChoice: (ModelChoice) -> Unit,
 ) {
     val menu = PopupMenu(anchor.context, anchor)
@@ -48,6 +45,5 @@ fun showModelMenu(
     }
     threads.setGroupCheckable(2, true, true)
     menu.menu.add(R.string.add_model, ModelChoice.Add)
-    if (canTell) menu.menu.add(R.string.about_model, ModelChoice.About)
     menu.show()
 }

@@ -4,7 +4,15 @@ package io.topformer.demo
 class NoticeAction(val text: Int, val run: () -> Unit)
 
 /** What stands where the picture would be: what is wrong, why, and at most two buttons that help. */
-class Notice(val what: String, val why: String, vararg val actions: NoticeAction)
+class Notice(
+    val what: String,
+    val why: String,
+    val actions: List<NoticeAction>,
+    /** Whether pictures that come with the app are shown too. */
+    val offersPictures: Boolean = false,
+) {
+    constructor(what: String, why: String, vararg actions: NoticeAction) : this(what, why, actions.toList())
+}
 
 /** The troubles of the model and of the picture, which come and go on their own. The model's is shown first. */
 class Notices(private val onChange: () -> Unit) {

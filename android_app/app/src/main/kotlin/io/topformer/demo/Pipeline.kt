@@ -1,9 +1,9 @@
 package io.topformer.demo
 
 import io.topformer.core.ClassShares
-import io.topformer.core.Colours
 import io.topformer.core.GoldenException
 import io.topformer.core.GoldenVector
+import io.topformer.core.LabelColours
 import io.topformer.core.Labeller
 import io.topformer.core.ModelManifest
 import io.topformer.core.Newest
@@ -35,8 +35,8 @@ class Pipeline(val manifest: ModelManifest, private val segmenter: Segmenter, pr
     private var stillLabeller: Labeller? = null
     private var stillSize = Size(0, 0)
 
-    /** In what labels are painted; to be changed on the engine's thread. */
-    val colours = Colours(manifest.classCount).apply { load(inMemory(manifest.palette)) }
+    /** What labels are painted with; for the engine's thread. */
+    var colours = inMemory(manifest.palette).let { LabelColours(it, it) }
 
     /** When the camera frame was taken that the network has, or had last. */
     @Volatile

@@ -1,8 +1,9 @@
 package io.topformer.demo
 
 import android.graphics.Bitmap
-import io.topformer.core.Colours
+import io.topformer.core.LabelColours
 import io.topformer.core.ModelManifest
+import io.topformer.core.paintLabels
 import java.nio.Buffer
 import java.nio.IntBuffer
 
@@ -35,10 +36,14 @@ class Result {
     /** An opened picture; null for a frame of the camera, whose preview has it. */
     var picture: Bitmap? = null
 
-    /** Each label in its class's colour. */
+    /** The labels, [paint]ed. */
     lateinit var overlay: Bitmap
         private set
     var labels = ShortArray(0)
+        private set
+
+    /** What the overlay was painted with last. */
+    var paintedWith: LabelColours? = null
         private set
 
     /** Of the picture, by class. */
@@ -63,8 +68,11 @@ class Result {
     }
 
     /** Paints the overlay: one look-up a label, and one copy. */
-    fun paint(colours: Colours) {
-        colours.paint(labels, pixels)
+    fun paint(colours: LabelColours) {
+        paintedWith = colours
+        // As wide on the screen whether labels have the network's size or the screen's.
+        val thickness = maxOf(1, maxOf(overlay.width, overlay.height) / LINES_ACROSS)
+        paintLabels(labels, overlay.width, overlay.height, thickness, colours, pixels)
         // Moved as Android's oldest knows it.
         val place: Buffer = pixelsBuffer
         place.rewind()
@@ -76,6 +84,10 @@ class Result {
         val column = (x * overlay.width).toInt().coerceIn(0, overlay.width - 1)
         val row = (y * overlay.height).toInt().coerceIn(0, overlay.height - 1)
         return labels[row * overlay.width + column].toInt() and 0xFFFF
+    }
+
+    private companion object {
+        const val LINES_ACROSS = 500
     }
 }
 

@@ -1,65 +1,128 @@
 package io.topformer.demo
 
 import android.app.Activity
+import android.os.SystemClock
 import android.view.TextureView
 import android.view.View
-import android.widget.Button
-import android.widget.ImageButton
 import android.widget.SeekBar
 import android.widget.TextView
-import io.topformer.core.ModelManifest
+import io.topformer.core.ShareRanking
+import java.text.NumberFormat
 import kotlin.math.roundToInt
 
-/** The views of the activity: what they show. What their buttons do is the activity's. */
-class Screen(private val activity: Activity, settings: Settings) {
+/** The views of the activity and what they show. What their buttons do is the activity's. */
+class Screen(private val activity: Activity, private val main: MainViewModel) {
     val picture: SegmentationView = activity.requireViewById(R.id.picture)
     val preview: TextureView = activity.requireViewById(R.id.preview)
-    val freeze: ImageButton = activity.requireViewById(R.id.freeze)
-    val share: ImageButton = activity.requireViewById(R.id.share)
-    val openPicture: ImageButton = activity.requireViewById(R.id.open_picture)
-    val flip: ImageButton = activity.requireViewById(R.id.flip)
-    val models: ImageButton = activity.requireViewById(R.id.models)
-    val opacity: SeekBar = activity.requireViewById(R.id.opacity)
-    private val legend: LegendView = activity.requireViewById(R.id.legend)
-    private val modelLine: TextView = activity.requireViewById(R.id.model_line)
-    private val checkLine: TextView = activity.requireViewById(R.id.check_line)
-    private val timingLine: TextView = activity.requireViewById(R.id.timing_line)
-    private val heatLine: TextView = activity.requireViewById(R.id.heat_line)
-    private val noticeBox: View = activity.requireViewById(R.id.notice)
-    private val noticeWhat: TextView = activity.requireViewById(R.id.notice_what)
-    private val noticeWhy: TextView = activity.requireViewById(R.id.notice_why)
-    private val noticeActions: List<Button> =
-        listOf(R.id.notice_action, R.id.notice_second_action).map { activity.requireViewById(it) }
+    val notice: NoticeView = activity.requireViewById(R.id.notice)
+    val details = Details(activity, main)
 
+    /** Null where all of the sheet can be seen. */
+    val sheet: SheetView? = activity.requireViewById<View>(R.id.sheet) as? SheetView
+    private val legend: LegendView = activity.requireViewById(R.id.legend)
+    private val opacity: SeekBar = activity.requireViewById(R.id.opacity)
+    private val opacityLabel: TextView = activity.requireViewById(R.id.opacity_label)
+    private val opacityRow: View = activity.requireViewById(R.id.opacity_row)
+    private val timingLine: TextView = activity.requireViewById(R.id.timing_line)
+    private val openPicture: TextView = activity.requireViewById(R.id.open_picture)
+    private val freeze: TextView = activity.requireViewById(R.id.freeze)
+    private val flip: TextView = activity.requireViewById(R.id.flip)
+    private val compare: HoldView = activity.requireViewById(R.id.compare)
+    private val share: TextView = activity.requireViewById(R.id.share)
+    private val moreButton: TextView = activity.requireViewById(R.id.details_button)
+    private val percent = NumberFormat.getPercentInstance()
+    private var ranking = ShareRanking(0)
+    private var rankedStill: StillFrame? = null
     private var textsAtMs = -TEXTS_EVERY_MS
 
     init {
-        picture.opacity = settings.opacity
-        opacity.progress = (settings.opacity * 100).roundToInt()
+        val manyParts = if (sheet == null) View.GONE else View.VISIBLE
+        // The camera's picture need not cover all of it; what is behind is drawn too.
+        preview.isOpaque = false
+        activity.requireViewById<View>(R.id.handle).visibility = manyParts
+        moreButton.visibility = manyParts
+        moreButton.setOnClickListener { sheet?.run { expand(!isExpanded) } }
+        compare.onHold = { picture.comparing = it }
+        picture.palette = { main.classes?.palette?.getOrNull(it) ?: 0 }
+        picture.onTapped = { picture.tappedName?.let(picture::announceForAccessibility) }
+        opacity.progress = (main.settings.opacity * 100).roundToInt()
         opacity.setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
             override fun onProgressChanged(bar: SeekBar, progress: Int, fromUser: Boolean) {
-                settings.opacity = progress / 100f
-                picture.opacity = settings.opacity
+                main.settings.opacity = progress / 100f
             }
 
             override fun onStartTrackingTouch(bar: SeekBar) = Unit
 
             override fun onStopTrackingTouch(bar: SeekBar) = Unit
         })
+        legend.listener = object : LegendView.Listener {
+            override fun onAlone(classId: Int) = main.showAlone(classId)
+
+            override fun onHide(classId: Int) = main.hide(classId)
+
+            override fun onShowAll() = main.showAllClasses()
+        }
     }
 
-    fun showModel(manifest: ModelManifest, selfCheck: SelfCheck) {
-        val quality = if (manifest.weightsAreRandom) text(R.string.random_weights) else manifest.precision
-        modelLine.text =
-            text(R.string.model_line, manifest.variant, manifest.inputHeight, manifest.inputWidth, quality)
-        checkLine.text = when (selfCheck) {
-            is SelfCheck.Passed -> text(R.string.check_passed)
-            is SelfCheck.Differs -> text(R.string.check_differs_what)
-            is SelfCheck.Unusable -> selfCheck.what
-            is SelfCheck.Absent -> text(R.string.check_absent)
+    /** Shows what is so now, other than a new result. */
+    fun render() {
+        val told = main.notices.shown
+        val result = main.shown.takeIf { told == null }
+        val isStill = main.still.frame != null
+        notice.show(told)
+        picture.opacity = main.settings.opacity
+        picture.show(result)
+        opacityLabel.text = text(R.string.opacity_now, percent.format(main.settings.opacity.toDouble()))
+        // Their place is kept while a picture is awaited: what is free for it is then the same before and after.
+        val seen = if (told != null) View.GONE else if (result == null) View.INVISIBLE else View.VISIBLE
+        legend.visibility = seen
+        opacityRow.visibility = seen
+        if (result == null) {
+            timingLine.setText(if (told == null) R.string.starting else R.string.app_name)
+        } else {
+            tell(result)
         }
-        val isDoubtful = selfCheck is SelfCheck.Differs || selfCheck is SelfCheck.Unusable
-        checkLine.setTextColor(activity.getColor(if (isDoubtful) R.color.warning else R.color.quiet))
+        if (isStill) freeze.showTool(R.string.live, R.drawable.camera) else showFreeze(main.frozen)
+        freeze.isEnabled = isStill || result != null
+        flip.isEnabled = !isStill && told == null && main.camera.canFlip
+        openPicture.isEnabled = main.notices.model == null || main.model.opened != null
+        compare.isEnabled = result != null
+        share.isEnabled = result != null
+        details.render(result != null)
+    }
+
+    fun showResult(result: Result) {
+        picture.show(result)
+        if (legend.visibility != View.VISIBLE) render()
+    }
+
+    /** Tells of what is drawn, a few times a second, so that it can be read. */
+    fun showTexts() {
+        val result = main.shown.takeIf { main.notices.shown == null } ?: return
+        // The first, and one that no other follows, at once.
+        val atOnce = main.times.whole.count <= 1 || main.still.frame != null
+        if (atOnce || SystemClock.uptimeMillis() - textsAtMs >= TEXTS_EVERY_MS) tell(result)
+    }
+
+    private fun tell(result: Result) {
+        textsAtMs = SystemClock.uptimeMillis()
+        val classes = main.classes?.takeIf { it.names.size == result.shares.size } ?: return
+        if (ranking.classCount != result.shares.size) ranking = ShareRanking(result.shares.size)
+        // Another picture has nothing to do with what was there before.
+        if (rankedStill !== main.still.frame) ranking.clear()
+        rankedStill = main.still.frame
+        ranking.update(result.shares, textsAtMs)
+        legend.show(ranking, classes)
+        val times = main.times
+        val isStill = main.still.frame != null
+        val rate = times.rate.perSecond
+        timingLine.text = when {
+            times.whole.count == 0 -> text(R.string.starting)
+            main.frozen && !isStill -> text(R.string.frozen)
+            isStill || rate == 0.0 -> text(R.string.ms, text(R.string.whole, times.whole.p50Ms))
+            else -> text(R.string.fps_ms, text(R.string.whole, rate), text(R.string.whole, times.whole.p50Ms))
+        }
+        details.showTimes(times)
     }
 
     /** Puts the camera's picture where its labels are; null takes it away. */
@@ -72,60 +135,31 @@ class Screen(private val activity: Activity, settings: Settings) {
         preview.setTransform(picture.previewMatrix(width, height, (360 - displayDegrees) % 360))
     }
 
-    /** Tells of a result that is drawn, a few times a second, so that it can be read. */
-    fun showTexts(result: Result, times: Times, threads: Int, nowMs: Long) {
-        if (nowMs - textsAtMs < TEXTS_EVERY_MS) return
-        textsAtMs = nowMs
-        legend.show(result)
-        val stages = text(R.string.stages_line, times.preprocess.p50Ms, times.execute.p50Ms, times.postprocess.p50Ms)
-        val threadsText = activity.resources.getQuantityString(R.plurals.threads, threads, threads)
-        val rate = times.rate.perSecond
-        val first = if (rate > 0) text(R.string.timing_line, rate, threadsText) else threadsText
-        timingLine.text = activity.getString(R.string.two_lines, first, stages)
+    private fun showFreeze(frozen: Boolean) =
+        if (frozen) freeze.showTool(R.string.resume, R.drawable.resume) else freeze.showTool(R.string.freeze, R.drawable.freeze)
+
+    private fun TextView.showTool(name: Int, icon: Int) {
+        setText(name)
+        setCompoundDrawablesRelativeWithIntrinsicBounds(0, icon, 0, 0)
+        tintAgain()
     }
 
-    fun showHeat(status: Int) {
-        val names = activity.resources.getStringArray(R.array.heat)
-        heatLine.text = text(R.string.heat_line, names[status.coerceIn(names.indices)])
-        heatLine.setTextColor(activity.getColor(if (status >= WARM) R.color.warning else R.color.quiet))
+    // Drawables that are set from code are not tinted by themselves.
+    private fun TextView.tintAgain() {
+        compoundDrawableTintList = compoundDrawableTintList
     }
 
-    /** Puts a notice in the picture's place, or takes it away. */
-    fun showNotice(notice: Notice?) {
-        noticeBox.visibility = if (notice == null) View.GONE else View.VISIBLE
-        if (notice == null) return
-        picture.show(null)
-        noticeWhat.text = notice.what
-        noticeWhy.text = notice.why
-        noticeActions.forEachIndexed { place, button ->
-            val action = notice.actions.getOrNull(place)
-            button.visibility = if (action == null) View.GONE else View.VISIBLE
-            if (action != null) {
-                button.setText(action.text)
-                button.setOnClickListener { action.run() }
-            }
-        }
-    }
-
-    fun showFrozen(frozen: Boolean) {
-        freeze.setImageResource(if (frozen) R.drawable.resume else R.drawable.freeze)
-        freeze.contentDescription = text(if (frozen) R.string.resume else R.string.freeze)
-    }
-
-    fun showStill(still: Boolean) {
-        openPicture.setImageResource(if (still) R.drawable.camera else R.drawable.picture)
-        openPicture.contentDescription = text(if (still) R.string.live else R.string.open_picture)
-        freeze.isEnabled = !still
-        freeze.alpha = if (still) DISABLED_ALPHA else 1f
+    /** Whether the sheet is open, so that its button closes it. */
+    fun showMore(expanded: Boolean) {
+        moreButton.setText(if (expanded) R.string.details_less else R.string.details)
+        val icon = if (expanded) R.drawable.less else R.drawable.more
+        moreButton.setCompoundDrawablesRelativeWithIntrinsicBounds(0, 0, icon, 0)
+        moreButton.tintAgain()
     }
 
     private fun text(id: Int, vararg values: Any): String = activity.getString(id, *values)
 
     private companion object {
         const val TEXTS_EVERY_MS = 250L
-        const val DISABLED_ALPHA = 0.38f
-
-        // PowerManager.THERMAL_STATUS_MODERATE, from which phones slow down.
-        const val WARM = 2
     }
 }

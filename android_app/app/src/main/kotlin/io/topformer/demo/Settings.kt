@@ -22,6 +22,15 @@ class Settings(private val stored: SharedPreferences, private val onChange: () -
     /** How much the labels cover of the picture, from 0 to 1. */
     var opacity by kept(stored.getFloat(OPACITY, 0.5f)) { putFloat(OPACITY, it) }
 
+    /** The name of a class that is shown without the others. */
+    var alone by kept(stored.getString(ALONE, null)) { putString(ALONE, it) }
+
+    /** The names of classes that are not shown. */
+    var hidden by kept(stored.getStringSet(HIDDEN, null).orEmpty().toSet()) { putStringSet(HIDDEN, it) }
+
+    /** Whether classes have display colours, and not those of the model's file. */
+    var isVivid by kept(stored.getBoolean(VIVID, true)) { putBoolean(VIVID, it) }
+
     private fun <T> kept(value: T, put: SharedPreferences.Editor.(T) -> Unit): ReadWriteProperty<Settings, T> =
         Delegates.observable(value) { _, old, new ->
             if (new != old) {
@@ -36,5 +45,8 @@ class Settings(private val stored: SharedPreferences, private val onChange: () -
         const val FACING = "facing"
         const val STILL = "still"
         const val OPACITY = "opacity"
+        const val ALONE = "alone"
+        const val HIDDEN = "hidden"
+        const val VIVID = "vivid"
     }
 }

@@ -11,7 +11,7 @@ import java.io.IOException
 import java.util.concurrent.Executors
 
 /** Pictures and models that the user opens and shares; read and written on a thread of its own. */
-class UserFiles(context: Context) : AutoCloseable {
+class UserFiles(private val context: Context) : AutoCloseable {
     private val files = Executors.newSingleThreadExecutor()
     private val main = ContextCompat.getMainExecutor(context)
     private val resolver = context.contentResolver
@@ -38,10 +38,10 @@ class UserFiles(context: Context) : AutoCloseable {
             }
         }
 
-    /** Saves a picture among the user's, and offers it to other apps. */
+    /** Offers a picture to other apps. */
     fun share(picture: Bitmap, text: String, onOffer: (Intent) -> Unit, onFailure: (IOException) -> Unit) = files.execute {
         try {
-            val uri = savePicture(resolver, picture, "topformer-${System.currentTimeMillis()}.png")
+            val uri = writeShared(context, picture)
             val send = Intent(Intent.ACTION_SEND).setType("image/png").putExtra(Intent.EXTRA_STREAM, uri)
                 .putExtra(Intent.EXTRA_TEXT, text)
                 .addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)

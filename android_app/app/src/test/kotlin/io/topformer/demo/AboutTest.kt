@@ -1,8 +1,8 @@
 package io.topformer.demo
 
+import android.view.View
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.shadows.ShadowAlertDialog
-import org.robolectric.shadows.ShadowPopupMenu
 import kotlin.test.Test
 import kotlin.test.assertContains
 import kotlin.test.assertFalse
@@ -41,15 +41,13 @@ class AboutTest : AppTest() {
     fun `without a model there is nothing to tell`() {
         phone.start()
         phone.untilNotice("No model is in this app")
-        phone.click(R.id.models)
-        assertFalse("About this model" in titles())
+        phone.showDetails()
+        assertFalse(phone.view<View>(R.id.about_model).isEnabled)
     }
 
     private fun about(): String {
-        phone.click(R.id.models)
-        assertTrue(ShadowPopupMenu.getLatestPopupMenu().menu.performIdentifierAction(R.string.about_model, 0))
+        phone.showDetails()
+        phone.click(R.id.about_model)
         return shadowOf(ShadowAlertDialog.getLatestAlertDialog()).message.toString()
     }
-
-    private fun titles(): List<String> = ShadowPopupMenu.getLatestPopupMenu().menu.run { List(size()) { getItem(it).title.toString() } }
 }

@@ -3,13 +3,15 @@ package io.topformer.demo
 import android.graphics.Rect
 import android.view.View
 import android.view.ViewGroup
-import android.widget.ImageButton
+import android.widget.HorizontalScrollView
+import android.widget.ImageView
 import android.widget.ScrollView
 import android.widget.SeekBar
 import android.widget.TextView
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.annotation.Config
 import kotlin.test.Test
+import kotlin.test.assertContains
 import kotlin.test.assertEquals
 import kotlin.test.assertTrue
 
@@ -18,8 +20,12 @@ class AccessibilityTest : AppTest() {
     @Test
     fun `all that can be pressed has a name of its own and is large enough for a finger`() {
         showPicture()
+        assertPressable(atLeast = 5 + CLASSES + 3)
+    }
+
+    private fun assertPressable(atLeast: Int) {
         val pressed = views().filter { it.isShown && (it.isClickable || it is SeekBar) }
-        assertEquals(5, pressed.count { it is ImageButton })
+        assertTrue(pressed.size >= atLeast, "${pressed.size}")
         val names = pressed.map { it.contentDescription?.toString() ?: (it as? TextView)?.text.toString() }
         assertTrue(names.all { it.isNotBlank() && it != "null" }, "$names")
         assertEquals(names.size, names.toSet().size, "$names")
@@ -30,9 +36,31 @@ class AccessibilityTest : AppTest() {
     @Test
     fun `a button that changes what it does changes its name`() {
         showPicture()
-        assertEquals("Back to the camera", phone.view<View>(R.id.open_picture).contentDescription)
-        phone.click(R.id.open_picture)
-        assertEquals("Open a picture", phone.view<View>(R.id.open_picture).contentDescription)
+        assertEquals("Camera", phone.text(R.id.freeze))
+        phone.click(R.id.freeze)
+        assertEquals("Freeze", phone.text(R.id.freeze))
+        assertEquals("Details", phone.text(R.id.details_button))
+        phone.showDetails()
+        assertEquals("Less", phone.text(R.id.details_button))
+    }
+
+    @Test
+    fun `all in the details can be pressed too`() {
+        showPicture()
+        phone.showDetails()
+        assertPressable(atLeast = 5 + CLASSES + 3 + 4)
+    }
+
+    @Test
+    fun `what a class of the legend does is said`() {
+        showPicture()
+        val chip = phone.chip("Sky")
+        val info = chip.createAccessibilityNodeInfo()
+        assertEquals("android.widget.Button", info.className)
+        val said = info.actionList.mapNotNull { it.label?.toString() }
+        assertEquals(setOf("show alone", "hide or show"), said.toSet())
+        phone.longPress(chip)
+        assertContains(phone.chip("Sky").contentDescription.toString(), "hidden")
     }
 
     @Test
@@ -50,7 +78,7 @@ class AccessibilityTest : AppTest() {
     fun `no text is cut on a small phone`() = forAllFonts { pictureIsWhole() }
 
     @Test
-    @Config(qualifiers = COARSE_PHONE_ON_ITS_SIDE)
+    @Config(qualifiers = PHONE_ON_ITS_SIDE)
     fun `no text is cut in landscape`() = forAllFonts { pictureIsWhole() }
 
     @Test
@@ -58,7 +86,7 @@ class AccessibilityTest : AppTest() {
     fun `no notice is cut on a small phone`() = forAllFonts { noticeIsWhole() }
 
     @Test
-    @Config(qualifiers = COARSE_PHONE_ON_ITS_SIDE)
+    @Config(qualifiers = PHONE_ON_ITS_SIDE)
     fun `no notice is cut in landscape`() = forAllFonts { noticeIsWhole() }
 
     private fun forAllFonts(check: () -> Unit) {
@@ -101,15 +129,19 @@ class AccessibilityTest : AppTest() {
             val room = text.height - text.compoundPaddingTop - text.compoundPaddingBottom
             assertTrue(!cut && layout.height <= room, "'${text.text}' is cut.")
         }
-        for (view in views().filter { it.isShown && (it is TextView || it is ImageButton) && it.scrolls().not() }) {
+        for (view in views().filter { it.isShown && (it is TextView || it is ImageView) && it.scrolls().not() }) {
             val seen = Rect()
             view.getGlobalVisibleRect(seen)
             assertEquals(view.width to view.height, seen.width() to seen.height(), "${view.javaClass} ${(view as? TextView)?.text}")
         }
     }
 
-    private fun View.scrolls(): Boolean = generateSequence(parent) { it.parent }.any { it is ScrollView }
+    private fun View.scrolls(): Boolean = generateSequence(parent) { it.parent }.any { it is ScrollView || it is HorizontalScrollView }
 
     private fun views(view: View = phone.activity.window.decorView): List<View> =
         listOf(view) + if (view is ViewGroup) List(view.childCount) { views(view.getChildAt(it)) }.flatten() else emptyList()
+
+    private companion object {
+        const val CLASSES = 6
+    }
 }

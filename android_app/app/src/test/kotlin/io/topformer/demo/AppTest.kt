@@ -13,7 +13,7 @@ import kotlin.test.BeforeTest
 @Config(
     sdk = [35],
     application = TestApplication::class,
-    qualifiers = COARSE_PHONE,
+    qualifiers = PHONE,
     shadows = [
         CamerasShadow::class, FrameReader::class, FakeImage::class, FakePlane::class, PreviewShadow::class, DrawnAtOnce::class,
     ],

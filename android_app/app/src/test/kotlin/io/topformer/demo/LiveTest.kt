@@ -83,14 +83,14 @@ class LiveTest : AppTest() {
         show(camera, 60)
         val runs = phone.application.opened.last().runs
         phone.click(R.id.freeze)
-        assertEquals("Resume", phone.view<View>(R.id.freeze).contentDescription)
+        assertEquals("Resume", phone.text(R.id.freeze))
         val dropped = camera.deliver(halves(grey(180)))
         phone.until("a dropped frame") { dropped.closed }
         phone.settle()
         assertTrue(isGrey(60, phone.colourAt(0.5f, 0.5f)))
         assertEquals(runs, phone.application.opened.last().runs)
         phone.click(R.id.freeze)
-        assertEquals("Freeze", phone.view<View>(R.id.freeze).contentDescription)
+        assertEquals("Freeze", phone.text(R.id.freeze))
         show(camera, 120)
     }
 
@@ -129,10 +129,12 @@ class LiveTest : AppTest() {
         show(before, 60)
         phone.openPicture(streetPicture(300, 400))
         phone.until("the picture") { before.closed && Color.red(phone.colourAt(0.5f, 0.5f)) > 200 }
-        assertFalse(phone.view<View>(R.id.freeze).isEnabled)
-        phone.click(R.id.open_picture)
+        assertEquals("Camera", phone.text(R.id.freeze))
+        assertFalse(phone.view<View>(R.id.flip).isEnabled)
+        phone.click(R.id.freeze)
         show(phone.untilLive(), 120)
-        assertTrue(phone.view<View>(R.id.freeze).isEnabled)
+        assertEquals("Freeze", phone.text(R.id.freeze))
+        assertTrue(phone.view<View>(R.id.flip).isEnabled)
     }
 
     @Test
@@ -141,7 +143,7 @@ class LiveTest : AppTest() {
         hideLabels()
         show(camera, 60)
         phone.layOnSide()
-        phone.turn(COARSE_PHONE_ON_ITS_SIDE)
+        phone.turn(PHONE_ON_ITS_SIDE)
         camera.deliver(halves(above = Color.BLACK, below = Color.WHITE))
         phone.until("a frame that is not turned") {
             isGrey(BLACK, phone.colourAt(0.5f, 0.3f)) && isGrey(WHITE, phone.colourAt(0.5f, 0.7f))

@@ -1,12 +1,10 @@
 package io.topformer.demo
 
 import android.hardware.camera2.CameraCharacteristics
-import org.robolectric.annotation.Config
 import kotlin.test.Test
 import kotlin.test.assertContains
 
 /** What stands in the picture's place when there is no model or no camera. */
-@Config(qualifiers = PHONE)
 class NoticesTest : AppTest() {
     @Test
     fun `no model`() {

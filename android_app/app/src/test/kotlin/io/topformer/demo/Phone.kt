@@ -2,10 +2,14 @@ package io.topformer.demo
 
 import android.Manifest
 import android.app.Activity
+import android.app.AlertDialog
 import android.content.Intent
 import android.graphics.Bitmap
 import android.graphics.Canvas
+import android.graphics.Color
 import android.graphics.ImageFormat
+import android.graphics.Insets
+import android.graphics.Paint
 import android.hardware.camera2.CameraCharacteristics
 import android.hardware.camera2.CameraManager
 import android.hardware.display.DisplayManager
@@ -18,6 +22,8 @@ import android.view.MenuItem
 import android.view.MotionEvent
 import android.view.Surface
 import android.view.View
+import android.view.ViewGroup
+import android.view.WindowInsets
 import android.widget.TextView
 import org.junit.rules.ExternalResource
 import org.robolectric.Robolectric
@@ -32,12 +38,13 @@ import org.robolectric.shadows.ShadowPopupMenu
 import org.robolectric.shadows.StreamConfigurationMapBuilder
 import org.robolectric.util.ReflectionHelpers
 import java.io.File
+import java.time.Duration
 
 // Coarser than real ones, so that the kept pictures are small; photos are kept coarser still.
-const val PHONE = "w411dp-h891dp-hdpi"
-const val COARSE_PHONE = "w411dp-h891dp-mdpi"
-const val PHONE_ON_ITS_SIDE = "w891dp-h411dp-land-hdpi"
-const val COARSE_PHONE_ON_ITS_SIDE = "w891dp-h411dp-land-mdpi"
+const val PHONE = "w411dp-h891dp-mdpi"
+const val COARSE_PHONE = "w411dp-h891dp-ldpi"
+const val PHONE_ON_ITS_SIDE = "w891dp-h411dp-land-mdpi"
+const val COARSE_PHONE_ON_ITS_SIDE = "w891dp-h411dp-land-ldpi"
 const val TABLET = "w960dp-h600dp-land-ldpi"
 
 /** A phone with the app on it: what a user does and sees. As a rule it also ends the app, which must leave no thread. */
@@ -99,7 +106,30 @@ class Phone : ExternalResource() {
 
     fun start(intent: Intent? = null): MainActivity {
         controller = Robolectric.buildActivity(MainActivity::class.java, intent).setup()
+        showBars()
         return activity
+    }
+
+    /** Lets the system's bars take their place over the app, at the top and at the bottom. */
+    fun showBars() {
+        val density = activity.resources.displayMetrics.density
+        val insets = WindowInsets.Builder()
+            .setInsets(WindowInsets.Type.statusBars(), Insets.of(0, (STATUS_BAR_DP * density).toInt(), 0, 0))
+            .setInsets(WindowInsets.Type.navigationBars(), Insets.of(0, 0, 0, (NAVIGATION_BAR_DP * density).toInt()))
+            .build()
+        view<View>(R.id.root).dispatchApplyWindowInsets(insets)
+        shadowOf(Looper.getMainLooper()).idle()
+    }
+
+    /** Draws what the system does over the app: the time in white, and the line to swipe by. */
+    private fun drawBars(canvas: Canvas, width: Int, height: Int) {
+        val density = activity.resources.displayMetrics.density
+        val paint = Paint(Paint.ANTI_ALIAS_FLAG).apply { color = Color.WHITE }
+        paint.textSize = 14 * density
+        canvas.drawText("9:41", 24 * density, 17 * density, paint)
+        paint.color = Color.GRAY
+        val bottom = height - 9 * density
+        canvas.drawRoundRect(width / 2 - 54 * density, bottom, width / 2 + 54 * density, bottom + 4 * density, 2 * density, 2 * density, paint)
     }
 
     /** Starts the app as Android does after its process had died. */
@@ -129,15 +159,22 @@ class Phone : ExternalResource() {
 
     fun untilNotice(what: String) = until("the notice '$what'") { isShown(R.id.notice) && text(R.id.notice_what) == what }
 
-    fun untilLabels() = until("a picture with labels") { text(R.id.timing_line).isNotEmpty() && !isShown(R.id.notice) }
+    fun untilLabels() = until("a picture with labels") { "ms" in text(R.id.timing_line) && !isShown(R.id.notice) }
 
     /** Chooses a picture in answer to the system's question for one. */
     fun openPicture(file: File) {
-        // The one of the last time may be there.
-        if (view<View>(R.id.open_picture).contentDescription == "Back to the camera") click(R.id.open_picture)
         click(R.id.open_picture)
+        (ShadowDialog.getLatestDialog() as AlertDialog).getButton(AlertDialog.BUTTON_POSITIVE).performClick()
+        shadowOf(Looper.getMainLooper()).idle()
         val question = shadowOf(activity).nextStartedActivityForResult
         shadowOf(activity).receiveResult(question.intent, Activity.RESULT_OK, Intent().setData(Uri.fromFile(file)))
+    }
+
+    /** Opens a picture that comes with the app. */
+    fun openSample(name: String) {
+        click(R.id.open_picture)
+        fun all(view: View): List<View> = listOf(view) + ((view as? ViewGroup)?.let { List(it.childCount) { i -> all(it.getChildAt(i)) }.flatten() }.orEmpty())
+        press(all(checkNotNull(ShadowDialog.getLatestDialog().window).decorView).single { it.contentDescription == name })
     }
 
     fun click(id: Int) {
@@ -156,19 +193,50 @@ class Phone : ExternalResource() {
     }
 
     fun openMenu(): List<MenuItem> {
+        showDetails()
         click(R.id.models)
         fun all(menu: Menu): List<MenuItem> =
             List(menu.size()) { menu.getItem(it) }.flatMap { listOf(it) + it.subMenu?.let(::all).orEmpty() }
         return all(ShadowPopupMenu.getLatestPopupMenu().menu)
     }
 
-    /** Taps a place of the shown picture, from 0 to 1 along each side of the view. */
+    /** What the legend says, from first to last. */
+    fun legend(): List<String> {
+        val legend = view<ViewGroup>(R.id.legend)
+        return List(legend.childCount) { legend.getChildAt(it) as TextView }
+            .filter { it.isShown && it.contentDescription != null }.map { it.text.toString() }
+    }
+
+    fun longPress(view: View) {
+        view.performLongClick()
+        shadowOf(Looper.getMainLooper()).idle()
+    }
+
+    fun press(view: View) {
+        view.performClick()
+        shadowOf(Looper.getMainLooper()).idle()
+    }
+
+    /** The legend's entry of a class. */
+    fun chip(name: String): View {
+        val legend = view<ViewGroup>(R.id.legend)
+        return List(legend.childCount) { legend.getChildAt(it) as TextView }.single { it.isShown && it.text.startsWith(name) }
+    }
+
+    /** Opens the sheet of details, where there is one to be opened, or closes it. */
+    fun showDetails(show: Boolean = true) {
+        if (isShown(R.id.details_button) && text(R.id.details_button) == if (show) "Details" else "Less") click(R.id.details_button)
+        shadowOf(Looper.getMainLooper()).idleFor(Duration.ofSeconds(1))
+    }
+
+    /** Taps a place of the shown picture, from 0 to 1 along each side of it. */
     fun tapPicture(x: Float, y: Float) {
         // What a tap hits is known since it was drawn.
         draw()
-        val picture = view<View>(R.id.picture)
+        val picture = view<SegmentationView>(R.id.picture)
+        val place = picture.placeOf(x, y)
         for (action in listOf(MotionEvent.ACTION_DOWN, MotionEvent.ACTION_UP)) {
-            val event = MotionEvent.obtain(0, 0, action, x * picture.width, y * picture.height, 0)
+            val event = MotionEvent.obtain(0, 0, action, place.x, place.y, 0)
             picture.dispatchTouchEvent(event)
             event.recycle()
         }
@@ -183,24 +251,22 @@ class Phone : ExternalResource() {
 
     /** Holds what the screen shows to the picture that is kept of it. */
     fun screenshot(name: String) {
-        // Measured times differ each time; as zeros they can't be taken for a phone's either.
-        view<TextView>(R.id.timing_line).run { text = text.replace(Regex("[0-9]+"), "0") }
         settle()
         val accept = System.getProperty("screens.accept").toBoolean()
         KeptScreens(folder("screens.kept"), folder("screens"), accept).check(name, draw())
     }
 
-    /** The colour at a place of the view of the picture, from 0 to 1 along each side. */
+    /** The colour at a place of the shown picture, from 0 to 1 along each side of it. */
     fun colourAt(x: Float, y: Float): Int {
-        val stage = view<View>(R.id.picture)
-        val corner = IntArray(2).also(stage::getLocationInWindow)
-        return draw().getPixel(corner[0] + (x * stage.width).toInt(), corner[1] + (y * stage.height).toInt())
+        val place = view<SegmentationView>(R.id.picture).placeOf(x, y)
+        return draw().getPixel(place.x.toInt(), place.y.toInt())
     }
 
     fun draw(): Bitmap {
         val window = activity.window.decorView
         val picture = Bitmap.createBitmap(window.width, window.height, Bitmap.Config.ARGB_8888)
         val canvas = Canvas(picture).also(window::draw)
+        drawBars(canvas, window.width, window.height)
         val dialog = ShadowDialog.getLatestDialog()?.takeIf { it.isShowing }?.window?.decorView ?: return picture
         canvas.translate((window.width - dialog.width) / 2f, (window.height - dialog.height) / 2f)
         dialog.draw(canvas)
@@ -222,6 +288,8 @@ class Phone : ExternalResource() {
 
     private companion object {
         const val POLL_MS = 10L
+        const val STATUS_BAR_DP = 24
+        const val NAVIGATION_BAR_DP = 24
 
         // Long enough for a busy machine; nothing waits longer than it must.
         const val LONGEST_WAIT_NS = 30_000_000_000L

@@ -1,13 +1,11 @@
 package io.topformer.demo
 
 import android.content.ContentProvider
-import android.content.ContentUris
 import android.content.ContentValues
 import android.database.Cursor
 import android.database.MatrixCursor
 import android.net.Uri
 import android.os.ParcelFileDescriptor
-import android.provider.MediaStore
 import android.provider.OpenableColumns
 import org.robolectric.Robolectric
 import java.io.File
@@ -27,34 +25,6 @@ abstract class FileProvider : ContentProvider() {
 
     override fun query(uri: Uri, columns: Array<String>?, where: String?, arguments: Array<String>?, order: String?): Cursor? =
         null
-}
-
-/** The phone's collection of pictures. */
-class Gallery : FileProvider() {
-    class Entry(val values: ContentValues, val file: File)
-
-    val entries = LinkedHashMap<Long, Entry>()
-    var refuses = false
-    var isFull = false
-
-    override fun insert(uri: Uri, values: ContentValues?): Uri? {
-        if (refuses) return null
-        val id = entries.size + 1L
-        entries[id] = Entry(ContentValues(values), File.createTempFile("gallery", ".png"))
-        return ContentUris.withAppendedId(uri, id)
-    }
-
-    override fun openFile(uri: Uri, mode: String): ParcelFileDescriptor {
-        if (isFull) throw FileNotFoundException("No space left on device")
-        return ParcelFileDescriptor.open(entries.getValue(ContentUris.parseId(uri)).file, ParcelFileDescriptor.parseMode(mode))
-    }
-
-    override fun delete(uri: Uri, where: String?, arguments: Array<String>?): Int =
-        if (entries.remove(ContentUris.parseId(uri)) == null) 0 else 1
-
-    companion object {
-        fun install(): Gallery = Robolectric.buildContentProvider(Gallery::class.java).create(MediaStore.AUTHORITY).get()
-    }
 }
 
 /** Files as the system lets users choose them, each with a name of its provider's. */

@@ -1,11 +1,10 @@
 package io.topformer.demo
 
+import android.graphics.Bitmap
 import android.graphics.BitmapFactory
 import android.hardware.camera2.CameraCharacteristics
 import android.os.Looper
 import android.view.View
-import android.view.ViewGroup
-import android.widget.TextView
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
@@ -22,28 +21,19 @@ class ScreensTest : AppTest() {
     fun install() = RealModel.install(phone.application)
 
     @Test
-    @Config(qualifiers = PHONE)
     fun `a picture with its labels`() {
         showPicture()
         phone.screenshot("picture")
         assertEquals("tiny, 448 × 448, fp32", phone.text(R.id.model_line))
-        assertContains(phone.text(R.id.timing_line), "ms")
-        val names = legend().map { it.substringBeforeLast(' ') }
-        assertEquals(listOf("sky", "tree", "building", "fence", "road"), names)
+        assertEquals(listOf("Sky", "Tree", "Building", "Fence", "Road"), phone.legend().map { it.substringBeforeLast(' ') })
     }
 
     @Test
-    @Config(qualifiers = "+night")
+    @Config(qualifiers = COARSE_PHONE)
     fun `a picture in the dark theme`() {
+        RuntimeEnvironment.setQualifiers("+night")
         showPicture()
         phone.screenshot("picture-dark")
-    }
-
-    @Test
-    @Config(qualifiers = COARSE_PHONE_ON_ITS_SIDE)
-    fun `a picture in landscape`() {
-        showPicture()
-        phone.screenshot("picture-landscape")
     }
 
     @Test
@@ -54,6 +44,7 @@ class ScreensTest : AppTest() {
     }
 
     @Test
+    @Config(qualifiers = COARSE_PHONE)
     fun `a picture with large fonts`() {
         RuntimeEnvironment.setFontScale(2f)
         showPicture()
@@ -61,42 +52,84 @@ class ScreensTest : AppTest() {
     }
 
     @Test
-    fun `a tap names the class`() {
+    @Config(qualifiers = COARSE_PHONE)
+    fun `one class alone, named where it was tapped`() {
         showPicture()
+        phone.press(phone.chip("Building"))
         phone.tapPicture(0.33f, 0.5f)
-        assertEquals("building", phone.view<SegmentationView>(R.id.picture).tappedName)
-        phone.screenshot("tapped")
+        assertEquals("Building", phone.view<SegmentationView>(R.id.picture).tappedName)
+        phone.screenshot("alone")
+    }
+
+    @Test
+    @Config(qualifiers = COARSE_PHONE)
+    fun `the details`() {
+        showPicture()
+        phone.showDetails()
+        phone.screenshot("details")
+    }
+
+    @Test
+    @Config(qualifiers = COARSE_PHONE)
+    fun `the details in the dark theme, of the model's own colours`() {
+        RuntimeEnvironment.setQualifiers("+night")
+        showPicture()
+        phone.showDetails()
+        phone.click(R.id.palette_own)
+        // They are drawn at the end of their move from one state to the other.
+        for (id in listOf(R.id.palette_vivid, R.id.palette_own)) phone.view<View>(id).jumpDrawablesToCurrentState()
+        phone.screenshot("details-dark")
+    }
+
+    @Test
+    @Config(qualifiers = COARSE_PHONE)
+    fun `the bare picture while compare is held`() {
+        showPicture()
+        phone.press(phone.view(R.id.compare))
+        phone.screenshot("compare")
+    }
+
+    @Test
+    @Config(qualifiers = COARSE_PHONE)
+    fun `pictures that come with the app`() {
+        showPicture()
+        phone.click(R.id.open_picture)
+        phone.screenshot("pictures")
+    }
+
+    @Test
+    fun `the live picture`() {
+        phone.addCamera("1", CameraCharacteristics.LENS_FACING_FRONT, sensorDegrees = 270)
+        startLive(lying(leftOf(BitmapFactory.decodeFile(RealModel.picture.path), 480, 640)))
+        phone.screenshot("live")
     }
 
     @Test
     @Config(qualifiers = COARSE_PHONE_ON_ITS_SIDE)
-    fun `the live picture`() {
+    fun `the live picture in landscape`() {
         phone.layOnSide()
+        startLive(leftOf(BitmapFactory.decodeFile(RealModel.picture.path), 640, 480))
+        phone.screenshot("live-landscape")
+    }
+
+    private fun startLive(seen: Bitmap) {
         phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK, sensorDegrees = 90)
         val camera = phone.startLive()
-        assertEquals("self-check passed", phone.text(R.id.check_line))
-        val seen = leftOf(BitmapFactory.decodeFile(RealModel.picture.path), 640, 480)
+        assertEquals("Self-check passed", phone.text(R.id.check_line))
         repeat(2) {
             val image = camera.deliver(seen)
             phone.until("a result") { image.closed }
             phone.settle()
             shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(300))
         }
-        assertContains(phone.text(R.id.timing_line), "frames/s")
-        assertEquals(listOf("sky", "tree", "building"), legend().take(3).map { it.substringBefore(' ') })
-        phone.screenshot("live")
+        assertContains(phone.text(R.id.timing_line), "fps")
+        assertEquals(listOf("Sky", "Tree", "Building"), phone.legend().take(3).map { it.substringBefore(' ') })
     }
 
     private fun showPicture() {
         phone.start()
         phone.openPicture(RealModel.picture)
         phone.untilLabels()
-        assertEquals("self-check passed", phone.text(R.id.check_line))
-    }
-
-    private fun legend(): List<String> {
-        val legend = phone.view<ViewGroup>(R.id.legend)
-        return List(legend.childCount) { legend.getChildAt(it) as TextView }
-            .filter { it.visibility == View.VISIBLE }.map { it.text.toString() }
+        assertEquals("Self-check passed", phone.text(R.id.check_line))
     }
 }

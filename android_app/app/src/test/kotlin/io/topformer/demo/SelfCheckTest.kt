@@ -3,7 +3,6 @@ package io.topformer.demo
 import android.content.ComponentCallbacks2
 import android.view.View
 import android.widget.Button
-import org.robolectric.annotation.Config
 import org.robolectric.shadows.ShadowPopupMenu
 import kotlin.test.BeforeTest
 import kotlin.test.Test
@@ -13,7 +12,6 @@ import kotlin.test.assertFalse
 import kotlin.test.assertTrue
 
 /** What the check at start says is seen and heard, and nobody is stopped by it for good. */
-@Config(qualifiers = PHONE)
 class SelfCheckTest : AppTest() {
     @BeforeTest
     fun installModel() = TestModel.install(phone.application)
@@ -21,7 +19,7 @@ class SelfCheckTest : AppTest() {
     @Test
     fun `a right answer is a line in the panel`() {
         startWith(TestGolden.of())
-        phone.until("a checked model") { phone.text(R.id.check_line) == "self-check passed" }
+        phone.until("a checked model") { phone.text(R.id.check_line) == "Self-check passed" }
         assertFalse(phone.isShown(R.id.notice))
     }
 

@@ -4,7 +4,10 @@ import android.graphics.Color
 import android.hardware.camera2.CameraCharacteristics
 import android.view.accessibility.AccessibilityEvent
 import android.view.accessibility.AccessibilityManager
+import android.widget.RadioButton
 import android.widget.SeekBar
+import io.topformer.core.ManifestReader
+import io.topformer.core.vividPalette
 import org.robolectric.Shadows.shadowOf
 import kotlin.test.BeforeTest
 import kotlin.test.Test
@@ -13,6 +16,7 @@ import kotlin.test.assertEquals
 import kotlin.test.assertFalse
 import kotlin.test.assertNotEquals
 import kotlin.test.assertNull
+import kotlin.test.assertTrue
 
 /** What users set: models, threads, opacity, a place of the picture; and that it is remembered over days. */
 class SettingsTest : AppTest() {
@@ -33,7 +37,7 @@ class SettingsTest : AppTest() {
         startWithPicture()
         val items = phone.openMenu()
         val counts = List(threads) { if (it == 0) "1 thread" else "${it + 1} threads" }
-        val titles = listOf(TestModel.NAME, "zz-small", "Threads") + counts + listOf("Add a model…", "About this model")
+        val titles = listOf(TestModel.NAME, "zz-small", "Threads") + counts + listOf("Add a model…")
         assertEquals(titles, items.map { it.title.toString() })
         val chosen = items.filter { it.isChecked }.map { it.title.toString() }
         assertEquals(listOf(TestModel.NAME, counts[minOf(4, threads) - 1]), chosen)
@@ -55,7 +59,7 @@ class SettingsTest : AppTest() {
         phone.chooseInMenu("1 thread")
         phone.until("one thread") { phone.application.opened.run { size == 2 && last().threads == 1 } }
         phone.settle()
-        assertContains(phone.text(R.id.timing_line), "1 thread")
+        assertContains(phone.text(R.id.threads_line), "1 thread")
     }
 
     @Test
@@ -111,16 +115,31 @@ class SettingsTest : AppTest() {
         startWithPicture()
         val slider = phone.view<SeekBar>(R.id.opacity)
         slider.progress = 100
-        val person = Color.rgb(150, 5, 61)
-        assertEquals(person, phone.colourAt(0.5f, 0.5f))
+        val person = phone.colourAt(0.5f, 0.5f)
+        assertAlike(classColours(isVivid = true)[5], person)
         slider.progress = 0
         val bare = phone.colourAt(0.5f, 0.5f)
         slider.progress = 50
         val between = phone.colourAt(0.5f, 0.5f)
-        for (channel in listOf(Color::red, Color::green, Color::blue)) {
+        for (channel in CHANNELS) {
             assertEquals((channel(person) + channel(bare)) / 2.0, channel(between).toDouble(), 2.0)
         }
         assertNotEquals(person, bare)
+    }
+
+    @Test
+    fun `the model's own colours can be had, and are remembered`() {
+        startWithPicture()
+        phone.view<SeekBar>(R.id.opacity).progress = 100
+        phone.showDetails()
+        phone.click(R.id.palette_own)
+        phone.showDetails(false)
+        assertAlike(classColours(isVivid = false)[5], phone.colourAt(0.5f, 0.5f))
+        phone.controller.close()
+        phone.start()
+        phone.untilLabels()
+        assertTrue(phone.view<RadioButton>(R.id.palette_own).isChecked)
+        assertAlike(classColours(isVivid = false)[5], phone.colourAt(0.5f, 0.5f))
     }
 
     @Test
@@ -129,10 +148,10 @@ class SettingsTest : AppTest() {
         val view = phone.view<SegmentationView>(R.id.picture)
         assertNull(view.tappedName)
         phone.tapPicture(0.5f, 0.25f)
-        assertEquals("sky", view.tappedName)
+        assertEquals("Sky", view.tappedName)
         phone.tapPicture(0.8f, 0.8f)
-        assertEquals("car", view.tappedName)
-        phone.tapPicture(0.5f, 0.01f)
+        assertEquals("Car", view.tappedName)
+        phone.tapPicture(0.5f, -0.05f)
         assertNull(view.tappedName)
     }
 
@@ -143,7 +162,17 @@ class SettingsTest : AppTest() {
         shadowOf(manager).setEnabled(true)
         phone.click(R.id.picture)
         val said = shadowOf(manager).sentAccessibilityEvents.filter { it.eventType == AccessibilityEvent.TYPE_ANNOUNCEMENT }
-        assertEquals(listOf("person"), said.flatMap { it.text }.map { it.toString() })
+        assertEquals(listOf("Person"), said.flatMap { it.text }.map { it.toString() })
+    }
+
+    /** Within one level: in the overlay's memory colours are multiplied by an alpha of a half. */
+    private fun assertAlike(expected: Int, found: Int) {
+        for (channel in CHANNELS) assertEquals(channel(expected).toDouble(), channel(found).toDouble(), 1.0)
+    }
+
+    private fun classColours(isVivid: Boolean): List<Int> {
+        val own = ManifestReader.read(TestModel.manifest().toByteArray()).palette
+        return (if (isVivid) vividPalette(own) else own).toList()
     }
 
     private fun startWithPicture() {
@@ -151,5 +180,9 @@ class SettingsTest : AppTest() {
         phone.openPicture(streetPicture(300, 400))
         phone.untilLabels()
         phone.settle()
+    }
+
+    private companion object {
+        val CHANNELS = listOf<(Int) -> Int>(Color::red, Color::green, Color::blue)
     }
 }

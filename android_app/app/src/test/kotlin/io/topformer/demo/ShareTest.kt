@@ -6,9 +6,11 @@ import android.graphics.BitmapFactory
 import android.graphics.Color
 import android.hardware.camera2.CameraCharacteristics
 import android.net.Uri
-import android.provider.MediaStore.MediaColumns
+import android.view.View
 import android.widget.SeekBar
+import androidx.core.content.FileProvider
 import org.robolectric.Shadows.shadowOf
+import java.io.File
 import kotlin.math.abs
 import kotlin.test.BeforeTest
 import kotlin.test.Test
@@ -22,95 +24,95 @@ import kotlin.test.assertTrue
 
 /** Sharing what the screen shows. */
 class ShareTest : AppTest() {
-    private lateinit var gallery: Gallery
-
     @BeforeTest
     fun install() {
         TestModel.install(phone.application)
-        gallery = Gallery.install()
+        // It keeps the folders of the first test.
+        FileProvider::class.java.getDeclaredField("sCache").apply { isAccessible = true }.get(null).let { (it as MutableMap<*, *>).clear() }
     }
 
     @Test
-    fun `a picture is saved among the user's, and offered to other apps to be read`() {
+    fun `a picture is offered to other apps to be read, and is not put among the user's`() {
         showPicture()
         val offer = share()
-        val send = assertNotNull(offer.getParcelableExtra(Intent.EXTRA_INTENT, Intent::class.java))
+        val send = sent(offer)
         assertEquals(Intent.ACTION_SEND, send.action)
         assertEquals("image/png", send.type)
-        assertEquals(Uri.parse("content://media/external/images/media/1"), send.getParcelableExtra(Intent.EXTRA_STREAM, Uri::class.java))
+        val uri = pictureOf(offer)
+        assertEquals("io.topformer.demo.shared", uri.authority)
+        assertContains(uri.lastPathSegment.orEmpty(), Regex("topformer-[0-9]+\\.png"))
         assertContains(send.getStringExtra(Intent.EXTRA_TEXT).orEmpty(), "tiny")
         // The chooser shows the picture as well.
         for (intent in listOf(offer, send)) {
-            assertEquals(Uri.parse("content://media/external/images/media/1"), intent.clipData?.getItemAt(0)?.uri)
+            assertEquals(uri, intent.clipData?.getItemAt(0)?.uri)
             assertNotEquals(0, intent.flags and Intent.FLAG_GRANT_READ_URI_PERMISSION)
         }
-        val values = gallery.entries.values.single().values
-        assertEquals("image/png", values.getAsString(MediaColumns.MIME_TYPE))
-        assertEquals("Pictures/TopFormer", values.getAsString(MediaColumns.RELATIVE_PATH))
-        assertContains(values.getAsString(MediaColumns.DISPLAY_NAME), Regex("topformer-[0-9]+\\.png"))
     }
 
     @Test
-    fun `the saved picture is what the screen shows, at the opacity that was chosen`() {
+    fun `the shared picture is what the screen shows, at the opacity that was chosen`() {
         showPicture()
         phone.view<SeekBar>(R.id.opacity).progress = 80
-        share()
-        val saved = BitmapFactory.decodeFile(gallery.entries.values.single().file.path)
-        assertTrue(alike(saved) > 0.97, "Only ${alike(saved)} of the pixels are alike.")
+        val shared = read(share())
+        assertTrue(alike(shared) > 0.97, "Only ${alike(shared)} of the pixels are alike.")
         phone.view<SeekBar>(R.id.opacity).progress = 20
-        assertTrue(alike(saved) < 0.5, "Any picture would do.")
+        assertTrue(alike(shared) < 0.5, "Any picture would do.")
     }
 
     @Test
-    fun `of a frozen screen the frozen frame is saved`() {
+    fun `hidden classes are hidden in what is shared`() {
+        showPicture()
+        phone.view<SeekBar>(R.id.opacity).progress = 100
+        phone.longPress(phone.chip("Sky"))
+        val shared = read(share())
+        assertTrue(alike(shared) > 0.97, "Only ${alike(shared)} of the pixels are alike.")
+    }
+
+    @Test
+    fun `one picture is kept for others, and not all that were ever shared`() {
+        showPicture()
+        val first = pictureOf(share())
+        val second = pictureOf(share())
+        assertNotEquals(first, second)
+        assertEquals(listOf(second.lastPathSegment), phone.application.cacheDir.resolve("shared").list()?.toList())
+    }
+
+    @Test
+    fun `of a frozen screen the frozen frame is shared`() {
         phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK)
         val camera = phone.startLive()
-        phone.view<SeekBar>(R.id.opacity).progress = 0
         camera.deliver(halves(Color.RED))
         phone.untilLabels()
+        phone.view<SeekBar>(R.id.opacity).progress = 0
         phone.click(R.id.freeze)
         val later = camera.deliver(halves(Color.BLUE))
         phone.until("a dropped frame") { later.closed }
         phone.settle()
-        share()
-        val saved = BitmapFactory.decodeFile(gallery.entries.values.single().file.path)
-        val colour = saved.getPixel(saved.width / 2, saved.height / 2)
+        val shared = read(share())
+        val colour = shared.getPixel(shared.width / 2, shared.height / 2)
         assertTrue(Color.red(colour) > 250 && Color.blue(colour) < 5, Integer.toHexString(colour))
     }
 
     @Test
-    fun `a gallery that takes nothing is a message, after which the picture can be seen again`() {
+    fun `a full phone is a message, after which the picture can be seen again`() {
         showPicture()
-        gallery.refuses = true
+        phone.application.otherCache = File("/proc/nothing")
         phone.click(R.id.share)
-        phone.untilNotice("The picture can't be saved")
-        assertEquals("The gallery takes no picture.", phone.text(R.id.notice_why))
+        phone.untilNotice("The picture can't be shared")
+        assertNull(offer())
         val before = phone.colourAt(0.5f, 0.5f)
         phone.click(R.id.notice_action)
         assertFalse(phone.isShown(R.id.notice))
         assertNotEquals(before, phone.colourAt(0.5f, 0.5f))
-        gallery.refuses = false
+        phone.application.otherCache = null
         share()
     }
 
     @Test
-    fun `a full phone is a message, and leaves no empty picture`() {
-        showPicture()
-        gallery.isFull = true
-        phone.click(R.id.share)
-        phone.untilNotice("The picture can't be saved")
-        assertContains(phone.text(R.id.notice_why), "No space left on device")
-        assertEquals(0, gallery.entries.size)
-        assertNull(offer())
-    }
-
-    @Test
-    fun `nothing is shared before there is a picture`() {
+    fun `nothing can be shared before there is a picture`() {
         phone.start()
-        phone.click(R.id.share)
-        phone.settle()
-        assertEquals(0, gallery.entries.size)
-        assertNull(offer())
+        phone.until("a model") { phone.text(R.id.model_line).isNotEmpty() }
+        assertFalse(phone.view<View>(R.id.share).isEnabled)
     }
 
     private fun showPicture() {
@@ -131,17 +133,25 @@ class ShareTest : AppTest() {
     private fun offer(): Intent? =
         generateSequence { shadowOf(phone.activity).nextStartedActivity }.find { it.action == Intent.ACTION_CHOOSER }
 
-    /** The share of the saved picture's pixels that the screen has in the same place. */
-    private fun alike(saved: Bitmap): Double {
+    private fun sent(offer: Intent): Intent =
+        assertNotNull(offer.getParcelableExtra(Intent.EXTRA_INTENT, Intent::class.java))
+
+    private fun pictureOf(offer: Intent): Uri = assertNotNull(sent(offer).getParcelableExtra(Intent.EXTRA_STREAM, Uri::class.java))
+
+    /** Reads the picture as the app does that it is shared with. */
+    private fun read(offer: Intent): Bitmap =
+        phone.application.contentResolver.openInputStream(pictureOf(offer)).use { assertNotNull(BitmapFactory.decodeStream(it)) }
+
+    /** The share of a picture's pixels that the screen has in the same place. */
+    private fun alike(shared: Bitmap): Double {
         val places = List(40 * 40) { (it % 40 + 0.5f) / 40 to (it / 40 + 0.5f) / 40 }
         val screen = phone.draw()
         val stage = phone.view<SegmentationView>(R.id.picture)
         val equal = places.count { (x, y) ->
-            val left = (stage.width - saved.width) / 2f + x * saved.width
-            val top = (stage.height - saved.height) / 2f + y * saved.height
-            val shown = screen.getPixel(left.toInt(), top.toInt())
-            val found = saved.getPixel((x * saved.width).toInt(), (y * saved.height).toInt())
-            listOf(Color::red, Color::green, Color::blue).all { abs(it(shown) - it(found)) <= 8 }
+            val place = stage.placeOf(x, y)
+            val shown = screen.getPixel(place.x.toInt(), place.y.toInt())
+            val found = shared.getPixel((x * shared.width).toInt(), (y * shared.height).toInt())
+            listOf(Color::red, Color::green, Color::blue).all { abs(it(shown) - it(found)) <= 12 }
         }
         return equal / places.size.toDouble()
     }

@@ -7,7 +7,6 @@ import android.provider.Settings
 import android.widget.TextView
 import io.topformer.segmenter.SegmenterException
 import org.robolectric.Shadows.shadowOf
-import org.robolectric.annotation.Config
 import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertContains
@@ -16,7 +15,6 @@ import kotlin.test.assertFalse
 import kotlin.test.assertTrue
 
 /** What goes wrong, and what comes and goes, while the app is on the screen. */
-@Config(qualifiers = PHONE)
 class StatesTest : AppTest() {
     @BeforeTest
     fun install() = TestModel.install(phone.application)
@@ -119,7 +117,7 @@ class StatesTest : AppTest() {
 
     private fun assertShownAgain() {
         phone.tapPicture(0.5f, 0.5f)
-        assertEquals("person", phone.view<SegmentationView>(R.id.picture).tappedName)
+        assertEquals("Person", phone.view<SegmentationView>(R.id.picture).tappedName)
     }
 
     private fun refusePermission() = phone.answerForCamera(PackageManager.PERMISSION_DENIED)

@@ -47,6 +47,13 @@ open class TestApplication : DemoApplication() {
     var refusal: Throwable? = null
     var onOpen: () -> Unit = {}
 
+    /** In place of where files go that need not be kept. */
+    var otherCache: File? = null
+
+    override fun getCacheDir(): File = otherCache ?: super.getCacheDir()
+
+    override val clock = TestClock()
+
     // None, whatever is embedded where the tests are run.
     override val modelAssets = "no-models"
     override val previews = PreviewFactory(::LivePreview)

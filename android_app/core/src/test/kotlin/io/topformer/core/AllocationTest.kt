@@ -31,12 +31,12 @@ class AllocationTest {
         val logits = FloatArray(7 * 8 * 12) { it * 2654435761L % 1000 / 100f }
         val out = ShortArray(100 * 150)
         val shares = ClassShares(7)
-        val colours = Colours(7)
+        val colours = LabelColours(IntArray(7) { it }, IntArray(7))
         val pixels = IntArray(100 * 150)
         assertNone {
             labeller.label(logits, out)
             shares.count(out)
-            colours.paint(out, pixels)
+            paintLabels(out, 150, 100, 1, colours, pixels)
         }
         val broken = logits.copyOf().also { it[5] = Float.NaN }
         assertNone { labeller.label(broken, out) }

@@ -3,6 +3,8 @@ package io.topformer.core
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
+import kotlin.test.assertFalse
+import kotlin.test.assertTrue
 
 class PlacementTest {
     private val placement = Placement()
@@ -30,6 +32,49 @@ class PlacementTest {
         assertEquals(listOf(0f, 100f, 600f, 800f), listOf(placement.left, placement.top, placement.width, placement.height))
         placement.fills = true
         assertEquals(listOf(-75f, 0f, 750f, 1000f), listOf(placement.left, placement.top, placement.width, placement.height))
+    }
+
+    @Test
+    fun `a picture is seen whole in what is not covered, and fills the view behind it`() {
+        place(480 to 640, 600 to 1000)
+        placement.coveredTop = 40
+        placement.coveredBottom = 320
+        assertEquals(listOf(60f, 40f, 480f, 640f), listOf(placement.left, placement.top, placement.width, placement.height))
+        placement.fills = true
+        assertEquals(listOf(-75f, 0f, 750f, 1000f), listOf(placement.left, placement.top, placement.width, placement.height))
+        // What it loses by that can be seen: made smaller, it is whole in the free part.
+        placement.zoomBy(0.1f, 10f, 10f)
+        assertEquals(listOf(60f, 40f, 480f, 640f), listOf(placement.left, placement.top, placement.width, placement.height).map(Math::round).map(Int::toFloat))
+    }
+
+    @Test
+    fun `what is under the fingers stays there while a picture is zoomed`() {
+        place(600 to 600, 600 to 1000)
+        assertFalse(placement.isMoved)
+        val x = placement.pictureX(200f)
+        val y = placement.pictureY(450f)
+        placement.zoomBy(2.5f, 200f, 450f)
+        assertEquals(x, placement.pictureX(200f), 1e-4f)
+        assertEquals(y, placement.pictureY(450f), 1e-4f)
+        assertEquals(1500f, placement.width)
+        placement.zoomBy(100f, 200f, 450f)
+        assertEquals(4800f, placement.width)
+        assertTrue(placement.isMoved)
+        placement.reset()
+        assertEquals(0f, placement.left)
+        assertFalse(placement.isMoved)
+    }
+
+    @Test
+    fun `a picture is not moved away`() {
+        place(600 to 600, 600 to 1000)
+        placement.moveBy(90f, 90f)
+        assertFalse(placement.isMoved)
+        placement.zoomBy(2f, 300f, 500f)
+        placement.moveBy(5000f, 5000f)
+        assertEquals(0f to 0f, placement.left to placement.top)
+        placement.moveBy(-5000f, -5000f)
+        assertEquals(600f to 1000f, placement.left + placement.width to placement.top + placement.height)
     }
 
     @Test

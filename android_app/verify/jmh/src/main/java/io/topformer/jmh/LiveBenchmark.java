@@ -1,7 +1,8 @@
 package io.topformer.jmh;
 
 import io.topformer.core.ClassShares;
-import io.topformer.core.Colours;
+import io.topformer.core.LabelColours;
+import io.topformer.core.LabelPainterKt;
 import io.topformer.core.Labeller;
 import io.topformer.core.Preprocessor;
 import io.topformer.core.YuvFrame;
@@ -40,7 +41,7 @@ public class LiveBenchmark {
 
   private Labeller labeller;
   private short[] labels;
-  private Colours colours;
+  private LabelColours colours;
   private int[] pixels;
   private int[] overlay;
 
@@ -69,8 +70,7 @@ public class LiveBenchmark {
 
     labeller = new Labeller(classes, LOGITS, LOGITS, SIDE, SIDE);
     labels = new short[SIDE * SIDE];
-    colours = new Colours(classes);
-    colours.load(palette);
+    colours = new LabelColours(palette, random.ints(classes).toArray());
     pixels = new int[SIDE * SIDE];
     overlay = new int[SIDE * SIDE];
 
@@ -85,7 +85,7 @@ public class LiveBenchmark {
   public int[] ours() {
     preprocessor.fromYuv(frame, 90, false, tensor);
     labeller.label(logits, labels);
-    colours.paint(labels, pixels);
+    LabelPainterKt.paintLabels(labels, SIDE, SIDE, 1, colours, pixels);
     // As Bitmap.copyPixelsFromBuffer.
     System.arraycopy(pixels, 0, overlay, 0, pixels.length);
     shares.count(labels);

@@ -1,0 +1,45 @@
+package io.topformer.demo
+
+import android.annotation.SuppressLint
+import android.content.Context
+import android.util.AttributeSet
+import android.view.MotionEvent
+import android.widget.TextView
+
+/** A tool that does something while it is held. A screen reader's click, which can't be held, turns it on and off. */
+@SuppressLint("AppCompatCustomView")
+class HoldView(context: Context, attributes: AttributeSet?) : TextView(context, attributes) {
+    var onHold: (held: Boolean) -> Unit = {}
+    private var held = false
+        set(value) {
+            if (field == value) return
+            field = value
+            isActivated = value
+            onHold(value)
+        }
+
+    @SuppressLint("ClickableViewAccessibility")
+    override fun onTouchEvent(event: MotionEvent): Boolean {
+        if (!isEnabled) return super.onTouchEvent(event)
+        when (event.actionMasked) {
+            MotionEvent.ACTION_DOWN -> {
+                parent.requestDisallowInterceptTouchEvent(true)
+                held = true
+            }
+            MotionEvent.ACTION_UP, MotionEvent.ACTION_CANCEL -> held = false
+        }
+        isPressed = held
+        return true
+    }
+
+    override fun performClick(): Boolean {
+        super.performClick()
+        held = !held
+        return true
+    }
+
+    override fun setEnabled(enabled: Boolean) {
+        super.setEnabled(enabled)
+        if (!enabled) held = false
+    }
+}

@@ -1,0 +1,75 @@
+package io.topformer.core
+
+import kotlin.math.exp
+
+/**
+ * The classes in view by their shares, without flicker: shares follow slowly, a class must come some way in before it is
+ * listed, and must be clearly larger than another to pass it. Nothing is allocated after construction.
+ */
+public class ShareRanking(public val classCount: Int) {
+    private val smoothed = FloatArray(classCount)
+    private val listed = IntArray(classCount)
+    private var updatedMs = NEVER
+
+    /** How many classes are listed. */
+    public var size: Int = 0
+        private set
+
+    /** The class at a place of the list, the largest first. */
+    public fun classAt(place: Int): Int = listed[place]
+
+    /** A class's smoothed share, from 0 to 1. */
+    public fun shareOf(classId: Int): Float = smoothed[classId]
+
+    /** Takes in the shares of another picture, seen at a time in milliseconds. */
+    public fun update(shares: FloatArray, nowMs: Long) {
+        val isFirst = updatedMs == NEVER
+        val weight = if (isFirst) 1f else 1 - exp(-(nowMs - updatedMs).coerceAtLeast(0) / TIME_CONSTANT_MS)
+        updatedMs = nowMs
+        for (id in 0 until classCount) smoothed[id] += weight * (shares[id] - smoothed[id])
+        keep { smoothed[it] >= LEAVES_BELOW }
+        for (id in 0 until classCount) if (smoothed[id] >= COMES_FROM && !isListed(id)) listed[size++] = id
+        sort(if (isFirst) 0f else PASSES_BY)
+    }
+
+    /** Forgets what was seen, for a picture that has nothing to do with the last. */
+    public fun clear() {
+        updatedMs = NEVER
+        size = 0
+        smoothed.fill(0f)
+    }
+
+    private fun isListed(classId: Int): Boolean {
+        for (place in 0 until size) if (listed[place] == classId) return true
+        return false
+    }
+
+    private inline fun keep(wanted: (Int) -> Boolean) {
+        var kept = 0
+        for (place in 0 until size) if (wanted(listed[place])) listed[kept++] = listed[place]
+        size = kept
+    }
+
+    // By insertion: almost sorted as a rule. What was above stays there unless it is smaller by a margin.
+    private fun sort(margin: Float) {
+        for (place in 1 until size) {
+            val id = listed[place]
+            var target = place
+            while (target > 0 && smoothed[listed[target - 1]] + margin < smoothed[id]) {
+                listed[target] = listed[target - 1]
+                target--
+            }
+            listed[target] = id
+        }
+    }
+
+    private companion object {
+        const val NEVER = Long.MIN_VALUE
+        const val TIME_CONSTANT_MS = 600f
+
+        // What rounds to a percent comes in, and what is half of that goes.
+        const val COMES_FROM = 0.005f
+        const val LEAVES_BELOW = 0.0025f
+        const val PASSES_BY = 0.01f
+    }
+}
