@@ -27,7 +27,7 @@ public object ManifestReader {
         val input = this["input"].fields { input() }
         val output = this["outputs"].items(1, "the logits").single().fields { output() }
         val classes = this["classes"].fields { classes() }
-        val file = this["file"].fields { file() }
+        val file = this["file"].fields { file().also { conversion() } }
         val proofPassed = optional("parity")?.unlessNull { parity() }
         optional("delegation")?.unlessNull { delegation() }
         optional("golden")?.items(most = 64)?.forEach { it.fields { goldenCase() } }

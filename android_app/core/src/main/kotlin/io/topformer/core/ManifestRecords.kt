@@ -14,7 +14,29 @@ internal fun Fields.parity(): Boolean {
         }
     }
     optional("first_divergence")?.short()
+    optional("score")?.let { if (!it.isNull) it.fields { score() } }
     return this["passed"].boolean()
+}
+
+private fun Fields.score() {
+    this["dataset"].short()
+    this["split"].short()
+    this["pictures"].count()
+    this["float32_miou"].double(0.0..1.0)
+    this["miou"].double(0.0..1.0)
+    this["max_drop"].double()
+}
+
+/** What a file's precision learnt from, and what it left as it was. */
+internal fun Fields.conversion() {
+    optional("calibration")?.let { if (!it.isNull) it.fields { calibration() } }
+    optional("float_layers")?.items()?.forEach { it.short() }
+}
+
+private fun Fields.calibration() {
+    this["source"].short()
+    this["pictures"].count()
+    this["seed"].count()
 }
 
 private fun Fields.inputAgreement() {
