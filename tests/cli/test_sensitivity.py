@@ -44,7 +44,7 @@ def test_every_layer_has_a_cost(measured):
     assert parsed["calibration"] == {"source": "folder train", "pictures": 2, "seed": 0}
     assert all(one["sqnr_db"] > parsed["whole"]["sqnr_db"] for one in layers.values())
     assert all(one["miou_drop"] is not None for one in layers.values())
-    assert parsed["gaps"] is None
+    assert parsed["gap"] is None
 
 
 def test_the_same_is_written_and_drawn(measured):
