@@ -56,7 +56,10 @@ def observe(
 def quantise(observed: fx.GraphModule) -> fx.GraphModule:
     """Write the rounding that the observers found into the graph; weights become int8."""
     with _quiet():
-        return allow_exported_model_train_eval(convert_pt2e(copy.deepcopy(observed)))
+        made = convert_pt2e(copy.deepcopy(observed))
+    for module in made.modules():
+        module.training = False  # exported graphs have no eval() that would set it
+    return allow_exported_model_train_eval(made)
 
 
 def layer_of(node: fx.Node) -> str:
