@@ -136,8 +136,8 @@ def measure_simulation(
 ) -> tuple[StepParity, dict[str, Gates]]:
     """Compare a calibrated precision's simulation with float64.
 
-    Returns what its files are held to on those of the standard inputs where it strays, too; on the
-    user's own pictures it must not.
+    Returns too what its files are held to on standard inputs where it strays or all but strays; on
+    the user's own pictures it must not, and they must not.
     """
     names = {reference.input.name for reference in standard}
     found = measure_step(step, [*standard, *own], yardstick)
@@ -149,14 +149,22 @@ def measure_simulation(
         else one
         for one in found.inputs
     ]
-    strays = {
-        name: Gates(
-            sqnr_db=min(step.gates.sqnr_db, missed[name].sqnr_db - SIMULATION_SLACK_DB),
-            result_agreement=max(0.0, missed[name].result_agreement - SIMULATION_SLACK_RESULTS),
-        )
-        for name in floors
+    near = {
+        one.input: _near(one.agreement, step.gates) for one in found.inputs if one.input in names
     }
+    strays = {name: held for name, held in near.items() if held != step.gates}
     return _summarise(step.name, inputs), strays
+
+
+def _near(simulated: Agreement, gates: Gates) -> Gates:
+    """What a file is held to where its simulation agrees this well with float64."""
+    return Gates(
+        sqnr_db=min(gates.sqnr_db, simulated.sqnr_db - SIMULATION_SLACK_DB),
+        result_agreement=max(
+            0.0,
+            min(gates.result_agreement, simulated.result_agreement - SIMULATION_SLACK_RESULTS),
+        ),
+    )
 
 
 def _requirement(float32: Agreement, gates: Gates) -> Gates:

@@ -29,15 +29,17 @@ def simulation_gap(
     calibration: Sequence[Tensor],
     pictures: Sequence[Tensor],
     *,
+    foreign: bool,
     task: Task[Any],
     target: Target,
 ) -> Gap:
     """Lower a quantised network, and run it beside its simulation.
 
-    `network` is fused; all pictures are [1, 3, h, w]. It takes as long as an export. Parts are not
-    compared one by one: XNNPACK does not run a quantised network whose parts are outputs.
+    `network` is fused; all pictures are [1, 3, h, w], `foreign` as in `observe`. It takes as long
+    as an export. Parts are not compared one by one: XNNPACK does not run a quantised network whose
+    parts are outputs.
     """
-    quantised = quantise(observe(network, calibration))
+    quantised = quantise(observe(network, calibration, foreign=foreign))
     simulation = TorchNetwork(quantised)
     lowered = target.lower(quantised, pictures[0])
     with TemporaryDirectory() as folder:

@@ -188,6 +188,19 @@ def test_samples_of_a_file_at_its_gates_pass(manifest, loaded, references, float
     assert not check_golden(held, off, inputs, LOOSE).passed
 
 
+def test_a_file_may_fall_short_of_a_simulation_that_just_passes(references, float32, loaded):
+    run, odd = TorchNetwork(loaded.model).run, references[3].input
+    simulation = noisy(run, 0.04, only=odd.tensor)
+    found = measure_step(loose_step(simulation), references, float32).inputs[3].agreement
+    gates = Gates(sqnr_db=found.sqnr_db - 1, result_agreement=0.5)
+    held = Step(name="int8", run=simulation, gates=gates, find_divergence=None)
+    step, strays = measure_simulation(held, references, [], float32)
+    assert step.passed
+    assert not any(one.ill_conditioned for one in step.inputs)
+    assert [*strays] == [odd.name]
+    assert strays[odd.name].sqnr_db == pytest.approx(found.sqnr_db - 3)
+
+
 def test_a_simulation_must_not_stray_on_the_users_own_pictures(references, float32, loaded):
     run, own = TorchNetwork(loaded.model).run, references[-1].input
     simulation = loose_step(noisy(run, 0.3, only=own.tensor))

@@ -45,9 +45,10 @@ from topformer.weights.sources import RANDOM
 @dataclass(frozen=True, kw_only=True)
 class _Prepared:
     manifest: Manifest
-    # Fused and equalised, as it would be quantised.
+    # Fused, and equalised as it would be to be quantised.
     network: TopFormer
     calibration: tuple[Tensor, ...]
+    foreign: bool
     # On which every layer is measured.
     pictures: tuple[Tensor, ...]
     judge: Judge | None
@@ -137,8 +138,9 @@ def _prepare(
     judge = None if judging is None else Judge(judging, manifest, fused)
     return _Prepared(
         manifest=manifest,
-        network=equalise(fused, calibration),
+        network=fused if chosen.is_bundled else equalise(fused, calibration),
         calibration=calibration,
+        foreign=chosen.is_bundled,
         pictures=calibration[:pictures] if judge is None else judge.tensors(),
         judge=judge,
         notes=loaded.notes,
@@ -150,7 +152,8 @@ def _study(
 ) -> tuple[LayerCost, list[LayerCost]]:
     show_progress("calibrating")
     judge = prepared.judge
-    simulation = Simulation(observe(prepared.network, prepared.calibration))
+    observed = observe(prepared.network, prepared.calibration, foreign=prepared.foreign)
+    simulation = Simulation(observed)
     study = LayerStudy(
         simulation,
         prepared.pictures,
@@ -169,6 +172,7 @@ def _measure_gap(prepared: _Prepared) -> Gap:
         prepared.network,
         prepared.calibration,
         prepared.pictures,
+        foreign=prepared.foreign,
         task=task_of(prepared.manifest),
         target=get_target("xnnpack"),
     )
