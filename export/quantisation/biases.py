@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, fx
+from torch.fx.node import map_arg
 
 from topformer.export.quantisation.simulation import Simulation
 
@@ -71,7 +72,7 @@ def _walk(
 def _compute(
     graph: fx.GraphModule, node: fx.Node, held: dict[fx.Node, Tensor], picture: Tensor
 ) -> Tensor:
-    args = fx.node.map_arg(node.args, held.__getitem__)
+    args = map_arg(node.args, held.__getitem__)
     if node.op == "placeholder":
         return picture
     if node.op == "get_attr":
@@ -80,7 +81,7 @@ def _compute(
     if node.op == "call_module":
         return graph.get_submodule(str(node.target))(*args)
     assert callable(node.target)
-    return node.target(*args, **fx.node.map_arg(node.kwargs, held.__getitem__))
+    return node.target(*args, **map_arg(node.kwargs, held.__getitem__))
 
 
 def _bias_name(node: fx.Node) -> str:
