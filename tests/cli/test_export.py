@@ -29,7 +29,7 @@ def test_export_json_lists_the_files(random_export):
     folder, result = random_export
     assert result.returncode == 0, result.stderr
     parsed = document(result, ExportDocument)
-    assert parsed["schema"] == "topformer.export/1"
+    assert parsed["schema"] == "topformer.export/1.1"
     assert parsed["passed"] is True
     assert parsed["random_weights"] is True
     assert [file["target"] for file in parsed["files"]] == ["onnx", "xnnpack"]
@@ -59,6 +59,23 @@ def test_export_names_the_size_that_keeps_the_training_pictures_shape(
     found = capsys.readouterr().err
     assert told in found
     assert bool(found) == bool(told)
+
+
+@pytest.mark.slow
+def test_export_of_int8_says_what_with_and_what_it_lost(tmp_path, folder, tiny_of_three):
+    words = ["export", "--target", "onnx", "--precision", "int8", "--image-size", "64", "--json"]
+    words += ["--weights", tiny_of_three, "--dataset", "folder", "--data", folder]
+    result = run_command(*words, "--max-miou-drop", "50", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    (file,) = document(result, ExportDocument)["files"]
+    assert file["path"] == "out/topformer-tiny-64x64-onnx-int8.onnx"
+    assert file["precision"] == "int8"
+    assert file["calibration"] == {"source": "bundled pictures", "pictures": 8, "seed": 0}
+    assert file["float_layers"] == []
+    assert file["parity"]["score"]["pictures"] == 2
+    assert file["parity"]["score"]["max_drop"] == 50
+    assert "calibrated with the bundled pictures" in result.stderr
+    assert "mIoU on folder val" in result.stderr
 
 
 def test_verify_from_the_command_line(random_export):
@@ -127,6 +144,8 @@ def test_inspect_of_a_checkpoint(golden_path):
         (["export", "--size", "huge"], 2, "tiny, small, base"),
         (["export", "--image-size", "12"], 2, "64"),
         (["export", "--target", "coreml"], 2, "onnx, xnnpack"),
+        (["export", "--precision", "int4"], 2, "fp32, int8"),
+        (["export", "--calibration", "nowhere"], 2, "There is no folder nowhere"),
         (["export", "--weights", "no-such-file.pth"], 2, "no-such-file.pth"),
         (["verify", "missing.pte"], 2, "missing"),
     ],
