@@ -45,6 +45,13 @@ def report(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Root folder of the data set.")] = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            help="Pictures from which int8 learns its ranges: a folder, or a data set's key with "
+            "--data. Default: the training pictures of --dataset, else the bundled ones."
+        ),
+    ] = None,
     pictures: Annotated[
         Path | None,
         typer.Option(
@@ -96,6 +103,7 @@ def report(
         dataset=dataset,
         data=data,
         split=split,
+        calibration=calibration,
         pictures=pictures,
         measure=MeasureOptions(
             device=device,

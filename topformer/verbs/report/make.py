@@ -10,8 +10,10 @@ from topformer.devices.machine import library_versions
 from topformer.documents import encode_document, read_document
 from topformer.errors import TopformerError, UsageError
 from topformer.export import export_model
+from topformer.export.calibration import Calibration
+from topformer.export.precisions import get_precision
 from topformer.export.verification import verify_file
-from topformer.files import atomic_write
+from topformer.files import atomic_write, sha256_file
 from topformer.manifest import (
     MANIFEST_LIMIT_BYTES,
     Manifest,
@@ -47,13 +49,19 @@ class ProvedFile:
         return self.manifest.file.sha256
 
     @property
+    def was_calibrated_here(self) -> bool:
+        """Whether this report chose the pictures that its precision learnt from."""
+        assert self.manifest.file is not None
+        return self.origin == "exported" and self.manifest.file.calibration is not None
+
+    @property
     def runtime(self) -> str:
         """What runs it; one that failed its proof has another suffix after its own."""
         return runtime_of(self.path.name.removesuffix(".failed"))
 
 
 def make_files(
-    plan: Plan, kept: Kept, on_progress: OnProgress
+    plan: Plan, calibration: Calibration, kept: Kept, on_progress: OnProgress
 ) -> tuple[list[ProvedFile], list[NotMade]]:
     """Export what is missing and prove what was given; what cannot be made is told, not raised."""
     made: dict[str, ProvedFile] = {}
@@ -65,7 +73,7 @@ def make_files(
         if source not in weights:
             on_progress(f"loading the weights of {source.label}")
             weights[source] = load_weights(source.weights, variant=source.variant)
-        for one in _export_all(weights[source], list(exports), kept, on_progress):
+        for one in _export_all(weights[source], list(exports), calibration, kept, on_progress):
             if isinstance(one, ProvedFile):
                 made[one.name] = one
             else:
@@ -86,9 +94,14 @@ def _free_name(name: str, taken: Iterable[str]) -> str:
 
 
 def _export_all(
-    loaded: LoadedWeights, exports: Sequence[Export], kept: Kept, on_progress: OnProgress
+    loaded: LoadedWeights,
+    exports: Sequence[Export],
+    calibration: Calibration,
+    kept: Kept,
+    on_progress: OnProgress,
 ) -> list[ProvedFile | NotMade]:
     """Export one network in one precision to its targets, those that were not kept in one go."""
+    pictures = _pictures_of(calibration) if get_precision(exports[0].precision).calibrated else ""
     facts = {
         export: {
             "weights": loaded.info.sha256,
@@ -96,6 +109,7 @@ def _export_all(
             "image_size": export.image_size,
             "precision": export.precision,
             "target": export.target,
+            "calibration": pictures,
             "versions": library_versions(),
         }
         for export in exports
@@ -106,7 +120,7 @@ def _export_all(
         if files is not None:
             done[export] = _exported(export, files[0])
     missing = [export for export in exports if export not in done]
-    for export, path in _export(missing, kept.folder, on_progress).items():
+    for export, path in _export(missing, calibration, kept.folder, on_progress).items():
         if isinstance(path, NotMade):
             done[export] = path
         else:
@@ -115,8 +129,14 @@ def _export_all(
     return [done[export] for export in exports]
 
 
+def _pictures_of(calibration: Calibration) -> str:
+    """What tells one set of pictures from another."""
+    pictures = calibration.paths or ()
+    return "\n".join([calibration.source, *map(sha256_file, pictures)])
+
+
 def _export(
-    exports: Sequence[Export], folder: Path, on_progress: OnProgress
+    exports: Sequence[Export], calibration: Calibration, folder: Path, on_progress: OnProgress
 ) -> dict[Export, Path | NotMade]:
     """Export to several targets at once; where that fails, to one after the other."""
     if not exports:
@@ -127,9 +147,10 @@ def _export(
             weights=first.source.weights,
             variant=first.source.variant,
             targets=[export.target for export in exports],
-            precision=first.precision,
+            precisions=[first.precision],
             image_size=first.image_size,
             out_dir=folder / "files" / first.source.label,
+            calibration=calibration,
             on_progress=lambda doing: on_progress(f"{first.name}: {doing}"),
         )
     except TopformerError as error:
@@ -138,7 +159,7 @@ def _export(
         return {
             export: made
             for one in exports
-            for export, made in _export([one], folder, on_progress).items()
+            for export, made in _export([one], calibration, folder, on_progress).items()
         }
     return {export: file.path for export, file in zip(exports, result.files, strict=True)}
 

@@ -17,8 +17,15 @@ from topformer.console.weights import announce_random, weights_as
 from topformer.data import open_dataset
 from topformer.documents import encode_document
 from topformer.errors import TopformerError, UsageError
+from topformer.export.calibration import (
+    DEFAULT_PICTURES,
+    Calibration,
+    bundled_calibration,
+    dataset_calibration,
+)
 from topformer.files import atomic_write, ensure_writable_folder, is_address
 from topformer.manifest import manifest_path
+from topformer.verbs.calibration import choose_calibration, warn_of_bundled
 from topformer.verbs.eval.document import EvalDocument
 from topformer.verbs.report.document import (
     ComparedPicture,
@@ -53,6 +60,7 @@ class ReportOptions:
     dataset: str | None
     data: Path | None
     split: str
+    calibration: str | None
     pictures: Path | None
     measure: MeasureOptions
     out: Path
@@ -73,6 +81,7 @@ class ReportOptions:
             ("--dataset", self.dataset, None),
             ("--data", self.data, None),
             ("--split", self.split, "val"),
+            ("--calibration", self.calibration, None),
             ("--pictures", self.pictures, None),
             ("--device", measure.device, "host"),
             ("--serial", measure.serial, None),
@@ -112,14 +121,21 @@ def run(options: ReportOptions, *, as_json: bool) -> bool:
     )
     options.measure.check(len(plan.exports) + len(plan.given))
     data = _open_data(options)
+    calibration = _choose_calibration(options, data)
     pictures = choose_pictures(data, options.pictures)
     ensure_writable_folder(options.out)
     kept = Kept(options.out)
     with progress_display() as show_progress, weights_as("--model "):
-        files, not_made = make_files(plan, kept, show_progress)
+        files, not_made = make_files(plan, calibration, kept, show_progress)
         if not files:
             raise _nothing_made(not_made)
         scored = score_files(files, data, kept, show_progress) if data is not None else {}
+    if any(
+        file.manifest.file and file.manifest.file.calibration
+        for file in files
+        if file.origin == "exported"
+    ):
+        warn_of_bundled(calibration)
     measured = measure_files(files, options.measure, kept, show_progress_line)
     with progress_display() as show_progress:
         compared = list(compare_pictures(files, pictures, data, kept, show_progress))
@@ -151,6 +167,17 @@ def _open_data(options: ReportOptions) -> ScoringData | None:
     if options.dataset is None or options.data is None:
         return None
     return open_data(open_dataset(options.dataset, options.data), options.split)
+
+
+def _choose_calibration(options: ReportOptions, data: ScoringData | None) -> Calibration:
+    """Take what was named, else the training pictures of the data set, else the bundled ones."""
+    if options.calibration is not None or data is None:
+        return choose_calibration(options.calibration, options.data, pictures=DEFAULT_PICTURES)
+    try:
+        return dataset_calibration(data.dataset, pictures=DEFAULT_PICTURES, seed=0)
+    except TopformerError:
+        # It holds what is scored on and no more.
+        return bundled_calibration()
 
 
 def _nothing_made(not_made: Sequence[NotMade]) -> TopformerError:
