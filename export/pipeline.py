@@ -2,18 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
-import torch
 
 from topformer.documents import encode_document
 from topformer.errors import UsageError
-from topformer.export.precisions import DEFAULT_PRECISION, get_precision
+from topformer.export.calibration import Calibration, bundled_calibration
+from topformer.export.precisions import DEFAULT_PRECISION, Budget, Precision, get_precision
 from topformer.export.proof import golden_cases
-from topformer.export.steps import OnProgress, PreparedNetwork, prepare, prove_file
-from topformer.export.targets import Lowered, Target, get_target
+from topformer.export.scoring import Judge, JudgingData
+from topformer.export.steps import (
+    ConvertedNetwork,
+    OnProgress,
+    PreparedNetwork,
+    convert,
+    prepare,
+    prove_file,
+)
+from topformer.export.targets import DEFAULT_TARGETS, Lowered, Target, get_target
 from topformer.files import atomic_write, ensure_writable_folder, sha256_bytes
 from topformer.manifest import Classes, FileInfo, Manifest, Parity, manifest_path
 from topformer.runtimes import require_unicode
@@ -34,7 +43,7 @@ class ExportedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportResult:
-    """What one export wrote, in the order of its targets."""
+    """What one export wrote, by precision and then by target, in the order they were asked for."""
 
     files: tuple[ExportedFile, ...]
     # Usual (height, width) of the pictures the weights were trained on, where they say so.
@@ -52,56 +61,107 @@ def export_model(
     *,
     weights: str | None = None,
     variant: str | None = None,
-    targets: Sequence[str],
-    precision: str = DEFAULT_PRECISION,
+    targets: Sequence[str] | None = None,
+    precisions: Sequence[str] = (DEFAULT_PRECISION,),
     image_size: tuple[int, int],
     out_dir: Path,
     images_dir: Path | None = None,
     classes: Classes | None = None,
+    calibration: Calibration | None = None,
+    judging: JudgingData | None = None,
     on_progress: OnProgress = lambda _doing: None,
 ) -> ExportResult:
-    """Export one model to each target and prove every file before it gets its name.
+    """Export one model in each precision to each target; prove every file before it gets its name.
 
-    `image_size` is (height, width); `images_dir` adds the pictures of a folder to the proof;
-    `classes` go before those that the weights name. `on_progress` hears what is being done. Raises
-    `TopformerError` when something cannot be read or lowered; a failed proof is not raised but
-    recorded in the result.
+    `targets` None stands for the usual ones that a precision is made for. `image_size` is (height,
+    width); `images_dir` adds the pictures of a folder to the proof; `classes` go before those that
+    the weights name. `calibration` is for precisions that learn from pictures, the bundled ones
+    unless given. `judging` adds the mIoU on its data to the proof, and lets precisions keep what
+    costs too much as it is. `on_progress` hears what is being done. Raises `TopformerError` when
+    something cannot be read or lowered; a failed proof is not raised but recorded in the result.
     """
-    chosen = [get_target(name) for name in dict.fromkeys(targets)]
-    if not chosen:
-        raise UsageError("There is no target to export to.", next_step="Name one, as xnnpack.")
+    chosen = _combine(precisions, targets)
     require_unicode(out_dir)
     ensure_writable_folder(out_dir)
     prepared = prepare(
         weights=weights,
         variant=variant,
         image_size=image_size,
-        precision=get_precision(precision),
         images_dir=images_dir,
         classes=classes,
         on_progress=on_progress,
     )
+    judge = None if judging is None else Judge(judging, prepared.manifest, prepared.fused)
+    max_drop = None if judging is None else judging.max_drop
+    calibration = calibration or bundled_calibration()
+    export = partial(_export_to, calibration=calibration, out_dir=out_dir, on_progress=on_progress)
+    files: list[ExportedFile] = []
+    for precision, fitting in chosen:
+        calibrates = precision.calibrated
+        converted = convert(
+            prepared,
+            precision,
+            calibration=calibration.tensors(prepared.manifest.input) if calibrates else (),
+            budget=None
+            if judge is None or max_drop is None
+            else Budget(max_drop=max_drop, drop_of=judge.drop_of),
+            on_progress=on_progress,
+        )
+        files += [export(target, converted, judge=judge) for target in fitting]
     return ExportResult(
-        files=tuple(_export_to(target, prepared, out_dir, on_progress) for target in chosen),
-        picture_size=prepared.picture_size,
-        notes=prepared.notes,
+        files=tuple(files), picture_size=prepared.picture_size, notes=prepared.notes
     )
 
 
+def _combine(
+    precisions: Sequence[str], targets: Sequence[str] | None
+) -> list[tuple[Precision, list[Target]]]:
+    """Find what is to be made; raises `UsageError` for a target that a precision is not for."""
+    if targets is not None and not targets:
+        raise UsageError("There is no target to export to.", next_step="Name one, as xnnpack.")
+    named = [get_target(name) for name in dict.fromkeys(targets or DEFAULT_TARGETS)]
+    chosen: list[tuple[Precision, list[Target]]] = []
+    for precision in map(get_precision, dict.fromkeys(precisions)):
+        fitting = [target for target in named if precision.fits(target.name)]
+        if not fitting or (targets and len(fitting) < len(named)):
+            left = next(target.name for target in named if target not in fitting)
+            raise UsageError(
+                f"There is no {precision.name} for {left}.",
+                why=f"It is made for {', '.join(precision.targets or ())}.",
+                next_step="Leave one of the two out.",
+            )
+        chosen.append((precision, fitting))
+    return chosen
+
+
 def _export_to(
-    target: Target, prepared: PreparedNetwork, out_dir: Path, on_progress: OnProgress
+    target: Target,
+    converted: ConvertedNetwork,
+    *,
+    judge: Judge | None,
+    calibration: Calibration,
+    out_dir: Path,
+    on_progress: OnProgress,
 ) -> ExportedFile:
+    prepared, precision = converted.prepared, converted.precision
     on_progress(f"lowering to {target.name}")
-    example = torch.as_tensor(prepared.standard[0].input.tensor)
-    lowered = target.lower(prepared.converted, example)
-    name = file_name(prepared, target)
+    lowered = target.lower(converted.network, prepared.examples[0])
+    name = file_name(prepared, precision, target)
     on_progress(f"proving {name}")
     out_dir.mkdir(parents=True, exist_ok=True)
+    score = None if judge is None else partial(judge.judge, max_drop=precision.max_drop)
     with TemporaryDirectory(prefix=".topformer-", dir=out_dir) as folder:
         draft = Path(folder) / name
         draft.write_bytes(lowered.data)
-        parity = prove_file(draft, prepared, target, on_progress)
-    manifest = _describe_file(name, target, prepared, lowered, parity)
+        parity = prove_file(draft, converted, target, on_progress, score=score)
+    manifest = _describe_file(
+        name=name,
+        target=target,
+        converted=converted,
+        lowered=lowered,
+        parity=parity,
+        calibration=calibration,
+    )
     path = out_dir / name
     if not parity.passed:
         path = path.with_name(f"{name}.failed")
@@ -111,17 +171,25 @@ def _export_to(
     return ExportedFile(path=path, manifest=manifest)
 
 
-def file_name(prepared: PreparedNetwork, target: Target) -> str:
+def file_name(prepared: PreparedNetwork, precision: Precision, target: Target) -> str:
     """Name of an exported file: what it is, and what it is for; fp32 goes without saying."""
-    manifest, precision = prepared.manifest, prepared.precision.name
+    manifest = prepared.manifest
     size = f"{manifest.input.height}x{manifest.input.width}"
-    form = target.name if precision == DEFAULT_PRECISION else f"{target.name}-{precision}"
+    is_default = precision.name == DEFAULT_PRECISION
+    form = target.name if is_default else f"{target.name}-{precision.name}"
     return f"topformer-{manifest.model.variant}-{size}-{form}{target.suffix}"
 
 
 def _describe_file(
-    name: str, target: Target, prepared: PreparedNetwork, lowered: Lowered, parity: Parity
+    *,
+    name: str,
+    target: Target,
+    converted: ConvertedNetwork,
+    lowered: Lowered,
+    parity: Parity,
+    calibration: Calibration,
 ) -> Manifest:
+    prepared, precision = converted.prepared, converted.precision
     return msgspec.structs.replace(
         prepared.manifest,
         file=FileInfo(
@@ -129,11 +197,13 @@ def _describe_file(
             sha256=sha256_bytes(lowered.data),
             size_bytes=len(lowered.data),
             target=target.name,
-            precision=prepared.precision.name,
+            precision=precision.name,
             libraries=lowered.libraries,
+            calibration=calibration.describe() if precision.calibrated else None,
+            float_layers=converted.float_layers,
         ),
         parity=parity,
         delegation=lowered.delegation,
         # The user's own pictures are not at hand when the proof is repeated elsewhere.
-        golden=golden_cases(prepared.standard, prepared.yardstick, prepared.precision.gates),
+        golden=golden_cases(prepared.standard, prepared.yardstick, precision.gates),
     )

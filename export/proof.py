@@ -60,7 +60,8 @@ class Step:
     # Where an input is ill-conditioned, torch's own float32 takes their place.
     gates: Gates
     # An input and an SQNR in dB -> the first module below it; "" when no module is on its own.
-    find_divergence: Callable[[NDArray[np.float32], float], str]
+    # None where modules of this form cannot be told apart.
+    find_divergence: Callable[[NDArray[np.float32], float], str] | None
 
 
 def refer(task: Task[Any], run_float64: Run, inputs: Iterable[ProofInput]) -> list[Reference]:

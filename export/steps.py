@@ -2,16 +2,16 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from topformer.export.divergence import first_divergence
 from topformer.export.inputs import picture_inputs, standard_inputs
-from topformer.export.precisions import Precision
+from topformer.export.precisions import Budget, Materials, Precision
 from topformer.export.proof import (
     FILE,
     FLOAT32_FLOOR,
@@ -25,8 +25,10 @@ from topformer.export.proof import (
 )
 from topformer.export.targets import Target
 from topformer.fusion import fuse
-from topformer.manifest import Classes, Manifest, Parity, StepParity
+from topformer.manifest import Classes, Manifest, Parity, ScoreParity, StepParity
+from topformer.model import TopFormer
 from topformer.runtimes import open_network
+from topformer.runtimes.opened import Network
 from topformer.runtimes.torch_network import TorchNetwork, describe
 from topformer.tasks import task_of
 from topformer.variants import DEFAULT_VARIANT
@@ -40,14 +42,11 @@ MeasuredStep = tuple[Step, StepParity]
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedNetwork:
-    """A network that is ready to be lowered, and how closely its steps so far follow float64."""
+    """A network that is ready for any precision, and how closely its steps follow float64."""
 
     manifest: Manifest
-    precision: Precision
-    # Fused and brought to the precision: what is lowered.
-    converted: nn.Module
-    # `divergence.first_divergence` of this network, converted; the file's adds its target.
-    find_divergence: Callable[..., str]
+    fused: TopFormer
+    float64: TopFormer
     # What float64 says of the inputs of every proof, and of the user's own pictures.
     standard: tuple[Reference, ...]
     own: tuple[Reference, ...]
@@ -64,18 +63,36 @@ class PreparedNetwork:
         """What float64 says of all inputs of this proof."""
         return self.standard + self.own
 
+    @property
+    def examples(self) -> tuple[Tensor, ...]:
+        """The standard inputs, each [1, 3, h, w]."""
+        return tuple(torch.as_tensor(reference.input.tensor) for reference in self.standard)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertedNetwork:
+    """A prepared network in one precision: what is lowered, to any target that this fits."""
+
+    prepared: PreparedNetwork
+    precision: Precision
+    network: nn.Module
+    float_layers: tuple[str, ...]
+    steps: tuple[MeasuredStep, ...]
+    # `divergence.first_divergence` of this network; the file's adds its target. None where the
+    # conversion is not for the network with its parts exposed.
+    find_divergence: Callable[..., str] | None
+
 
 def prepare(
     *,
     weights: str | None,
     variant: str | None,
     image_size: tuple[int, int],
-    precision: Precision,
     images_dir: Path | None = None,
     classes: Classes | None = None,
     on_progress: OnProgress = lambda _doing: None,
 ) -> PreparedNetwork:
-    """Load, fuse and convert a network, and measure these steps, which come before any target."""
+    """Load and fuse a network, and measure these steps, which come before any precision."""
     loaded = _load(weights, variant, classes, on_progress)
     manifest = describe(loaded, image_size)
     pictures = picture_inputs(images_dir, manifest.input) if images_dir else []
@@ -84,52 +101,95 @@ def prepare(
     task, run_float64 = task_of(manifest), TorchNetwork(float64).run
     standard = refer(task, run_float64, standard_inputs(manifest.input))
     own = refer(task, run_float64, pictures)
-    examples = [torch.as_tensor(reference.input.tensor) for reference in standard]
-
-    def convert(network: nn.Module) -> nn.Module:
-        return precision.convert(network, examples)
-
     fused = fuse(loaded.model)
-    converted = convert(fused)
-    find_divergence = partial(first_divergence, float64, fused, convert=convert)
     float32_step = Step(
         name="float32",
         run=TorchNetwork(loaded.model).run,
         gates=FLOAT32_FLOOR,
         find_divergence=partial(first_divergence, float64, loaded.model),
     )
-    later = [
-        Step(
-            name="fused",
-            run=TorchNetwork(fused).run,
-            gates=FP32_GATES,
-            find_divergence=partial(first_divergence, float64, fused),
-        )
-    ]
-    if converted is not fused:
-        later.append(
-            Step(
-                name=precision.name,
-                run=TorchNetwork(converted).run,
-                gates=precision.gates,
-                find_divergence=find_divergence,
-            )
-        )
-    on_progress(f"comparing {' and '.join(step.name for step in [float32_step, *later])}")
+    fused_step = Step(
+        name="fused",
+        run=TorchNetwork(fused).run,
+        gates=FP32_GATES,
+        find_divergence=partial(first_divergence, float64, fused),
+    )
+    on_progress("comparing float32 and fused")
     references = [*standard, *own]
     yardstick = measure_yardstick(float32_step, references)
-    measured = [(step, measure_step(step, references, yardstick)) for step in later]
     return PreparedNetwork(
         manifest=manifest,
-        precision=precision,
-        converted=converted,
-        find_divergence=find_divergence,
+        fused=fused,
+        float64=float64,
         standard=tuple(standard),
         own=tuple(own),
         yardstick=yardstick,
-        steps=((float32_step, yardstick), *measured),
+        steps=(
+            (float32_step, yardstick),
+            (fused_step, measure_step(fused_step, references, yardstick)),
+        ),
         picture_size=loaded.picture_size,
         notes=loaded.notes,
+    )
+
+
+def convert(
+    prepared: PreparedNetwork,
+    precision: Precision,
+    *,
+    calibration: Sequence[Tensor] = (),
+    budget: Budget | None = None,
+    on_progress: OnProgress = lambda _doing: None,
+) -> ConvertedNetwork:
+    """Bring a network to a precision, and measure that step, if it is one.
+
+    A calibrated precision needs `calibration`, pictures as the file will see them [1, 3, h, w].
+    """
+    materials = Materials(
+        examples=prepared.examples,
+        calibration=calibration,
+        budget=budget,
+        on_progress=on_progress,
+    )
+    on_progress(f"converting to {precision.name}")
+    made = precision.convert(prepared.fused, materials)
+
+    def convert_tapped(tapped: nn.Module) -> nn.Module:
+        return precision.convert(tapped, replace(materials, budget=None)).network
+
+    found = unconverted(prepared, precision)
+    if not precision.calibrated:
+        diverge = partial(
+            first_divergence, prepared.float64, prepared.fused, convert=convert_tapped
+        )
+        found = replace(found, find_divergence=diverge)
+    if made.network is prepared.fused:
+        return found
+    step = Step(
+        name=precision.name,
+        run=TorchNetwork(made.network).run,
+        gates=precision.gates,
+        find_divergence=found.find_divergence,
+    )
+    on_progress(f"comparing {step.name}")
+    parity = measure_step(step, prepared.references, prepared.yardstick)
+    return replace(
+        found,
+        network=made.network,
+        float_layers=made.float_layers,
+        steps=(*found.steps, (step, parity)),
+    )
+
+
+def unconverted(prepared: PreparedNetwork, precision: Precision) -> ConvertedNetwork:
+    """Stand for a conversion that cannot be repeated: its file is proved without that step."""
+    return ConvertedNetwork(
+        prepared=prepared,
+        precision=precision,
+        network=prepared.fused,
+        float_layers=(),
+        steps=prepared.steps,
+        find_divergence=None,
     )
 
 
@@ -148,23 +208,36 @@ def _load(
 
 
 def prove_file(
-    path: Path, prepared: PreparedNetwork, target: Target, on_progress: OnProgress
+    path: Path,
+    converted: ConvertedNetwork,
+    target: Target,
+    on_progress: OnProgress,
+    *,
+    score: Callable[[Network], ScoreParity] | None = None,
 ) -> Parity:
-    """Run a file in its real runtime against the float64 reference, all steps before included."""
+    """Run a file in its real runtime against the float64 reference, all steps before included.
+
+    `score` judges the file on data too.
+    """
+    prepared = converted.prepared
+    network = open_network(path, prepared.manifest.input.shape)
+    diverge = converted.find_divergence
     step = Step(
         name=FILE,
-        run=open_network(path, prepared.manifest.input.shape).run,
-        gates=prepared.precision.gates,
-        find_divergence=partial(prepared.find_divergence, target=target),
+        run=network.run,
+        gates=converted.precision.gates,
+        find_divergence=None if diverge is None else partial(diverge, target=target),
     )
     parity = measure_step(step, prepared.references, prepared.yardstick)
-    steps = (*prepared.steps, (step, parity))
+    steps = (*converted.steps, (step, parity))
     passed = all(parity.passed for _, parity in steps)
+    judged = None if score is None else score(network)
     return Parity(
-        passed=passed,
+        passed=passed and (judged is None or judged.passed),
         gates=step.gates,
         steps=tuple(parity for _, parity in steps),
         first_divergence="" if passed else _locate(steps, prepared, on_progress),
+        score=judged,
     )
 
 
@@ -174,8 +247,10 @@ def _locate(
     """Name the first module that strays, at the first step that fails."""
     if all(entry.ill_conditioned for entry in prepared.yardstick.inputs):
         return "none named: torch's own float32 strays on every input, so nothing can be proved"
-    on_progress("looking for the module that diverges")
     step, parity = next(measured for measured in steps if not measured[1].passed)
+    if step.find_divergence is None:
+        return f"{step.name}: none named, for every layer strays a little in this precision"
+    on_progress("looking for the module that diverges")
     worst = worst_reference(parity, prepared.references).input
     gate_db = next(e.required.sqnr_db for e in parity.inputs if e.input == worst.name)
     module = step.find_divergence(worst.tensor, gate_db)

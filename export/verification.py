@@ -6,7 +6,7 @@ from topformer.errors import TopformerError, UsageError
 from topformer.export.inputs import standard_inputs
 from topformer.export.precisions import get_precision
 from topformer.export.proof import check_golden
-from topformer.export.steps import OnProgress, prepare, prove_file
+from topformer.export.steps import OnProgress, convert, prepare, prove_file, unconverted
 from topformer.export.targets import get_target
 from topformer.manifest import Manifest, Parity, read_manifest_of
 from topformer.runtimes import open_model
@@ -22,7 +22,8 @@ def verify_file(
     """Prove a file again and return its manifest with the new proof.
 
     Without `weights` the file is compared with the golden samples of its manifest; with them, with
-    the float64 network, through every step. Raises `TopformerError` when the file is not the one
+    the float64 network, through every step but that of a calibrated precision, whose pictures are
+    not at hand. Raises `TopformerError` when the file is not the one
     its manifest describes, or `weights` are not those it was made from.
     """
     if images_dir and not weights:
@@ -44,7 +45,6 @@ def verify_file(
         weights=weights,
         variant=manifest.model.variant,
         image_size=(manifest.input.height, manifest.input.width),
-        precision=precision,
         images_dir=images_dir,
         on_progress=on_progress,
     )
@@ -54,6 +54,8 @@ def verify_file(
             why=f"The manifest names {manifest.weights.name} ({manifest.weights.sha256[:12]}), "
             f"these are {prepared.manifest.weights.sha256[:12]}.",
         )
+    again = unconverted if precision.calibrated else convert
+    converted = again(prepared, precision)
     on_progress(f"proving {path.name}")
     target = get_target(manifest.file.target)
-    return manifest, prove_file(path, prepared, target, on_progress)
+    return manifest, prove_file(path, converted, target, on_progress)

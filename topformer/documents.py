@@ -69,7 +69,8 @@ def decode_document(
     Raises `TopformerError`, saying `refusal` and why, for anything else: no JSON, another document
     or major version, missing and impossible values.
     """
-    needed = next(one.default for one in msgspec.structs.fields(kind) if one.name == "schema")
+    written = next(one.default for one in msgspec.structs.fields(kind) if one.name == "schema")
+    needed = without_minor(written)
     try:
         found = msgspec.json.decode(data, type=_Named).schema
         if without_minor(found) == needed:

@@ -60,6 +60,15 @@ class ModelInfo(Document, frozen=True, kw_only=True):
     task: ShortText = "semantic-segmentation"
 
 
+class CalibrationInfo(Document, frozen=True, kw_only=True):
+    """The pictures from which a precision learnt what values the activations take."""
+
+    # As in "camvid train"; a folder's own name.
+    source: ShortText
+    pictures: Count
+    seed: Count
+
+
 class FileInfo(Document, frozen=True, kw_only=True):
     """The exported file itself."""
 
@@ -69,6 +78,10 @@ class FileInfo(Document, frozen=True, kw_only=True):
     target: ShortText
     precision: ShortText
     libraries: dict[str, str]
+    # Of precisions that are calibrated, else null.
+    calibration: CalibrationInfo | None = None
+    # Layers that the precision was to change and that were kept in float32, by module path.
+    float_layers: tuple[ShortText, ...] = ()
 
 
 class InputInfo(Document, frozen=True, kw_only=True):
@@ -177,6 +190,28 @@ class StepParity(Document, frozen=True, kw_only=True):
         )
 
 
+class ScoreParity(Document, frozen=True, kw_only=True):
+    """How much a file's mIoU on a data set is below that of torch's float32, at the file's size."""
+
+    dataset: ShortText
+    split: ShortText
+    pictures: Count
+    float32_miou: Share
+    miou: Share
+    # In points of mIoU, of which there are 100.
+    max_drop: float
+
+    @property
+    def drop(self) -> float:
+        """Points that the file lies below float32; negative where it lies above."""
+        return 100 * (self.float32_miou - self.miou)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no more is lost than is allowed."""
+        return self.drop <= self.max_drop
+
+
 class Parity(Document, frozen=True, kw_only=True):
     """The proof that a file computes what its source does."""
 
@@ -187,6 +222,8 @@ class Parity(Document, frozen=True, kw_only=True):
     steps: tuple[StepParity, ...]
     # Set on failure: the first module, in the order of execution, whose output strays.
     first_divergence: ShortText = ""
+    # Null where no data were given.
+    score: ScoreParity | None = None
 
 
 class OperatorGroup(Document, frozen=True, kw_only=True):
@@ -236,7 +273,7 @@ class GoldenCase(Document, frozen=True, kw_only=True):
 class Manifest(Document, frozen=True, kw_only=True):
     """All that is needed to use, check and credit one model file."""
 
-    schema: SchemaName = "topformer.manifest/1"
+    schema: SchemaName = "topformer.manifest/1.1"
     model: ModelInfo
     weights: WeightsInfo
     input: InputInfo

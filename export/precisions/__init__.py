@@ -15,16 +15,59 @@ DEFAULT_PRECISION = "fp32"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How much mIoU a precision may cost, on data at hand."""
+
+    # Points, of which there are 100.
+    max_drop: float
+    # A converted network -> the points that it lies below float32. It runs over a whole split.
+    drop_of: Callable[[nn.Module], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Materials:
+    """What a conversion goes by, besides the network itself."""
+
+    # The standard inputs of every proof, each [1, 3, h, w]: the same everywhere.
+    examples: Sequence[Tensor]
+    # Pictures as the file will see them, each [1, 3, h, w]; none for precisions that need none.
+    calibration: Sequence[Tensor] = ()
+    budget: Budget | None = None
+    # Hears what is being done.
+    on_progress: Callable[[str], None] = lambda _doing: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """A network brought to a precision."""
+
+    # Returns what the fused network does, one tensor or a tuple of them; the fused network itself
+    # makes no step of the proof.
+    network: nn.Module
+    # Layers that were to be changed and were kept as they are, by module path.
+    float_layers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Precision:
     """The numbers that a file computes with: a step between fusing and lowering."""
 
     name: str
     # What the converted network and the file are held to, against float64.
     gates: Gates
-    # A fused network in eval mode and the standard inputs, each [1, 3, h, w], of every proof -> a
-    # network that any target lowers. The network may return one tensor or a tuple of them. It is
-    # not changed; returned itself, it makes no step.
-    convert: Callable[[nn.Module, Sequence[Tensor]], nn.Module]
+    # A fused network in eval mode, which is not changed. Targets lower what is returned.
+    convert: Callable[[nn.Module, Materials], Converted]
+    # The targets that it is made for; None for any.
+    targets: tuple[str, ...] | None = None
+    # Whether it learns from pictures. Such a conversion cannot be repeated without them.
+    calibrated: bool = False
+    # Points of mIoU that a file may lie below float32 where data are given and nothing else is
+    # said.
+    max_drop: float = 0.1
+
+    def fits(self, target: str) -> bool:
+        """Whether it is made for a target."""
+        return self.targets is None or target in self.targets
 
 
 _REGISTRY = Registry(package=__name__, kind=Precision, title="precision")

@@ -13,6 +13,9 @@ from topformer.manifest import Delegation
 from topformer.registry import Registry
 from topformer.runtimes.exported import Runtime
 
+# What is exported to where nothing is said.
+DEFAULT_TARGETS = ("xnnpack", "onnx")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lowered:

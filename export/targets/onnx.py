@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from topformer.complexity import operator_macs
 from topformer.errors import TopformerError
+from topformer.export.qdq import is_quantised, quantise_biases, to_unsigned_activations
 from topformer.export.targets import Lowered, Target
 from topformer.manifest import Delegation, OperatorGroup
 from topformer.runtimes.exported.onnxruntime import RUNTIME
@@ -38,6 +39,9 @@ def _lower(network: nn.Module, example: Tensor) -> Lowered:
             next_step="Export with another version of onnxsim, and report this one.",
         )
     _strip_debug_information(simplified)
+    if is_quantised(simplified):
+        to_unsigned_activations(simplified)
+        quantise_biases(simplified)
     onnx.checker.check_model(simplified, full_check=True)
     return Lowered(
         data=simplified.SerializeToString(deterministic=True),

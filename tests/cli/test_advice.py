@@ -32,6 +32,9 @@ NOT_ADVISED_BY = {
     "topformer.devices.heat": {"devices"},
     # Its reasons are written and told by a bench; comparing reads the verdict's word.
     "topformer.benchmarks.protocol.verdict": {"compare"},
+    # What it exports where no model is named is made without data.
+    "topformer.data.layouts": {"bench"},
+    "topformer.data.label_files": {"bench"},
     # It needs no sources of the app.
     "topformer.verbs.app.sources": {"app run"},
 }
@@ -223,13 +226,22 @@ FAILURES = [
     ("predict p.png --model nothing.pth", "`topformer models`"),
     ("predict nothing.png", ""),
     (f"eval --dataset folder --data set --model {PUBLISHED}", "Here: --model PATH"),
-    ("eval --dataset folder --data set --model tiny", "--dataset"),
+    ("eval --dataset folder --data set --model tiny", "Name the data set"),
     ("eval --dataset folder --data nothing", ""),
     ("data check nothing --dataset camvid", ""),
     (f"export --weights {PUBLISHED}", "Here: --weights PATH"),
     ("export --weights https://localhost:1/x", "Here: --weights PATH"),
     ("export --target nonsense", ""),
     ("export --size huge", ""),
+    ("export --precision nonsense", "fp32, int8"),
+    ("export --calibration camvid", "Pass --data ROOT."),
+    ("export --calibration nothing", "with --data"),
+    ("export --dataset camvid", "Pass --data ROOT."),
+    ("export --max-miou-drop 1", "with --dataset KEY and --data ROOT"),
+    ("export --dataset folder --data set", "Name the data set"),
+    ("sensitivity --calibration camvid", "Pass --data ROOT."),
+    ("sensitivity --dataset camvid", "Pass --data ROOT."),
+    ("sensitivity --weights nothing.pth", "`topformer models`"),
     ("export --image-size 0", ""),
     ("verify nothing.pte", ""),
     ("verify nothing.pte --images set", "checkpoint"),

@@ -104,14 +104,10 @@ def test_export_hands_names_on(unnamed, tmp_path, monkeypatch):
 def test_exports_name_what_was_given(unnamed):
     """Up to the point where a target would be lowered to."""
     from topformer.classes import named_classes
-    from topformer.export.precisions import get_precision
     from topformer.export.steps import prepare
 
     def prepared(**names):
-        precision = get_precision("fp32")
-        return prepare(
-            weights=str(unnamed), variant=None, image_size=(64, 64), precision=precision, **names
-        )
+        return prepare(weights=str(unnamed), variant=None, image_size=(64, 64), **names)
 
     assert prepared(classes=named_classes(NAMES)).manifest.classes.names == NAMES
     numbered = prepared()

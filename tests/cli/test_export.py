@@ -29,7 +29,7 @@ def test_export_json_lists_the_files(random_export):
     folder, result = random_export
     assert result.returncode == 0, result.stderr
     parsed = document(result, ExportDocument)
-    assert parsed["schema"] == "topformer.export/1"
+    assert parsed["schema"] == "topformer.export/1.1"
     assert parsed["passed"] is True
     assert parsed["random_weights"] is True
     assert [file["target"] for file in parsed["files"]] == ["onnx", "xnnpack"]
@@ -127,6 +127,8 @@ def test_inspect_of_a_checkpoint(golden_path):
         (["export", "--size", "huge"], 2, "tiny, small, base"),
         (["export", "--image-size", "12"], 2, "64"),
         (["export", "--target", "coreml"], 2, "onnx, xnnpack"),
+        (["export", "--precision", "int4"], 2, "fp32, int8"),
+        (["export", "--calibration", "nowhere"], 2, "There is no folder nowhere"),
         (["export", "--weights", "no-such-file.pth"], 2, "no-such-file.pth"),
         (["verify", "missing.pte"], 2, "missing"),
     ],

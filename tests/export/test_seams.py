@@ -6,21 +6,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
+from support.training_fakes import make_folder
 from topformer import open_model
 from topformer.benchmarks.profiling import profile
 from topformer.cli.main import build_command
+from topformer.data import open_dataset
 from topformer.errors import TopformerError, UsageError
 from topformer.export import export_model, precisions, targets
+from topformer.export.calibration import folder_calibration
 from topformer.export.precisions import get_precision, precision_names
 from topformer.export.proof import FP32_GATES
+from topformer.export.scoring import JudgingData
 from topformer.export.targets import get_target, target_names
 from topformer.export.verification import verify_file
+from topformer.manifest import CalibrationInfo, read_manifest_of
+from topformer.model import create_model
 from topformer.runtimes import exported, find_runtime, inspect_graph
 from topformer.runtimes.exported import get_runtime, runtime_names
 from topformer.verbs.doctor import _runtime_names
 from topformer.verbs.probe import TOLERANCE, probe
+from topformer.weights import save_weights
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +55,7 @@ def export_small(folder):
     (file,) = export_model(
         weights="random",
         targets=["program"],
-        precision="rounded",
+        precisions=["rounded"],
         image_size=(64, 64),
         out_dir=folder,
     ).files
@@ -56,7 +64,7 @@ def export_small(folder):
 
 def test_they_are_found():
     assert target_names() == ["onnx", "program", "xnnpack"]
-    assert precision_names() == ["fp32", "rounded"]
+    assert precision_names() == ["fp32", "int8", "rounded", "stepped"]
     assert runtime_names() == ["executorch", "onnxruntime", "torch_export"]
     assert find_runtime("a/MODEL.PT2").name == "torch_export"
 
@@ -110,11 +118,95 @@ def test_a_precision_that_misses_its_gates_names_its_first_module(tmp_path, monk
     assert file.manifest.parity.first_divergence == "rounded: backbone.tpm.stem"
 
 
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    return make_folder(tmp_path_factory.mktemp("set"))
+
+
+@pytest.fixture(scope="module")
+def stepped(added, pictures, tmp_path_factory):
+    """Export in the added precision that is calibrated, judged on data, once."""
+    calibration = folder_calibration(pictures / "images/train", pictures=3, seed=1)
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("stepped")
+    weights = folder / "w.safetensors"
+    dataset = open_dataset("folder", pictures)
+    save_weights(
+        weights,
+        create_model("tiny", 3),
+        classes=dataset.classes,
+        name="drawn",
+        licence="none",
+        source="a test",
+    )
+    result = export_model(
+        weights=str(weights),
+        precisions=["fp32", "stepped"],
+        targets=["program"],
+        image_size=(64, 64),
+        out_dir=folder,
+        calibration=calibration,
+        judging=JudgingData(dataset=dataset, max_drop=0.5),
+    )
+    return weights, result
+
+
+def test_a_calibrated_precision_says_what_with(stepped):
+    plain, calibrated = stepped[1].files
+    assert plain.manifest.file.calibration is None
+    assert calibrated.manifest.file.calibration == CalibrationInfo(
+        source="train", pictures=3, seed=1
+    )
+    assert calibrated.manifest.file.float_layers == ("backbone",)
+    assert read_manifest_of(calibrated.path) == calibrated.manifest
+
+
+def test_files_are_judged_on_data(stepped):
+    plain, calibrated = (file.manifest.parity.score for file in stepped[1].files)
+    assert (plain.dataset, plain.split, plain.pictures) == ("folder", "val", 2)
+    assert plain.miou == pytest.approx(plain.float32_miou, abs=1e-3)
+    assert calibrated.drop <= calibrated.max_drop == 0.5
+
+
+def test_a_file_that_loses_too_much_fails_its_proof(stepped, pictures, tmp_path):
+    judging = JudgingData(dataset=open_dataset("folder", pictures), max_drop=-1.0)
+    (file,) = export_model(
+        weights=str(stepped[0]),
+        targets=["program"],
+        image_size=(64, 64),
+        out_dir=tmp_path,
+        judging=judging,
+    ).files
+    assert file.path.name.endswith(".failed")
+    assert all(step.passed for step in file.manifest.parity.steps)
+    assert file.manifest.parity.first_divergence == ""
+
+
+def test_verify_leaves_out_the_step_of_a_calibrated_precision(stepped):
+    path = stepped[1].files[1].path
+    _, parity = verify_file(path, weights=str(stepped[0]))
+    assert parity.passed
+    assert [step.step for step in parity.steps] == ["float32", "fused", "file"]
+
+
+@pytest.mark.parametrize("targets", [["onnx"], ["program", "onnx"], None])
+def test_a_precision_that_is_not_for_a_target_is_refused(added, tmp_path, targets):
+    with pytest.raises(UsageError, match="no stepped for") as caught:
+        export_model(
+            weights="random",
+            precisions=["stepped"],
+            targets=targets,
+            image_size=(64, 64),
+            out_dir=tmp_path,
+        )
+    assert "program" in caught.value.why
+
+
 @pytest.mark.parametrize(
     ("get", "known"),
     [
         (get_target, "onnx, program, xnnpack"),
-        (get_precision, "fp32, rounded"),
+        (get_precision, "fp32, int8, rounded, stepped"),
         (get_runtime, "executorch, onnxruntime, torch_export"),
     ],
 )

@@ -8,6 +8,7 @@ from topformer.documents import decode_document, encode_document
 from topformer.errors import TopformerError
 from topformer.manifest import (
     Agreement,
+    CalibrationInfo,
     Classes,
     Delegation,
     FileInfo,
@@ -19,6 +20,7 @@ from topformer.manifest import (
     OperatorGroup,
     OutputInfo,
     Parity,
+    ScoreParity,
     StepParity,
     WeightsInfo,
 )
@@ -56,11 +58,21 @@ SAMPLE = Manifest(
         target="xnnpack",
         precision="fp32",
         libraries={"executorch": "1.5.1"},
+        calibration=CalibrationInfo(source="example", pictures=48, seed=3),
+        float_layers=("stem",),
     ),
     parity=Parity(
         passed=True,
         gates=GATES,
         steps=(StepParity(step="file", worst=AGREEMENT, inputs=(INPUT_AGREEMENT,)),),
+        score=ScoreParity(
+            dataset="example",
+            split="val",
+            pictures=9,
+            float32_miou=0.5,
+            miou=0.25,
+            max_drop=0.5,
+        ),
     ),
     delegation=Delegation(
         backend="xnnpack",

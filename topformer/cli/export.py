@@ -5,13 +5,23 @@ from typing import Annotated
 
 import typer
 
-from topformer.cli.options import ClassesOption, JsonOption
+from topformer.cli.options import (
+    CalibrationOption,
+    CalibrationSizeOption,
+    ClassesOption,
+    DataOption,
+    JsonOption,
+)
 
 
 def export(
     target: Annotated[
         list[str] | None,
         typer.Option(help="Format to export to; repeat for more. Default: xnnpack and onnx."),
+    ] = None,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(help="fp32 or int8; repeat for both. Default: fp32."),
     ] = None,
     size: Annotated[
         str | None, typer.Option(help="tiny, small or base. Default: the checkpoint's, or tiny.")
@@ -28,6 +38,20 @@ def export(
         Path | None, typer.Option(help="Folder of pictures of yours to add to the proof.")
     ] = None,
     classes: ClassesOption = None,
+    calibration: CalibrationOption = None,
+    calibration_size: CalibrationSizeOption = 48,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Data set whose val split each file is scored on: camvid, folder, ..."),
+    ] = None,
+    data: DataOption = None,
+    max_miou_drop: Annotated[
+        float | None,
+        typer.Option(
+            help="Points of mIoU, of 100, that a file may lie below float32. Where int8 loses "
+            "more, the layers that cost most stay in float32."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> bool:
     """Export a model and prove that each file computes what the checkpoint does.
@@ -40,16 +64,26 @@ def export(
       topformer export --size tiny --target xnnpack
 
       topformer export --weights model.pth --image-size 384x576 --images pictures
+
+      topformer export --precision int8 --calibration pictures
+
+      topformer export --precision int8 --calibration camvid --dataset camvid --data CamVid
     """
     from topformer.verbs.export import run
 
     return run(
-        targets=target or ("xnnpack", "onnx"),
+        targets=target,
+        precisions=precision or ("fp32",),
         variant=size,
         weights=weights,
         image_size=image_size,
         out=out,
         images=images,
         classes=classes,
+        calibration=calibration,
+        calibration_size=calibration_size,
+        dataset=dataset,
+        data=data,
+        max_miou_drop=max_miou_drop,
         as_json=as_json,
     )

@@ -1,5 +1,6 @@
 """Options that several verbs have."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,4 +15,19 @@ ClassesOption = Annotated[
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
+]
+CalibrationOption = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration",
+        help="Pictures from which int8 learns its ranges: a folder, or a data set's key, whose "
+        "training pictures are taken. Default: the bundled ones.",
+    ),
+]
+CalibrationSizeOption = Annotated[
+    int,
+    typer.Option("--calibration-size", min=1, max=512, help="At most so many of them are drawn."),
+]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Root folder of the data set that is named.")
 ]

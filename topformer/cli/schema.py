@@ -16,6 +16,7 @@ DOCUMENTS = {
     "models": "topformer.verbs.models:ModelsDocument",
     "export": "topformer.verbs.export:ExportDocument",
     "verify": "topformer.verbs.verify:VerifyDocument",
+    "sensitivity": "topformer.verbs.sensitivity.document:SensitivityDocument",
     "predict": "topformer.verbs.predict:PredictDocument",
     "runner-build": "topformer.verbs.runner:RunnerBuildDocument",
     "runner-run": "topformer.benchmarks.documents.runner:RunnerRun",

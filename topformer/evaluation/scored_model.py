@@ -41,7 +41,7 @@ def open_scored_model(
     the data set.
     """
     opened = open_model(source, image_size=image_size, classes=classes)
-    _refuse_other_count(opened.manifest.classes, dataset.classes, source)
+    refuse_other_count(opened.manifest.classes, dataset.classes, source)
     network = opened.network
     if image_size is None and isinstance(network, TorchNetwork):
         return ScoredModel(
@@ -53,14 +53,15 @@ def open_scored_model(
     return ScoredModel(opened=opened, protocol=fixed_protocol(own_size), segment=opened.predict)
 
 
-def _refuse_other_count(model: Classes, dataset: Classes, source: str | Path) -> None:
+def refuse_other_count(model: Classes, dataset: Classes, source: str | Path) -> None:
+    """Raise `TopformerError` where a model has another number of classes than a data set."""
     if len(model.names) == len(dataset.names):
         return
     raise TopformerError(
         f"{source} was not made for {dataset.dataset}.",
         why=f"It tells {len(model.names)} classes apart, those of {model.dataset}; "
         f"{dataset.dataset} has {len(dataset.names)}.",
-        next_step="Pass the --dataset that it was trained on, or a model trained on this one.",
+        next_step="Name the data set that it was trained on, or a model trained on this one.",
     )
 
 

@@ -20,7 +20,8 @@ class TorchNetwork:
     """The eager network, as the checkpoint gives it (BatchNorm not folded)."""
 
     def __init__(self, model: torch.nn.Module) -> None:
-        self.model = model.eval()
+        model.eval()  # of a quantised graph it returns None
+        self.model = model
         self.dtype = next(model.parameters()).dtype
 
     @torch.inference_mode()

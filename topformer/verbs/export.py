@@ -14,10 +14,14 @@ from topformer.console.weights import (
     tell_notes,
     weights_as,
 )
+from topformer.data import open_dataset
 from topformer.documents import Document, SchemaName
+from topformer.errors import UsageError
 from topformer.export import ExportedFile, ExportResult, export_model
-from topformer.manifest import Delegation, Parity, WeightsInfo
+from topformer.export.scoring import JudgingData
+from topformer.manifest import CalibrationInfo, Delegation, Parity, WeightsInfo
 from topformer.preprocess import parse_image_size, size_in_shape
+from topformer.verbs.calibration import choose_calibration, warn_of_bundled
 from topformer.verbs.parity import show_parity
 
 
@@ -32,12 +36,16 @@ class ExportedFileDocument(Document, frozen=True, kw_only=True):
     sha256: str
     parity: Parity
     delegation: Delegation
+    # Of precisions that are calibrated, else null.
+    calibration: CalibrationInfo | None = None
+    # Layers kept in float32, by module path.
+    float_layers: tuple[str, ...] = ()
 
 
 class ExportDocument(Document, frozen=True, kw_only=True):
     """What `export --json` prints."""
 
-    schema: SchemaName = "topformer.export/1"
+    schema: SchemaName = "topformer.export/1.1"
     passed: bool
     weights: WeightsInfo
     random_weights: bool
@@ -48,31 +56,44 @@ class ExportDocument(Document, frozen=True, kw_only=True):
 
 def run(
     *,
-    targets: Sequence[str],
+    targets: Sequence[str] | None,
+    precisions: Sequence[str],
     variant: str | None,
     weights: str | None,
     image_size: str,
     out: Path,
     images: Path | None,
     classes: str | None,
+    calibration: str | None,
+    calibration_size: int,
+    dataset: str | None,
+    data: Path | None,
+    max_miou_drop: float | None,
     as_json: bool,
 ) -> bool:
     """Export a model to targets and prove each file; false when one failed its proof."""
     named = None if classes is None else read_classes(classes)
+    chosen = choose_calibration(calibration, data, pictures=calibration_size)
+    judging = _judging(dataset, data, max_miou_drop)
     with progress_display() as show_progress, weights_as("--weights "):
         result = export_model(
             weights=weights,
             variant=variant,
             targets=targets,
+            precisions=precisions,
             image_size=parse_image_size(image_size),
             out_dir=out,
             images_dir=images,
             classes=named,
+            calibration=chosen,
+            judging=judging,
             on_progress=show_progress,
         )
     for file in result.files:
         _report(file)
     suggest_size(result)
+    if any(file.manifest.file and file.manifest.file.calibration for file in result.files):
+        warn_of_bundled(chosen)
     info = result.files[0].manifest.weights
     tell_notes(result.notes)
     announce_random(info)
@@ -81,6 +102,19 @@ def run(
     paths = [file.path for file in result.files]
     print_result(_document(result, info), paths, as_json=as_json, shown=True)
     return result.passed
+
+
+def _judging(dataset: str | None, data: Path | None, max_drop: float | None) -> JudgingData | None:
+    if dataset is None:
+        if max_drop is not None:
+            raise UsageError(
+                "--max-miou-drop is measured on data.",
+                next_step="Name them with --dataset KEY and --data ROOT.",
+            )
+        return None
+    if data is None:
+        raise UsageError("--dataset needs the data set's folder.", next_step="Pass --data ROOT.")
+    return JudgingData(dataset=open_dataset(dataset, data), max_drop=max_drop)
 
 
 def suggest_size(result: ExportResult) -> None:
@@ -103,6 +137,9 @@ def _report(file: ExportedFile) -> None:
     assert manifest.parity is not None
     assert manifest.delegation is not None
     show_parity(str(file.path), manifest.parity, manifest.model.task)
+    assert manifest.file is not None
+    for layer in manifest.file.float_layers:
+        stderr().print(f"  in float32: {layer}", soft_wrap=True)
     delegation = manifest.delegation
     outside = sum(group.count for group in delegation.outside)
     inside = sum(group.count for group in delegation.inside)
@@ -135,6 +172,8 @@ def _document(result: ExportResult, info: WeightsInfo) -> ExportDocument:
                 sha256=manifest.file.sha256,
                 parity=manifest.parity,
                 delegation=manifest.delegation,
+                calibration=manifest.file.calibration,
+                float_layers=manifest.file.float_layers,
             )
         )
     return ExportDocument(

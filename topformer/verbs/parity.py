@@ -51,5 +51,11 @@ def _explain(parity: Parity, noun: str) -> Generator[str]:
             f"{'torch in float32 strays here' if strays else 'classes all but tie here'}, so it "
             f"needs {required.sqnr_db:.1f} dB and {required.result_agreement:.3%}"
         )
+    score = parity.score
+    if score is not None:
+        yield (
+            f"mIoU on {score.dataset} {score.split}: {score.miou:.4f}, {score.drop:.2f} points "
+            f"below float32's {score.float32_miou:.4f}; may lose {score.max_drop:.2f}"
+        )
     if parity.first_divergence:
         yield f"first divergence: {parity.first_divergence}"

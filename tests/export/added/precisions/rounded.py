@@ -4,17 +4,18 @@ import copy
 
 import torch
 
-from topformer.export.precisions import Precision
+from topformer.export.precisions import Converted, Precision
 from topformer.manifest import Gates
 
 
-def convert(network, examples):
+def convert(network, materials):
+    examples = materials.examples
     assert all(example.shape == examples[0].shape for example in examples)
     rounded = copy.deepcopy(network)
     with torch.no_grad():
         for parameter in rounded.parameters():
             parameter.copy_(parameter.bfloat16())
-    return rounded
+    return Converted(network=rounded)
 
 
 PRECISION = Precision(

@@ -75,11 +75,34 @@ internal class FileInfo(
     val target: String,
     val precision: String,
     @AnyLength val libraries: Map<String, String>,
+    val calibration: Calibration? = null,
+    val floatLayers: List<String> = emptyList(),
+)
+
+@Serializable
+internal class Calibration(
+    val source: String,
+    @Within(0, ANY) val pictures: Long,
+    @Within(0, ANY) val seed: Long,
 )
 
 @Serializable
 internal class Parity(
-    val passed: Boolean, val gates: Gates, val steps: List<StepParity>, val firstDivergence: String = "",
+    val passed: Boolean,
+    val gates: Gates,
+    val steps: List<StepParity>,
+    val firstDivergence: String = "",
+    val score: Score? = null,
+)
+
+@Serializable
+internal class Score(
+    val dataset: String,
+    val split: String,
+    @Within(0, ANY) val pictures: Long,
+    @Within(0, 1) val float32Miou: Double,
+    @Within(0, 1) val miou: Double,
+    val maxDrop: Double,
 )
 
 @Serializable

@@ -70,11 +70,11 @@ class ManifestReaderTest {
 
     @Test
     fun `what a newer minor version adds is ignored, and other major versions are refused`() {
-        val newer = edited("topformer.manifest/1", "topformer.manifest/1.12")
+        val newer = edited("topformer.manifest/1.1", "topformer.manifest/1.12")
             .replace("\"variant\"", "\"colour\": {\"a\": [1]}, \"variant\"")
         assertEquals("tiny", read(newer).variant)
         for (version in listOf("2", "2.1", "0", "11", "1.", "1.x", "1.2.3", "")) {
-            val why = reasonFor(edited("topformer.manifest/1", "topformer.manifest/$version"))
+            val why = reasonFor(edited("topformer.manifest/1.1", "topformer.manifest/$version"))
             assertEquals("In it, schema is 'topformer.manifest/$version', not topformer.manifest/1.", why)
         }
     }

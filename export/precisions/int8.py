@@ -1,0 +1,39 @@
+"""8 bits: weights by output channel, activations by tensor, with ranges learnt from pictures."""
+
+from torch import nn
+
+from topformer.errors import TopformerError
+from topformer.export.precisions import Converted, Materials, Precision
+from topformer.export.quantisation.equalise import equalise
+from topformer.export.quantisation.quantiser import observe, quantise
+from topformer.export.quantisation.selection import within_budget
+from topformer.manifest import Gates
+from topformer.model import TopFormer
+
+
+def _convert(network: nn.Module, materials: Materials) -> Converted:
+    pictures, budget = materials.calibration, materials.budget
+    if not pictures:
+        raise TopformerError("int8 needs pictures to calibrate with.")
+    if isinstance(network, TopFormer):
+        network = equalise(network, pictures)
+    if budget is None:
+        return Converted(network=quantise(observe(network, pictures)))
+    made, kept = within_budget(
+        network,
+        pictures,
+        max_drop=budget.max_drop,
+        drop_of=budget.drop_of,
+        on_progress=materials.on_progress,
+    )
+    return Converted(network=made, float_layers=kept)
+
+
+PRECISION = Precision(
+    name="int8",
+    gates=Gates(sqnr_db=20.0, result_agreement=0.95),
+    convert=_convert,
+    targets=("xnnpack", "onnx"),
+    calibrated=True,
+    max_drop=0.5,
+)

@@ -1,0 +1,99 @@
+"""Quantise a network with torchao: observe it on pictures, then write its rounding into the graph.
+
+Which operators are quantised, and how, is XNNPACK's own description of what it computes in int8:
+convolutions with one scale for each output channel, additions, products of two maps and
+concatenations. Attention's products, softmax, average pools and resizing stay in float32.
+"""
+
+# pyright: standard
+# Not strict: torchao and executorch ship no types.
+
+import copy
+import logging
+import warnings
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import contextmanager
+
+import torch
+from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+    XNNPACKQuantizer,
+    get_symmetric_quantization_config,
+)
+from torch import Tensor, fx, nn
+from torchao.quantization.pt2e import allow_exported_model_train_eval
+from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+from torchao.quantization.pt2e.quantizer import QuantizationConfig, QuantizationSpec
+
+from topformer.export.quantisation.ranges import RangeObserver
+
+# Scales below this are of no use to XNNPACK; from its own configuration.
+_SMALLEST_SCALE = 2**-12
+
+
+def observe(
+    network: nn.Module, pictures: Sequence[Tensor], *, keep: Collection[str] = ()
+) -> fx.GraphModule:
+    """Return the network's graph with an observer at each value that will have 8 bits.
+
+    `pictures` are [1, 3, h, w], all of one size; layers in `keep`, by module path, are passed over.
+    The observers have seen the pictures: `quantise` makes a quantised network of the graph, and it
+    computes what the network does until then.
+    """
+    with _quiet():
+        graph = torch.export.export(network, (pictures[0],)).module()
+        prepared = prepare_pt2e(graph, _quantizer(frozenset(keep)))
+    observers = [one for one in prepared.modules() if isinstance(one, RangeObserver)]
+    with torch.inference_mode():
+        for picture in pictures:
+            prepared(picture)
+        for observer in observers:
+            observer.count_values()
+        for picture in pictures:
+            prepared(picture)
+    return prepared
+
+
+def quantise(observed: fx.GraphModule) -> fx.GraphModule:
+    """Write the rounding that the observers found into the graph; weights become int8."""
+    with _quiet():
+        return allow_exported_model_train_eval(convert_pt2e(copy.deepcopy(observed)))
+
+
+def layer_of(node: fx.Node) -> str:
+    """Path of the module that a node of an exported graph comes from; "" where it has none."""
+    stack = node.meta.get("nn_module_stack")
+    return next(reversed(stack.values()))[0] if stack else ""
+
+
+def _quantizer(keep: frozenset[str]) -> XNNPACKQuantizer:
+    config = get_symmetric_quantization_config(is_per_channel=True)
+    given = config.input_activation
+    assert given is not None
+    activations = QuantizationSpec(
+        dtype=given.dtype,
+        quant_min=given.quant_min,
+        quant_max=given.quant_max,
+        qscheme=given.qscheme,
+        observer_or_fake_quant_ctr=RangeObserver.with_args(eps=_SMALLEST_SCALE),
+    )
+    ours = QuantizationConfig(activations, activations, config.weight, config.bias, is_qat=False)
+    quantizer = XNNPACKQuantizer().set_global(ours)
+    return quantizer.set_filter_function(_passing_over(keep)) if keep else quantizer
+
+
+def _passing_over(keep: frozenset[str]) -> Callable[[fx.Node], bool]:
+    return lambda node: layer_of(node) not in keep
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Keep aside what torch and torchao tell those who develop them."""
+    logger = logging.getLogger("torch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,61 @@
+"""The sensitivity verb, as a user types it."""
+
+import json
+
+import jsonschema
+import msgspec
+import pytest
+
+from support.command import run_command
+from topformer.model import create_model
+from topformer.verbs.sensitivity.document import SensitivityDocument
+from topformer.weights import save_weights
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def measured(folder, tmp_path_factory):
+    """Measure a drawn Tiny of three classes on the small data set, once."""
+    import torch
+
+    from topformer.data import open_dataset
+
+    home = tmp_path_factory.mktemp("sensitivity")
+    torch.manual_seed(0)
+    classes = open_dataset("folder", folder).classes
+    stated = {"name": "drawn", "licence": "none", "source": "a test"}
+    save_weights(home / "w.safetensors", create_model("tiny", 3), classes=classes, **stated)
+    words = ["sensitivity", "--weights", "w.safetensors", "--image-size", "64", "--json"]
+    words += ["--calibration", "folder", "--dataset", "folder", "--data", folder]
+    return home, run_command(*words, "--pictures", "1", "--calibration-size", "2", cwd=home)
+
+
+def test_every_layer_has_a_cost(measured):
+    _, result = measured
+    assert result.returncode == 0, result.stderr
+    parsed = json.loads(result.stdout)
+    jsonschema.validate(parsed, msgspec.json.schema(SensitivityDocument))
+    layers = {one["layer"]: one for one in parsed["layers"]}
+    assert len(layers) == len(parsed["layers"]) > 66
+    assert next(iter(layers)) == "backbone.tpm.stem.0.c"
+    assert "decode_head.conv_seg" in layers
+    assert parsed["pictures"] == 1
+    assert parsed["calibration"] == {"source": "folder train", "pictures": 2, "seed": 0}
+    assert all(one["sqnr_db"] > parsed["whole"]["sqnr_db"] for one in layers.values())
+    assert all(one["miou_drop"] is not None for one in layers.values())
+    assert parsed["gaps"] is None
+
+
+def test_the_same_is_written_and_drawn(measured):
+    home, result = measured
+    assert json.loads((home / "out" / "sensitivity.json").read_text()) == json.loads(result.stdout)
+    assert (home / "out" / "sensitivity.png").read_bytes().startswith(b"\x89PNG")
+    assert "all layers" in result.stderr
+
+
+def test_data_of_other_classes_are_refused(folder, tmp_path):
+    words = ["sensitivity", "--image-size", "64", "--dataset", "folder", "--data", folder]
+    result = run_command(*words, "--weights", "tiny", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "11 classes" in result.stderr

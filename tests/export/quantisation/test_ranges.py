@@ -1,0 +1,57 @@
+"""Ranges that spend 8 bits where the values are."""
+
+import pytest
+import torch
+
+from topformer.export.quantisation.ranges import RangeObserver
+
+
+def observed(*tensors, counted=True):
+    observer = RangeObserver(
+        dtype=torch.int8, qscheme=torch.per_tensor_affine, quant_min=-128, quant_max=127, eps=2**-12
+    )
+    for tensor in tensors:
+        assert observer(tensor) is tensor
+    if counted:
+        observer.count_values()
+        for tensor in tensors:
+            observer(tensor)
+    scale, zero_point = observer.calculate_qparams()
+    return float(scale), int(zero_point)
+
+
+def error(tensor, scale, zero_point):
+    rounded = torch.fake_quantize_per_tensor_affine(tensor, scale, zero_point, -128, 127)
+    return float((rounded - tensor).square().mean())
+
+
+def test_a_rare_large_value_does_not_take_the_steps_of_all_others():
+    torch.manual_seed(0)
+    tensor = torch.cat([torch.randn(1_000_000), torch.tensor([9.0])])
+    extremes, found = observed(tensor, counted=False), observed(tensor)
+    assert found[0] < 0.8 * extremes[0]
+    assert error(tensor, *found) < 0.8 * error(tensor, *extremes)
+
+
+def test_values_that_fill_their_range_keep_it():
+    tensor = torch.linspace(-1, 3, 10_000)
+    scale, zero_point = observed(tensor)
+    assert scale == pytest.approx(4 / 255, rel=0.03)
+    assert zero_point == pytest.approx(-64, abs=3)
+
+
+def test_values_of_one_sign_get_all_codes():
+    scale, zero_point = observed(torch.linspace(0, 2, 1000))
+    assert zero_point == -128
+    assert scale == pytest.approx(2 / 255, rel=0.03)
+
+
+@pytest.mark.parametrize("value", [0.0, 5.0, -5.0])
+def test_a_constant_has_a_range_that_holds_it(value):
+    tensor = torch.full((10,), value)
+    assert error(tensor, *observed(tensor)) <= 1e-3
+
+
+def test_all_tensors_count():
+    low, high = torch.linspace(-1, 0, 1000), torch.linspace(0, 1, 1000)
+    assert observed(low, high) == pytest.approx(observed(torch.cat([low, high])), rel=0.02)

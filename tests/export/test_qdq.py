@@ -1,0 +1,91 @@
+"""Quantised ONNX graphs, before and after they are written as ONNX Runtime likes them."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from topformer.export.qdq import is_quantised, quantise_biases, to_unsigned_activations
+
+RNG = np.random.default_rng(0)
+WEIGHT_SCALES = np.array([0.01, 0.02], np.float32)
+
+
+@pytest.fixture
+def proto():
+    """A quantised convolution as torch writes it: int8 activations, a bias of float32."""
+    initialisers = {
+        "scale": np.array(0.05, np.float32),
+        "zero": np.array(-3, np.int8),
+        "weight": RNG.integers(-127, 128, (2, 3, 1, 1)).astype(np.int8),
+        "weight_scale": WEIGHT_SCALES,
+        "weight_zero": np.zeros(2, np.int8),
+        "bias": np.array([0.5, -0.25], np.float32),
+        "out_scale": np.array(0.1, np.float32),
+        "out_zero": np.array(5, np.int8),
+    }
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["xq"]),
+        helper.make_node("DequantizeLinear", ["xq", "scale", "zero"], ["xd"]),
+        helper.make_node(
+            "DequantizeLinear", ["weight", "weight_scale", "weight_zero"], ["wd"], axis=0
+        ),
+        helper.make_node("Conv", ["xd", "wd", "bias"], ["y"]),
+        helper.make_node("QuantizeLinear", ["y", "out_scale", "out_zero"], ["yq"]),
+        helper.make_node("DequantizeLinear", ["yq", "out_scale", "out_zero"], ["out"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 4, 4])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, 2, 4, 4])],
+        [numpy_helper.from_array(value, name) for name, value in initialisers.items()],
+        value_info=[helper.make_tensor_value_info("xq", TensorProto.INT8, [1, 3, 4, 4])],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+
+
+def run(proto):
+    onnx.checker.check_model(proto, full_check=True)
+    session = onnxruntime.InferenceSession(proto.SerializeToString())
+    x = np.random.default_rng(1).uniform(-7, 7, (1, 3, 4, 4)).astype(np.float32)
+    return session.run(None, {"x": x})[0]
+
+
+def test_activations_become_unsigned_and_nothing_changes(proto):
+    before = run(proto)
+    to_unsigned_activations(proto)
+    assert np.array_equal(run(proto), before)
+    values = {one.name: numpy_helper.to_array(one) for one in proto.graph.initializer}
+    points = [values[node.input[2]] for node in proto.graph.node if len(node.input) == 3
+              and node.op_type != "Conv"]  # fmt: skip
+    assert [point.dtype for point in points] == [np.uint8, np.uint8, np.int8, np.uint8, np.uint8]
+    assert [int(points[0]), int(points[-1])] == [125, 133]
+    assert "zero" not in values
+
+
+def test_biases_become_integers_in_steps_of_input_times_weight(proto):
+    before = run(proto)
+    quantise_biases(proto)
+    values = {one.name: numpy_helper.to_array(one) for one in proto.graph.initializer}
+    assert "bias" not in values
+    assert values["bias_codes"].dtype == np.int32
+    assert values["bias_codes"].tolist() == [1000, -250]
+    assert np.allclose(values["bias_scale"], 0.05 * WEIGHT_SCALES)
+    # A step of the output at most, where the float32 bias was at a tie.
+    assert np.abs(run(proto) - before).max() <= 0.1 + 1e-6
+
+
+def test_a_float_convolution_is_left_alone(proto):
+    del proto.graph.node[4:]
+    proto.graph.node[3].input[0] = "x"
+    proto.graph.node[3].output[0] = "out"
+    quantise_biases(proto)
+    assert "bias" in {one.name for one in proto.graph.initializer}
+
+
+def test_a_float_graph_is_known(proto):
+    assert is_quantised(proto)
+    del proto.graph.node[:]
+    assert not is_quantised(proto)

@@ -1,0 +1,1 @@
+"""`topformer sensitivity`: what each layer costs when it alone is quantised."""

@@ -1,0 +1,46 @@
+"""What `sensitivity --json` prints."""
+
+from topformer.documents import Count, Document, SchemaName, Share, ShortText, Side
+from topformer.manifest import CalibrationInfo, WeightsInfo
+
+
+class LayerCostDocument(Document, frozen=True, kw_only=True):
+    """One layer quantised, the others in float32; against all in float32."""
+
+    # Module path.
+    layer: ShortText
+    # Means over the pictures.
+    sqnr_db: float
+    label_agreement: Share
+    # Points of mIoU, of which there are 100; null without data.
+    miou_drop: float | None
+
+
+class GapDocument(Document, frozen=True, kw_only=True):
+    """What XNNPACK computes of one part, against torch's simulation of it."""
+
+    part: ShortText
+    # The parts before it included.
+    sqnr_db: float
+
+
+class SensitivityDocument(Document, frozen=True, kw_only=True):
+    """What each layer of a network costs when it alone is quantised to int8."""
+
+    schema: SchemaName = "topformer.sensitivity/1"
+    variant: ShortText
+    weights: WeightsInfo
+    random_weights: bool
+    # Height and width.
+    image_size: tuple[Side, Side]
+    calibration: CalibrationInfo
+    # On which every layer was measured; with a data set, of its val split.
+    pictures: Count
+    dataset: ShortText | None
+    # In the order of execution.
+    layers: tuple[LayerCostDocument, ...]
+    # All layers quantised, as in the file.
+    whole: LayerCostDocument
+    # Null where it was not asked for.
+    gaps: tuple[GapDocument, ...] | None
+    plot: str

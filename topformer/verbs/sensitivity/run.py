@@ -1,0 +1,208 @@
+"""What `topformer sensitivity` does: quantise each layer alone, and say what it costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+from torch import Tensor
+
+from topformer.console.output import print_result
+from topformer.console.progress import ProgressDisplay, progress_display
+from topformer.console.screen import stderr
+from topformer.console.tables import print_table
+from topformer.console.weights import announce_random, tell_notes, weights_as
+from topformer.data import open_dataset
+from topformer.documents import encode_document
+from topformer.errors import UsageError
+from topformer.export.calibration import Calibration
+from topformer.export.quantisation.equalise import equalise
+from topformer.export.quantisation.gap import Gap, simulation_gaps
+from topformer.export.quantisation.quantiser import observe
+from topformer.export.quantisation.sensitivity import LayerCost, LayerStudy
+from topformer.export.quantisation.simulation import Simulation
+from topformer.export.scoring import Judge, JudgingData
+from topformer.export.targets import get_target
+from topformer.files import atomic_write, ensure_writable_folder
+from topformer.fusion import fuse
+from topformer.manifest import Manifest
+from topformer.model import TopFormer
+from topformer.preprocess import parse_image_size
+from topformer.runtimes.torch_network import describe
+from topformer.tasks import task_of
+from topformer.variants import DEFAULT_VARIANT
+from topformer.verbs.calibration import choose_calibration, warn_of_bundled
+from topformer.verbs.sensitivity.document import (
+    GapDocument,
+    LayerCostDocument,
+    SensitivityDocument,
+)
+from topformer.verbs.sensitivity.picture import draw
+from topformer.weights import load_weights
+from topformer.weights.sources import RANDOM
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    manifest: Manifest
+    # Fused and equalised, as it would be quantised.
+    network: TopFormer
+    calibration: tuple[Tensor, ...]
+    # On which every layer is measured.
+    pictures: tuple[Tensor, ...]
+    judge: Judge | None
+    notes: tuple[str, ...]
+
+
+def run(
+    *,
+    variant: str | None,
+    weights: str | None,
+    image_size: str,
+    calibration: str | None,
+    calibration_size: int,
+    dataset: str | None,
+    data: Path | None,
+    pictures: int,
+    gap: bool,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Measure every layer; write a picture and a document."""
+    size = parse_image_size(image_size)
+    chosen = choose_calibration(calibration, data, pictures=calibration_size)
+    judging = _judging(dataset, data, pictures)
+    ensure_writable_folder(out)
+    with progress_display() as show_progress, weights_as("--weights "):
+        show_progress("loading weights")
+        prepared = _prepare(
+            weights=weights,
+            variant=variant,
+            size=size,
+            chosen=chosen,
+            judging=judging,
+            pictures=pictures,
+        )
+        whole, layers = _study(prepared, show_progress)
+        gaps = None
+        if gap:
+            show_progress("comparing with XNNPACK")
+            gaps = _gaps(prepared)
+    plot = out / "sensitivity.png"
+    document = SensitivityDocument(
+        variant=prepared.manifest.model.variant,
+        weights=prepared.manifest.weights,
+        random_weights=prepared.manifest.weights.is_random,
+        image_size=size,
+        calibration=chosen.describe(),
+        pictures=len(prepared.pictures),
+        dataset=dataset,
+        layers=tuple(map(_layer, layers)),
+        whole=_layer(whole),
+        gaps=None if gaps is None else tuple(map(_gap, gaps)),
+        plot=str(plot),
+    )
+    atomic_write(plot, draw(document))
+    atomic_write(out / "sensitivity.json", encode_document(document))
+    tell_notes(prepared.notes)
+    announce_random(document.weights)
+    warn_of_bundled(chosen)
+    _show(document)
+    print_result(document, [plot, out / "sensitivity.json"], as_json=as_json)
+
+
+def _judging(dataset: str | None, data: Path | None, pictures: int) -> JudgingData | None:
+    if dataset is None:
+        return None
+    if data is None:
+        raise UsageError("--dataset needs the data set's folder.", next_step="Pass --data ROOT.")
+    return JudgingData(dataset=open_dataset(dataset, data), pictures=pictures)
+
+
+def _prepare(
+    *,
+    weights: str | None,
+    variant: str | None,
+    size: tuple[int, int],
+    chosen: Calibration,
+    judging: JudgingData | None,
+    pictures: int,
+) -> _Prepared:
+    if weights in {None, RANDOM}:
+        variant = variant or DEFAULT_VARIANT
+    loaded = load_weights(weights, variant=variant)
+    manifest = describe(loaded, size)
+    fused = fuse(loaded.model)
+    calibration = chosen.tensors(manifest.input)
+    judge = None if judging is None else Judge(judging, manifest, fused)
+    return _Prepared(
+        manifest=manifest,
+        network=equalise(fused, calibration),
+        calibration=calibration,
+        pictures=calibration[:pictures] if judge is None else judge.tensors(),
+        judge=judge,
+        notes=loaded.notes,
+    )
+
+
+def _study(
+    prepared: _Prepared, show_progress: ProgressDisplay
+) -> tuple[LayerCost, list[LayerCost]]:
+    show_progress("calibrating")
+    judge = prepared.judge
+    simulation = Simulation(observe(prepared.network, prepared.calibration))
+    study = LayerStudy(
+        simulation,
+        prepared.pictures,
+        task_of(prepared.manifest),
+        drop_of=None if judge is None else judge.drop_of,
+    )
+    whole, costs = study.whole_cost(), list[LayerCost]()
+    for number, layer in enumerate(simulation.layers, start=1):
+        show_progress(f"layer {number} of {len(simulation.layers)}")
+        costs.append(study.cost(layer))
+    return whole, costs
+
+
+def _gaps(prepared: _Prepared) -> list[Gap]:
+    calibration = prepared.calibration
+    return simulation_gaps(prepared.network, calibration, calibration[0], get_target("xnnpack"))
+
+
+def _layer(cost: LayerCost) -> LayerCostDocument:
+    return LayerCostDocument(
+        layer=cost.layer,
+        sqnr_db=cost.sqnr_db,
+        label_agreement=cost.result_agreement,
+        miou_drop=cost.miou_drop,
+    )
+
+
+def _gap(gap: Gap) -> GapDocument:
+    return GapDocument(part=gap.part, sqnr_db=gap.sqnr_db)
+
+
+def _show(found: SensitivityDocument) -> None:
+    """Print the layers, those that cost most first, and the gap where it was measured."""
+    table = Table(title="each layer alone in int8", title_justify="left")
+    table.add_column("layer")
+    for heading in ("SQNR dB", "labels equal", "mIoU lost"):
+        table.add_column(heading, justify="right")
+    _add_rows(table, sorted(found.layers, key=lambda one: one.sqnr_db))
+    table.add_section()
+    _add_rows(table, [found.whole])
+    print_table(table)
+    if found.gaps is not None:
+        gaps = Table(title="XNNPACK against torch's simulation", title_justify="left")
+        gaps.add_column("part")
+        gaps.add_column("SQNR dB", justify="right")
+        for one in found.gaps:
+            gaps.add_row(one.part, f"{one.sqnr_db:.1f}")
+        print_table(gaps)
+    stderr().print(f"on {found.pictures} pictures; points of mIoU, of which there are 100")
+
+
+def _add_rows(table: Table, costs: Sequence[LayerCostDocument]) -> None:
+    for one in costs:
+        lost = "-" if one.miou_drop is None else f"{one.miou_drop:.2f}"
+        table.add_row(one.layer, f"{one.sqnr_db:.1f}", f"{one.label_agreement:.3%}", lost)
