@@ -205,5 +205,7 @@ def _describe_file(
         parity=parity,
         delegation=lowered.delegation,
         # The user's own pictures are not at hand when the proof is repeated elsewhere.
-        golden=golden_cases(prepared.standard, prepared.yardstick, precision.gates),
+        golden=golden_cases(
+            prepared.standard, prepared.yardstick, precision.gates, strays=converted.strays
+        ),
     )

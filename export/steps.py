@@ -1,7 +1,7 @@
 """The steps of a network from its checkpoint to a file, each compared with float64."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,8 +16,10 @@ from topformer.export.proof import (
     FILE,
     FLOAT32_FLOOR,
     FP32_GATES,
+    NOTHING_STRAYS,
     Reference,
     Step,
+    measure_simulation,
     measure_step,
     measure_yardstick,
     refer,
@@ -25,7 +27,7 @@ from topformer.export.proof import (
 )
 from topformer.export.targets import Target
 from topformer.fusion import fuse
-from topformer.manifest import Classes, Manifest, Parity, ScoreParity, StepParity
+from topformer.manifest import Classes, Gates, Manifest, Parity, ScoreParity, StepParity
 from topformer.model import TopFormer
 from topformer.runtimes import open_network
 from topformer.runtimes.opened import Network
@@ -78,6 +80,8 @@ class ConvertedNetwork:
     network: nn.Module
     float_layers: tuple[str, ...]
     steps: tuple[MeasuredStep, ...]
+    # What a file is held to on inputs where a calibrated precision strays, by their names.
+    strays: Mapping[str, Gates]
     # `divergence.first_divergence` of this network; the file's adds its target. None where the
     # conversion is not for the network with its parts exposed.
     find_divergence: Callable[..., str] | None
@@ -172,16 +176,28 @@ def convert(
         find_divergence=found.find_divergence,
     )
     on_progress(f"comparing {step.name}")
-    parity = measure_step(step, prepared.references, prepared.yardstick)
+    strays: Mapping[str, Gates] = NOTHING_STRAYS
+    if precision.calibrated:
+        parity, strays = measure_simulation(
+            step, prepared.standard, prepared.own, prepared.yardstick
+        )
+    else:
+        parity = measure_step(step, prepared.references, prepared.yardstick)
     return replace(
         found,
         network=made.network,
+        strays=strays,
         float_layers=made.float_layers,
         steps=(*found.steps, (step, parity)),
     )
 
 
-def unconverted(prepared: PreparedNetwork, precision: Precision) -> ConvertedNetwork:
+def unconverted(
+    prepared: PreparedNetwork,
+    precision: Precision,
+    *,
+    strays: Mapping[str, Gates] = NOTHING_STRAYS,
+) -> ConvertedNetwork:
     """Stand for a conversion that cannot be repeated: its file is proved without that step."""
     return ConvertedNetwork(
         prepared=prepared,
@@ -189,6 +205,7 @@ def unconverted(prepared: PreparedNetwork, precision: Precision) -> ConvertedNet
         network=prepared.fused,
         float_layers=(),
         steps=prepared.steps,
+        strays=strays,
         find_divergence=None,
     )
 
@@ -228,7 +245,7 @@ def prove_file(
         gates=converted.precision.gates,
         find_divergence=None if diverge is None else partial(diverge, target=target),
     )
-    parity = measure_step(step, prepared.references, prepared.yardstick)
+    parity = measure_step(step, prepared.references, prepared.yardstick, strays=converted.strays)
     steps = (*converted.steps, (step, parity))
     passed = all(parity.passed for _, parity in steps)
     judged = None if score is None else score(network)

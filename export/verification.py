@@ -54,8 +54,11 @@ def verify_file(
             why=f"The manifest names {manifest.weights.name} ({manifest.weights.sha256[:12]}), "
             f"these are {prepared.manifest.weights.sha256[:12]}.",
         )
-    again = unconverted if precision.calibrated else convert
-    converted = again(prepared, precision)
+    if precision.calibrated:
+        strays = {case.input: case.required for case in manifest.golden if case.ill_conditioned}
+        converted = unconverted(prepared, precision, strays=strays)
+    else:
+        converted = convert(prepared, precision)
     on_progress(f"proving {path.name}")
     target = get_target(manifest.file.target)
     return manifest, prove_file(path, converted, target, on_progress)

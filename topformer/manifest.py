@@ -153,7 +153,9 @@ class InputAgreement(Document, frozen=True, kw_only=True):
     """The agreement on one input, and what it is held to there.
 
     An input is ill-conditioned for a network when torch's own float32 strays so far from float64
-    that no float32 file can be held to the full gates; it is then held to torch's float32.
+    that no float32 file can be held to the full gates; it is then held to torch's float32. One that
+    is unlike the pictures a precision was calibrated with is called so too; there a file is held to
+    the precision's simulation in torch.
     """
 
     input: ShortText

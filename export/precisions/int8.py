@@ -31,7 +31,7 @@ def _convert(network: nn.Module, materials: Materials) -> Converted:
 
 PRECISION = Precision(
     name="int8",
-    gates=Gates(sqnr_db=20.0, result_agreement=0.95),
+    gates=Gates(sqnr_db=18.0, result_agreement=0.7),
     convert=_convert,
     targets=("xnnpack", "onnx"),
     calibrated=True,

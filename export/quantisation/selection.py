@@ -27,15 +27,15 @@ def within_budget(
     Returns it with the layers that stay in float32, by module path. Where no number of layers is
     enough, it is the form that loses least; its file's proof says by how much too much.
     """
+    whole = observe(network, pictures)
     ranked: list[str] = []
     best: tuple[float, fx.GraphModule, tuple[str, ...]] | None = None
     for count in _TRIES:
         if count and not ranked:
             on_progress("ranking layers by what they cost")
-            simulation = Simulation(observe(network, pictures))
-            ranked = rank_layers(simulation, pictures[:_RANKING_PICTURES])
+            ranked = rank_layers(Simulation(whole), pictures[:_RANKING_PICTURES])
         kept = tuple(ranked[:count])
-        quantised = quantise(observe(network, pictures, keep=kept))
+        quantised = quantise(observe(network, pictures, keep=kept) if kept else whole)
         drop = drop_of(quantised)
         on_progress(f"{count} layers in float32: {drop:.2f} points of mIoU lost")
         if best is None or drop < best[0]:

@@ -18,11 +18,12 @@ from topformer.export.proof import (
     Step,
     check_golden,
     golden_cases,
+    measure_simulation,
     measure_step,
     measure_yardstick,
     refer,
 )
-from topformer.manifest import Manifest, WeightsInfo
+from topformer.manifest import Gates, Manifest, WeightsInfo
 from topformer.model import create_model
 from topformer.preprocess import input_info
 from topformer.runtimes.torch_network import TorchNetwork, describe
@@ -132,6 +133,62 @@ def test_a_file_is_held_to_torch_where_float32_itself_strays(references, float32
             assert entry.required.sqnr_db == min(90.0, yardstick.agreement.sqnr_db - 20.0)
         else:
             assert entry.required == FP32_GATES
+
+
+def noisy(run, share, *, only=None):
+    """Return answers with noise of a share of their size, everywhere or on one input."""
+
+    def disturbed_run(tensor):
+        (logits,) = run(tensor)
+        if only is not None and not np.array_equal(tensor, only):
+            return [logits]
+        noise = np.random.default_rng(0).standard_normal(logits.shape).astype(np.float32)
+        return [logits + share * logits.std() * noise]
+
+    return disturbed_run
+
+
+LOOSE = Gates(sqnr_db=20.0, result_agreement=0.5)
+
+
+def loose_step(run) -> Step:
+    return Step(name="file", run=run, gates=LOOSE, find_divergence=None)
+
+
+def test_a_simulation_may_stray_where_nothing_was_calibrated(references, float32, loaded):
+    """There a file is held to the simulation; elsewhere to the gates."""
+    run, odd = TorchNetwork(loaded.model).run, references[3].input
+    simulation = noisy(run, 0.3, only=odd.tensor)
+    step, strays = measure_simulation(loose_step(simulation), references, [], float32)
+    assert step.passed
+    assert [one.input for one in step.inputs if one.ill_conditioned] == [odd.name] == [*strays]
+    assert strays[odd.name].sqnr_db == pytest.approx(step.inputs[3].agreement.sqnr_db - 3)
+    file = measure_step(loose_step(simulation), references, float32, strays=strays)
+    assert file.passed
+    worse = noisy(run, 0.6, only=odd.tensor)
+    assert not measure_step(loose_step(worse), references, float32, strays=strays).passed
+    cases = golden_cases(references, float32, LOOSE, strays=strays)
+    assert [case.input for case in cases if case.required == strays.get(case.input)] == [odd.name]
+
+
+def test_a_simulation_must_not_stray_on_the_users_own_pictures(references, float32, loaded):
+    run, own = TorchNetwork(loaded.model).run, references[-1].input
+    simulation = loose_step(noisy(run, 0.3, only=own.tensor))
+    step, strays = measure_simulation(simulation, references[:-1], references[-1:], float32)
+    assert not step.passed
+    assert not strays
+
+
+def test_a_simulation_that_strays_everywhere_fails(references, float32, loaded):
+    simulation = loose_step(noisy(TorchNetwork(loaded.model).run, 0.3))
+    step, _ = measure_simulation(simulation, references, [], float32)
+    assert not step.passed
+
+
+def test_a_simulation_far_from_everything_fails_anywhere(references, float32, loaded):
+    run, odd = TorchNetwork(loaded.model).run, references[3].input
+    simulation = loose_step(noisy(run, 3.0, only=odd.tensor))
+    assert not measure_simulation(simulation, references, [], float32)[0].passed
 
 
 def test_a_proof_needs_an_input_that_is_held_to_the_full_gates(float32):

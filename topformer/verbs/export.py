@@ -136,7 +136,8 @@ def _report(file: ExportedFile) -> None:
     manifest = file.manifest
     assert manifest.parity is not None
     assert manifest.delegation is not None
-    show_parity(str(file.path), manifest.parity, manifest.model.task)
+    calibrated = manifest.file is not None and manifest.file.calibration is not None
+    show_parity(str(file.path), manifest.parity, manifest.model.task, calibrated=calibrated)
     assert manifest.file is not None
     for layer in manifest.file.float_layers:
         stderr().print(f"  in float32: {layer}", soft_wrap=True)

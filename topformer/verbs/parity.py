@@ -12,8 +12,11 @@ from topformer.tasks import task_type
 from topformer.text import printable
 
 
-def show_parity(title: str, parity: Parity, task: str) -> None:
-    """Print the steps of a proof, the worst input of each figure counting, and the exceptions."""
+def show_parity(title: str, parity: Parity, task: str, *, calibrated: bool) -> None:
+    """Print the steps of a proof, the worst input of each figure counting, and the exceptions.
+
+    `calibrated` says whether the file's precision learnt from pictures.
+    """
     noun = task_type(task).noun
     verdict = ("verified", "green") if parity.passed else ("FAILED", "bold red")
     heading = Text.assemble(printable(title), ": ", verdict)
@@ -31,11 +34,11 @@ def show_parity(title: str, parity: Parity, task: str) -> None:
             f"{worst.result_agreement_untied:.4%}",
         )
     print_table(table)
-    for line in _explain(parity, noun):
+    for line in _explain(parity, noun, calibrated=calibrated):
         stderr().print(f"  {line}", soft_wrap=True)
 
 
-def _explain(parity: Parity, noun: str) -> Generator[str]:
+def _explain(parity: Parity, noun: str, *, calibrated: bool) -> Generator[str]:
     """Say what was required, which inputs are held to something else and why, and what failed."""
     gates, inputs = parity.gates, parity.steps[-1].inputs
     exceptions = [entry for entry in inputs if entry.ill_conditioned]
@@ -45,11 +48,12 @@ def _explain(parity: Parity, noun: str) -> Generator[str]:
     )
     for entry in exceptions:
         found, required = entry.agreement, entry.required
-        strays = required.sqnr_db < gates.sqnr_db
+        reason = "classes all but tie here"
+        if required.sqnr_db < gates.sqnr_db or calibrated:
+            reason = "unlike calibration" if calibrated else "torch in float32 strays here"
         yield (
             f"{entry.input}: {found.sqnr_db:.1f} dB, {found.result_agreement:.3%} equal {noun}; "
-            f"{'torch in float32 strays here' if strays else 'classes all but tie here'}, so it "
-            f"needs {required.sqnr_db:.1f} dB and {required.result_agreement:.3%}"
+            f"{reason}, so it needs {required.sqnr_db:.1f} dB and {required.result_agreement:.3%}"
         )
     score = parity.score
     if score is not None:

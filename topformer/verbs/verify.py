@@ -32,7 +32,8 @@ def run(*, file: Path, weights: str | None, images: Path | None, as_json: bool) 
             file, weights=weights, images_dir=images, on_progress=show_progress
         )
     assert manifest.file is not None
-    show_parity(str(file), parity, manifest.model.task)
+    calibrated = manifest.file.calibration is not None
+    show_parity(str(file), parity, manifest.model.task, calibrated=calibrated)
     announce_random(manifest.weights)
     document = VerifyDocument(
         path=str(file),
