@@ -73,12 +73,12 @@ def first_divergence(
     strays on its own: then the whole graph's lowering, or the file, is at fault.
     """
     tapped = TappedNetwork(candidate)
-    expected = run_torch(TappedNetwork(reference), torch.as_tensor(tensor).double())
+    expected = _run_torch(TappedNetwork(reference), torch.as_tensor(tensor).double())
     network = convert(tapped)
     if target is None:
-        found = run_torch(network, torch.as_tensor(tensor))
+        found = _run_torch(network, torch.as_tensor(tensor))
     else:
-        found = run_lowered(network, tensor, target)
+        found = _run_lowered(network, tensor, target)
     for path, wanted, got in zip(tapped.paths, expected, found, strict=True):
         if metrics.sqnr_db(wanted, got) < gate_db:
             return path
@@ -86,15 +86,13 @@ def first_divergence(
 
 
 @torch.inference_mode()
-def run_torch(tapped: nn.Module, tensor: Tensor) -> Sequence[NDArray[np.floating]]:
-    """Run a network that returns several outputs in torch: [1, 3, h, w] -> all of them."""
+def _run_torch(tapped: nn.Module, tensor: Tensor) -> Sequence[NDArray[np.floating]]:
     return [output.numpy() for output in tapped(tensor)]
 
 
-def run_lowered(
+def _run_lowered(
     tapped: nn.Module, tensor: NDArray[np.float32], target: Target
 ) -> Sequence[NDArray[np.floating]]:
-    """Run such a network in the runtime of a target: [1, 3, h, w] -> all outputs."""
     lowered = target.lower(tapped, torch.as_tensor(tensor))
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"tapped{target.suffix}"

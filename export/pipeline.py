@@ -102,6 +102,7 @@ def export_model(
             prepared,
             precision,
             calibration=calibration.tensors(prepared.manifest.input) if calibrates else (),
+            foreign=calibration.is_bundled,
             budget=None
             if judge is None or max_drop is None
             else Budget(max_drop=max_drop, drop_of=judge.drop_of),

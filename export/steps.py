@@ -142,16 +142,19 @@ def convert(
     precision: Precision,
     *,
     calibration: Sequence[Tensor] = (),
+    foreign: bool = False,
     budget: Budget | None = None,
     on_progress: OnProgress = lambda _doing: None,
 ) -> ConvertedNetwork:
     """Bring a network to a precision, and measure that step, if it is one.
 
-    A calibrated precision needs `calibration`, pictures as the file will see them [1, 3, h, w].
+    A calibrated precision needs `calibration`, pictures as the file will see them [1, 3, h, w],
+    `foreign` where they are not of what the model is for.
     """
     materials = Materials(
         examples=prepared.examples,
         calibration=calibration,
+        foreign=foreign,
         budget=budget,
         on_progress=on_progress,
     )

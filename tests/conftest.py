@@ -109,6 +109,28 @@ def folder(tmp_path_factory) -> Path:
     return make_folder(tmp_path_factory.mktemp("folder"))
 
 
+@pytest.fixture(scope="session")
+def tiny_of_three(folder, tmp_path_factory) -> Path:
+    """Write a drawn Tiny for the classes of that data set."""
+    import torch
+
+    from topformer.data import open_dataset
+    from topformer.model import create_model
+    from topformer.weights import save_weights
+
+    path = tmp_path_factory.mktemp("three") / "w.safetensors"
+    torch.manual_seed(0)
+    save_weights(
+        path,
+        create_model("tiny", 3),
+        classes=open_dataset("folder", folder).classes,
+        name="drawn",
+        licence="none",
+        source="a test",
+    )
+    return path
+
+
 @pytest.fixture
 def app(tmp_path) -> Path:
     """Return a folder with what makes it the app's: settings and a catalogue of versions."""

@@ -3,6 +3,7 @@
 The names below are imported when first used, so that `import topformer` costs nothing.
 """
 
+import logging
 import os
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 # soon as another program uses the cores. OpenMP reads this when torch is loaded, so it stands here,
 # before any of our modules can load torch. A user's own setting stays.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# torch warns of a detail inside torchao at every import; no user can act on it.
+logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)
 
 __version__ = "0.1.0"
 

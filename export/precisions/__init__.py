@@ -32,6 +32,8 @@ class Materials:
     examples: Sequence[Tensor]
     # Pictures as the file will see them, each [1, 3, h, w]; none for precisions that need none.
     calibration: Sequence[Tensor] = ()
+    # Whether these are not of what the model is for.
+    foreign: bool = False
     budget: Budget | None = None
     # Hears what is being done.
     on_progress: Callable[[str], None] = lambda _doing: None

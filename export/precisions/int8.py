@@ -15,13 +15,15 @@ def _convert(network: nn.Module, materials: Materials) -> Converted:
     pictures, budget = materials.calibration, materials.budget
     if not pictures:
         raise TopformerError("int8 needs pictures to calibrate with.")
-    if isinstance(network, TopFormer):
+    if isinstance(network, TopFormer) and not materials.foreign:
         network = equalise(network, pictures)
     if budget is None:
-        return Converted(network=quantise(observe(network, pictures)))
+        observed = observe(network, pictures, foreign=materials.foreign)
+        return Converted(network=quantise(observed))
     made, kept = within_budget(
         network,
         pictures,
+        foreign=materials.foreign,
         max_drop=budget.max_drop,
         drop_of=budget.drop_of,
         on_progress=materials.on_progress,

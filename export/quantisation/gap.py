@@ -2,37 +2,59 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from torch import Tensor
+import numpy as np
+from torch import Tensor, nn
 
-from topformer import metrics
-from topformer.export.divergence import TappedNetwork, run_lowered, run_torch
 from topformer.export.quantisation.quantiser import observe, quantise
 from topformer.export.targets import Target
-from topformer.model import TopFormer
+from topformer.runtimes import open_network
+from topformer.runtimes.torch_network import TorchNetwork
+from topformer.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """One part of the network, in the order of execution."""
+    """The runtime's outputs against torch's: means over the pictures."""
 
-    part: str
-    # Of the runtime's output against torch's, all parts before included.
     sqnr_db: float
+    result_agreement: float
 
 
-def simulation_gaps(
-    network: TopFormer, calibration: Sequence[Tensor], picture: Tensor, target: Target
-) -> list[Gap]:
-    """Lower the quantised network with every part's output exposed, and compare these.
+def simulation_gap(
+    network: nn.Module,
+    calibration: Sequence[Tensor],
+    pictures: Sequence[Tensor],
+    *,
+    foreign: bool,
+    task: Task[Any],
+    target: Target,
+) -> Gap:
+    """Lower a quantised network, and run it beside its simulation.
 
-    `network` is fused; all pictures are [1, 3, h, w]. It takes as long as an export.
+    `network` is fused; all pictures are [1, 3, h, w], `foreign` as in `observe`. It takes as long
+    as an export. Parts are not compared one by one: XNNPACK does not run a quantised network whose
+    parts are outputs.
     """
-    tapped = TappedNetwork(network)
-    quantised = quantise(observe(tapped, calibration))
-    expected = run_torch(quantised, picture)
-    found = run_lowered(quantised, picture.numpy(), target)
-    return [
-        Gap(part=part, sqnr_db=metrics.sqnr_db(wanted, got))
-        for part, wanted, got in zip(tapped.paths, expected, found, strict=True)
-    ]
+    quantised = quantise(observe(network, calibration, foreign=foreign))
+    simulation = TorchNetwork(quantised)
+    lowered = target.lower(quantised, pictures[0])
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"quantised{target.suffix}"
+        path.write_bytes(lowered.data)
+        _, _, height, width = pictures[0].shape
+        runtime = open_network(path, (1, 3, height, width))
+        agreements = [
+            task.compare(
+                task.answer(simulation.run(picture.numpy())),
+                task.answer(runtime.run(picture.numpy())),
+            )
+            for picture in pictures
+        ]
+    return Gap(
+        sqnr_db=float(np.mean([one.sqnr_db for one in agreements])),
+        result_agreement=float(np.mean([one.result_agreement for one in agreements])),
+    )

@@ -24,28 +24,35 @@ from torchao.quantization.pt2e import allow_exported_model_train_eval
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 from torchao.quantization.pt2e.quantizer import QuantizationConfig, QuantizationSpec
 
-from topformer.export.quantisation.ranges import RangeObserver
+from topformer.export.quantisation.ranges import FOREIGN_MARGIN, RangeObserver
 
 # Scales below this are of no use to XNNPACK; from its own configuration.
 _SMALLEST_SCALE = 2**-12
 
 
 def observe(
-    network: nn.Module, pictures: Sequence[Tensor], *, keep: Collection[str] = ()
+    network: nn.Module,
+    pictures: Sequence[Tensor],
+    *,
+    keep: Collection[str] = (),
+    foreign: bool = False,
 ) -> fx.GraphModule:
     """Return the network's graph with an observer at each value that will have 8 bits.
 
-    `pictures` are [1, 3, h, w], all of one size; layers in `keep`, by module path, are passed over.
+    `pictures` are [1, 3, h, w], all of one size, and `foreign` where they are not of what the model
+    is for; layers in `keep`, by module path, are passed over.
     The observers have seen the pictures: `quantise` makes a quantised network of the graph, and it
     computes what the network does until then.
     """
     with _quiet():
         graph = torch.export.export(network, (pictures[0],)).module()
-        prepared = prepare_pt2e(graph, _quantizer(frozenset(keep)))
+        prepared = prepare_pt2e(graph, _quantizer(frozenset(keep), foreign=foreign))
     observers = [one for one in prepared.modules() if isinstance(one, RangeObserver)]
     with torch.inference_mode():
         for picture in pictures:
             prepared(picture)
+        if foreign:
+            return prepared
         for observer in observers:
             observer.count_values()
         for picture in pictures:
@@ -56,7 +63,10 @@ def observe(
 def quantise(observed: fx.GraphModule) -> fx.GraphModule:
     """Write the rounding that the observers found into the graph; weights become int8."""
     with _quiet():
-        return allow_exported_model_train_eval(convert_pt2e(copy.deepcopy(observed)))
+        made = convert_pt2e(copy.deepcopy(observed))
+    for module in made.modules():
+        module.training = False  # exported graphs have no eval() that would set it
+    return allow_exported_model_train_eval(made)
 
 
 def layer_of(node: fx.Node) -> str:
@@ -65,7 +75,7 @@ def layer_of(node: fx.Node) -> str:
     return next(reversed(stack.values()))[0] if stack else ""
 
 
-def _quantizer(keep: frozenset[str]) -> XNNPACKQuantizer:
+def _quantizer(keep: frozenset[str], *, foreign: bool) -> XNNPACKQuantizer:
     config = get_symmetric_quantization_config(is_per_channel=True)
     given = config.input_activation
     assert given is not None
@@ -74,7 +84,9 @@ def _quantizer(keep: frozenset[str]) -> XNNPACKQuantizer:
         quant_min=given.quant_min,
         quant_max=given.quant_max,
         qscheme=given.qscheme,
-        observer_or_fake_quant_ctr=RangeObserver.with_args(eps=_SMALLEST_SCALE),
+        observer_or_fake_quant_ctr=RangeObserver.with_args(
+            eps=_SMALLEST_SCALE, margin=FOREIGN_MARGIN if foreign else None
+        ),
     )
     ours = QuantizationConfig(activations, activations, config.weight, config.bias, is_qat=False)
     quantizer = XNNPACKQuantizer().set_global(ours)

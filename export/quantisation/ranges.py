@@ -13,6 +13,9 @@ from torch import Tensor
 from torchao.quantization.pt2e.observer import UniformQuantizationObserverBase
 
 BINS = 2048
+# Extremes of pictures that are not of what a model is for say little of those that are. So much
+# more than them the range then is: found on street scenes, with pictures of other things.
+FOREIGN_MARGIN = 1.25
 # Shares of the largest value at which the range may be cut.
 _CUTS = np.linspace(0.3, 1.0, 36)
 _ROUNDS = 3
@@ -24,11 +27,12 @@ class RangeObserver(UniformQuantizationObserverBase):
     Pictures are shown to it twice: first it learns the extremes, then, once `count_values` is
     called, it counts values in equal bins between them. torchao's HistogramObserver does both in
     one pass, and moves its counts to new bins whenever the extremes grow, which takes longer than
-    the network.
+    the network. With a `margin`, the extremes times it are the range, and nothing is cut.
     """
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, margin: float | None = None, **settings: Any) -> None:
         super().__init__(**settings)
+        self.margin = margin
         self._low, self._high = np.inf, -np.inf
         self._counts: NDArray[np.float64] | None = None
 
@@ -57,6 +61,8 @@ class RangeObserver(UniformQuantizationObserverBase):
         low, high = min(self._low, 0.0), max(self._high, 0.0)
         if not low < high:
             return 0.0, 1.0
+        if self.margin is not None:
+            return low * self.margin, high * self.margin
         if self._counts is None or not self._counts.any():  # a constant is in no bin
             return low, high
         width = (self._high - self._low) / BINS

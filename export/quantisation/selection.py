@@ -18,16 +18,18 @@ def within_budget(
     network: nn.Module,
     pictures: Sequence[Tensor],
     *,
+    foreign: bool = False,
     max_drop: float,
     drop_of: Callable[[nn.Module], float],
     on_progress: Callable[[str], None],
 ) -> tuple[fx.GraphModule, tuple[str, ...]]:
     """Quantise a network so that it loses at most `max_drop` points of mIoU.
 
-    Returns it with the layers that stay in float32, by module path. Where no number of layers is
-    enough, it is the form that loses least; its file's proof says by how much too much.
+    `pictures` and `foreign` are as in `observe`. Returns it with the layers that stay in float32,
+    by module path. Where no number of layers is enough, it is the form that loses least; its file's
+    proof says by how much too much.
     """
-    whole = observe(network, pictures)
+    whole = observe(network, pictures, foreign=foreign)
     ranked: list[str] = []
     best: tuple[float, fx.GraphModule, tuple[str, ...]] | None = None
     for count in _TRIES:
@@ -35,7 +37,8 @@ def within_budget(
             on_progress("ranking layers by what they cost")
             ranked = rank_layers(Simulation(whole), pictures[:_RANKING_PICTURES])
         kept = tuple(ranked[:count])
-        quantised = quantise(observe(network, pictures, keep=kept) if kept else whole)
+        observed = observe(network, pictures, keep=kept, foreign=foreign) if kept else whole
+        quantised = quantise(observed)
         drop = drop_of(quantised)
         on_progress(f"{count} layers in float32: {drop:.2f} points of mIoU lost")
         if best is None or drop < best[0]:

@@ -61,6 +61,23 @@ def test_export_names_the_size_that_keeps_the_training_pictures_shape(
     assert bool(found) == bool(told)
 
 
+@pytest.mark.slow
+def test_export_of_int8_says_what_with_and_what_it_lost(tmp_path, folder, tiny_of_three):
+    words = ["export", "--target", "onnx", "--precision", "int8", "--image-size", "64", "--json"]
+    words += ["--weights", tiny_of_three, "--dataset", "folder", "--data", folder]
+    result = run_command(*words, "--max-miou-drop", "50", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    (file,) = document(result, ExportDocument)["files"]
+    assert file["path"] == "out/topformer-tiny-64x64-onnx-int8.onnx"
+    assert file["precision"] == "int8"
+    assert file["calibration"] == {"source": "bundled pictures", "pictures": 8, "seed": 0}
+    assert file["float_layers"] == []
+    assert file["parity"]["score"]["pictures"] == 2
+    assert file["parity"]["score"]["max_drop"] == 50
+    assert "calibrated with the bundled pictures" in result.stderr
+    assert "mIoU on folder val" in result.stderr
+
+
 def test_verify_from_the_command_line(random_export):
     folder, _ = random_export
     path = "out/topformer-tiny-64x96-xnnpack.pte"

@@ -131,7 +131,7 @@ def test_another_number_of_classes_is_refused(dataset, tmp_path):
     assert not isinstance(refused.value, UsageError)
     for part in ("11", "CamVid", "3", dataset.classes.dataset):
         assert part in refused.value.why
-    assert "--dataset" in refused.value.next_step
+    assert "data set" in refused.value.next_step
 
 
 def test_names_are_compared_one_by_one():

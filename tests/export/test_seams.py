@@ -6,10 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from typer.testing import CliRunner
 
-from support.training_fakes import make_folder
 from topformer import open_model
 from topformer.benchmarks.profiling import profile
 from topformer.cli.main import build_command
@@ -23,12 +21,10 @@ from topformer.export.scoring import JudgingData
 from topformer.export.targets import get_target, target_names
 from topformer.export.verification import verify_file
 from topformer.manifest import CalibrationInfo, read_manifest_of
-from topformer.model import create_model
 from topformer.runtimes import exported, find_runtime, inspect_graph
 from topformer.runtimes.exported import get_runtime, runtime_names
 from topformer.verbs.doctor import _runtime_names
 from topformer.verbs.probe import TOLERANCE, probe
-from topformer.weights import save_weights
 
 pytestmark = pytest.mark.slow
 
@@ -119,40 +115,21 @@ def test_a_precision_that_misses_its_gates_names_its_first_module(tmp_path, monk
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    return make_folder(tmp_path_factory.mktemp("set"))
-
-
-@pytest.fixture(scope="module")
-def stepped(added, pictures, tmp_path_factory):
+def stepped(added, folder, tiny_of_three, tmp_path_factory):
     """Export in the added precision that is calibrated, judged on data, once."""
-    calibration = folder_calibration(pictures / "images/train", pictures=3, seed=1)
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("stepped")
-    weights = folder / "w.safetensors"
-    dataset = open_dataset("folder", pictures)
-    save_weights(
-        weights,
-        create_model("tiny", 3),
-        classes=dataset.classes,
-        name="drawn",
-        licence="none",
-        source="a test",
-    )
-    result = export_model(
-        weights=str(weights),
+    return export_model(
+        weights=str(tiny_of_three),
         precisions=["fp32", "stepped"],
         targets=["program"],
         image_size=(64, 64),
-        out_dir=folder,
-        calibration=calibration,
-        judging=JudgingData(dataset=dataset, max_drop=0.5),
+        out_dir=tmp_path_factory.mktemp("stepped"),
+        calibration=folder_calibration(folder / "images/train", pictures=3, seed=1),
+        judging=JudgingData(dataset=open_dataset("folder", folder), max_drop=0.5),
     )
-    return weights, result
 
 
 def test_a_calibrated_precision_says_what_with(stepped):
-    plain, calibrated = stepped[1].files
+    plain, calibrated = stepped.files
     assert plain.manifest.file.calibration is None
     assert calibrated.manifest.file.calibration == CalibrationInfo(
         source="train", pictures=3, seed=1
@@ -162,16 +139,16 @@ def test_a_calibrated_precision_says_what_with(stepped):
 
 
 def test_files_are_judged_on_data(stepped):
-    plain, calibrated = (file.manifest.parity.score for file in stepped[1].files)
+    plain, calibrated = (file.manifest.parity.score for file in stepped.files)
     assert (plain.dataset, plain.split, plain.pictures) == ("folder", "val", 2)
     assert plain.miou == pytest.approx(plain.float32_miou, abs=1e-3)
     assert calibrated.drop <= calibrated.max_drop == 0.5
 
 
-def test_a_file_that_loses_too_much_fails_its_proof(stepped, pictures, tmp_path):
-    judging = JudgingData(dataset=open_dataset("folder", pictures), max_drop=-1.0)
+def test_a_file_that_loses_too_much_fails_its_proof(added, folder, tiny_of_three, tmp_path):
+    judging = JudgingData(dataset=open_dataset("folder", folder), max_drop=-1.0)
     (file,) = export_model(
-        weights=str(stepped[0]),
+        weights=str(tiny_of_three),
         targets=["program"],
         image_size=(64, 64),
         out_dir=tmp_path,
@@ -182,9 +159,9 @@ def test_a_file_that_loses_too_much_fails_its_proof(stepped, pictures, tmp_path)
     assert file.manifest.parity.first_divergence == ""
 
 
-def test_verify_leaves_out_the_step_of_a_calibrated_precision(stepped):
-    path = stepped[1].files[1].path
-    _, parity = verify_file(path, weights=str(stepped[0]))
+def test_verify_leaves_out_the_step_of_a_calibrated_precision(stepped, tiny_of_three):
+    path = stepped.files[1].path
+    _, parity = verify_file(path, weights=str(tiny_of_three))
     assert parity.passed
     assert [step.step for step in parity.steps] == ["float32", "fused", "file"]
 

@@ -48,8 +48,9 @@ def export(
     max_miou_drop: Annotated[
         float | None,
         typer.Option(
+            min=0,
             help="Points of mIoU, of 100, that a file may lie below float32. Where int8 loses "
-            "more, the layers that cost most stay in float32."
+            "more, the layers that cost most stay in float32.",
         ),
     ] = None,
     as_json: JsonOption = False,

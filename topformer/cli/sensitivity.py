@@ -36,9 +36,7 @@ def sensitivity(
     ] = 4,
     gap: Annotated[
         bool,
-        typer.Option(
-            "--gap", help="Also compare torch's simulation with XNNPACK, part by part: a minute."
-        ),
+        typer.Option("--gap", help="Also compare torch's simulation with XNNPACK: a minute."),
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out"),
     as_json: JsonOption = False,

@@ -1,6 +1,5 @@
 """What a person sees while a verb works, and how stdout is kept for results meanwhile."""
 
-import logging
 import os
 import re
 import sys
@@ -18,8 +17,6 @@ from topformer.text import printable
 @contextmanager
 def stdout_for_results() -> Generator[None]:
     """Send what libraries write to stdout to stderr instead, also from C++."""
-    # torch warns of a detail inside torchao at every import; no user can act on it.
-    logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)
     sys.stdout.flush()
     saved = os.dup(1)
     os.dup2(2, 1)

@@ -57,9 +57,10 @@ def _explain(parity: Parity, noun: str, *, calibrated: bool) -> Generator[str]:
         )
     score = parity.score
     if score is not None:
+        side = "below" if score.drop >= 0 else "above"
         yield (
-            f"mIoU on {score.dataset} {score.split}: {score.miou:.4f}, {score.drop:.2f} points "
-            f"below float32's {score.float32_miou:.4f}; may lose {score.max_drop:.2f}"
+            f"mIoU on {score.dataset} {score.split}: {score.miou:.4f}, {abs(score.drop):.2f} "
+            f"points {side} float32's {score.float32_miou:.4f}; may lose {score.max_drop:.2f}"
         )
     if parity.first_divergence:
         yield f"first divergence: {parity.first_divergence}"

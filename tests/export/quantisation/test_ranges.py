@@ -6,9 +6,14 @@ import torch
 from topformer.export.quantisation.ranges import RangeObserver
 
 
-def observed(*tensors, counted=True):
+def observed(*tensors, counted=True, **settings):
     observer = RangeObserver(
-        dtype=torch.int8, qscheme=torch.per_tensor_affine, quant_min=-128, quant_max=127, eps=2**-12
+        dtype=torch.int8,
+        qscheme=torch.per_tensor_affine,
+        quant_min=-128,
+        quant_max=127,
+        eps=2**-12,
+        **settings,
     )
     for tensor in tensors:
         assert observer(tensor) is tensor
@@ -55,3 +60,10 @@ def test_a_constant_has_a_range_that_holds_it(value):
 def test_all_tensors_count():
     low, high = torch.linspace(-1, 0, 1000), torch.linspace(0, 1, 1000)
     assert observed(low, high) == pytest.approx(observed(torch.cat([low, high])), rel=0.02)
+
+
+def test_foreign_pictures_leave_room_beyond_their_extremes():
+    tensor = torch.linspace(-1, 3, 1000)
+    scale, zero_point = observed(tensor, counted=False, margin=1.25)
+    assert scale == pytest.approx(5 / 255)
+    assert zero_point == -64

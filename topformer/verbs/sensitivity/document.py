@@ -17,11 +17,11 @@ class LayerCostDocument(Document, frozen=True, kw_only=True):
 
 
 class GapDocument(Document, frozen=True, kw_only=True):
-    """What XNNPACK computes of one part, against torch's simulation of it."""
+    """What XNNPACK computes with all layers quantised, against torch's simulation of it."""
 
-    part: ShortText
-    # The parts before it included.
+    # Means over the pictures.
     sqnr_db: float
+    label_agreement: Share
 
 
 class SensitivityDocument(Document, frozen=True, kw_only=True):
@@ -42,5 +42,5 @@ class SensitivityDocument(Document, frozen=True, kw_only=True):
     # All layers quantised, as in the file.
     whole: LayerCostDocument
     # Null where it was not asked for.
-    gaps: tuple[GapDocument, ...] | None
+    gap: GapDocument | None
     plot: str

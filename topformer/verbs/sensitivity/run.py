@@ -17,7 +17,7 @@ from topformer.documents import encode_document
 from topformer.errors import UsageError
 from topformer.export.calibration import Calibration
 from topformer.export.quantisation.equalise import equalise
-from topformer.export.quantisation.gap import Gap, simulation_gaps
+from topformer.export.quantisation.gap import Gap, simulation_gap
 from topformer.export.quantisation.quantiser import observe
 from topformer.export.quantisation.sensitivity import LayerCost, LayerStudy
 from topformer.export.quantisation.simulation import Simulation
@@ -45,9 +45,10 @@ from topformer.weights.sources import RANDOM
 @dataclass(frozen=True, kw_only=True)
 class _Prepared:
     manifest: Manifest
-    # Fused and equalised, as it would be quantised.
+    # Fused, and equalised as it would be to be quantised.
     network: TopFormer
     calibration: tuple[Tensor, ...]
+    foreign: bool
     # On which every layer is measured.
     pictures: tuple[Tensor, ...]
     judge: Judge | None
@@ -84,10 +85,10 @@ def run(
             pictures=pictures,
         )
         whole, layers = _study(prepared, show_progress)
-        gaps = None
+        measured_gap = None
         if gap:
             show_progress("comparing with XNNPACK")
-            gaps = _gaps(prepared)
+            measured_gap = _measure_gap(prepared)
     plot = out / "sensitivity.png"
     document = SensitivityDocument(
         variant=prepared.manifest.model.variant,
@@ -99,7 +100,7 @@ def run(
         dataset=dataset,
         layers=tuple(map(_layer, layers)),
         whole=_layer(whole),
-        gaps=None if gaps is None else tuple(map(_gap, gaps)),
+        gap=None if measured_gap is None else _gap(measured_gap),
         plot=str(plot),
     )
     atomic_write(plot, draw(document))
@@ -137,8 +138,9 @@ def _prepare(
     judge = None if judging is None else Judge(judging, manifest, fused)
     return _Prepared(
         manifest=manifest,
-        network=equalise(fused, calibration),
+        network=fused if chosen.is_bundled else equalise(fused, calibration),
         calibration=calibration,
+        foreign=chosen.is_bundled,
         pictures=calibration[:pictures] if judge is None else judge.tensors(),
         judge=judge,
         notes=loaded.notes,
@@ -150,7 +152,8 @@ def _study(
 ) -> tuple[LayerCost, list[LayerCost]]:
     show_progress("calibrating")
     judge = prepared.judge
-    simulation = Simulation(observe(prepared.network, prepared.calibration))
+    observed = observe(prepared.network, prepared.calibration, foreign=prepared.foreign)
+    simulation = Simulation(observed)
     study = LayerStudy(
         simulation,
         prepared.pictures,
@@ -164,9 +167,15 @@ def _study(
     return whole, costs
 
 
-def _gaps(prepared: _Prepared) -> list[Gap]:
-    calibration = prepared.calibration
-    return simulation_gaps(prepared.network, calibration, calibration[0], get_target("xnnpack"))
+def _measure_gap(prepared: _Prepared) -> Gap:
+    return simulation_gap(
+        prepared.network,
+        prepared.calibration,
+        prepared.pictures,
+        foreign=prepared.foreign,
+        task=task_of(prepared.manifest),
+        target=get_target("xnnpack"),
+    )
 
 
 def _layer(cost: LayerCost) -> LayerCostDocument:
@@ -179,7 +188,7 @@ def _layer(cost: LayerCost) -> LayerCostDocument:
 
 
 def _gap(gap: Gap) -> GapDocument:
-    return GapDocument(part=gap.part, sqnr_db=gap.sqnr_db)
+    return GapDocument(sqnr_db=gap.sqnr_db, label_agreement=gap.result_agreement)
 
 
 def _show(found: SensitivityDocument) -> None:
@@ -192,13 +201,11 @@ def _show(found: SensitivityDocument) -> None:
     table.add_section()
     _add_rows(table, [found.whole])
     print_table(table)
-    if found.gaps is not None:
-        gaps = Table(title="XNNPACK against torch's simulation", title_justify="left")
-        gaps.add_column("part")
-        gaps.add_column("SQNR dB", justify="right")
-        for one in found.gaps:
-            gaps.add_row(one.part, f"{one.sqnr_db:.1f}")
-        print_table(gaps)
+    if found.gap is not None:
+        stderr().print(
+            f"XNNPACK against torch's simulation, all layers: {found.gap.sqnr_db:.1f} dB, "
+            f"{found.gap.label_agreement:.3%} equal labels"
+        )
     stderr().print(f"on {found.pictures} pictures; points of mIoU, of which there are 100")
 
 
