@@ -4,6 +4,9 @@ Both conversions are operators of ours, because a lowering treats torch's own as
 layout and takes them apart. Those who lower them must say how (`xnnpack_half`).
 """
 
+# pyright: standard
+# Not strict: torch types its own operators loosely.
+
 import copy
 
 import torch

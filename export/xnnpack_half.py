@@ -39,7 +39,8 @@ _CONVOLUTION = VISITORS["aten.convolution.default"]
 class ToHalfConfig(GenericNodePartitionerConfig):
     """Takes `to_half` into the delegate."""
 
-    target_name = "to_half.default"
+    # ExecuTorch declares a property and gives strings.
+    target_name = "to_half.default"  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
 
     def supported_precision_types(self) -> list[ConfigPrecisionType]:
         """FP32 stands for all floating point."""
@@ -86,13 +87,18 @@ class _Convolution(_CONVOLUTION):
 
 
 CONFIGS = (ToHalfConfig, ToSingleConfig)
+_OURS: dict[str, type[NodeVisitor]] = {
+    _ToHalf.target: _ToHalf,
+    _ToSingle.target: _ToSingle,
+    "aten.convolution.default": _Convolution,
+}
 
 
 @contextmanager
 def half_visitors() -> Generator[None]:
     """Lower with these visitors; afterwards ExecuTorch has its own again."""
     before = dict(VISITORS)
-    VISITORS.update({visitor.target: visitor for visitor in (_ToHalf, _ToSingle, _Convolution)})
+    VISITORS.update(_OURS)
     try:
         yield
     finally:
