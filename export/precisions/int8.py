@@ -4,6 +4,7 @@ from torch import nn
 
 from topformer.errors import TopformerError
 from topformer.export.precisions import Converted, Materials, Precision
+from topformer.export.quantisation.biases import correct_biases
 from topformer.export.quantisation.equalise import equalise
 from topformer.export.quantisation.quantiser import observe, quantise
 from topformer.export.quantisation.selection import within_budget
@@ -19,6 +20,8 @@ def _convert(network: nn.Module, materials: Materials) -> Converted:
         network = equalise(network, pictures)
     if budget is None:
         observed = observe(network, pictures, foreign=materials.foreign)
+        if not materials.foreign:
+            correct_biases(observed, pictures)
         return Converted(network=quantise(observed))
     made, kept = within_budget(
         network,

@@ -45,7 +45,8 @@ def observe(
     computes what the network does until then.
     """
     with _quiet():
-        graph = torch.export.export(network, (pictures[0],)).module()
+        # A copy, for an exported graph shares its parameters with the network.
+        graph = torch.export.export(copy.deepcopy(network), (pictures[0],)).module()
         prepared = prepare_pt2e(graph, _quantizer(frozenset(keep), foreign=foreign))
     observers = [one for one in prepared.modules() if isinstance(one, RangeObserver)]
     with torch.inference_mode():

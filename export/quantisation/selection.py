@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, fx, nn
 
+from topformer.export.quantisation.biases import correct_biases
 from topformer.export.quantisation.quantiser import observe, quantise
 from topformer.export.quantisation.sensitivity import rank_layers
 from topformer.export.quantisation.simulation import Simulation
@@ -30,14 +31,17 @@ def within_budget(
     proof says by how much too much.
     """
     whole = observe(network, pictures, foreign=foreign)
+    simulation = Simulation(whole)  # a copy, before biases are corrected
     ranked: list[str] = []
     best: tuple[float, fx.GraphModule, tuple[str, ...]] | None = None
     for count in _TRIES:
         if count and not ranked:
             on_progress("ranking layers by what they cost")
-            ranked = rank_layers(Simulation(whole), pictures[:_RANKING_PICTURES])
+            ranked = rank_layers(simulation, pictures[:_RANKING_PICTURES])
         kept = tuple(ranked[:count])
         observed = observe(network, pictures, keep=kept, foreign=foreign) if kept else whole
+        if not foreign:
+            correct_biases(observed, pictures)
         quantised = quantise(observed)
         drop = drop_of(quantised)
         on_progress(f"{count} layers in float32: {drop:.2f} points of mIoU lost")
