@@ -204,7 +204,9 @@ def _describe_file(
             float_layers=converted.float_layers,
         ),
         parity=parity,
-        delegation=lowered.delegation,
+        delegation=msgspec.structs.replace(
+            lowered.delegation, notes=(*lowered.delegation.notes, *precision.notes)
+        ),
         # The user's own pictures are not at hand when the proof is repeated elsewhere.
         golden=golden_cases(
             prepared.standard, prepared.yardstick, precision.gates, strays=converted.strays

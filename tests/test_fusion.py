@@ -6,7 +6,7 @@ from torch import nn
 
 from support.golden_inputs import golden_input
 from topformer.fusion import fuse
-from topformer.model import TopFormerClassifier, create_model
+from topformer.model import HardSigmoid, SemanticsInjection, TopFormerClassifier, create_model
 from topformer.variants import TINY, VARIANTS
 
 
@@ -71,6 +71,20 @@ def test_golden_network_fuses_to_1e_10(golden, case):
     x = torch.from_numpy(golden_input(1, height, width, spec["input_seed"])).double()
     with torch.inference_mode():
         assert (model(x) - fuse(model)(x)).abs().max() <= 1e-10
+
+
+def test_a_hard_sigmoid_leaves_its_limits_only():
+    torch.manual_seed(0)
+    injection = SemanticsInjection(8, 8).double().eval()
+    randomise_statistics(injection)
+    local, semantics = torch.randn(1, 8, 8, 8).double(), 9 * torch.randn(1, 8, 2, 2).double()
+    fused = fuse(injection)
+    with torch.inference_mode():
+        gates = injection.squash(injection.global_act(semantics))
+        assert (gates.min(), gates.max()) == (0, 1)  # both limits are met
+        torch.testing.assert_close(fused(local, semantics), injection(local, semantics))
+    assert isinstance(fused.squash, nn.Hardtanh)
+    assert isinstance(injection.squash, HardSigmoid)
 
 
 def test_norms_that_follow_no_convolution_stay():

@@ -231,10 +231,17 @@ class SemanticsExtractor(nn.Module):
         return x
 
 
-def _hard_sigmoid(x: Tensor) -> Tensor:
-    # Float literals: with integers the exported graph carries dtype conversions that no delegate
-    # takes.
-    return functional.relu6(x + 3.0) * (1.0 / 6.0)
+class HardSigmoid(nn.Module):
+    """A straight line between 0 and 1: relu6(x + 3) / 6.
+
+    Fusing moves all but the limits into the convolution before it.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[...] -> [...]."""
+        # Float literals: with integers the exported graph carries dtype conversions that no
+        # delegate takes.
+        return functional.relu6(x + 3.0) * (1.0 / 6.0)
 
 
 def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -249,6 +256,7 @@ class SemanticsInjection(nn.Module):
         self.local_embedding = conv_bn(in_channels, out_channels, conv_name="conv")
         self.global_embedding = conv_bn(in_channels, out_channels, conv_name="conv")
         self.global_act = conv_bn(in_channels, out_channels, conv_name="conv")
+        self.squash: nn.Module = HardSigmoid()
 
     def forward(self, local: Tensor, semantics: Tensor) -> Tensor:
         """[b, c, h, w] and [b, c, h', w'] -> [b, m, h, w].
@@ -257,7 +265,7 @@ class SemanticsInjection(nn.Module):
         """
         features = self.local_embedding(local)
         size = (features.shape[2], features.shape[3])
-        gate = _resize(_hard_sigmoid(self.global_act(semantics)), size)
+        gate = _resize(self.squash(self.global_act(semantics)), size)
         return features * gate + _resize(self.global_embedding(semantics), size)
 
 

@@ -131,11 +131,8 @@ def _check(
     check = check_output(placed, reference, threads=request.threads, cores_mask=mask)
     if check.passed:
         return check
-    needed = (
-        f"{check.required.sqnr_db:.1f} dB and {check.required.result_agreement:.3%}"
-        if check.required
-        else "every bit of it"
-    )
+    required = reference.required
+    needed = f"{required.sqnr_db:.1f} dB and {required.result_agreement:.3%}"
     raise TopformerError(
         f"{placed.workspace.link.name} computes something else than this machine.",
         why=f"{request.name}: its output agrees to {check.sqnr_db:.1f} dB, with "

@@ -226,6 +226,19 @@ def reasons(document: BenchDocument) -> Iterator[str]:
         yield f"{'; '.join(names)}: {reason}"
 
 
+def half_precision_warnings(document: BenchDocument) -> Iterator[str]:
+    """Say which rows in half precision ran on processors that have no such arithmetic."""
+    have = {device.facts.name: device.facts.asimdhp for device in document.devices}
+    is_x86 = document.environment.architecture in {"x86_64", "AMD64"}
+    for row in document.rows:
+        if row.precision != "fp16":
+            continue
+        if row.device == "host" and is_x86:
+            yield f"{row.name}: x86 has no fast half precision; measure it on a phone."
+        elif have.get(row.device) is False:
+            yield f"{row.name}: {row.device} cannot compute in half precision (no asimdhp)."
+
+
 def _emulation(row: CountedRow) -> str:
     return (
         f"emulation: the CPU is an emulated {row.instructions.cpu}; its instruction counts are a "

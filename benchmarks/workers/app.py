@@ -171,11 +171,11 @@ class AppWorker:
 
 
 def check_hashes(run: RunnerRun, reference: ReferenceOutput) -> CheckedOutput | None:
-    """Hold hashes of outputs and result against this machine's; None where they tell nothing.
+    """Hold hashes of outputs and result against this machine's; None where they differ.
 
-    The app's document holds no numbers. Equal hashes tell all. Others say nothing of float32, which
-    may differ in its last bits; where every bit must agree, `TopformerError` is raised. They are of
-    the picture that all workers have, also where the samples began with camera frames.
+    The app's document holds no numbers. Equal hashes tell all. Others tell nothing, for no file
+    promises the same bits on two machines. They are of the picture that all workers have, also
+    where the samples began with camera frames.
     """
     expected = (
         sha256_bytes(output_bytes(reference.answer.outputs)),
@@ -190,12 +190,6 @@ def check_hashes(run: RunnerRun, reference: ReferenceOutput) -> CheckedOutput | 
             exact=True,
             required=reference.required,
             passed=True,
-        )
-    if reference.required is None:
-        raise TopformerError(
-            "It computes something else than this machine.",
-            why=f"Every bit must agree. The hashes of its outputs and result are "
-            f"{run.outputs_sha256} and {run.result_sha256}, in place of {' and '.join(expected)}.",
         )
     return None
 

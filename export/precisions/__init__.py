@@ -66,6 +66,8 @@ class Precision:
     # Points of mIoU that a file may lie below float32 where data are given and nothing else is
     # said.
     max_drop: float = 0.1
+    # What users of its files should know, for their manifests.
+    notes: tuple[str, ...] = ()
 
     def fits(self, target: str) -> bool:
         """Whether it is made for a target."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 
 import torch
+from executorch.backends.xnnpack.partition.config import ALL_PARTITIONER_CONFIGS
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import (
     EdgeProgramManager,
@@ -24,6 +25,7 @@ from torch._ops import OpOverload
 
 from topformer.complexity import operator_macs
 from topformer.export.targets import Lowered, Target
+from topformer.export.xnnpack_half import CONFIGS, half_visitors
 from topformer.manifest import Delegation, OperatorGroup
 from topformer.runtimes.exported.executorch import RUNTIME
 
@@ -34,8 +36,9 @@ NOT_SUPPORTED = "XNNPACK's partitioner has no rule for this operator"
 def _lower(network: nn.Module, example: Tensor) -> Lowered:
     """Lower a network for one input shape, as much of it as possible to XNNPACK."""
     exported = torch.export.export(network, (example,))
-    with _collect_reasons() as reasons:
-        edge = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()])
+    partitioner = XnnpackPartitioner(configs=[*ALL_PARTITIONER_CONFIGS, *CONFIGS])
+    with _collect_reasons() as reasons, half_visitors():
+        edge = to_edge_transform_and_lower(exported, partitioner=[partitioner])
     inside, outside, delegates = _operators(edge, reasons)
     program = edge.to_executorch()
     return Lowered(

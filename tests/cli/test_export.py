@@ -144,7 +144,7 @@ def test_inspect_of_a_checkpoint(golden_path):
         (["export", "--size", "huge"], 2, "tiny, small, base"),
         (["export", "--image-size", "12"], 2, "64"),
         (["export", "--target", "coreml"], 2, "onnx, xnnpack"),
-        (["export", "--precision", "int4"], 2, "fp32, int8"),
+        (["export", "--precision", "int4"], 2, "fp16, fp32, int8"),
         (["export", "--calibration", "nowhere"], 2, "There is no folder nowhere"),
         (["export", "--weights", "no-such-file.pth"], 2, "no-such-file.pth"),
         (["verify", "missing.pte"], 2, "missing"),

@@ -39,6 +39,7 @@ def test_a_phone(pixel):
     assert facts.abis == ("arm64-v8a", "armeabi-v7a", "armeabi")
     assert (facts.kernel, facts.architecture) == ("5.10.177-android13-4", "aarch64")
     assert (facts.asimddp, facts.i8mm, facts.sme) == (True, False, False)
+    assert facts.asimdhp is True
     assert facts.memory_bytes == 7759196 * 1024
     assert [core.cluster for core in facts.cores] == [0, 0, 0, 0, 1, 1, 2, 2]
     assert describe_clusters(facts.cores) == (
@@ -50,7 +51,7 @@ def test_a_phone(pixel):
 def test_a_phone_that_tells_its_soc_in_cpuinfo_only(dump):
     facts = describe_facts({"cpuinfo": dump("cpuinfo-msm8917.txt")}, serial="A1", kind="adb")
     assert facts.soc == "Qualcomm Technologies, Inc MSM8917"
-    assert facts.asimddp is False
+    assert (facts.asimddp, facts.asimdhp) == (False, False)
     assert describe_clusters(facts.cores) == "4x Cortex-A53"
 
 

@@ -60,7 +60,7 @@ def export_small(folder):
 
 def test_they_are_found():
     assert target_names() == ["onnx", "program", "xnnpack"]
-    assert precision_names() == ["fp32", "int8", "rounded", "stepped"]
+    assert precision_names() == ["fp16", "fp32", "int8", "rounded", "stepped"]
     assert runtime_names() == ["executorch", "onnxruntime", "torch_export"]
     assert find_runtime("a/MODEL.PT2").name == "torch_export"
 

@@ -21,7 +21,7 @@ def export(
     ] = None,
     precision: Annotated[
         list[str] | None,
-        typer.Option(help="fp32 or int8; repeat for both. Default: fp32."),
+        typer.Option(help="fp32, fp16 or int8; repeat for more. Default: fp32."),
     ] = None,
     size: Annotated[
         str | None, typer.Option(help="tiny, small or base. Default: the checkpoint's, or tiny.")
@@ -65,6 +65,8 @@ def export(
       topformer export --size tiny --target xnnpack
 
       topformer export --weights model.pth --image-size 384x576 --images pictures
+
+      topformer export --precision fp16 --target xnnpack
 
       topformer export --precision int8 --calibration pictures
 

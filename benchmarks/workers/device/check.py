@@ -33,8 +33,7 @@ class ReferenceOutput:
 
     task: Task[Any]
     answer: Answer[Any]
-    # None where every bit must be the same.
-    required: Gates | None
+    required: Gates
 
 
 def compute_reference(model: Path, picture: BenchPicture) -> ReferenceOutput:
@@ -46,12 +45,11 @@ def compute_reference(model: Path, picture: BenchPicture) -> ReferenceOutput:
     tensor = opened.preprocess(picture.pixels)
     sha256 = sha256_bytes(tensor.astype("<f4").tobytes())
     golden = (case for case in manifest.golden if case.input_sha256 == sha256)
-    required = next((case.required for case in golden), FP32_GATES)
-    assert manifest.file is not None
+    gates = FP32_GATES if manifest.parity is None else manifest.parity.gates
     return ReferenceOutput(
         task=opened.task,
         answer=opened.task.answer(opened.run(tensor)),
-        required=required if manifest.file.precision == "fp32" else None,
+        required=next((case.required for case in golden), gates),
     )
 
 
@@ -88,8 +86,7 @@ def compare_answers(
         required=required,
         passed=exact
         or (
-            required is not None
-            and agreement.sqnr_db >= required.sqnr_db
+            agreement.sqnr_db >= required.sqnr_db
             and agreement.result_agreement >= required.result_agreement
         ),
     )

@@ -54,6 +54,18 @@ def test_the_table_names_random_weights_and_verdicts(document):
     assert "8 blocks of 5 samples" in text
 
 
+def test_half_precision_is_told_where_it_is_slow(document):
+    document = with_row(document, precision="fp16")
+    place = msgspec.structs.replace
+    on_x86, on_arm = (
+        place(document, environment=place(document.environment, architecture=name))
+        for name in ("x86_64", "aarch64")
+    )
+    (told,) = report.half_precision_warnings(on_x86)
+    assert told == "executorch, 1 thread: x86 has no fast half precision; measure it on a phone."
+    assert not list(report.half_precision_warnings(on_arm))
+
+
 def test_what_a_row_began_with_and_whose_build_ran_is_told(document):
     assert report.heading(document) == "TopFormer tiny, 448x448, RANDOM weights"
     frame = StartingPicture(height=480, width=640, format="yuv")

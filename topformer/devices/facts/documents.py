@@ -49,6 +49,8 @@ class DeviceFacts(Document, frozen=True, kw_only=True):
     asimddp: bool | None
     i8mm: bool | None
     sme: bool | None
+    # Arithmetic in half precision, which fp16 files need to be fast; ARMv8.2 and newer.
+    asimdhp: bool | None = None
     memory_bytes: Count | None
     # Its times are then no latency of any device.
     emulated: bool

@@ -94,6 +94,7 @@ def describe_facts(sections: dict[str, str], *, serial: str, kind: LinkKind) -> 
         asimddp=_every_core_has("asimddp", table),
         i8mm=_every_core_has("i8mm", table),
         sme=_every_core_has("sme", table),
+        asimdhp=_every_core_has("asimdhp", table),
         memory_bytes=parse_memory(sections.get("memory", "")).get("MemTotal"),
         emulated=reason is not None,
         emulated_because=reason,

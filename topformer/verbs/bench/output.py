@@ -37,8 +37,8 @@ def show_bench(document: BenchDocument, *, plot: Path | None, as_json: bool) -> 
     if plot is not None:
         atomic_write(plot, draw(document))
     print_table(*report.tables(document))
-    for reason in report.reasons(document):
-        warn(reason)
+    for warning in (*report.reasons(document), *report.half_precision_warnings(document)):
+        warn(warning)
     for failure in document.failures:
         stderr().print(Text("error:", style="bold red"), f"{failure.device}:", end=" ")
         stderr().print(failure.what, failure.why, failure.next_step, soft_wrap=True)
