@@ -32,6 +32,7 @@ OPTIONS = ReportOptions(
     dataset=None,
     data=None,
     split="val",
+    calibration=None,
     pictures=None,
     measure=MEASURE,
     out=Path("topformer-report"),
