@@ -60,10 +60,13 @@ def quantise_biases(proto: onnx.ModelProto) -> None:
         bias = node.input[2]
         limit = np.iinfo(np.int32)
         codes = np.clip(np.round(values[bias].astype(np.float64) / scale), limit.min, limit.max)
-        _add(proto, f"{bias}_codes", codes.astype(np.int32))
-        _add(proto, f"{bias}_scale", scale)
-        names = [f"{bias}_codes", f"{bias}_scale"]
-        made = onnx.helper.make_node(DEQUANTISE, names, [f"{bias}_dequantised"], axis=0)
+        # Equal biases may be one initialiser, and have steps of their own each time.
+        names = [f"{node.output[0]}_bias_codes", f"{node.output[0]}_bias_scale"]
+        _add(proto, names[0], codes.astype(np.int32))
+        _add(proto, names[1], scale)
+        made = onnx.helper.make_node(
+            DEQUANTISE, names, [f"{node.output[0]}_bias_dequantised"], axis=0
+        )
         node.input[2] = made.output[0]
         added.append((node, made))
     _insert(proto, added)

@@ -101,7 +101,16 @@ def test_options_that_take_addresses_are_those_of_weights():
         for option in one.opts
         if option in ADDRESS_OPTIONS
     }
-    assert {verb for verb, _ in takers} == {"bench", "eval", "export", "predict", "train", "verify"}
+    assert {verb for verb, _ in takers} == {
+        "bench",
+        "eval",
+        "export",
+        "predict",
+        "report",
+        "sensitivity",
+        "train",
+        "verify",
+    }
     assert {option for _, option in takers} == ADDRESS_OPTIONS
 
 

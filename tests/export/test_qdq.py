@@ -70,9 +70,9 @@ def test_biases_become_integers_in_steps_of_input_times_weight(proto):
     quantise_biases(proto)
     values = {one.name: numpy_helper.to_array(one) for one in proto.graph.initializer}
     assert "bias" not in values
-    assert values["bias_codes"].dtype == np.int32
-    assert values["bias_codes"].tolist() == [1000, -250]
-    assert np.allclose(values["bias_scale"], 0.05 * WEIGHT_SCALES)
+    assert values["y_bias_codes"].dtype == np.int32
+    assert values["y_bias_codes"].tolist() == [1000, -250]
+    assert np.allclose(values["y_bias_scale"], 0.05 * WEIGHT_SCALES)
     # A step of the output at most, where the float32 bias was at a tie.
     assert np.abs(run(proto) - before).max() <= 0.1 + 1e-6
 
@@ -89,3 +89,24 @@ def test_a_float_graph_is_known(proto):
     assert is_quantised(proto)
     del proto.graph.node[:]
     assert not is_quantised(proto)
+
+
+def test_a_bias_that_two_convolutions_share_is_stored_for_each(proto):
+    graph = proto.graph
+    other = numpy_helper.from_array(2 * WEIGHT_SCALES, "other_scale")
+    graph.initializer.append(other)
+    graph.node.extend(
+        [
+            helper.make_node(
+                "DequantizeLinear", ["weight", "other_scale", "weight_zero"], ["od"], axis=0
+            ),
+            helper.make_node("Conv", ["xd", "od", "bias"], ["oy"]),
+        ]
+    )
+    graph.output[0].name = "oy"
+    before = run(proto)
+    quantise_biases(proto)
+    values = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    assert (values["y_bias_codes"] == 2 * values["oy_bias_codes"]).all()
+    # Half a step of the bias, which is a step of the input times one of the weight.
+    assert np.abs(run(proto) - before).max() <= 0.05 * 2 * WEIGHT_SCALES.max() / 2 + 1e-6
