@@ -26,6 +26,14 @@ class StartingPicture(Document, frozen=True, kw_only=True):
         return size if self.format == "rgb" else f"{size} {self.format}"
 
 
+def told_or_input_size(
+    told: StartingPicture | None, image_size: tuple[int, int]
+) -> StartingPicture:
+    """What a run began with: decoded pixels of the network's input size where nothing is told."""
+    height, width = image_size
+    return told or StartingPicture(height=height, width=width)
+
+
 # Whose library computes: PyPI's package, a user's build by Android's NDK, a user's for another
 # system, or the one inside the demo app.
 BuildKind = Literal["pypi", "ndk", "source", "app"]

@@ -14,7 +14,7 @@ from topformer.benchmarks.documents.comparison import (
     PartRatio,
     RatioWord,
 )
-from topformer.benchmarks.documents.conditions import BUILD_TEXT, BuildKind, StartingPicture
+from topformer.benchmarks.documents.conditions import BUILD_TEXT, BuildKind, told_or_input_size
 from topformer.benchmarks.documents.rows import CountedRow, Interval, MeasuredRow, Part, Row
 from topformer.benchmarks.protocol.statistics import (
     CONFIDENCE,
@@ -57,8 +57,7 @@ def _emulated_cpu(one: RowOfRun) -> str | None:
 
 
 def _picture_size(one: RowOfRun) -> str:
-    height, width = one.row.image_size
-    return (one.row.picture or StartingPicture(height=height, width=width)).text
+    return told_or_input_size(one.row.picture, one.row.image_size).text
 
 
 def _build(one: RowOfRun) -> str:

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.benchmarks.documents.comparison import Comparison, PartRatio
+from topformer.benchmarks.documents.conditions import told_or_input_size
 from topformer.benchmarks.documents.published import PublishedRow
 from topformer.benchmarks.documents.rows import CountedRow, MeasuredRow, Row
 from topformer.devices.facts.documents import CheckedOutput
@@ -38,7 +39,8 @@ def row_lines(document: BenchDocument) -> Iterator[str]:
 def _start(row: Row) -> str | None:
     """What a row began with; None where it was of the network's input size."""
     size = "x".join(map(str, row.image_size))
-    return None if row.picture is None or row.picture.text == size else row.picture.text
+    start = told_or_input_size(row.picture, row.image_size).text
+    return None if start == size else start
 
 
 def _begun(row: Row) -> str:

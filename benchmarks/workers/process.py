@@ -11,7 +11,11 @@ from tempfile import TemporaryDirectory
 from typing import NoReturn, Self
 
 from topformer.benchmarks.bundle.build import build_bundle, default_cache
-from topformer.benchmarks.documents.conditions import Build, StartingPicture
+from topformer.benchmarks.documents.conditions import (
+    Build,
+    StartingPicture,
+    told_or_input_size,
+)
 from topformer.benchmarks.documents.runner import (
     ExpectedT,
     Form,
@@ -243,7 +247,7 @@ def describe_loaded(
         precision=file.precision if file else "fp32",
         image_size=(info.height, info.width),
         picture_name=picture_name(request.picture),
-        picture=opened.picture or StartingPicture(height=info.height, width=info.width),
+        picture=told_or_input_size(opened.picture, (info.height, info.width)),
         build=opened.build,
         import_ns=import_ns,
         load_ns=opened.load_ns,

@@ -30,8 +30,10 @@ class SamplesView(context: Context, attributes: AttributeSet? = null) : FlowView
     var onChosen: (Sample) -> Unit = {}
     override val lineGap: Int get() = (8 * resources.displayMetrics.density).toInt()
 
-    init {
-        for (sample in Sample.ALL) addView(thumbnail(sample))
+    // Most starts of the app show none of them, and need not decode them.
+    override fun onVisibilityAggregated(isVisible: Boolean) {
+        super.onVisibilityAggregated(isVisible)
+        if (isVisible && childCount == 0) for (sample in Sample.ALL) addView(thumbnail(sample))
     }
 
     private fun thumbnail(sample: Sample) = ImageView(context).apply {

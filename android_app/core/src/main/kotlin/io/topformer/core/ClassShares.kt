@@ -14,8 +14,4 @@ public class ClassShares(classCount: Int) {
 
     /** Share of the picture that a class covers, from 0 to 1. */
     public fun shareOf(classId: Int): Float = if (total == 0) 0f else counts[classId].toFloat() / total
-
-    /** Classes that cover at least [minimumShare], largest first. */
-    public fun inView(minimumShare: Float): List<Int> =
-        counts.indices.filter { counts[it] > 0 && shareOf(it) >= minimumShare }.sortedByDescending { counts[it] }
 }

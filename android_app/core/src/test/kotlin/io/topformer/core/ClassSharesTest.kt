@@ -15,15 +15,7 @@ class ClassSharesTest {
     }
 
     @Test
-    fun `classes in view come largest first`() {
-        shares.count(shortArrayOf(1, 3, 3, 3, 2, 2, 0, 3))
-        assertEquals(listOf(3, 2), shares.inView(minimumShare = 0.2f))
-        assertEquals(listOf(3, 2, 0, 1), shares.inView(minimumShare = 0f))
-    }
-
-    @Test
-    fun `nothing is in view before the first picture`() {
-        assertEquals(emptyList(), shares.inView(minimumShare = 0f))
+    fun `no class has a share before the first picture`() {
         assertEquals(0f, shares.shareOf(0))
     }
 
