@@ -11,6 +11,8 @@ TYPES := build/types/topformer
 # says of a picture.
 APP_EXPORT := out/app/topformer-tiny-448x448
 JVM_MODEL := android_app/verify/target/model/$(notdir $(APP_EXPORT))-onnx
+# Two processes of tests, each with a file at a time; what needs the ARM device stays in one of them.
+SIDE_BY_SIDE := -n 2 --dist loadgroup
 APK = cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
 
 .PHONY: demo results app app-model test test-fast rig check format clean
@@ -45,11 +47,11 @@ results: $(VENV)/installed
 test: $(VENV)/installed $(JVM_MODEL).golden
 	-@tests/rig/run --build
 	@$(APK) || { status=$$?; test $$status = 3 && test -z "$$CI"; }
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 # While you work: all that needs no export, training, device or app's build, in under two minutes.
 test-fast: $(VENV)/installed
-	$(BIN)/pytest -m 'not (slow or rig or app)'
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not (slow or rig or app)'
 
 # The embedded model is kept in git, so that the app is whole as it is: run this after a change of weights.
 app-model: $(APP_EXPORT)-onnx.onnx
