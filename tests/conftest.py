@@ -19,7 +19,7 @@ pytest_plugins = ["support.device_fixtures"]
 # Whatever takes one of these fixtures, itself or through another, has the mark. What is slow for
 # another reason says so where it stands, and nobody can forget it: see `pytest_runtest_call`.
 MARKS = {
-    "slow": {"exported_tiny", "random_export", "host_runner"},
+    "slow": {"exported_tiny", "exported_small", "random_export", "host_runner"},
     "rig": {"rig"},
     "app": {"app_build"},
 }
@@ -74,6 +74,19 @@ def exported_tiny(tmp_path_factory, golden_path):
         targets=[*first, *(name for name in target_names() if name not in first)],
         image_size=(448, 448),
         out_dir=tmp_path_factory.mktemp("exported"),
+    )
+
+
+@pytest.fixture(scope="session")
+def exported_small(tmp_path_factory):
+    """Export the bundled Tiny at 64x64 in every precision, once for the whole run."""
+    from topformer.export import export_model
+
+    return export_model(
+        weights="tiny",
+        precisions=["fp32", "fp16", "int8"],
+        image_size=(64, 64),
+        out_dir=tmp_path_factory.mktemp("precisions"),
     )
 
 

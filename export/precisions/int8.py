@@ -5,8 +5,8 @@ from torch import nn
 from topformer.errors import TopformerError
 from topformer.export.precisions import Converted, Materials, Precision
 from topformer.export.quantisation.biases import correct_biases
-from topformer.export.quantisation.equalise import equalise
 from topformer.export.quantisation.quantiser import observe, quantise
+from topformer.export.quantisation.rewriting import rewrite
 from topformer.export.quantisation.selection import within_budget
 from topformer.manifest import Gates
 from topformer.model import TopFormer
@@ -16,8 +16,8 @@ def _convert(network: nn.Module, materials: Materials) -> Converted:
     pictures, budget = materials.calibration, materials.budget
     if not pictures:
         raise TopformerError("int8 needs pictures to calibrate with.")
-    if isinstance(network, TopFormer) and not materials.foreign:
-        network = equalise(network, pictures)
+    if isinstance(network, TopFormer):
+        network = rewrite(network, pictures, foreign=materials.foreign)
     if budget is None:
         observed = observe(network, pictures, foreign=materials.foreign)
         if not materials.foreign:

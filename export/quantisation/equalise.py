@@ -153,7 +153,10 @@ def _join_tokens(
 
 
 def _head_groups(network: TopFormer) -> Iterator[ChannelGroup]:
-    """Take the channels that all injections add up to, and those before the classifier."""
+    """Take the channels that all injections add up to, and those before the classifier.
+
+    They are the same where the convolution between them is folded away.
+    """
     levels = range(1, len(network.backbone.SIM))
     made: list[Place] = [
         (f"backbone.SIM.{level}.{part}.conv", 0)
@@ -161,8 +164,12 @@ def _head_groups(network: TopFormer) -> Iterator[ChannelGroup]:
         for part in ("local_embedding", "global_embedding")
     ]
     fuse, last = "decode_head.linear_fuse.conv", "decode_head.conv_seg"
+    channels = _conv(network, last).in_channels
+    if len(network.decode_head.linear_fuse) == 0:
+        yield _group(channels, [("decode_head.dropout", 0), *made], made, [(last, 0)])
+        return
     seen = [*((f"backbone.SIM.{level}", 0) for level in levels), *made]
-    yield _group(_conv(network, last).in_channels, seen, made, [(fuse, 0)])
+    yield _group(channels, seen, made, [(fuse, 0)])
     yield _chain(network, fuse, "decode_head.dropout", last)
 
 

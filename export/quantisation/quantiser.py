@@ -1,8 +1,9 @@
 """Quantise a network with torchao: observe it on pictures, then write its rounding into the graph.
 
 Which operators are quantised, and how, is XNNPACK's own description of what it computes in int8:
-convolutions with one scale for each output channel, additions, products of two maps and
-concatenations. Attention's products, softmax, average pools and resizing stay in float32.
+convolutions with one scale for each output channel, residual additions and concatenations.
+Attention's products, softmax, average pools, and all that is done with resized maps stay in
+float32.
 """
 
 # pyright: standard
@@ -16,7 +17,6 @@ from contextlib import contextmanager
 
 import torch
 from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
-    XNNPACKQuantizer,
     get_symmetric_quantization_config,
 )
 from torch import Tensor, fx, nn
@@ -24,6 +24,7 @@ from torchao.quantization.pt2e import allow_exported_model_train_eval
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 from torchao.quantization.pt2e.quantizer import QuantizationConfig, QuantizationSpec
 
+from topformer.export.quantisation.annotations import Quantizer
 from topformer.export.quantisation.ranges import FOREIGN_MARGIN, RangeObserver
 
 # Scales below this are of no use to XNNPACK; from its own configuration.
@@ -76,7 +77,7 @@ def layer_of(node: fx.Node) -> str:
     return next(reversed(stack.values()))[0] if stack else ""
 
 
-def _quantizer(keep: frozenset[str], *, foreign: bool) -> XNNPACKQuantizer:
+def _quantizer(keep: frozenset[str], *, foreign: bool) -> Quantizer:
     config = get_symmetric_quantization_config(is_per_channel=True)
     given = config.input_activation
     assert given is not None
@@ -90,8 +91,11 @@ def _quantizer(keep: frozenset[str], *, foreign: bool) -> XNNPACKQuantizer:
         ),
     )
     ours = QuantizationConfig(activations, activations, config.weight, config.bias, is_qat=False)
-    quantizer = XNNPACKQuantizer().set_global(ours)
-    return quantizer.set_filter_function(_passing_over(keep)) if keep else quantizer
+    quantizer = Quantizer()
+    quantizer.set_global(ours)
+    if keep:
+        quantizer.set_filter_function(_passing_over(keep))
+    return quantizer
 
 
 def _passing_over(keep: frozenset[str]) -> Callable[[fx.Node], bool]:

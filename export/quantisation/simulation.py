@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 from torchao.quantization.pt2e.observer import UniformQuantizationObserverBase
 
+from topformer.export.quantisation.annotations import is_limit
 from topformer.export.quantisation.quantiser import layer_of
 
 
@@ -82,8 +83,11 @@ class Simulation:
 
         layers: defaultdict[str, dict[Rounding, None]] = defaultdict(dict)
         for node in self.network.graph.nodes:
-            before = [one for one in map(rounding_of, node.all_input_nodes) if one]
-            if node.op != "call_function" or not before or not _is_product_or_sum(node):
+            taken = [one for one in node.all_input_nodes if one.op != "get_attr"]
+            before = [one for one in map(rounding_of, taken) if one]
+            # Where something is taken in float32, all is computed in it.
+            is_quantised = before and len(before) == len(taken)
+            if node.op != "call_function" or not is_quantised or not _is_product_or_sum(node):
                 continue
             after = _after_activation(node)
             given = [one for one in map(rounding_of, after.users) if one]
@@ -97,8 +101,8 @@ def _is_product_or_sum(node: fx.Node) -> bool:
 
 
 def _after_activation(node: fx.Node) -> fx.Node:
-    """Return the ReLU that is computed with an operator, or the operator itself."""
+    """Return the limit that is computed with an operator, or the operator itself."""
     users = list(node.users)
-    if len(users) == 1 and str(users[0].target).startswith("aten.relu."):
+    if len(users) == 1 and (is_limit(users[0]) or str(users[0].target).startswith("aten.relu.")):
         return users[0]
     return node

@@ -20,47 +20,48 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    """Export in both precisions at 64x64, once."""
-    return export_model(
-        weights="tiny",
-        precisions=["fp32", "fp16"],
-        targets=["xnnpack"],
-        image_size=(64, 64),
-        out_dir=tmp_path_factory.mktemp("fp16"),
-    )
+def pair(exported_small):
+    """Return the fp32 and the fp16 file."""
+    return [
+        next(
+            file
+            for file in exported_small.files
+            if (file.manifest.file.target, file.manifest.file.precision) == ("xnnpack", precision)
+        )
+        for precision in ("fp32", "fp16")
+    ]
 
 
-def test_it_passes_as_one_delegate_of_half_the_size(exported):
-    plain, half = exported.files
-    assert exported.passed
+def test_it_passes_as_one_delegate_of_half_the_size(pair):
+    plain, half = pair
+    assert half.manifest.parity.passed
     assert half.path.name == "topformer-tiny-64x64-xnnpack-fp16.pte"
     assert half.manifest.file.size_bytes < 0.53 * plain.manifest.file.size_bytes
     assert half.manifest.delegation.delegates == 1
     assert half.manifest.delegation.outside == ()
 
 
-def test_both_ends_stay_float32(exported):
-    graph = inspect_graph(exported.files[1].path)
+def test_both_ends_stay_float32(pair):
+    graph = inspect_graph(pair[1].path)
     assert [one.dtype for one in (*graph.inputs, *graph.outputs)] == ["float", "float"]
 
 
-def test_it_computes_in_half_precision(exported):
+def test_it_computes_in_half_precision(pair):
     """A file that computes in float32 from rounded weights alone follows torch's half less."""
-    *_, simulated, file = exported.files[1].manifest.parity.steps
+    *_, simulated, file = pair[1].manifest.parity.steps
     assert simulated.step == "fp16"
     assert 40 < simulated.worst.sqnr_db < 75
     assert 40 < file.worst.sqnr_db < 75
 
 
-def test_it_says_what_fp32_says_of_pictures(exported):
-    plain, half = (open_model(file.path) for file in exported.files)
+def test_it_says_what_fp32_says_of_pictures(pair):
+    plain, half = (open_model(file.path) for file in pair)
     for _, picture in bundled_pictures():
         assert (plain.predict(picture) == half.predict(picture)).mean() > 0.99
 
 
-def test_it_is_verified_and_says_where_it_is_fast(exported):
-    path = exported.files[1].path
+def test_it_is_verified_and_says_where_it_is_fast(pair):
+    path = pair[1].path
     for weights in (None, "tiny"):
         _, parity = verify_file(path, weights=weights)
         assert parity.passed

@@ -5,7 +5,6 @@ import pytest
 from support.command import run_command
 from topformer import open_model
 from topformer.errors import TopformerError
-from topformer.export import export_model
 from topformer.export.precisions import Materials, get_precision
 from topformer.export.verification import verify_file
 from topformer.images import bundled_pictures
@@ -15,28 +14,26 @@ from topformer.runtimes import inspect_graph
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    """Export in both precisions to both targets at 64x64, once."""
-    return export_model(
-        weights="tiny",
-        precisions=["fp32", "int8"],
-        image_size=(64, 64),
-        out_dir=tmp_path_factory.mktemp("int8"),
-    )
+@pytest.fixture
+def by_name(exported_small):
+    """Return the exported files by the ends of their names."""
+    return {
+        file.path.name.removeprefix("topformer-tiny-64x64-"): file for file in exported_small.files
+    }
 
 
-@pytest.fixture(params=["xnnpack", "onnx"])
-def pair(request, exported):
+@pytest.fixture(params=["xnnpack{}.pte", "onnx{}.onnx"])
+def pair(request, by_name):
     """Return the fp32 and the int8 file of one target."""
-    return [file for file in exported.files if file.manifest.file.target == request.param]
+    return [by_name[request.param.format(end)] for end in ("", "-int8")]
 
 
-def test_every_combination_is_made_and_passes(exported):
-    assert exported.passed
-    assert [file.path.name.removeprefix("topformer-tiny-64x64-") for file in exported.files] == [
+def test_every_combination_is_made_and_passes(exported_small, by_name):
+    assert exported_small.passed
+    assert list(by_name) == [
         "xnnpack.pte",
         "onnx.onnx",
+        "xnnpack-fp16.pte",
         "xnnpack-int8.pte",
         "onnx-int8.onnx",
     ]
@@ -75,11 +72,11 @@ def test_it_is_verified(pair):
     assert parity.gates == get_precision("int8").gates
 
 
-def test_onnx_has_unsigned_activations_and_integer_biases(exported):
+def test_onnx_has_unsigned_activations_and_integer_biases(by_name):
     import onnx
     from onnx import numpy_helper
 
-    proto = onnx.load(exported.files[-1].path)
+    proto = onnx.load(by_name["onnx-int8.onnx"].path)
     kinds = {one.name: numpy_helper.to_array(one).dtype.name for one in proto.graph.initializer}
     makers = {output: node for node in proto.graph.node for output in node.output}
     for node in proto.graph.node:
@@ -91,8 +88,8 @@ def test_onnx_has_unsigned_activations_and_integer_biases(exported):
             assert [kinds.get(one.input[0]) for one in sources] == [None, "int8", "int32"]
 
 
-def test_inspect_shows_it(exported):
-    small = exported.files[2]
+def test_inspect_shows_it(by_name):
+    small = by_name["xnnpack-int8.pte"]
     assert inspect_graph(small.path).delegates == ("XnnpackBackend",)
     result = run_command("inspect", small.path)
     assert result.returncode == 0

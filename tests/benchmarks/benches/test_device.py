@@ -11,6 +11,7 @@ import pytest
 
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.export import export_model
+from topformer.export.precisions import get_precision
 
 STAGES = ["sending the runner", "checking", "loading", "measuring"]
 BENCH_TIMEOUT_S = 600
@@ -77,6 +78,29 @@ def test_the_other_variants_compute_the_same_on_arm(rig, tmp_path, variant):
     assert row.variant == variant
     assert row.weights.random
     assert row.check.passed
+
+
+def test_fp16_and_int8_compute_on_arm_what_they_compute_here(rig, exported_small):
+    """Each within its own gates, which are not float32's."""
+    files = [
+        file
+        for file in exported_small.files
+        if file.path.suffix == ".pte" and file.manifest.file.precision != "fp32"
+    ]
+    options = [word for file in files for word in ("--model", file.path)]
+    rows = document_of(bench(rig, *options)).counted_rows
+    assert [row.sha256 for row in rows] == [file.manifest.file.sha256 for file in files]
+    half, small = rows
+    assert half.check.required == get_precision("fp16").gates
+    # ARM sums in half precision, this machine in float32.
+    assert not half.check.exact
+    assert half.check.sqnr_db > 40.0
+    assert half.check.result_agreement > 0.99
+    # What this input is held to was measured with the file; ARM adds next to nothing to that.
+    assert small.check.sqnr_db > 40.0
+    assert small.check.result_agreement > 0.99
+    # In float32 it takes 5.2 million.
+    assert small.instructions.execute < half.instructions.execute < 5_000_000
 
 
 def test_a_gate_holds_instructions_exactly(rig, small_pte, tmp_path):

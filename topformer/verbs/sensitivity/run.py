@@ -16,9 +16,9 @@ from topformer.data import open_dataset
 from topformer.documents import encode_document
 from topformer.errors import UsageError
 from topformer.export.calibration import Calibration
-from topformer.export.quantisation.equalise import equalise
 from topformer.export.quantisation.gap import Gap, simulation_gap
 from topformer.export.quantisation.quantiser import observe
+from topformer.export.quantisation.rewriting import rewrite
 from topformer.export.quantisation.sensitivity import LayerCost, LayerStudy
 from topformer.export.quantisation.simulation import Simulation
 from topformer.export.scoring import Judge, JudgingData
@@ -45,7 +45,7 @@ from topformer.weights.sources import RANDOM
 @dataclass(frozen=True, kw_only=True)
 class _Prepared:
     manifest: Manifest
-    # Fused, and equalised as it would be to be quantised.
+    # Fused, and rewritten as it would be to be quantised.
     network: TopFormer
     calibration: tuple[Tensor, ...]
     foreign: bool
@@ -138,7 +138,7 @@ def _prepare(
     judge = None if judging is None else Judge(judging, manifest, fused)
     return _Prepared(
         manifest=manifest,
-        network=fused if chosen.is_bundled else equalise(fused, calibration),
+        network=rewrite(fused, calibration, foreign=chosen.is_bundled),
         calibration=calibration,
         foreign=chosen.is_bundled,
         pictures=calibration[:pictures] if judge is None else judge.tensors(),
