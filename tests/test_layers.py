@@ -19,7 +19,7 @@ LAYERS = [
     ["topformer.variants"],
     ["topformer.model", "topformer.complexity"],
     ["topformer.manifest", "topformer.classes"],
-    ["topformer.weights", "topformer.fusion"],
+    ["topformer.weights", "topformer.fusion", "topformer.rounding"],
     ["topformer.preprocess", "topformer.images", "topformer.metrics"],
     ["topformer.drawing", "topformer.figures", "topformer.fonts"],
     ["topformer.tasks"],

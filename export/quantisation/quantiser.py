@@ -26,9 +26,7 @@ from torchao.quantization.pt2e.quantizer import QuantizationConfig, Quantization
 
 from topformer.export.quantisation.annotations import Quantizer
 from topformer.export.quantisation.ranges import FOREIGN_MARGIN, RangeObserver
-
-# Scales below this are of no use to XNNPACK; from its own configuration.
-_SMALLEST_SCALE = 2**-12
+from topformer.rounding import SMALLEST_SCALE
 
 
 def observe(
@@ -56,7 +54,7 @@ def observe(
         if foreign:
             return prepared
         for observer in observers:
-            observer.count_values()
+            observer.finder.count_values()
         for picture in pictures:
             prepared(picture)
     return prepared
@@ -87,7 +85,7 @@ def _quantizer(keep: frozenset[str], *, foreign: bool) -> Quantizer:
         quant_max=given.quant_max,
         qscheme=given.qscheme,
         observer_or_fake_quant_ctr=RangeObserver.with_args(
-            eps=_SMALLEST_SCALE, margin=FOREIGN_MARGIN if foreign else None
+            eps=SMALLEST_SCALE, margin=FOREIGN_MARGIN if foreign else None
         ),
     )
     ours = QuantizationConfig(activations, activations, config.weight, config.bias, is_qat=False)

@@ -14,6 +14,7 @@ from torchao.quantization.pt2e.observer import UniformQuantizationObserverBase
 
 from topformer.export.quantisation.annotations import is_limit
 from topformer.export.quantisation.quantiser import layer_of
+from topformer.rounding import round_activation, round_weight
 
 
 class Rounding(nn.Module):
@@ -25,19 +26,14 @@ class Rounding(nn.Module):
         scale, zero_point = cast("tuple[Tensor, Tensor]", observer.calculate_qparams())
         self._scale, self._zero_point = scale, zero_point.int()
         self._by_channel = observer.qscheme == torch.per_channel_symmetric
-        self._limits = observer.quant_min, observer.quant_max
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape -> the same."""
         if not self.is_on:
             return x
         if self._by_channel:
-            return torch.fake_quantize_per_channel_affine(
-                x, self._scale, self._zero_point, 0, *self._limits
-            )
-        return torch.fake_quantize_per_tensor_affine(
-            x, self._scale, self._zero_point, *self._limits
-        )
+            return round_weight(x, self._scale)
+        return round_activation(x, self._scale, self._zero_point)
 
 
 class Simulation:

@@ -9,8 +9,10 @@ from training_fakes import SilentObserver, settled_model, small_recipe, small_ru
 
 from topformer.errors import TopformerError
 from topformer.model import create_model
+from topformer.training import learner
 from topformer.training.loop import train
 from topformer.training.processes import join
+from topformer.training.rounded import Rounded
 
 
 class Slow(SilentObserver):
@@ -28,12 +30,23 @@ class Tells(SilentObserver):
         sys.stdout.write(f"{text}\n")
 
 
+class Telling(Rounded):
+    """Says by which ranges it rounds."""
+
+    def forward(self, network, pictures):
+        sys.stdout.write(f"ranges {self.ranges.numpy().tobytes().hex()}\n")
+        return super().forward(network, pictures)
+
+
 def main() -> None:
     torch.set_num_threads(1)
     folder, out, *flags = sys.argv[1:]
     accumulate = 2 if "--accumulate" in flags else 1
     workers = 2 if "--workers" in flags else 0
     recipe = small_recipe(batch=4, accumulate=accumulate, workers=workers)
+    if "--rounded" in flags:
+        recipe = small_recipe(batch=4, workers=workers, quantise_from=0.5)
+        learner.Rounded = Telling
     run = small_run(Path(folder), Path(out), recipe)
     model = settled_model()
     if "--unsettled" in flags:

@@ -138,8 +138,10 @@ def test_a_loss_that_is_no_number_names_the_pictures(batch):
     assert "0.png, 1.png, 2.png, 3.png" in caught.value.why
 
 
-def test_a_state_taken_up_goes_on_bit_for_bit(batch):
-    fields = {"ema_decay": 0.9, "iterations": 6}
+# Rounded from step 2 on: the ranges learnt then are part of the state.
+@pytest.mark.parametrize("changes", [{}, {"quantise_from": 1 / 6}])
+def test_a_state_taken_up_goes_on_bit_for_bit(batch, changes):
+    fields = {"ema_decay": 0.9, "iterations": 6} | changes
     through, _ = learn(batch, create_model_seeded(), steps=6, **fields)
     half, _ = learn(batch, create_model_seeded(), steps=3, **fields)
     other = Learner(
@@ -150,6 +152,42 @@ def test_a_state_taken_up_goes_on_bit_for_bit(batch):
         other.step(number, batch)
     assert_close(tensors(other), tensors(through), rtol=0, atol=0)
     assert_close(other.model.state_dict(), through.model.state_dict(), rtol=0, atol=0)
+
+
+def test_a_network_is_rounded_from_its_step_on_and_not_before(batch):
+    fields = {"steps": 4, "iterations": 4, "learning_rate": 1e-4}
+    _, plain = learn(batch, **fields)
+    learner, rounded = learn(batch, **fields, quantise_from=0.5)
+    assert rounded[:2] == plain[:2]
+    assert rounded[2] != plain[2]
+    assert rounded[2] == pytest.approx(plain[2], rel=0.05)
+    assert learner.usable.state_dict().keys() == create_model("tiny", 3).state_dict().keys()
+
+
+def test_a_rounded_network_is_in_eval_mode_whatever_came_between(batch):
+    learner, _ = learn(batch, create_model_seeded(), quantise_from=0.0)
+    learner.model.train()
+    before = learner.model.get_buffer("backbone.tpm.stem.0.bn.running_mean").clone()
+    learner.step(1, batch)
+    assert torch.equal(learner.model.get_buffer("backbone.tpm.stem.0.bn.running_mean"), before)
+    assert not learner.model.training
+
+
+def test_mixed_precision_ends_where_rounding_begins(batch):
+    fields = {"iterations": 1, "quantise_from": 0.0}
+    one, plain = learn(batch, **fields)
+    other, mixed = learn(batch, amp="bf16", **fields)
+    assert mixed == plain
+    assert_close(tensors(other), tensors(one), rtol=0, atol=0)
+
+
+def test_ranges_follow_the_weights(batch, monkeypatch):
+    monkeypatch.setattr("topformer.training.learner.RANGES_EVERY", 2)
+    learner, _ = learn(batch, steps=2, iterations=4, quantise_from=0.0)
+    before = learner.rounded.ranges.clone()
+    learner.step(2, batch)
+    assert learner.rounded.ranges.shape == before.shape
+    assert not torch.equal(learner.rounded.ranges, before)
 
 
 def create_model_seeded():

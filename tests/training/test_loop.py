@@ -9,6 +9,7 @@ import sys
 import time
 from multiprocessing import active_children
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -250,6 +251,20 @@ def test_scores_are_taken_as_the_recipe_shows_pictures_and_name_the_protocol(
     scores = score_split(subject.segment, dataset.split("val"), dataset.classes).scores
     assert observer.records[-1].miou == scores.miou
     assert observer.records[-1].protocol == subject.protocol.description
+
+
+def test_the_best_weights_of_a_rounded_run_have_learnt_to_be_rounded(folder, tmp_path, monkeypatch):
+    scores = iter([0.8, 0.9, 0.3, 0.2])
+    monkeypatch.setattr(
+        loop,
+        "validate",
+        lambda *_: SimpleNamespace(miou=next(scores), mean_accuracy=0.0, pixel_accuracy=0.0),
+    )
+    trained, _ = run_training(folder, tmp_path, evaluate_every=1, quantise_from=0.5)
+    assert trained.best == checkpoints.Best(step=3, miou=0.3)
+    best, last = load_file(trained.best_path), load_file(trained.last_path)
+    assert best.keys() == last.keys()
+    assert any(not torch.equal(best[name], tensor) for name, tensor in last.items())
 
 
 def test_resuming_with_another_network_is_refused(folder, tmp_path):

@@ -48,6 +48,18 @@ def test_two_processes_end_where_one_does(alone, folder, tmp_path, flags):
     assert [record.step for record in first] == [record.step for record in second]
 
 
+@pytest.mark.slow
+def test_two_processes_round_by_the_same_ranges(folder, tmp_path):
+    told = []
+    for process in start_two(folder, tmp_path, "--rounded"):
+        told.append(process.communicate(timeout=300)[0])
+        assert process.returncode == 0
+    first, second = ([line for line in text.splitlines() if "ranges" in line] for text in told)
+    assert first == second
+    assert len(first) == 2  # of four steps
+    assert (tmp_path / "last.safetensors").exists()
+
+
 def test_a_batch_is_shared_without_gap_or_overlap():
     places = [Place(rank=rank, world_size=4, device=torch.device("cpu")) for rank in range(4)]
     shares = [position for place in places for position in place.share(12)]
@@ -66,6 +78,7 @@ def start_two(folder: Path, out: Path, *flags: str) -> list[subprocess.Popen[str
         subprocess.Popen(
             [sys.executable, SCRIPT, folder, out, *flags],
             env=os.environ | described | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -27,7 +27,7 @@ PUBLISHED_DEFAULTS = {
     "head_rate_factor": 10.0, "warmup_iterations": 1500, "warmup_ratio": 1e-6, "poly_power": 1.0,
     "ratio_range": (0.5, 2.0), "cat_max_ratio": 0.75, "flip_probability": 0.5, "photometric": True,
     "aspect_jitter": 1.0, "class_weights": (), "ohem_threshold": 0.0, "label_smoothing": 0.0,
-    "teacher": "", "ema_decay": 0.0, "amp": "off", "accumulate": 1,
+    "teacher": "", "ema_decay": 0.0, "amp": "off", "accumulate": 1, "quantise_from": 1.0,
 }  # fmt: skip
 
 
@@ -49,6 +49,11 @@ def test_the_shipped_recipes_are_the_published_ones(dataset, size):
 def test_published_runs_score_and_save_ten_times():
     recipe = load_recipe("ade20k", "base")
     assert recipe.evaluation_interval == recipe.checkpoint_interval == 16_000
+
+
+@pytest.mark.parametrize(("share", "first"), [(0.0, 0), (0.9, 90), (1.0, 100)])
+def test_a_share_of_the_steps_is_not_rounded(share, first):
+    assert small_recipe(iterations=100, quantise_from=share).first_rounded_step == first
 
 
 def test_a_file_changes_single_fields_and_options_win(tmp_path):
@@ -78,6 +83,8 @@ def test_a_file_changes_single_fields_and_options_win(tmp_path):
         ("class_weights = [1.0, -1.0]", "negative"),
         ("ohem_threshold = 0.7\nclass_weights = [1.0]", "exclude"),
         ("learning_rate = nan", "learning_rate"),
+        ("quantise_from = 1.5", "<= 1"),
+        ("quantise_from = 0.9\ncompile = true", "exclude"),
     ],
 )
 def test_a_recipe_that_does_not_hold_together_is_refused(tmp_path, text, problem):

@@ -4,7 +4,7 @@
 # Not strict: torch types its optimizer, autograd and distributed parts loosely.
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -21,6 +21,10 @@ from topformer.training.loss import distillation_loss, segmentation_loss
 from topformer.training.optimizer import build_optimizer, learning_rate_at, set_learning_rate
 from topformer.training.processes import Place
 from topformer.training.recipe import Recipe
+from topformer.training.rounded import Rounded
+
+# Steps after which the ranges of rounded activations follow the weights.
+RANGES_EVERY = 50
 
 
 class Learner:
@@ -50,6 +54,7 @@ class Learner:
             )
         network = self.shared or self.model
         self.network = torch.compile(network) if recipe.compile else network
+        self.rounded = Rounded(self.model).to(place.device)
 
     @property
     def usable(self) -> TopFormer:
@@ -71,9 +76,11 @@ class Learner:
         # There may be fewer: 6 samples make 3 parts, not 4.
         parts = [chunk.chunk(recipe.accumulate) for chunk in (batch.pictures, batch.labels)]
         last = len(parts[0])
+        rounds = self._prepare_rounding(number, parts[0])
         for part, (pictures, labels) in enumerate(zip(*parts, strict=True), start=1):
             with self._unsynchronised(part < last):
-                loss = self._loss(pictures, labels) * (len(labels) / len(batch.labels))
+                loss = self._loss(pictures, labels, rounds=rounds)
+                loss = loss * (len(labels) / len(batch.labels))
                 self.scaler.scale(loss).backward()
             total += loss.item()
         if not math.isfinite(total):
@@ -91,14 +98,29 @@ class Learner:
             self.averaged.update_parameters(self.model)
         return total
 
-    def _loss(self, pictures: Tensor, labels: Tensor) -> Tensor:
+    def _prepare_rounding(self, number: int, parts: Sequence[Tensor]) -> bool:
+        """Whether the network is rounded in a step; where it is, its ranges are kept up to date."""
+        rounded_steps = number - self.recipe.first_rounded_step
+        # What is rounded is the network that is exported: statistics stand, nothing is dropped.
+        self.model.train(rounded_steps < 0)
+        if rounded_steps >= 0 and rounded_steps % RANGES_EVERY == 0:
+            self.rounded.learn(self.model, [self._here(pictures) for pictures in parts])
+            self.place.copy_from_first(self.rounded)
+        return rounded_steps >= 0
+
+    def _here(self, pictures: Tensor) -> Tensor:
+        return pictures.to(self.place.device, memory_format=self.memory, non_blocking=True)
+
+    def _loss(self, pictures: Tensor, labels: Tensor, *, rounds: bool) -> Tensor:
         recipe, device = self.recipe, self.place.device
-        pictures = pictures.to(device, memory_format=self.memory, non_blocking=True)
+        pictures = self._here(pictures)
         labels = labels.to(device, non_blocking=True)
         precision = torch.float16 if recipe.amp == "fp16" else torch.bfloat16
         wanted: Tensor | None = None
-        with torch.autocast(device.type, dtype=precision, enabled=recipe.amp != "off"):
-            logits = self.network(pictures)
+        # bf16 is as coarse as the largest values of int8.
+        mixed = recipe.amp != "off" and not rounds
+        with torch.autocast(device.type, dtype=precision, enabled=mixed):
+            logits = self.rounded(self.network, pictures) if rounds else self.network(pictures)
             if self.teacher is not None:
                 with torch.no_grad():
                     wanted = self.teacher(pictures)
@@ -119,6 +141,7 @@ class Learner:
             "optimizer": self.optimizer.state_dict(),
             "averaged": None if self.averaged is None else dict(self.averaged.state_dict()),
             "scaler": self.scaler.state_dict(),
+            "ranges": self.rounded.ranges,
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -126,6 +149,8 @@ class Learner:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
+        # Checkpoints from before there was rounding have none.
+        self.rounded.ranges = state.get("ranges", self.rounded.ranges).to(self.place.device)
         if self.averaged is not None:
             self.averaged.load_state_dict(state["averaged"])
 

@@ -132,8 +132,9 @@ class _Loop:
     def _score(self, step: int) -> ScoreRecord:
         """Score on val; the best weights so far are kept."""
         scores = validate(self.learner.usable, self.run, self.place)
-        # A score of NaN, as of an empty val, is never the best.
-        if self.best is None or scores.miou > self.best.miou:
+        # A score of NaN, as of an empty val, is never the best. Weights that have learnt to be
+        # rounded are not measured by those that have not.
+        if self.best is None or scores.miou > self.best.miou or self._first_rounded(step):
             self.best = Best(step=step, miou=scores.miou)
             if self.place.is_first:
                 self._write_weights(self.run.out / "best.safetensors", required=False)
@@ -144,6 +145,11 @@ class _Loop:
             mean_accuracy=scores.mean_accuracy,
             pixel_accuracy=scores.pixel_accuracy,
         )
+
+    def _first_rounded(self, step: int) -> bool:
+        """Whether the network was rounded before a score is taken, and not before the best one."""
+        first = self.run.recipe.first_rounded_step
+        return self.best is not None and self.best.step <= first < step
 
     def _pack(self) -> bytes:
         run = self.run

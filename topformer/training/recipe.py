@@ -140,6 +140,13 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 1
     channels_last: Annotated[bool, Meta(description="Memory order of activations.")] = False
     compile: Annotated[bool, Meta(description="torch.compile the network.")] = False
+    quantise_from: Annotated[
+        Share,
+        Meta(
+            description="Share of the steps after which the network computes as its int8 file "
+            "will, in eval mode and without amp; 1: off."
+        ),
+    ] = 1.0
 
     # What is kept and told.
     evaluate_every: Annotated[
@@ -168,6 +175,13 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError("class_weights must not be negative")
         if self.ohem_threshold and self.class_weights:
             raise ValueError("ohem_threshold and class_weights exclude each other")
+        if self.compile and self.quantise_from < 1.0:
+            raise ValueError("compile and quantise_from exclude each other")
+
+    @property
+    def first_rounded_step(self) -> int:
+        """Number of the first step whose network is rounded, counted from 0."""
+        return round(self.quantise_from * self.iterations)
 
     @property
     def evaluation_interval(self) -> int:

@@ -18,7 +18,7 @@ def observed(*tensors, counted=True, **settings):
     for tensor in tensors:
         assert observer(tensor) is tensor
     if counted:
-        observer.count_values()
+        observer.finder.count_values()
         for tensor in tensors:
             observer(tensor)
     scale, zero_point = observer.calculate_qparams()

@@ -7,6 +7,7 @@ from topformer import metrics
 from topformer.export.quantisation.quantiser import observe, quantise
 from topformer.export.quantisation.sensitivity import rank_layers
 from topformer.export.quantisation.simulation import Simulation
+from topformer.training.rounded import Rounded
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +40,15 @@ def test_all_layers_quantised_is_the_quantised_graph(observed, simulation, pictu
     with torch.inference_mode():
         expected, found = quantise(observed)(pictures[0]), whole(pictures[0])
     assert metrics.sqnr_db(expected.numpy(), found.numpy()) > 40
+
+
+def test_a_network_in_training_is_rounded_alike(network, simulation, pictures):
+    rounded = Rounded(network)
+    rounded.learn(network, pictures)
+    whole = simulation.quantise(simulation.layers)
+    with torch.inference_mode():
+        expected, found = whole(pictures[0]), rounded(network, pictures[0])
+    assert metrics.sqnr_db(expected.numpy(), found.numpy()) > 60
 
 
 def test_a_layer_costs_less_than_all_of_them(network, simulation, pictures):
