@@ -94,8 +94,12 @@ def open_regular(path: Path, *, kind: str = "regular file") -> Generator[BinaryI
 
     Raises `TopformerError` for those, and `OSError` for what is not there or may not be read.
     """
+    try:
+        found = path.stat()
+    except ValueError as error:  # no system has such names, and documents do
+        raise TopformerError(f"{path} cannot be a file's name.", why=f"{error}.") from error
     # Before it is opened, too: that alone makes some devices do something.
-    _require_regular(path, path.stat(), kind)
+    _require_regular(path, found, kind)
     # A FIFO that came in between does not hold us up.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
         _require_regular(path, os.fstat(stream.fileno()), kind)

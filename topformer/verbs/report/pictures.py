@@ -16,7 +16,7 @@ from topformer.devices.machine import library_versions
 from topformer.drawing import FoundClass, found_classes, label_image, painted_image
 from topformer.errors import UsageError
 from topformer.evaluation.scoring import show_pair
-from topformer.files import atomic_write, sha256_bytes
+from topformer.files import atomic_write, open_regular, sha256_bytes
 from topformer.images import bundled_pictures, find_pictures, read_picture
 from topformer.manifest import Classes
 from topformer.runtimes import open_model
@@ -182,7 +182,7 @@ def _compare(
 
 
 def _read(path: Path) -> Labels:
-    with Image.open(path) as image:
+    with open_regular(path) as stream, Image.open(stream, formats=("PNG",)) as image:
         return np.asarray(image)
 
 
