@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageFile, ImageOps, TiffImagePlugin
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
 from topformer.errors import TopformerError, UsageError
 from topformer.files import open_regular
@@ -27,6 +27,10 @@ RESULT_SUFFIXES = (".labels.png", ".overlay.png")
 
 # 80 million pixels are 240 MB as RGB; Pillow warns from 89 million.
 LARGEST_PICTURE_PX = 80_000_000
+# What a network sees, and what is drawn, is read from larger ones at 1/2, 1/4 or 1/8.
+LARGEST_WHOLE_PX = 4096 * 4096
+# Rows converted at once, so that no form in between is as large as the picture.
+_BAND_ROWS = 256
 
 # Pillow logs what it also raises; without a handler Python would print that.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -55,6 +59,30 @@ def read_turned(path: Path) -> tuple[NDArray[np.uint8], int]:
 
     Orientations are 1 (as stored) to 8; 1 stands for none, too.
     """
+    found = _decode(path, most_px=LARGEST_PICTURE_PX)
+    return found.pixels, found.orientation
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodedPicture:
+    """A picture as it was read: RGB [h, w, 3], upright."""
+
+    pixels: NDArray[np.uint8]
+    # Height and width of the whole picture, of which `pixels` may be a reduced form.
+    size: tuple[int, int]
+    # As `read_turned` tells it.
+    orientation: int
+
+
+def read_reduced(path: Path) -> DecodedPicture:
+    """Read a picture as `read_picture` does, one of more than 16.8 million pixels at 1/2 or less.
+
+    JPEG is decoded at that size; of others, squares of pixels are averaged.
+    """
+    return _decode(path, most_px=LARGEST_WHOLE_PX)
+
+
+def _decode(path: Path, *, most_px: int) -> DecodedPicture:
     with decoding(
         path,
         FORMATS,
@@ -64,10 +92,46 @@ def read_turned(path: Path) -> tuple[NDArray[np.uint8], int]:
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             _refuse_preview(path, image)
         orientation = orientation_of(image)
-        # First, because the TIFF decoder turns while it loads; the others leave it to us.
+        width, height = image.size
+        factor = next(one for one in (1, 2, 4, 8) if width * height <= most_px * one**2)
+        if factor > 1:
+            # A hint that only JPEG's decoder takes.
+            image.draft(None, (width // factor, height // factor))
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        return np.array(_to_rgb(path, upright)), orientation
+        decoded_at = round(max(width, height) / max(image.size))
+        if decoded_at == 1:
+            # The TIFF decoder turns while it loads; the others leave that to us.
+            width, height = image.size
+        left = orientation_of(image)
+        pixels = _assemble(path, image, factor // decoded_at)
+    size = (width, height) if left >= 5 else (height, width)
+    upright = np.ascontiguousarray(_TURNS[left](pixels))
+    return DecodedPicture(pixels=upright, size=size, orientation=orientation)
+
+
+def _assemble(path: Path, image: Image.Image, factor: int) -> NDArray[np.uint8]:
+    """Convert a loaded picture to RGB [h, w, 3] band by band, reduced by a factor."""
+    height, width = -(-image.height // factor), -(-image.width // factor)
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, image.height, _BAND_ROWS):
+        bottom = min(top + _BAND_ROWS, image.height)
+        band = _to_rgb(path, image.crop((0, top, image.width, bottom)))
+        band = band.reduce(factor) if factor > 1 else band
+        pixels[top // factor : -(-bottom // factor)] = np.asarray(band)
+    return pixels
+
+
+# By EXIF orientation: what makes a stored picture [h, w, 3] upright.
+_TURNS: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
+    8: np.rot90,
+}
 
 
 @contextmanager
@@ -228,7 +292,7 @@ def _unreadable_tiff(path: Path) -> TopformerError | None:
     """Say what the pixels of a TIFF are; None for a file without a whole directory of tags."""
     tags = TiffImagePlugin
     try:
-        with quiet_decoders(), path.open("rb") as stream:
+        with quiet_decoders(), open_regular(path) as stream:
             directory = tags.ImageFileDirectory_v2(stream.read(8))
             stream.seek(directory.next)
             directory.load(stream)
