@@ -47,6 +47,7 @@ def open_zip(stream: BinaryIO, *, called: str, most_bytes: int) -> Generator[zip
 def _count_entries(stream: BinaryIO) -> int:
     count, end = 0, b""
     while block := stream.read(_BLOCK_BYTES):
-        count += (end + block).count(_ENTRY)
-        end = block[1 - len(_ENTRY) :]
+        seen = end + block
+        count += seen.count(_ENTRY)
+        end = seen[1 - len(_ENTRY) :]
     return count
