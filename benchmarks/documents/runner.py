@@ -26,8 +26,8 @@ FORM_TEXT: dict[Form, str] = {
 # The last field of every document; one without it was torn off.
 End = Literal["topformer.runner.end"]
 END: End = "topformer.runner.end"
-# Eleven days at most: as milliseconds they are `rows.Milliseconds`.
-LONGEST_NS = 10**15
+# Three days at most: three of them together, as milliseconds, are `rows.Milliseconds`.
+LONGEST_NS = 3 * 10**14
 Nanoseconds = Annotated[int, msgspec.Meta(ge=0, le=LONGEST_NS)]
 OutputShapes = Annotated[
     tuple[Annotated[tuple[Positive, ...], msgspec.Meta(max_length=8)], ...],

@@ -130,7 +130,7 @@ def written(folder: Path, name: str, data: bytes) -> Path:
     return path
 
 
-@reader("checkpoint", lambda: [("checkpoint", one) for one in seeds.checkpoints()], share=4)
+@reader("checkpoint", lambda: [("checkpoint", one) for one in seeds.checkpoints()], share=2)
 def _checkpoint(data, folder):
     found = read_checkpoint(written(folder, "a.pth", data))
     for layout in (segmentation_layout, classifier_layout):
@@ -140,12 +140,12 @@ def _checkpoint(data, folder):
             continue
 
 
-@reader("weights", lambda: [("checkpoint", one) for one in seeds.weights()], share=0.002)
+@reader("weights", lambda: [("checkpoint", one) for one in seeds.weights()], share=0.001)
 def _weights(data, folder):
     return load_weights(written(folder, "a.pth", data)).info
 
 
-@reader("training state", lambda: [("checkpoint", one) for one in seeds.training_state()])
+@reader("training state", lambda: [("checkpoint", one) for one in seeds.training_state()], share=0.5)
 def _training_state(data, folder):
     place = folder / "checkpoints" / "step-00000003"
     written(place, "state.pt", data)
@@ -185,7 +185,7 @@ def again(document: Document, kind: type[Document]) -> None:
     assert msgspec.json.decode(encode_json(document), type=kind) == document
 
 
-@reader("bench", lambda: [("json", one) for one in seeds.benches()], share=0.3)
+@reader("bench", lambda: [("json", one) for one in seeds.benches()], share=0.1)
 def _bench(data, folder):
     use_bench(read_bench(written(folder, "a.json", data)))
 
@@ -202,7 +202,7 @@ def use_bench(document):
         list(text.comparison_lines(compare(*pair)))
 
 
-@reader("bench picture", lambda: [("json", one) for one in seeds.benches()], share=0.005)
+@reader("bench picture", lambda: [("json", one) for one in seeds.benches()], share=0.001)
 def _bench_picture(data, folder):
     return plot.draw(read_bench(written(folder, "a.json", data)))
 
@@ -338,7 +338,7 @@ def picture_seeds() -> list[tuple[str, bytes]]:
     ]
 
 
-@reader("picture", picture_seeds, share=4)
+@reader("picture", picture_seeds, share=2)
 def _picture(data, folder):
     pixels = read_picture(written(folder, "a.png", data))
     assert pixels.dtype == np.uint8

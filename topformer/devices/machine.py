@@ -20,7 +20,7 @@ LIBRARIES = (
 CPU_FOLDER = Path("/sys/devices/system/cpu")
 CGROUP_FOLDER = Path("/sys/fs/cgroup")
 # Of ticks, microseconds or kilohertz: no longer numbers are real.
-_COUNT = re.compile(r"\d{1,18}", re.ASCII)
+_COUNT = re.compile(r"\d{1,15}", re.ASCII)
 
 
 def read_text(path: Path) -> str | None:

@@ -34,7 +34,7 @@ from topformer.weights.safeload import load_pickled
 
 FOLDER = "checkpoints"
 # Base with its optimizer's state and averaged weights has about 90 MB.
-STATE_LIMIT_BYTES = 2**30
+STATE_LIMIT_BYTES = 2**28
 INDEX_LIMIT_BYTES = 2**16
 
 

@@ -12,7 +12,8 @@ from topformer.documents import Count, Document, Share
 from topformer.errors import TopformerError
 from topformer.files import atomic_write, read_bytes
 
-LOG_LIMIT_BYTES = 2**28
+# A line each 50 steps has 150 bytes.
+LOG_LIMIT_BYTES = 64 * 2**20
 
 
 class StepRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="step"):
