@@ -103,34 +103,31 @@ def _decode(path: Path, *, most_px: int) -> DecodedPicture:
             # The TIFF decoder turns while it loads; the others leave that to us.
             width, height = image.size
         left = orientation_of(image)
-        pixels = _assemble(path, image, factor // decoded_at)
-    size = (width, height) if left >= 5 else (height, width)
-    upright = np.ascontiguousarray(_TURNS[left](pixels))
-    return DecodedPicture(pixels=upright, size=size, orientation=orientation)
+        size = (width, height) if left >= 5 else (height, width)
+        pixels = np.empty((*(-(-side // factor) for side in size), 3), np.uint8)
+        _fill(path, image, factor // decoded_at, _AS_STORED[left](pixels))
+    return DecodedPicture(pixels=pixels, size=size, orientation=orientation)
 
 
-def _assemble(path: Path, image: Image.Image, factor: int) -> NDArray[np.uint8]:
+def _fill(path: Path, image: Image.Image, factor: int, pixels: NDArray[np.uint8]) -> None:
     """Convert a loaded picture to RGB [h, w, 3] band by band, reduced by a factor."""
-    height, width = -(-image.height // factor), -(-image.width // factor)
-    pixels = np.empty((height, width, 3), np.uint8)
     for top in range(0, image.height, _BAND_ROWS):
         bottom = min(top + _BAND_ROWS, image.height)
         band = _to_rgb(path, image.crop((0, top, image.width, bottom)))
         band = band.reduce(factor) if factor > 1 else band
         pixels[top // factor : -(-bottom // factor)] = np.asarray(band)
-    return pixels
 
 
-# By EXIF orientation: what makes a stored picture [h, w, 3] upright.
-_TURNS: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
-    1: lambda stored: stored,
-    2: lambda stored: stored[:, ::-1],
-    3: lambda stored: stored[::-1, ::-1],
-    4: lambda stored: stored[::-1],
-    5: lambda stored: stored.swapaxes(0, 1),
-    6: lambda stored: np.rot90(stored, -1),
-    7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
-    8: np.rot90,
+# By EXIF orientation: an upright picture [h, w, 3] seen as it is stored, without a copy.
+_AS_STORED: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: np.rot90,
+    7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
+    8: lambda upright: np.rot90(upright, -1),
 }
 
 

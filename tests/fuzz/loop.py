@@ -129,8 +129,7 @@ def _start(reader: Reader, seed: int, first: int, end: int, ledger: _Ledger, rep
     status = 1
     try:
         _limit()
-        with report.open("a") as stream:
-            _read_all(reader, seed, range(first, end), ledger, stream)
+        _read_all(reader, seed, range(first, end), ledger, report)
         status = 0
     except BaseException:  # the fork must not go on as the parent
         traceback.print_exc()
@@ -152,7 +151,7 @@ def _limit() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
-def _read_all(reader: Reader, seed: int, numbers: range, ledger: _Ledger, stream) -> None:
+def _read_all(reader: Reader, seed: int, numbers: range, ledger: _Ledger, report: Path) -> None:
     accepted = peak_bytes = 0
     good = reader.seeds()
     told: set[str] = set()
@@ -160,7 +159,7 @@ def _read_all(reader: Reader, seed: int, numbers: range, ledger: _Ledger, stream
         ledger.write(number, accepted, peak_bytes)
         data = make_input(reader, seed, number)
         what = ""
-        with _folder() as folder:
+        with _folder(report.with_name("input")) as folder:
             try:
                 signal.setitimer(signal.ITIMER_PROF, MOST_S)
                 error = reads(reader.name, data, folder)
@@ -179,16 +178,16 @@ def _read_all(reader: Reader, seed: int, numbers: range, ledger: _Ledger, stream
         key = _key(what)
         if what and key not in told:
             told.add(key)
-            stream.write(f"{number} {' '.join(what.split())}\n")
-            stream.flush()
+            with report.open("a") as stream:
+                stream.write(f"{number} {' '.join(what.split())}\n")
         if peak_bytes > MOST_MEMORY_BYTES:  # from here on it says nothing
             break
     ledger.write(number + 1, accepted, peak_bytes)
 
 
 @contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="topformer-fuzz-"))
+def _folder(folder: Path) -> Iterator[Path]:
+    folder.mkdir(exist_ok=True)  # there where an input killed the process before
     try:
         yield folder
     finally:

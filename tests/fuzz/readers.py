@@ -145,7 +145,9 @@ def _weights(data, folder):
     return load_weights(written(folder, "a.pth", data)).info
 
 
-@reader("training state", lambda: [("checkpoint", one) for one in seeds.training_state()], share=0.5)
+@reader(
+    "training state", lambda: [("checkpoint", one) for one in seeds.training_state()], share=0.5
+)
 def _training_state(data, folder):
     place = folder / "checkpoints" / "step-00000003"
     written(place, "state.pt", data)
