@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
 from topformer.errors import TopformerError, UsageError
 from topformer.files import open_regular
-from topformer.signatures import CAMERA_RAW, kind_of
+from topformer.signatures import CAMERA_RAW, LARGEST_FILE_BYTES, kind_of
 
 # What a folder is searched for, and the only decoders that ever see a file: Pillow knows some more
 # that run other programs (EPS) or have no place here.
@@ -147,7 +147,7 @@ def decoding(
     try:
         with (
             quiet_decoders(),
-            open_regular(path, kind="picture") as stream,
+            open_regular(path, limit_bytes=LARGEST_FILE_BYTES, kind="picture") as stream,
             Image.open(stream, formats=formats) as image,
         ):
             # By its header, before its pixels take memory.
@@ -289,7 +289,7 @@ def _unreadable_tiff(path: Path) -> TopformerError | None:
     """Say what the pixels of a TIFF are; None for a file without a whole directory of tags."""
     tags = TiffImagePlugin
     try:
-        with quiet_decoders(), open_regular(path) as stream:
+        with quiet_decoders(), open_regular(path, limit_bytes=LARGEST_FILE_BYTES) as stream:
             directory = tags.ImageFileDirectory_v2(stream.read(8))
             stream.seek(directory.next)
             directory.load(stream)

@@ -96,7 +96,7 @@ def unpack_wheel(wheel: Path, folder: Path, *, version: str) -> Path:
     wheel, is another one, or does not hold what its record says.
     """
     with (
-        open_regular(wheel, kind="wheel") as stream,
+        open_regular(wheel, limit_bytes=MOST_ARCHIVE_BYTES, kind="wheel") as stream,
         open_zip(stream, called=wheel.name, most_bytes=MOST_ARCHIVE_BYTES) as archive,
     ):
         record = _record(archive, version)

@@ -81,7 +81,7 @@ def _hearsay(version: str, found: str) -> str:
 def _look_into(path: Path) -> tuple[str, ...]:
     """Return the ABIs that it has the runtime for."""
     with (
-        open_regular(path, kind="Android archive") as stream,
+        open_regular(path, limit_bytes=SIZE_LIMIT_BYTES, kind="Android archive") as stream,
         open_zip(stream, called=str(path), most_bytes=SIZE_LIMIT_BYTES) as archive,
     ):
         names = archive.namelist()

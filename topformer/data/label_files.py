@@ -14,7 +14,7 @@ from topformer.files import open_regular
 from topformer.images import FORMATS, decoding, orientation_of, quiet_decoders
 from topformer.manifest import Classes
 from topformer.metrics import count_ids
-from topformer.signatures import kind_of
+from topformer.signatures import LARGEST_FILE_BYTES, kind_of
 
 # Counted nowhere: neither in the loss nor in any metric.
 IGNORED = 255
@@ -194,7 +194,7 @@ def _no_png(path: Path) -> TopformerError:
     try:
         with (
             quiet_decoders(),
-            open_regular(path) as stream,
+            open_regular(path, limit_bytes=LARGEST_FILE_BYTES) as stream,
             Image.open(stream, formats=FORMATS) as image,
         ):
             kind = image.format
