@@ -170,6 +170,14 @@ def test_the_limit_itself_is_read(tmp_path, monkeypatch):
         read_picture(path)
 
 
+def test_webp_has_a_limit_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "LARGEST_WEBP_PX", 23)
+    with pytest.raises(TopformerError, match="too many pixels") as caught:
+        read_picture(saved(tmp_path, Image.fromarray(RAMP), "a.webp"))
+    assert "At most 23" in caught.value.why
+    assert read_picture(saved(tmp_path, Image.fromarray(RAMP), "a.png")).shape == (4, 6, 3)
+
+
 def test_a_picture_up_to_the_limit_is_not_reduced(tmp_path, monkeypatch):
     path = saved(tmp_path, Image.fromarray(RAMP))
     monkeypatch.setattr(images, "LARGEST_WHOLE_PX", 24)

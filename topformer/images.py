@@ -27,6 +27,8 @@ RESULT_SUFFIXES = (".labels.png", ".overlay.png")
 
 # 80 million pixels are 240 MB as RGB; Pillow warns from 89 million.
 LARGEST_PICTURE_PX = 80_000_000
+# Its decoder holds four copies, with four bytes a pixel.
+LARGEST_WEBP_PX = 32_000_000
 # What a network sees, and what is drawn, is read from larger ones at 1/2, 1/4 or 1/8.
 LARGEST_WHOLE_PX = 4096 * 4096
 # Rows converted at once, so that no form in between is as large as the picture.
@@ -151,8 +153,9 @@ def decoding(
             Image.open(stream, formats=formats) as image,
         ):
             # By its header, before its pixels take memory.
-            if image.width * image.height > LARGEST_PICTURE_PX:
-                raise _too_large(path)
+            most_px = LARGEST_WEBP_PX if image.format == "WEBP" else LARGEST_PICTURE_PX
+            if image.width * image.height > most_px:
+                raise _too_large(path, most_px)
             yield image
     except TopformerError:
         raise
@@ -262,10 +265,10 @@ def _is_picture(path: Path) -> bool:
     )
 
 
-def _too_large(path: Path) -> TopformerError:
+def _too_large(path: Path, most_px: int = LARGEST_PICTURE_PX) -> TopformerError:
     return TopformerError(
         f"{path} has too many pixels.",
-        why=f"At most {LARGEST_PICTURE_PX:,} are read.",
+        why=f"At most {most_px:,} of such a file are read.",
         next_step="Scale it down first: the network sees it much smaller anyway.",
     )
 
