@@ -11,6 +11,7 @@ within bounded time and memory. An input that fails is written to build/fuzz. Pu
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def main() -> int:
     """Return 1 where an input failed."""
     options = _options()
     torch.set_num_threads(1)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     outcomes: list[Outcome] = []
     _say(f"{'reader':<18}{'inputs':>10}{'accepted':>10}{'a second':>10}{'peak MB':>9}")
     for name, count in shares(options.count, options.reader).items():

@@ -9,6 +9,7 @@ import contextlib
 import mmap
 import os
 import resource
+import select
 import shutil
 import signal
 import struct
@@ -30,6 +31,7 @@ MOST_MEMORY_BYTES = 2**30
 MOST_RESERVED_BYTES = 2 * 2**30
 # Without a new input, however busy the machine is.
 SILENCE_S = 600.0
+LOOK_S = 1.0
 # A reader that fails so often is given up.
 MOST_DEATHS = 20
 
@@ -147,6 +149,8 @@ def _limit() -> None:
         raise _TooSlow
 
     signal.signal(signal.SIGPROF, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # Decoders in C may complain there; what matters is in the report.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
@@ -206,17 +210,22 @@ def _place(error: BaseException) -> str:
 def _wait(child: int, ledger: _Ledger) -> str:
     """Wait for a child; returns how it died, or nothing when it came to its end."""
     seen, since = ledger.read(), time.monotonic()
-    while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            break
-        if ledger.read() != seen:
-            seen, since = ledger.read(), time.monotonic()
-        elif time.monotonic() - since > SILENCE_S:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return f"silence for {SILENCE_S:g} s"
-        time.sleep(0.02)
+    handle = os.pidfd_open(child)
+    try:
+        while not select.select([handle], [], [], LOOK_S)[0]:
+            if ledger.read() != seen:
+                seen, since = ledger.read(), time.monotonic()
+            elif time.monotonic() - since > SILENCE_S:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                return f"silence for {SILENCE_S:g} s"
+    except BaseException:  # Ctrl-C: no reader outlives the loop
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    finally:
+        os.close(handle)
+    _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
     return "" if os.WEXITSTATUS(status) == 0 else "the process ended early"
