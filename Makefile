@@ -15,7 +15,7 @@ JVM_MODEL := android_app/verify/target/model/$(notdir $(APP_EXPORT))-onnx
 SIDE_BY_SIDE := -n 2 --dist loadgroup
 APK = cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
 
-.PHONY: demo results app app-model test test-fast rig check format clean
+.PHONY: demo results app app-model test test-fast fuzz rig check format clean
 
 demo: $(VENV)/installed
 	$(BIN)/topformer export --size tiny --target xnnpack --target onnx --out out/demo
@@ -52,6 +52,11 @@ test: $(VENV)/installed $(JVM_MODEL).golden
 # While you work: all that needs no export, training, device or app's build, in under two minutes.
 test-fast: $(VENV)/installed
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not (slow or rig or app)'
+
+# Hostile inputs for every reader: minutes, or a night with FUZZ_COUNT=1000000. FUZZ has more options.
+FUZZ_COUNT ?= 40000
+fuzz: $(VENV)/installed
+	PYTHONPATH=tests $(BIN)/python -m fuzz --count $(FUZZ_COUNT) $(FUZZ)
 
 # The embedded model is kept in git, so that the app is whole as it is: run this after a change of weights.
 app-model: $(APP_EXPORT)-onnx.onnx

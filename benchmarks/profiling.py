@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from topformer.documents import Document
+from topformer.documents import Count, Document, Number
 from topformer.errors import TopformerError, UsageError
 from topformer.files import atomic_path
 from topformer.runtimes import OpenedModel, find_runtime
@@ -21,10 +21,10 @@ class OperatorTime(Document, frozen=True, kw_only=True):
     """All calls of one kind of operator in one inference."""
 
     operator: str
-    calls: int
+    calls: Count
     # Sum over the calls, each the median of the runs.
-    time_ms: float
-    share: float
+    time_ms: Number
+    share: Number
 
 
 def profile(path: Path, model: OpenedModel, *, runs: int = PROFILE_RUNS) -> list[OperatorTime]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from topformer.data import Dataset
 from topformer.errors import UsageError
-from topformer.images import bundled_pictures, find_pictures, read_picture
+from topformer.images import bundled_pictures, find_pictures, read_reduced
 from topformer.manifest import CalibrationInfo, InputInfo
 from topformer.preprocess import to_tensor
 
@@ -48,7 +48,7 @@ class Calibration:
 
     def _pictures(self) -> Iterator[NDArray[np.uint8]]:
         if self.paths is not None:
-            yield from map(read_picture, self.paths)
+            yield from (read_reduced(path).pixels for path in self.paths)
             return
         for _, picture in bundled_pictures():
             yield picture

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topformer.errors import UsageError
-from topformer.images import bundled_pictures, find_pictures, read_picture
+from topformer.images import bundled_pictures, find_pictures, read_reduced
 from topformer.manifest import InputInfo
 from topformer.preprocess import to_tensor
 
@@ -52,7 +52,7 @@ def picture_inputs(folder: Path, info: InputInfo) -> list[ProofInput]:
             next_step="Pass a folder with a sample of them.",
         )
     return [
-        ProofInput(name=f"image:{path.name}", tensor=to_tensor(read_picture(path), info))
+        ProofInput(name=f"image:{path.name}", tensor=to_tensor(read_reduced(path).pixels, info))
         for path in paths
     ]
 

@@ -12,7 +12,7 @@ from topformer.data.layouts import FoundPairs
 from topformer.errors import TopformerError
 from topformer.evaluation.scored_model import refuse_other_count
 from topformer.evaluation.scoring import score_split
-from topformer.images import read_picture
+from topformer.images import read_reduced
 from topformer.manifest import Manifest, ScoreParity
 from topformer.preprocess import to_tensor
 from topformer.runtimes.opened import Network, OpenedModel
@@ -46,7 +46,7 @@ class Judge:
     def tensors(self) -> tuple[Tensor, ...]:
         """Read its pictures as the file will see them, each [1, 3, h, w]."""
         return tuple(
-            torch.as_tensor(to_tensor(read_picture(pair.picture), self._manifest.input))
+            torch.as_tensor(to_tensor(read_reduced(pair.picture).pixels, self._manifest.input))
             for pair in self._found.pairs
         )
 

@@ -16,7 +16,7 @@ from topformer.documents import (
     read_document,
 )
 from topformer.errors import TopformerError
-from topformer.manifest import read_manifest
+from topformer.manifest import Manifest, read_manifest
 
 
 class Part(Document, frozen=True, kw_only=True):
@@ -92,6 +92,34 @@ def test_the_rule_holds_for_manifests(tmp_path):
     with pytest.raises(TopformerError, match="not a manifest this version understands") as caught:
         read_manifest(path)
     assert caught.value.why == "It is 'topformer.manifest/2', and 'topformer.manifest/1' is needed."
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("file.size_bytes", 2**53 + 1),
+        ("file.size_bytes", 10**400),
+        ("delegation.inside.0.macs", 10**400),
+        ("weights.random_seed", 2**63),
+        ("parity.steps", []),
+        ("parity.steps.0.inputs", []),
+        ("parity.steps.0.worst.sqnr_db", 1e300),
+        ("parity.steps.0.worst.max_abs_error", 1e300),
+        ("input.std", [1, 0, 1]),
+        ("input.std", [1, -1e-7, 1]),
+        ("input.mean", [1, 1e7, 1]),
+    ],
+)
+def test_values_that_would_do_harm_later_are_refused(place, value):
+    read_back = json.loads(encode_document(MANIFEST))
+    decode_document(json.dumps(read_back), Manifest, refusal="no")
+    *path, last = [int(one) if one.isdigit() else one for one in place.split(".")]
+    holder = read_back
+    for one in path:
+        holder = holder[one]
+    holder[last] = value
+    with pytest.raises(TopformerError, match="no"):
+        decode_document(json.dumps(read_back), Manifest, refusal="no")
 
 
 def test_a_file_is_named_and_bounded(tmp_path):

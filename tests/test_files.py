@@ -11,6 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.manifest_edits import SAMPLE
+from topformer.android.aar import _look_into
+from topformer.benchmarks.bundle.wheel import unpack_wheel
+from topformer.benchmarks.documents.bench import read_bench
+from topformer.data.label_files import label_table, open_labels
 from topformer.documents import encode_document
 from topformer.encodings import decode_text
 from topformer.errors import TopformerError
@@ -25,8 +29,11 @@ from topformer.files import (
     sha256_bytes,
     sha256_file,
 )
-from topformer.images import read_picture
+from topformer.images import read_picture, read_reduced
 from topformer.manifest import read_manifest_of
+from topformer.signatures import kind_of
+from topformer.training.journal import read_log
+from topformer.training.recipe import read_recipe
 from topformer.weights import load_weights
 
 
@@ -149,6 +156,14 @@ OPENERS = {
     "read_picture": read_picture,
     "read_manifest_of": read_manifest_of,
     "load_weights": lambda path: load_weights(str(path)),
+    "read_reduced": read_reduced,
+    "open_labels": lambda path: open_labels(path, label_table(range(2)), SAMPLE.classes),
+    "kind_of": kind_of,
+    "check_aar": _look_into,
+    "unpack_wheel": lambda path: unpack_wheel(path, path.parent / "out", version="1.5.1"),
+    "read_recipe": read_recipe,
+    "read_bench": read_bench,
+    "read_log": read_log,
 }
 
 
@@ -165,6 +180,25 @@ def test_what_may_never_end_is_refused_unread(tmp_path, opener, kind):
     with pytest.raises(TopformerError) as caught:
         OPENERS[opener](path)
     assert path.name in caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("opener", "limit_bytes"),
+    [("sha256_file", 2**32), ("read_picture", 2**29), ("check_aar", 2**29), ("read_bench", 2**26)],
+)
+def test_a_file_that_is_larger_than_any_real_one_is_refused_unread(tmp_path, opener, limit_bytes):
+    path = tmp_path / "sparse"
+    path.touch()
+    os.truncate(path, limit_bytes + 1)
+    with pytest.raises(TopformerError, match="too large") as caught:
+        OPENERS[opener](path)
+    assert f"the limit is {limit_bytes:,}" in caught.value.why
+
+
+def test_a_name_with_a_zero_is_no_file(tmp_path):
+    for opener in ("read_bytes", "sha256_file", "read_picture"):
+        with pytest.raises(TopformerError, match="cannot be a file's name"):
+            OPENERS[opener](tmp_path / "a\0b")
 
 
 def test_a_fifo_beside_a_manifest_is_no_model(tmp_path):
@@ -274,7 +308,7 @@ def test_tried_places_are_left_as_they_were(tmp_path):
     assert not (tmp_path / "file").exists()
 
 
-@given(st.text(st.characters(exclude_characters="/\0", codec=None), min_size=1, max_size=300))
+@given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), max_size=300))
 def test_any_stem_gives_a_name_that_fits(stem):
     name = fitting_name(stem, ".overlay.png")
     assert len(os.fsencode(name)) <= 255

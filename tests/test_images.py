@@ -12,7 +12,7 @@ from PIL import Image
 
 from topformer import images
 from topformer.errors import TopformerError, UsageError
-from topformer.images import bundled_pictures, find_pictures, read_picture
+from topformer.images import bundled_pictures, find_pictures, read_picture, read_reduced
 
 RAMP = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
 
@@ -168,6 +168,61 @@ def test_the_limit_itself_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "LARGEST_PICTURE_PX", 23)
     with pytest.raises(TopformerError, match="too many pixels"):
         read_picture(path)
+
+
+def test_webp_has_a_limit_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "LARGEST_WEBP_PX", 23)
+    with pytest.raises(TopformerError, match="too many pixels") as caught:
+        read_picture(saved(tmp_path, Image.fromarray(RAMP), "a.webp"))
+    assert "At most 23" in caught.value.why
+    assert read_picture(saved(tmp_path, Image.fromarray(RAMP), "a.png")).shape == (4, 6, 3)
+
+
+def test_a_picture_up_to_the_limit_is_not_reduced(tmp_path, monkeypatch):
+    path = saved(tmp_path, Image.fromarray(RAMP))
+    monkeypatch.setattr(images, "LARGEST_WHOLE_PX", 24)
+    found = read_reduced(path)
+    assert found.size == (4, 6)
+    np.testing.assert_array_equal(found.pixels, read_picture(path))
+    monkeypatch.setattr(images, "LARGEST_WHOLE_PX", 23)
+    assert read_reduced(path).pixels.shape == (2, 3, 3)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tiff", "a.webp", "a.gif"])
+@pytest.mark.parametrize(("most_px", "factor"), [(64 * 48 // 4, 2), (64 * 48 // 16, 4), (60, 8)])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_larger_picture_is_its_average(tmp_path, monkeypatch, name, most_px, factor, orientation):
+    # Smooth, so that averages of any kind agree.
+    rows, columns = np.indices((48, 64))
+    pixels = np.stack([rows * 4, columns * 3, 200 - rows * 2], axis=2).astype(np.uint8)
+    options = {"quality": 100, "subsampling": 0} if name == "a.jpg" else {}
+    options |= {"lossless": True} if name == "a.webp" else {}
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options |= {"exif": exif} if name != "a.gif" else {}
+    path = saved(tmp_path, Image.fromarray(pixels), name, **options)
+    whole = read_picture(path)
+    monkeypatch.setattr(images, "LARGEST_WHOLE_PX", most_px)
+    found = read_reduced(path)
+    assert found.size == whole.shape[:2]
+    # Sides that are no multiple are rounded up.
+    assert found.pixels.shape[:2] == tuple(-(-side // factor) for side in found.size)
+    stored = np.rot90(found.pixels) if orientation == 6 and name != "a.gif" else found.pixels
+    expected = np.asarray(Image.fromarray(pixels).reduce(factor)).astype(int)
+    # A GIF's palette is coarse; JPEG repeats what lies at its edges.
+    difference = np.abs(expected - stored)[:-1, :-1]
+    assert difference.max() <= (16 if name == "a.gif" else 4)
+
+
+def test_bands_do_not_show(tmp_path, monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 256, (37, 20, 3), dtype=np.uint8)
+    path = saved(tmp_path, Image.fromarray(noise))
+    for rows in (8, 16, 64):
+        monkeypatch.setattr(images, "_BAND_ROWS", rows)
+        np.testing.assert_array_equal(read_picture(path), noise)
+        monkeypatch.setattr(images, "LARGEST_WHOLE_PX", 37 * 20 // 4)
+        expected = np.asarray(Image.fromarray(noise).reduce(2))
+        np.testing.assert_array_equal(read_reduced(path).pixels, expected)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     ["topformer.errors", "topformer.text", "topformer.encodings"],
     ["topformer.files", "topformer.signatures", "topformer.registry"],
-    ["topformer.documents"],
+    ["topformer.documents", "topformer.toml", "topformer.archives"],
     ["topformer.interrupts"],
     ["topformer.children"],
     ["topformer.variants"],

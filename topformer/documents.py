@@ -14,12 +14,21 @@ from topformer.errors import TopformerError
 from topformer.files import read_bytes
 from topformer.text import well_formed
 
+# Documents come from anywhere. Numbers are bounded, so that nothing computed from them overflows:
+# whole ones by what a float64 holds exactly, as other readers of JSON keep them.
+LARGEST_COUNT = 2**53
+LARGEST_NUMBER = 1e15
+
 Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 ShortText = Annotated[str, msgspec.Meta(max_length=1000)]
 Side = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 One = Annotated[int, msgspec.Meta(ge=1, le=1)]
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_COUNT)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_COUNT)]
+# As random generators take it.
+Seed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+# What was measured or computed: seconds, degrees, decibels, ratios.
+Number = Annotated[float, msgspec.Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Channel = Annotated[int, msgspec.Meta(ge=0, le=255)]
 SchemaName = Annotated[str, msgspec.Meta(pattern=r"^topformer\.[a-z-]+/[0-9]+(\.[0-9]+)?$")]

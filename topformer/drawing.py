@@ -13,6 +13,7 @@ from topformer.errors import TopformerError
 from topformer.files import atomic_path
 from topformer.fonts import drawable, font_file, undrawable
 from topformer.manifest import Classes
+from topformer.metrics import count_ids
 from topformer.text import well_formed
 
 CLASS_OPACITY = 0.5
@@ -46,7 +47,7 @@ class FoundClass:
 
 def found_classes(labels: NDArray[np.integer], classes: Classes) -> list[FoundClass]:
     """Count the classes in `labels` [H, W]: the largest share first, ties by id."""
-    counts = np.bincount(labels.ravel(), minlength=len(classes.names))
+    counts = count_ids(labels, len(classes.names))
     order: list[int] = np.argsort(-counts, kind="stable").tolist()
     return [
         FoundClass(

@@ -44,6 +44,8 @@ def local_path(given: str | Path) -> Path:
 
 
 BLOCK_BYTES = 2**16
+# No file of ours is as large, and the kernel has some of 128 TB.
+_LARGEST_HASHED_BYTES = 2**32
 # Of a file's name, on all systems that people use.
 LONGEST_NAME_BYTES = 255
 _TEMPORARY = ".topformer-"
@@ -55,9 +57,12 @@ def sha256_bytes(data: bytes) -> str:
 
 
 def sha256_file(path: Path) -> str:
-    """Hex digest of a file, read in blocks; raises `TopformerError` for what is no regular file."""
+    """Hex digest of a file of up to 4 GiB, read in blocks.
+
+    Raises `TopformerError` for a larger one, and for what is no regular file.
+    """
     digest = hashlib.sha256()
-    with open_regular(path) as stream:
+    with open_regular(path, limit_bytes=_LARGEST_HASHED_BYTES) as stream:
         left = os.fstat(stream.fileno()).st_size
         while block := stream.read(min(BLOCK_BYTES, left + 1)):
             left -= len(block)
@@ -73,13 +78,8 @@ def read_bytes(path: Path, *, limit_bytes: int, kind: str) -> bytes:
     `kind` names the file in the error, as in "manifest".
     """
     try:
-        with open_regular(path, kind=kind) as stream:
+        with open_regular(path, kind=kind, limit_bytes=limit_bytes) as stream:
             size_bytes = os.fstat(stream.fileno()).st_size
-            if size_bytes > limit_bytes:
-                raise TopformerError(
-                    f"{path} is too large to be a {kind}.",
-                    why=f"It has {size_bytes:,} bytes; the limit is {limit_bytes:,}.",
-                )
             data = stream.read(size_bytes + 1) or b""
     except OSError as error:
         raise TopformerError(f"{path} cannot be read.", why=error.strerror or str(error)) from error
@@ -89,16 +89,32 @@ def read_bytes(path: Path, *, limit_bytes: int, kind: str) -> bytes:
 
 
 @contextmanager
-def open_regular(path: Path, *, kind: str = "regular file") -> Generator[BinaryIO]:
+def open_regular(
+    path: Path, *, limit_bytes: int, kind: str = "regular file"
+) -> Generator[BinaryIO]:
     """Open a file for reading; a FIFO, a device and all else that may block or not end is refused.
 
-    Raises `TopformerError` for those, and `OSError` for what is not there or may not be read.
+    Raises `TopformerError` for those and for a file larger than `limit_bytes`, and `OSError` for
+    what is not there or may not be read.
     """
+    try:
+        found = path.stat()
+    except ValueError as error:  # no system has such names, and documents do
+        raise TopformerError(f"{path} cannot be a file's name.", why=f"{error}.") from error
     # Before it is opened, too: that alone makes some devices do something.
-    _require_regular(path, path.stat(), kind)
+    _require_regular(path, found, kind)
     # A FIFO that came in between does not hold us up.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
-        _require_regular(path, os.fstat(stream.fileno()), kind)
+        found = os.fstat(stream.fileno())
+        _require_regular(path, found, kind)
+        if found.st_size > limit_bytes:
+            raise TopformerError(
+                f"{path} is too large to be a {kind}.",
+                why=f"It has {found.st_size:,} bytes; the limit is {limit_bytes:,}.",
+            )
+        # The kernel's files claim no size, and some go on for terabytes.
+        if found.st_size == 0 and stream.read(1):
+            raise _endless(path)
         yield stream
 
 

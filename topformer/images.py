@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageFile, ImageOps, TiffImagePlugin
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
 from topformer.errors import TopformerError, UsageError
 from topformer.files import open_regular
-from topformer.signatures import CAMERA_RAW, kind_of
+from topformer.signatures import CAMERA_RAW, LARGEST_FILE_BYTES, kind_of
 
 # What a folder is searched for, and the only decoders that ever see a file: Pillow knows some more
 # that run other programs (EPS) or have no place here.
@@ -27,6 +27,12 @@ RESULT_SUFFIXES = (".labels.png", ".overlay.png")
 
 # 80 million pixels are 240 MB as RGB; Pillow warns from 89 million.
 LARGEST_PICTURE_PX = 80_000_000
+# Its decoder holds four copies, with four bytes a pixel.
+LARGEST_WEBP_PX = 32_000_000
+# What a network sees, and what is drawn, is read from larger ones at 1/2, 1/4 or 1/8.
+LARGEST_WHOLE_PX = 4096 * 4096
+# Rows converted at once, so that no form in between is as large as the picture.
+_BAND_ROWS = 256
 
 # Pillow logs what it also raises; without a handler Python would print that.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -55,6 +61,30 @@ def read_turned(path: Path) -> tuple[NDArray[np.uint8], int]:
 
     Orientations are 1 (as stored) to 8; 1 stands for none, too.
     """
+    found = _decode(path, most_px=LARGEST_PICTURE_PX)
+    return found.pixels, found.orientation
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodedPicture:
+    """A picture as it was read: RGB [h, w, 3], upright."""
+
+    pixels: NDArray[np.uint8]
+    # Height and width of the whole picture, of which `pixels` may be a reduced form.
+    size: tuple[int, int]
+    # As `read_turned` tells it.
+    orientation: int
+
+
+def read_reduced(path: Path) -> DecodedPicture:
+    """Read a picture as `read_picture` does, one of more than 16.8 million pixels at 1/2 or less.
+
+    JPEG is decoded at that size; of others, squares of pixels are averaged.
+    """
+    return _decode(path, most_px=LARGEST_WHOLE_PX)
+
+
+def _decode(path: Path, *, most_px: int) -> DecodedPicture:
     with decoding(
         path,
         FORMATS,
@@ -64,10 +94,43 @@ def read_turned(path: Path) -> tuple[NDArray[np.uint8], int]:
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             _refuse_preview(path, image)
         orientation = orientation_of(image)
-        # First, because the TIFF decoder turns while it loads; the others leave it to us.
+        width, height = image.size
+        factor = next(one for one in (1, 2, 4, 8) if width * height <= most_px * one**2)
+        if factor > 1:
+            # A hint that only JPEG's decoder takes.
+            image.draft(None, (width // factor, height // factor))
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        return np.array(_to_rgb(path, upright)), orientation
+        decoded_at = round(max(width, height) / max(image.size))
+        if decoded_at == 1:
+            # The TIFF decoder turns while it loads; the others leave that to us.
+            width, height = image.size
+        left = orientation_of(image)
+        size = (width, height) if left >= 5 else (height, width)
+        pixels = np.empty((*(-(-side // factor) for side in size), 3), np.uint8)
+        _fill(path, image, factor // decoded_at, _AS_STORED[left](pixels))
+    return DecodedPicture(pixels=pixels, size=size, orientation=orientation)
+
+
+def _fill(path: Path, image: Image.Image, factor: int, pixels: NDArray[np.uint8]) -> None:
+    """Convert a loaded picture to RGB [h, w, 3] band by band, reduced by a factor."""
+    for top in range(0, image.height, _BAND_ROWS):
+        bottom = min(top + _BAND_ROWS, image.height)
+        band = _to_rgb(path, image.crop((0, top, image.width, bottom)))
+        band = band.reduce(factor) if factor > 1 else band
+        pixels[top // factor : -(-bottom // factor)] = np.asarray(band)
+
+
+# By EXIF orientation: an upright picture [h, w, 3] seen as it is stored, without a copy.
+_AS_STORED: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: np.rot90,
+    7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
+    8: lambda upright: np.rot90(upright, -1),
+}
 
 
 @contextmanager
@@ -86,12 +149,13 @@ def decoding(
     try:
         with (
             quiet_decoders(),
-            open_regular(path, kind="picture") as stream,
+            open_regular(path, limit_bytes=LARGEST_FILE_BYTES, kind="picture") as stream,
             Image.open(stream, formats=formats) as image,
         ):
             # By its header, before its pixels take memory.
-            if image.width * image.height > LARGEST_PICTURE_PX:
-                raise _too_large(path)
+            most_px = LARGEST_WEBP_PX if image.format == "WEBP" else LARGEST_PICTURE_PX
+            if image.width * image.height > most_px:
+                raise _too_large(path, most_px)
             yield image
     except TopformerError:
         raise
@@ -201,10 +265,10 @@ def _is_picture(path: Path) -> bool:
     )
 
 
-def _too_large(path: Path) -> TopformerError:
+def _too_large(path: Path, most_px: int = LARGEST_PICTURE_PX) -> TopformerError:
     return TopformerError(
         f"{path} has too many pixels.",
-        why=f"At most {LARGEST_PICTURE_PX:,} are read.",
+        why=f"At most {most_px:,} of such a file are read.",
         next_step="Scale it down first: the network sees it much smaller anyway.",
     )
 
@@ -228,7 +292,7 @@ def _unreadable_tiff(path: Path) -> TopformerError | None:
     """Say what the pixels of a TIFF are; None for a file without a whole directory of tags."""
     tags = TiffImagePlugin
     try:
-        with quiet_decoders(), path.open("rb") as stream:
+        with quiet_decoders(), open_regular(path, limit_bytes=LARGEST_FILE_BYTES) as stream:
             directory = tags.ImageFileDirectory_v2(stream.read(8))
             stream.seek(directory.next)
             directory.load(stream)

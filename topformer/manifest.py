@@ -13,8 +13,10 @@ from topformer.documents import (
     Channel,
     Count,
     Document,
+    Number,
     Positive,
     SchemaName,
+    Seed,
     Sha256,
     Share,
     ShortText,
@@ -30,6 +32,11 @@ MANIFEST_LIMIT_BYTES = 16 * 2**20
 CLASS_LIMIT = 65_535
 ClassCount = Annotated[int, msgspec.Meta(ge=1, le=CLASS_LIMIT)]
 ChannelTriple = tuple[float, float, float]
+# Levels of a picture are 0 to 255, and all that is computed of them must be finite in float32.
+_LARGEST_LEVEL = 1e6
+_LEAST_DEVIATION = 1e-6
+# Between float32 arrays.
+Error = Annotated[float, msgspec.Meta(ge=-3.5e38, le=3.5e38)]
 
 
 class WeightsInfo(Document, frozen=True, kw_only=True):
@@ -41,7 +48,7 @@ class WeightsInfo(Document, frozen=True, kw_only=True):
     licence: ShortText
     source: ShortText
     # A random draw is repeatable: torch's seed before `create_model`.
-    random_seed: int | None = None
+    random_seed: Seed | None = None
 
     @property
     def is_random(self) -> bool:
@@ -100,6 +107,13 @@ class InputInfo(Document, frozen=True, kw_only=True):
     colour_order: Literal["RGB"] = "RGB"
     resize: Literal["stretch-bilinear"] = "stretch-bilinear"
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that no picture can be normalised with."""
+        if any(abs(level) > _LARGEST_LEVEL for level in (*self.mean, *self.std)):
+            raise ValueError(f"mean and std must not go beyond {_LARGEST_LEVEL:,.0f}")
+        if any(abs(deviation) < _LEAST_DEVIATION for deviation in self.std):
+            raise ValueError("std must not be 0")
+
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """[1, 3, h, w]."""
@@ -133,7 +147,7 @@ class Classes(Document, frozen=True, kw_only=True):
 class Gates(Document, frozen=True, kw_only=True):
     """What a file must reach to pass."""
 
-    sqnr_db: float
+    sqnr_db: Number
     # Share of the result, as in that of labels which are equal; the task says what it counts.
     result_agreement: Share
 
@@ -141,9 +155,9 @@ class Gates(Document, frozen=True, kw_only=True):
 class Agreement(Document, frozen=True, kw_only=True):
     """How closely one result follows the float64 reference, over one input or the worst of many."""
 
-    max_abs_error: float
+    max_abs_error: Error
     # Signal-to-quantisation-noise ratio; 300 where nothing differs.
-    sqnr_db: float
+    sqnr_db: Number
     result_agreement: Share
     # The same with differences forgiven where the reference all but ties.
     result_agreement_untied: Share
@@ -182,7 +196,7 @@ class StepParity(Document, frozen=True, kw_only=True):
     step: ShortText
     # The worst of each figure over the inputs that are held to the full gates.
     worst: Agreement
-    inputs: tuple[InputAgreement, ...]
+    inputs: Annotated[tuple[InputAgreement, ...], msgspec.Meta(min_length=1)]
 
     @property
     def passed(self) -> bool:
@@ -201,7 +215,7 @@ class ScoreParity(Document, frozen=True, kw_only=True):
     float32_miou: Share
     miou: Share
     # In points of mIoU, of which there are 100.
-    max_drop: float
+    max_drop: Number
 
     @property
     def drop(self) -> float:
@@ -221,7 +235,7 @@ class Parity(Document, frozen=True, kw_only=True):
     # What the file is held to where nothing else is said.
     gates: Gates
     # In the order of the steps: the file is the last.
-    steps: tuple[StepParity, ...]
+    steps: Annotated[tuple[StepParity, ...], msgspec.Meta(min_length=1)]
     # Set on failure: the first module, in the order of execution, whose output strays.
     first_divergence: ShortText = ""
     # Null where no data were given.

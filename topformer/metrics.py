@@ -1,4 +1,4 @@
-"""How far one array is from another: errors and signal-to-noise."""
+"""What arrays hold, and how far one is from another: counts, errors and signal-to-noise."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,20 @@ SQNR_LIMIT_DB = 300.0
 ERROR_LIMIT = float(np.finfo(np.float32).max)
 
 FloatArray = NDArray[np.floating]
+# numpy counts in 64 bits, whatever the ids have: so many at once keep the copy small.
+_COUNTED_AT_ONCE = 2**20
+
+
+def count_ids(ids: NDArray[np.integer], ids_in_all: int) -> NDArray[np.int64]:
+    """How often each id from 0 on occurs in an array of any shape: [ids_in_all].
+
+    Raises `ValueError` for an id beyond.
+    """
+    flat = ids.reshape(-1)
+    counts = np.zeros(ids_in_all, np.int64)
+    for start in range(0, len(flat), _COUNTED_AT_ONCE):
+        counts += np.bincount(flat[start : start + _COUNTED_AT_ONCE], minlength=ids_in_all)
+    return counts
 
 
 def max_abs_error(reference: FloatArray, candidate: FloatArray) -> float:

@@ -6,6 +6,10 @@ Names and suffixes can be wrong; only the content counts. Nothing here decodes a
 from dataclasses import dataclass
 from pathlib import Path
 
+from topformer.files import open_regular
+
+# No picture that is read has more; a decoder may take as much for one part of a file.
+LARGEST_FILE_BYTES = 2**29
 # Tar keeps its mark farthest in, at 257.
 HEAD_BYTES = 1024
 _TAR_MARK = 257
@@ -127,7 +131,7 @@ _READABLE: tuple[tuple[bytes, str], ...] = (
 
 def kind_of(path: Path) -> Kind | None:
     """Name what a file is; None where its first bytes say nothing. Never a readable picture."""
-    with path.open("rb") as stream:
+    with open_regular(path, limit_bytes=LARGEST_FILE_BYTES, kind="picture") as stream:
         head = stream.read(HEAD_BYTES)
     return kind_of_bytes(head)
 

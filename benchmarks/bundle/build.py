@@ -158,7 +158,7 @@ def read_bundle(folder: Path) -> Bundle | None:
 def _is_whole(folder: Path, file: BundleFile) -> bool:
     # A name is never a path: a description cannot point out of its folder.
     path = folder / Path(file.name).name
-    return path.stat().st_size == file.size_bytes and sha256_file(path) == file.sha256
+    return sha256_file(path) == file.sha256 and path.stat().st_size == file.size_bytes
 
 
 def _build(plan: Plan, scratch: Path, on_progress: OnProgress) -> Path:

@@ -13,7 +13,9 @@ from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
+from topformer.archives import open_zip
 from topformer.errors import TopformerError
+from topformer.files import open_regular
 from topformer.toolchain.programs import Missing, run_step
 
 AARCH64_PLATFORM = "manylinux_2_28_aarch64"
@@ -27,6 +29,9 @@ WANTED = re.compile(
 # About 400 headers and 12 MB of libraries; a wheel with far more is not the one we know.
 MOST_FILES = 5000
 MOST_BYTES = 200 * 2**20
+MOST_RECORD_BYTES = 4 * 2**20
+# The real one has 60 MB, with all that is not unpacked.
+MOST_ARCHIVE_BYTES = 2**30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,14 +95,14 @@ def unpack_wheel(wheel: Path, folder: Path, *, version: str) -> Path:
     Returns the folder `executorch` inside `folder`. Raises `TopformerError` for a file that is no
     wheel, is another one, or does not hold what its record says.
     """
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            record = _record(archive, version)
-            members = list(_wanted_members(archive, wheel))
-            for member in members:
-                _unpack_member(archive, member, folder, record.get(member.filename, ""))
-    except (zipfile.BadZipFile, KeyError, EOFError, OSError, NotImplementedError) as error:
-        raise TopformerError(f"{wheel.name} cannot be unpacked.", why=str(error)) from error
+    with (
+        open_regular(wheel, limit_bytes=MOST_ARCHIVE_BYTES, kind="wheel") as stream,
+        open_zip(stream, called=wheel.name, most_bytes=MOST_ARCHIVE_BYTES) as archive,
+    ):
+        record = _record(archive, version)
+        members = list(_wanted_members(archive, wheel))
+        for member in members:
+            _unpack_member(archive, member, folder, record.get(member.filename, ""))
     return folder / "executorch"
 
 
@@ -125,7 +130,7 @@ def _record(archive: zipfile.ZipFile, version: str) -> dict[str, str]:
         ),
         None,
     )
-    if name is None or archive.getinfo(name).file_size > MOST_BYTES:
+    if name is None or archive.getinfo(name).file_size > MOST_RECORD_BYTES:
         raise TopformerError(f"The archive is not the wheel of executorch {version}.")
     rows = csv.reader(io.StringIO(archive.read(name).decode("utf-8", errors="replace")))
     return {row[0]: row[1] for row in rows if len(row) >= 2}

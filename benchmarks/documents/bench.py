@@ -9,12 +9,20 @@ from topformer.benchmarks.documents.comparison import Comparison
 from topformer.benchmarks.documents.published import PublishedRow
 from topformer.benchmarks.documents.rows import CountedRow, MeasuredRow, Row
 from topformer.devices.facts.documents import DeviceFacts, DeviceState, StartGate
-from topformer.documents import Count, Document, SchemaName, ShortText, decode_document
+from topformer.documents import (
+    Count,
+    Document,
+    Number,
+    SchemaName,
+    Seed,
+    ShortText,
+    decode_document,
+)
 from topformer.errors import TopformerError
 from topformer.files import read_text
 
-# Every sample of ten minutes of many rows fits.
-DOCUMENT_LIMIT_BYTES = 256 * 2**20
+# Every sample of ten minutes fits. Read, its numbers take ten times as much.
+DOCUMENT_LIMIT_BYTES = 64 * 2**20
 MAKE_ONE = "Make one with `topformer bench --json > FILE.json`."
 
 
@@ -22,15 +30,15 @@ class SamplingProtocol(Document, frozen=True, kw_only=True):
     """How the samples were taken; what it takes to repeat the run."""
 
     mode: ShortText
-    seed: int
+    seed: Seed
     rounds: Count
     samples_per_block: Count
     warmups: Count
     warmups_per_block: Count
     # Numbers of the rows in the order in which each round measured them.
-    order: tuple[tuple[int, ...], ...]
+    order: tuple[tuple[Count, ...], ...]
     # Ratios nearer to 1 than this are called no difference, however narrow their interval.
-    ratio_allowance: float
+    ratio_allowance: Number
     # Its size as the clock starts is said in each row.
     picture: ShortText
     clock: ShortText
@@ -42,17 +50,17 @@ class Environment(Document, frozen=True, kw_only=True):
     """The machine that measured; null where it does not tell."""
 
     started_at: ShortText
-    duration_s: float
+    duration_s: Number
     cpu_model: ShortText
     architecture: ShortText
     # CPUs that this process may use, and the quota of its container in CPUs.
     cpu_count: Count
-    cpu_quota: float | None
+    cpu_quota: Number | None
     governor: ShortText | None
-    frequency_mhz_before: float | None
-    frequency_mhz_after: float | None
-    load_average_before: tuple[float, float, float] | None
-    load_average_after: tuple[float, float, float] | None
+    frequency_mhz_before: Number | None
+    frequency_mhz_after: Number | None
+    load_average_before: tuple[Number, Number, Number] | None
+    load_average_after: tuple[Number, Number, Number] | None
     memory_bytes: Count | None
     memory_available_bytes: Count | None
     os: ShortText
@@ -68,10 +76,10 @@ class StateSample(Document, frozen=True, kw_only=True):
     """The state of what is measured at one moment; null where it does not tell."""
 
     # Since the first block began.
-    at_s: float
+    at_s: Number
     # Of the CPU that is fastest now: the idle ones idle slowly.
-    frequency_mhz: float | None = None
-    temperature_c: float | None = None
+    frequency_mhz: Number | None = None
+    temperature_c: Number | None = None
     # Android's: 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency, 6 shutdown.
     thermal_status: Annotated[int, msgspec.Meta(ge=0, le=6)] | None = None
 
@@ -80,7 +88,7 @@ class StateReading(Document, frozen=True, kw_only=True):
     """How a device was before, between or after blocks."""
 
     # Since the first block began.
-    at_s: float
+    at_s: Number
     state: DeviceState
 
 

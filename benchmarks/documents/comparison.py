@@ -3,7 +3,7 @@
 from typing import Literal
 
 from topformer.benchmarks.documents.rows import Interval, Part
-from topformer.documents import Document, SchemaName, ShortText
+from topformer.documents import Document, Number, SchemaName, Share, ShortText
 
 ComparisonKind = Literal["paired", "unpaired", "counted"]
 RatioWord = Literal["faster", "slower", "no difference"]
@@ -15,13 +15,13 @@ class PartRatio(Document, frozen=True, kw_only=True):
 
     part: Part
     # Medians, in milliseconds or in instructions.
-    baseline: float
-    contender: float
-    ratio: float
+    baseline: Number
+    contender: Number
+    ratio: Number
     # Null for counts, which are exact.
     interval: Interval | None
     # Ratios nearer to 1 than this are called no difference.
-    allowance: float
+    allowance: Number
     verdict: RatioWord | CountWord
 
 
@@ -33,7 +33,7 @@ class Comparison(Document, frozen=True, kw_only=True):
     # Milliseconds of one run, block by block; milliseconds of two runs; or instructions.
     kind: ComparisonKind
     # Share of the intervals that would hold the true value; null for counts.
-    confidence: float | None
+    confidence: Share | None
     # In what the rows are not of one kind, so that no ranking means much.
     unlike: tuple[ShortText, ...]
     # Which of them was not measured well.

@@ -8,7 +8,7 @@ measuring pixels. How they were taken is told by the official repository's notes
 from collections.abc import Iterable
 
 from topformer.benchmarks.documents.rows import MeasuredRow, Milliseconds, Row
-from topformer.documents import Count, Document, ShortText
+from topformer.documents import Count, Document, ShortText, Side
 
 _README = "figure speed_iou.png of github.com/hustvl/TopFormer"
 _SEAFORMER = "figure latency.png of github.com/fudan-zvg/SeaFormer, by two of the same authors"
@@ -18,7 +18,7 @@ class PublishedRow(Document, frozen=True, kw_only=True):
     """A latency that somebody else published, and what it includes."""
 
     variant: ShortText
-    image_size: tuple[int, int]
+    image_size: tuple[Side, Side]
     classes: Count
     execute_ms: Milliseconds
     processor: ShortText

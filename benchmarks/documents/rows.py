@@ -10,16 +10,16 @@ import msgspec
 
 from topformer.benchmarks.documents.conditions import Build, StartingPicture
 from topformer.devices.facts.documents import CheckedOutput
-from topformer.documents import Count, Document, Sha256, ShortText
+from topformer.documents import Count, Document, Number, Positive, Sha256, Share, ShortText, Side
 from topformer.manifest import ClassCount
 
-Interval = tuple[float, float]
+Interval = tuple[Number, Number]
 # Documents come from anywhere: numbers are bounded so that nothing computed from them overflows.
 SAMPLES_LIMIT = 2**20
 Milliseconds = Annotated[float, msgspec.Meta(ge=0.0, le=1e9)]
 Samples = Annotated[tuple[Milliseconds, ...], msgspec.Meta(min_length=1, max_length=SAMPLES_LIMIT)]
-Ratios = Annotated[tuple[float, ...], msgspec.Meta(min_length=1, max_length=SAMPLES_LIMIT)]
-Seconds = Annotated[tuple[float, ...], msgspec.Meta(min_length=1, max_length=SAMPLES_LIMIT)]
+Ratios = Annotated[tuple[Number, ...], msgspec.Meta(min_length=1, max_length=SAMPLES_LIMIT)]
+Seconds = Annotated[tuple[Number, ...], msgspec.Meta(min_length=1, max_length=SAMPLES_LIMIT)]
 InstructionCount = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 InstructionTriple = tuple[InstructionCount, InstructionCount, InstructionCount]
 
@@ -44,10 +44,10 @@ class Latency(Document, frozen=True, kw_only=True):
 class PairedRatio(Document, frozen=True, kw_only=True):
     """The median of ratios taken block by block, with a bootstrap interval."""
 
-    median: float
+    median: Number
     interval: Interval
     # Share of such intervals that would hold the true value.
-    confidence: float
+    confidence: Share
     # One ratio a block, in the order of time.
     ratios: Ratios
 
@@ -109,9 +109,9 @@ class BaseRow(Document, frozen=True, kw_only=True):
     # How the runtime was given the network, where it could be given in several ways.
     form: ShortText = ""
     precision: ShortText
-    threads: Annotated[int, msgspec.Meta(ge=1)]
+    threads: Positive
     # Height and width of the network's input and of the result.
-    image_size: tuple[int, int]
+    image_size: tuple[Side, Side]
     # What each run began with. Null, in documents from before it was told, stands for a picture of
     # `image_size`.
     picture: StartingPicture | None = None
@@ -146,7 +146,7 @@ class MeasuredRow(BaseRow, frozen=True, kw_only=True, tag_field="kind", tag="mea
     # When each block began, in seconds since the first.
     block_starts_s: Seconds
     # CPUs that other processes kept busy meanwhile; null where that cannot be read.
-    background_cpus: float | None
+    background_cpus: Number | None
     # Null on the host, and where the app's hashes tell nothing.
     check: CheckedOutput | None = None
 

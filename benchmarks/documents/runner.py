@@ -26,15 +26,21 @@ FORM_TEXT: dict[Form, str] = {
 # The last field of every document; one without it was torn off.
 End = Literal["topformer.runner.end"]
 END: End = "topformer.runner.end"
-Nanoseconds = Annotated[int, msgspec.Meta(ge=0)]
-OutputShapes = tuple[tuple[Positive, ...], ...]
+# Three days at most: three of them together, as milliseconds, are `rows.Milliseconds`.
+LONGEST_NS = 3 * 10**14
+Nanoseconds = Annotated[int, msgspec.Meta(ge=0, le=LONGEST_NS)]
+OutputShapes = Annotated[
+    tuple[Annotated[tuple[Positive, ...], msgspec.Meta(max_length=8)], ...],
+    msgspec.Meta(max_length=64),
+]
 
 
 class SampleNs(Document, frozen=True, kw_only=True, array_like=True):
     """The three parts of one run from a picture in memory to its result."""
 
     preprocess: Nanoseconds
-    execute: Nanoseconds
+    # No clock tells less, and no ratio has zero below it.
+    execute: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_NS)]
     postprocess: Nanoseconds
 
     @property
@@ -49,12 +55,12 @@ class Load(Document, frozen=True, kw_only=True):
     # The bytes of a name or path, which need not be UTF-8.
     source: bytes
     form: Form
-    threads: int
+    threads: Positive
     # Height and width, for checkpoints only.
     image_size: tuple[Side, Side] | None
     # What `--picture` said, as bytes like `source`.
     picture: bytes | None = None
-    warmups: int
+    warmups: Count
 
 
 class RunnerFailure(
@@ -106,7 +112,7 @@ class Opened(Document, frozen=True, kw_only=True):
 
     runtime_version: ShortText
     model_sha256: Sha256
-    threads: Annotated[int, msgspec.Meta(ge=1)]
+    threads: Positive
     # With an operator profile; the samples are then slower than they would be.
     profiled: bool
     load_ns: Nanoseconds

@@ -87,7 +87,7 @@ def test_no_archive_at_all(tmp_path):
     with pytest.raises(UsageError, match="There is no archive"):
         check_aar(path, version="1.5.1", sha256=None)
     path.write_bytes(b"PK")
-    with pytest.raises(TopformerError, match="no Android archive"):
+    with pytest.raises(TopformerError, match="cannot be unpacked"):
         check_aar(path, version="1.5.1", sha256=sha256_file(path))
 
 

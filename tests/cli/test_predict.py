@@ -85,6 +85,25 @@ def test_labels_are_the_classes_at_the_pictures_own_size(trained, half_bright, t
     assert "RANDOM" not in result.stderr
 
 
+@pytest.mark.parametrize("name", ["large.png", "large.jpg"])
+def test_labels_of_a_large_picture_have_its_size_and_its_overlay_less(
+    trained, half_bright, tmp_path, monkeypatch, name
+):
+    large = tmp_path / name
+    Image.open(half_bright).convert("RGB").save(large)
+    run(large, "--out", tmp_path / "whole")
+    monkeypatch.setattr("topformer.images.LARGEST_WHOLE_PX", 60 * 200 // 4)
+    result = run(large, "--out", tmp_path / "out", "--json")
+    (picture,) = msgspec.json.decode(result.stdout, type=PredictDocument).pictures
+    assert (picture.width, picture.height) == (200, 60)
+    assert Image.open(picture.overlay).size == (100, 30)
+    labels = np.asarray(Image.open(picture.labels))
+    assert labels.shape == (60, 200)
+    np.testing.assert_array_equal(
+        labels, np.asarray(Image.open(tmp_path / "whole/large.labels.png"))
+    )
+
+
 def test_json(trained, half_bright, tmp_path):
     result = run(half_bright, "--out", tmp_path / "out", "--json")
     document = msgspec.json.decode(result.stdout, type=PredictDocument)

@@ -13,8 +13,13 @@ from topformer.classes import numbered_classes
 from topformer.errors import TopformerError
 from topformer.manifest import Manifest, ModelInfo, OutputInfo, WeightsInfo
 from topformer.preprocess import input_info
-from topformer.tasks import task_of
-from topformer.tasks.segmentation import label_agreement, margins_at, top2_margin
+from topformer.tasks import GOLDEN_SAMPLES, task_of
+from topformer.tasks.segmentation import (
+    label_agreement,
+    margins_at,
+    read_samples,
+    top2_margin,
+)
 
 floats = st.floats(-1e6, 1e6, width=32)
 LOGITS = OutputInfo(meaning="logits", shape=(1, 3, 8, 12), stride=8)
@@ -72,6 +77,16 @@ def test_samples_that_are_damaged_are_refused():
                 task.compare_sampled(damaged, answer)
         with pytest.raises(TopformerError, match="golden samples"):
             task.compare_sampled({key: samples[key] for key in samples if key != name}, answer)
+
+
+@pytest.mark.parametrize("name", ["logits", "margins"])
+def test_samples_that_are_no_numbers_are_refused(name):
+    sizes = {"logits": 4, "labels": 2, "margins": 4}
+    samples = {one: bytes(size * GOLDEN_SAMPLES) for one, size in sizes.items()}
+    read_samples(samples)
+    samples[name] = samples[name][4:] + np.array([np.nan], "<f4").tobytes()
+    with pytest.raises(TopformerError, match="no numbers"):
+        read_samples(samples)
 
 
 @given(hnp.arrays(np.int64, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0)))

@@ -2,13 +2,13 @@
 
 import io
 import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from topformer.archives import open_zip
 from topformer.documents import Sha256
 from topformer.errors import TopformerError, UsageError
-from topformer.files import sha256_file
+from topformer.files import open_regular, sha256_file
 
 # Of the archives on Maven Central, by version, as a stranger's lock file has them. That is no
 # proof: it is told to the user, who confirms a hash.
@@ -17,8 +17,9 @@ HEARSAY = "training/android/runtime_lock.json of github.com/Y1X0/Voise"
 # What the app calls, and what the runtime loads.
 CLASS = "org/pytorch/executorch/Module.class"
 LIBRARY = "libexecutorch.so"
-# The real one has 20 MB or so.
+# The real one has 20 MB or so, most of it libraries, which are not unpacked here.
 SIZE_LIMIT_BYTES = 2**29
+CLASSES_LIMIT_BYTES = 2**26
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,15 +80,16 @@ def _hearsay(version: str, found: str) -> str:
 
 def _look_into(path: Path) -> tuple[str, ...]:
     """Return the ABIs that it has the runtime for."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > SIZE_LIMIT_BYTES:
-                raise TopformerError(f"{path} is too large to be ExecuTorch.")
-            names = archive.namelist()
-            with zipfile.ZipFile(io.BytesIO(archive.read("classes.jar"))) as classes:
-                has_class = CLASS in classes.namelist()
-    except (KeyError, zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
-        raise TopformerError(f"{path} is no Android archive.", why=str(error)) from error
+    with (
+        open_regular(path, limit_bytes=SIZE_LIMIT_BYTES, kind="Android archive") as stream,
+        open_zip(stream, called=str(path), most_bytes=SIZE_LIMIT_BYTES) as archive,
+    ):
+        names = archive.namelist()
+        if archive.getinfo("classes.jar").file_size > CLASSES_LIMIT_BYTES:
+            raise TopformerError(f"{path} is too large to be ExecuTorch.")
+        jar = io.BytesIO(archive.read("classes.jar"))
+    with open_zip(jar, called=f"classes.jar in {path}", most_bytes=CLASSES_LIMIT_BYTES) as classes:
+        has_class = CLASS in classes.namelist()
     libraries = (re.fullmatch(rf"jni/([\w-]+)/{re.escape(LIBRARY)}", name) for name in names)
     abis = tuple(sorted({found[1] for found in libraries if found}))
     if not has_class or not abis:

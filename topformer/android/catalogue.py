@@ -1,15 +1,19 @@
 """The app's version catalogue, `gradle/libs.versions.toml`: the one place of its versions."""
 
-import tomllib
 from pathlib import Path
 
 import msgspec
 
 from topformer.errors import TopformerError
 from topformer.files import read_text
+from topformer.toml import decode_toml
 
 CATALOGUE = Path("gradle", "libs.versions.toml")
 LIMIT_BYTES = 2**20
+
+
+class _Catalogue(msgspec.Struct):
+    versions: dict[str, str]
 
 
 def read_versions(app: Path) -> dict[str, str]:
@@ -17,8 +21,8 @@ def read_versions(app: Path) -> dict[str, str]:
     path = app / CATALOGUE
     text = read_text(path, limit_bytes=LIMIT_BYTES, kind="version catalogue")
     try:
-        return msgspec.convert(tomllib.loads(text)["versions"], dict[str, str])
-    except (ValueError, KeyError) as error:
+        return msgspec.convert(decode_toml(text, str(path)), _Catalogue).versions
+    except msgspec.MsgspecError as error:
         raise TopformerError(
             f"{path} is no version catalogue.", why=str(error), next_step="Restore the file."
         ) from error

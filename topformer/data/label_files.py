@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from topformer.errors import TopformerError
+from topformer.files import open_regular
 from topformer.images import FORMATS, decoding, orientation_of, quiet_decoders
 from topformer.manifest import Classes
-from topformer.signatures import kind_of
+from topformer.metrics import count_ids
+from topformer.signatures import LARGEST_FILE_BYTES, kind_of
 
 # Counted nowhere: neither in the loss nor in any metric.
 IGNORED = 255
@@ -81,7 +83,7 @@ def open_labels(path: Path, table: LabelTable, classes: Classes) -> LabelFile:
     if values.palette is not None:
         _refuse_permuted_palette(path, values.pixels, values.palette, table, classes)
     labels = table[values.pixels]
-    counts = np.bincount(values.pixels.ravel(), minlength=256)
+    counts = count_ids(values.pixels, 256)
     found = np.flatnonzero(counts)
     wrong = found[table[found] == INVALID]
     if len(wrong):
@@ -190,7 +192,11 @@ def _no_png(path: Path) -> TopformerError:
     """Say what a file is that should be a PNG."""
     what = f"{path} cannot be read as labels."
     try:
-        with quiet_decoders(), Image.open(path, formats=FORMATS) as image:
+        with (
+            quiet_decoders(),
+            open_regular(path, limit_bytes=LARGEST_FILE_BYTES) as stream,
+            Image.open(stream, formats=FORMATS) as image,
+        ):
             kind = image.format
     except Exception:  # decoders of damaged files raise almost anything
         found = kind_of(path)

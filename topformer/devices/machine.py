@@ -5,6 +5,7 @@ Every file here may be missing (another system, a sandbox); then the fact is Non
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ LIBRARIES = (
 )
 CPU_FOLDER = Path("/sys/devices/system/cpu")
 CGROUP_FOLDER = Path("/sys/fs/cgroup")
+# Of ticks, microseconds or kilohertz: no longer numbers are real.
+_COUNT = re.compile(r"\d{1,15}", re.ASCII)
 
 
 def read_text(path: Path) -> str | None:
@@ -57,7 +60,7 @@ def read_counters() -> Counters:
 def parse_proc_stat(text: str | None) -> tuple[float | None, float | None]:
     """Busy and stolen seconds from the first line of /proc/stat (proc_stat(5))."""
     fields = (text or "").partition("\n")[0].split()
-    if len(fields) < 9 or fields[0] != "cpu" or not all(f.isdecimal() for f in fields[1:9]):
+    if len(fields) < 9 or fields[0] != "cpu" or not all(map(_COUNT.fullmatch, fields[1:9])):
         return None, None
     user, nice, system, _idle, _iowait, interrupts, soft, stolen = map(int, fields[1:9])
     busy = user + nice + system + interrupts + soft
@@ -71,7 +74,7 @@ def parse_quota_stop(text: str | None) -> float | None:
     """Seconds without CPU from a cgroup's cpu.stat; None without a quota."""
     for line in (text or "").splitlines():
         name, _, value = line.partition(" ")
-        if name == "throttled_usec" and value.isdecimal():
+        if name == "throttled_usec" and _COUNT.fullmatch(value):
             return int(value) / 1e6
     return None
 
@@ -79,7 +82,7 @@ def parse_quota_stop(text: str | None) -> float | None:
 def parse_quota(text: str | None) -> float | None:
     """CPUs that a cgroup's cpu.max allows; None for no limit."""
     fields = (text or "").split()
-    if len(fields) != 2 or not all(f.isdecimal() for f in fields) or fields[1] == "0":
+    if len(fields) != 2 or not all(map(_COUNT.fullmatch, fields)) or int(fields[1]) == 0:
         return None
     return int(fields[0]) / int(fields[1])
 
@@ -97,7 +100,7 @@ def _sum_of_cpus(name: str) -> int | None:
 
 def _of_cpus(name: str) -> list[int]:
     texts = [read_text(path) for path in CPU_FOLDER.glob(f"cpu[0-9]*/{name}")]
-    return [int(text) for text in texts if text and text.isdecimal()]
+    return [int(text) for text in texts if text and _COUNT.fullmatch(text)]
 
 
 def cpu_count() -> int:
@@ -167,7 +170,7 @@ def memory_bytes() -> tuple[int | None, int | None]:
     for line in (read_text(Path("/proc/meminfo")) or "").splitlines():
         name, _, value = line.partition(":")
         amount = value.split()
-        if amount and amount[0].isdecimal():
+        if amount and _COUNT.fullmatch(amount[0]):
             found[name] = int(amount[0]) * 1024
     return found.get("MemTotal"), found.get("MemAvailable")
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topformer.errors import TopformerError
-from topformer.images import read_picture
+from topformer.images import read_reduced
 from topformer.manifest import Manifest
 from topformer.preprocess import to_tensor
 from topformer.tasks import Outputs, Task, task_of
@@ -65,14 +65,17 @@ class OpenedModel:
 
     def outputs(self, picture: Picture) -> Outputs:
         """Raw outputs for a picture resized to the model's input."""
-        return self.run(self.preprocess(_pixels(picture)))
+        return self.run(self.preprocess(_pixels(picture)[0]))
 
-    def predict(self, picture: Picture) -> Any:
-        """Return the task's result at the picture's own size."""
-        pixels = _pixels(picture)
-        height, width = pixels.shape[:2]
-        return self.task.postprocess(self.outputs(pixels), (height, width))
+    def predict(self, picture: Picture, *, size: tuple[int, int] | None = None) -> Any:
+        """Return the task's result at the picture's own (height, width), or at `size`."""
+        pixels, own_size = _pixels(picture)
+        return self.task.postprocess(self.outputs(pixels), size or own_size)
 
 
-def _pixels(picture: Picture) -> NDArray[np.uint8]:
-    return read_picture(Path(picture)) if isinstance(picture, str | Path) else picture
+def _pixels(picture: Picture) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """Pixels for the network, and the picture's own (height, width)."""
+    if isinstance(picture, str | Path):
+        found = read_reduced(Path(picture))
+        return found.pixels, found.size
+    return picture, (picture.shape[0], picture.shape[1])

@@ -15,7 +15,7 @@ from topformer.errors import TopformerError
 from topformer.manifest import Agreement, Manifest, OutputInfo
 from topformer.preprocess import MAXIMUM_SIDE_PX
 from topformer.tasks import GOLDEN_SAMPLES, Answer, Outputs, Task, sample, sample_positions
-from topformer.tasks.upsampling import upsample_labels
+from topformer.tasks.upsampling import upsample_ids
 from topformer.variants import LOGIT_STRIDE
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Segmentation(Task[Labels]):
     def postprocess(self, outputs: Outputs, size: tuple[int, int]) -> Labels:
         """Make the labels at `size`, the (height, width) of the picture."""
         (logits,) = outputs
-        return upsample_labels(logits, size)[0]
+        return upsample_ids(logits, size)[0]
 
     def compare(self, expected: Answer[Labels], found: Answer[Labels]) -> Agreement:
         """Compare all logits, and the labels of all pixels."""
@@ -144,6 +144,12 @@ def read_samples(
             next_step="Export the model again with this version of topformer.",
         )
     logits, labels, margins = (np.frombuffer(samples[name], kind) for name, kind in kinds.items())
+    # The margin of a single class is infinite.
+    if not np.isfinite(logits).all() or np.isnan(margins).any():
+        raise TopformerError(
+            "The manifest's golden samples are no numbers.",
+            next_step="Export the model again with this version of topformer.",
+        )
     return logits, labels, margins
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from topformer.files import read_bytes
@@ -42,8 +43,9 @@ def find_sdk(app: Path) -> Path | Missing:
     named = _sdk_in_properties(app / "local.properties")
     for name in ("ANDROID_HOME", "ANDROID_SDK_ROOT"):
         named = named or os.environ.get(name)
-    if named and Path(named).is_dir():
-        return Path(named)
+    with suppress(OSError):  # as for a name that is too long
+        if named and Path(named).is_dir():
+            return Path(named)
     why = f"{named} is not a folder" if named else "ANDROID_HOME is not set"
     return Missing(
         what=f"Android's SDK ({why})",

@@ -18,7 +18,15 @@ from typing import Any, cast
 
 import torch
 
-from topformer.documents import Count, Document, SchemaName, Sha256, encode_json, read_document
+from topformer.documents import (
+    Count,
+    Document,
+    SchemaName,
+    Sha256,
+    Share,
+    encode_json,
+    read_document,
+)
 from topformer.errors import TopformerError
 from topformer.files import atomic_write, read_bytes, sha256_bytes, sha256_file
 from topformer.weights.disarm import Unreadable
@@ -26,7 +34,7 @@ from topformer.weights.safeload import load_pickled
 
 FOLDER = "checkpoints"
 # Base with its optimizer's state and averaged weights has about 90 MB.
-STATE_LIMIT_BYTES = 2**30
+STATE_LIMIT_BYTES = 2**28
 INDEX_LIMIT_BYTES = 2**16
 
 
@@ -34,7 +42,7 @@ class Best(Document, frozen=True, kw_only=True):
     """The best score on val so far."""
 
     step: Count
-    miou: float
+    miou: Share
 
 
 class CheckpointIndex(Document, frozen=True, kw_only=True):

@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 
 from topformer.data.sharing import Batch
-from topformer.documents import Count, Document
+from topformer.documents import Count, Document, Share
 from topformer.errors import TopformerError
 from topformer.files import atomic_write, read_bytes
 
-LOG_LIMIT_BYTES = 2**28
+# A line each 50 steps has 150 bytes.
+LOG_LIMIT_BYTES = 64 * 2**20
 
 
 class StepRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="step"):
@@ -23,7 +24,7 @@ class StepRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="ste
     learning_rate: float
     images_per_s: float
     # Share of the time in which the network waited for pictures.
-    waiting_share: float
+    waiting_share: Share
 
 
 class ScoreRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="score"):
@@ -32,9 +33,9 @@ class ScoreRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="sc
     step: Count
     # See `evaluation.protocols`; logs from before it was written are of whole pictures.
     protocol: str = "whole"
-    miou: float
-    mean_accuracy: float
-    pixel_accuracy: float
+    miou: Share
+    mean_accuracy: Share
+    pixel_accuracy: Share
 
 
 Record = StepRecord | ScoreRecord

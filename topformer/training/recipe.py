@@ -7,8 +7,6 @@ the top; a table named after a size holds what differs for that size.
 import dataclasses
 import difflib
 import math
-import sys
-import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -18,14 +16,13 @@ import msgspec
 from topformer.data.datasets import check_key
 from topformer.data.transforms import Augmentation
 from topformer.documents import Document
-from topformer.errors import TopformerError, UsageError
+from topformer.errors import TopformerError, UsageError, advising
 from topformer.files import read_text, sha256_bytes
 from topformer.text import well_formed
+from topformer.toml import NoTomlError, decode_toml
 from topformer.variants import VARIANTS
 
 RECIPE_LIMIT_BYTES = 2**20
-# A key of many dotted parts takes memory by the square of their number; class weights are few.
-_MOST_DOTS = 1000
 SHOW_RECIPE = "`topformer train --dataset D --show-recipe` prints every field with its meaning."
 # What may differ when a run goes on: these change no number in it.
 FREE_FIELDS = {
@@ -271,7 +268,8 @@ def augmentation_of(recipe: Recipe) -> Augmentation:
 
 
 def _read(text: str, variant: str, origin: str) -> dict[str, Any]:
-    content = _toml(text, origin)
+    with advising(UsageError, SHOW_RECIPE):
+        content = decode_toml(text, origin)
     sizes = {name: content.pop(name) for name in VARIANTS if name in content}
     for table in (content, *sizes.values()):
         if not isinstance(table, dict):
@@ -280,20 +278,6 @@ def _read(text: str, variant: str, origin: str) -> dict[str, Any]:
             if name not in Recipe.__struct_fields__:
                 raise _unknown(name, origin)
     return content | sizes.get(variant, {})
-
-
-def _toml(text: str, origin: str) -> dict[str, Any]:
-    if text.count(".") > _MOST_DOTS:
-        raise UsageError(f"{origin} is no recipe: it holds more than {_MOST_DOTS:,} dots.")
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"{origin} is not TOML.", why=str(error)) from error
-    except ValueError as error:  # Python converts no longer ones, for they take long
-        raise UsageError(
-            f"{origin} holds a number of more than {sys.get_int_max_str_digits():,} digits.",
-            next_step=SHOW_RECIPE,
-        ) from error
 
 
 def _unknown(name: str, origin: str) -> UsageError:
@@ -307,11 +291,9 @@ def _unknown(name: str, origin: str) -> UsageError:
 def _value(text: str, origin: str) -> Any:
     """Read a value as TOML; what is no TOML is text."""
     try:
-        return _toml(f"value = {text}", origin)["value"]
-    except UsageError as error:
-        if isinstance(error.__cause__, tomllib.TOMLDecodeError | RecursionError):
-            return text
-        raise
+        return decode_toml(f"value = {text}", origin)["value"]
+    except NoTomlError:
+        return text
 
 
 def recipe_text(recipe: Recipe) -> str:

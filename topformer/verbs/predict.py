@@ -22,7 +22,7 @@ from topformer.documents import Document, SchemaName, Share
 from topformer.drawing import found_classes, label_image, percent, save_png
 from topformer.errors import TopformerError, UsageError
 from topformer.files import ensure_writable_folder, fitting_name
-from topformer.images import find_pictures, read_picture
+from topformer.images import find_pictures, read_reduced
 from topformer.manifest import Manifest, WeightsInfo
 from topformer.preprocess import parse_image_size
 from topformer.runtimes import OpenedModel, open_model
@@ -42,7 +42,11 @@ class ClassDocument(Document, frozen=True, kw_only=True):
 
 
 class PictureDocument(Document, frozen=True, kw_only=True):
-    """One picture that was segmented, and the files made from it at its own size."""
+    """One picture that was segmented, and the files made from it.
+
+    Labels have the picture's own size. So has the overlay, up to 16.8 million pixels; above that it
+    has 1/2, 1/4 or 1/8.
+    """
 
     path: str
     width: int
@@ -169,22 +173,25 @@ def _segment(path: Path, opened: OpenedModel, out: Path) -> PictureDocument | Fa
 
 
 def _make_results(path: Path, opened: OpenedModel, out: Path) -> PictureDocument:
-    pixels = read_picture(path)
-    manifest = opened.manifest
-    labels = opened.predict(pixels)
+    picture = read_reduced(path)
+    manifest, task = opened.manifest, opened.task
+    outputs = opened.outputs(picture.pixels)
+    labels = task.postprocess(outputs, picture.size)
+    shown_size = picture.pixels.shape[0], picture.pixels.shape[1]
+    shown = labels if shown_size == picture.size else task.postprocess(outputs, shown_size)
     overlay_path, labels_path = (out / name for name in _result_names(path))
     random = manifest.weights.is_random
     description = f"TopFormer {manifest.model.variant}, weights: {manifest.weights.name}"
     description += ", RANDOM: the classes mean nothing" if random else ""
     note = "random weights: the classes mean nothing" if random else ""
-    overlay = opened.task.draw(pixels, labels, note=note)
+    overlay = task.draw(picture.pixels, shown, note=note)
     save_png(overlay, overlay_path, description=description)
     save_png(label_image(labels, manifest.classes), labels_path, description=description)
     found = found_classes(labels, manifest.classes)
     return PictureDocument(
         path=str(path),
-        width=pixels.shape[1],
-        height=pixels.shape[0],
+        width=picture.size[1],
+        height=picture.size[0],
         overlay=str(overlay_path),
         labels=str(labels_path),
         classes=tuple(ClassDocument(id=one.id, name=one.name, share=one.share) for one in found),

@@ -17,7 +17,14 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from topformer.documents import Document, Positive, SchemaName, ShortText, decode_document
+from topformer.documents import (
+    Document,
+    Positive,
+    SchemaName,
+    Seed,
+    ShortText,
+    decode_document,
+)
 from topformer.errors import TopformerError
 from topformer.files import read_bytes, sha256_bytes
 from topformer.manifest import Classes, ModelInfo
@@ -49,7 +56,7 @@ class WeightsHeader(Document, frozen=True, kw_only=True):
     name: ShortText
     licence: ShortText
     source: ShortText
-    random_seed: int | None = None
+    random_seed: Seed | None = None
     # Usual (height, width) in pixels of the pictures it was trained on.
     picture_size: tuple[Positive, Positive] | None = None
 

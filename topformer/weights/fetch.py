@@ -101,7 +101,9 @@ def _refusal_of_parts(parts: urllib.parse.SplitResult) -> tuple[str, str]:
 
 def _in_ascii(parts: urllib.parse.SplitResult) -> str:
     """Write an address as it is sent: other letters are encoded, what is encoded stays."""
-    netloc = parts.netloc.encode("idna").decode()
+    host = (parts.hostname or "").encode("idna").decode()
+    netloc = f"[{host}]" if ":" in host else host
+    netloc += "" if parts.port is None else f":{parts.port}"
     path, query = (urllib.parse.quote(part, safe=string.punctuation) for part in parts[2:4])
     return urllib.parse.urlunsplit((parts.scheme, netloc, path, query, ""))
 

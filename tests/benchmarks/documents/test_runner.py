@@ -30,3 +30,12 @@ def test_another_major_version_is_refused(version):
     with pytest.raises(TopformerError, match="not one of its documents") as caught:
         read(schema=f"topformer.runner-block/{version}")
     assert f"Invalid value 'topformer.runner-block/{version[0]}'" in caught.value.why
+
+
+@pytest.mark.parametrize(
+    "sample", [[0, 0, 0], [1, 0, 3], [1, 3 * 10**14 + 1, 3], [int("9" * 400), 2, 3], [1, 2, -1]]
+)
+def test_times_that_no_clock_tells_are_refused(sample):
+    assert read(samples=[[0, 1, 0], [3 * 10**14] * 3]).samples
+    with pytest.raises(TopformerError, match="not one of its documents"):
+        read(samples=[[1, 2, 3], sample])

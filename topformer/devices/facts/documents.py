@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from topformer.devices.links.link import LinkKind
-from topformer.documents import Count, Document, Sha256, Share, ShortText
-from topformer.manifest import Gates
+from topformer.documents import Count, Document, Number, Sha256, Share, ShortText
+from topformer.manifest import Error, Gates
 
 CpuId = Annotated[int, msgspec.Meta(ge=0, le=999)]
 # 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency, 6 shutdown.
@@ -79,7 +79,7 @@ class Temperature(Document, frozen=True, kw_only=True):
     sensor: ShortText
     # "skin", "battery", "cpu", ... as Android calls them; "zone" for a zone of the kernel's.
     kind: ShortText
-    temperature_c: float
+    temperature_c: Number
 
 
 class DeviceState(Document, frozen=True, kw_only=True):
@@ -89,13 +89,13 @@ class DeviceState(Document, frozen=True, kw_only=True):
     thermal_status: ThermalStatus | None
     temperatures: tuple[Temperature, ...]
     battery_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] | None
-    battery_temperature_c: float | None
+    battery_temperature_c: Number | None
     power: Power | None
     memory_available_bytes: Count | None
     # Totals over all CPUs since the device started, to be read twice and subtracted.
-    busy_s: float | None
-    stolen_s: float | None
-    load_average: tuple[float, float, float] | None
+    busy_s: Number | None
+    stolen_s: Number | None
+    load_average: tuple[Number, Number, Number] | None
 
 
 class CheckedOutput(Document, frozen=True, kw_only=True):
@@ -103,8 +103,8 @@ class CheckedOutput(Document, frozen=True, kw_only=True):
 
     outputs_sha256: Sha256
     # 300 where nothing differs.
-    sqnr_db: float
-    max_abs_error: float
+    sqnr_db: Number
+    max_abs_error: Error
     # As `Gates` has it, at the picture's size.
     result_agreement: Share
     # Every bit of the outputs, and the whole result.
@@ -120,5 +120,5 @@ class StartGate(Document, frozen=True, kw_only=True):
     # What was waited for; null where the device tells no temperature.
     temperature: Temperature | None
     thermal_status: ThermalStatus | None
-    max_start_c: float
-    waited_s: float
+    max_start_c: Number
+    waited_s: Number

@@ -91,7 +91,7 @@ def parse_cpu_files(text: str) -> dict[int, dict[str, str]]:
 
 def parse_memory(text: str) -> dict[str, int]:
     """Read /proc/meminfo as bytes."""
-    found = re.findall(r"^(\w{1,40}):\s{1,40}(\d{1,15}) kB", text, re.ASCII | re.MULTILINE)
+    found = re.findall(r"^(\w{1,40}):\s{1,40}(\d{1,12}) kB", text, re.ASCII | re.MULTILINE)
     return {name: int(value) * 1024 for name, value in found}
 
 

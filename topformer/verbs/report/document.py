@@ -1,8 +1,6 @@
 """What `report --json` prints, and `report.json` holds: all that the page shows."""
 
-from typing import Annotated, Literal
-
-import msgspec
+from typing import Literal
 
 from topformer.benchmarks.documents.rows import (
     InstructionCount,
@@ -10,7 +8,16 @@ from topformer.benchmarks.documents.rows import (
     Milliseconds,
     VerdictWord,
 )
-from topformer.documents import Count, Document, SchemaName, Sha256, Share, ShortText, Side
+from topformer.documents import (
+    Count,
+    Document,
+    Positive,
+    SchemaName,
+    Sha256,
+    Share,
+    ShortText,
+    Side,
+)
 from topformer.manifest import Delegation, Parity, WeightsInfo
 
 Need = Literal["accuracy", "speed", "size"]
@@ -126,7 +133,7 @@ class MeasuredOn(Document, frozen=True, kw_only=True):
     emulated: bool
     started_at: ShortText
     mode: ShortText
-    threads: Annotated[int, msgspec.Meta(ge=1)]
+    threads: Positive
     # The whole of it, as `topformer bench --json` prints it.
     document: str
 

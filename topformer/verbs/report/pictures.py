@@ -16,10 +16,11 @@ from topformer.devices.machine import library_versions
 from topformer.drawing import FoundClass, found_classes, label_image, painted_image
 from topformer.errors import UsageError
 from topformer.evaluation.scoring import show_pair
-from topformer.files import atomic_write, sha256_bytes
+from topformer.files import atomic_write, open_regular, sha256_bytes
 from topformer.images import bundled_pictures, find_pictures, read_picture
 from topformer.manifest import Classes
 from topformer.runtimes import open_model
+from topformer.signatures import LARGEST_FILE_BYTES
 from topformer.verbs.report.document import ComparedPicture, PictureOfFile
 from topformer.verbs.report.kept import Kept
 from topformer.verbs.report.make import ProvedFile
@@ -182,7 +183,10 @@ def _compare(
 
 
 def _read(path: Path) -> Labels:
-    with Image.open(path) as image:
+    with (
+        open_regular(path, limit_bytes=LARGEST_FILE_BYTES) as stream,
+        Image.open(stream, formats=("PNG",)) as image,
+    ):
         return np.asarray(image)
 
 

@@ -1,6 +1,6 @@
 """What `sensitivity --json` prints."""
 
-from topformer.documents import Count, Document, SchemaName, Share, ShortText, Side
+from topformer.documents import Count, Document, Number, SchemaName, Share, ShortText, Side
 from topformer.manifest import CalibrationInfo, WeightsInfo
 
 
@@ -10,17 +10,17 @@ class LayerCostDocument(Document, frozen=True, kw_only=True):
     # Module path.
     layer: ShortText
     # Means over the pictures.
-    sqnr_db: float
+    sqnr_db: Number
     label_agreement: Share
     # Points of mIoU, of which there are 100; null without data.
-    miou_drop: float | None
+    miou_drop: Number | None
 
 
 class GapDocument(Document, frozen=True, kw_only=True):
     """What XNNPACK computes with all layers quantised, against torch's simulation of it."""
 
     # Means over the pictures.
-    sqnr_db: float
+    sqnr_db: Number
     label_agreement: Share
 
 

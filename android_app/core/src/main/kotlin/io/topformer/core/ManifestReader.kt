@@ -2,6 +2,7 @@ package io.topformer.core
 
 import kotlinx.serialization.Serializable
 import java.util.Base64
+import kotlin.math.abs
 
 /** Reads the JSON beside a model file as `topformer/manifest.py` does. */
 public object ManifestReader {
@@ -10,6 +11,10 @@ public object ManifestReader {
 
     // 256 MB of logits: far above any phone's use, and far below where products of sizes overflow.
     private const val MOST_LOGITS = 1L shl 26
+
+    // As in topformer/manifest.py.
+    private const val LARGEST_LEVEL = 1e6
+    private const val LEAST_DEVIATION = 1e-6
 
     /** Reads a manifest; throws [ManifestException] when it is not one this version understands. */
     public fun read(json: ByteArray): ModelManifest {
@@ -45,9 +50,11 @@ public object ManifestReader {
         }
         need(classes.palette.size == count) { "classes.palette has ${classes.palette.size} colours for $count names" }
         for ((name, values) in listOf("mean" to input.mean, "std" to input.std)) {
-            need(values.all { it.toFloat().isFinite() }) { "input.$name has a number too large for float32" }
+            need(values.all { abs(it) <= LARGEST_LEVEL }) { "input.$name has a number beyond a million" }
         }
-        need(input.std.none { it.toFloat() == 0f }) { "input.std must not be 0" }
+        need(input.std.none { abs(it) < LEAST_DEVIATION }) { "input.std must not be 0" }
+        need(parity == null || parity.steps.isNotEmpty()) { "parity has no steps" }
+        need(parity == null || parity.steps.none { it.inputs.isEmpty() }) { "parity has a step without inputs" }
         need(golden.size <= 64) { "golden has more than 64 entries" }
         need(golden.all { it.samples.values.all(::isSample) }) { "golden has samples that are not base64, or too many" }
     }
