@@ -13,7 +13,7 @@ APP_EXPORT := out/app/topformer-tiny-448x448
 JVM_MODEL := android_app/verify/target/model/$(notdir $(APP_EXPORT))-onnx
 APK = cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
 
-.PHONY: demo results app app-model test test-fast rig check format clean
+.PHONY: demo results app app-model test test-fast torture rig check format clean
 
 demo: $(VENV)/installed
 	$(BIN)/topformer export --size tiny --target xnnpack --target onnx --out out/demo
@@ -50,6 +50,11 @@ test: $(VENV)/installed $(JVM_MODEL).golden
 # While you work: all that needs no export, training, device or app's build, in under two minutes.
 test-fast: $(VENV)/installed
 	$(BIN)/pytest -m 'not (slow or rig or app)'
+
+# Kill commands (SIGKILL) at every file operation: is what they leave whole, and do they go on?
+KILLS ?= 500
+torture: $(VENV)/installed
+	PYTHONPATH=tests $(BIN)/python -m torture --kills $(KILLS)
 
 # The embedded model is kept in git, so that the app is whole as it is: run this after a change of weights.
 app-model: $(APP_EXPORT)-onnx.onnx
