@@ -15,7 +15,7 @@ JVM_MODEL := android_app/verify/target/model/$(notdir $(APP_EXPORT))-onnx
 SIDE_BY_SIDE := -n 2 --dist loadgroup
 APK = cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
 
-.PHONY: demo results app app-model test test-fast fuzz rig check format clean
+.PHONY: demo results app app-model test test-fast fuzz torture rig check format clean
 
 demo: $(VENV)/installed
 	$(BIN)/topformer export --size tiny --target xnnpack --target onnx --out out/demo
@@ -57,6 +57,11 @@ test-fast: $(VENV)/installed
 FUZZ_COUNT ?= 40000
 fuzz: $(VENV)/installed
 	PYTHONPATH=tests $(BIN)/python -m fuzz --count $(FUZZ_COUNT) $(FUZZ)
+
+# Kill commands (SIGKILL) at every file operation: is what they leave whole, and do they go on?
+KILLS ?= 500
+torture: $(VENV)/installed
+	PYTHONPATH=tests $(BIN)/python -m torture --kills $(KILLS)
 
 # The embedded model is kept in git, so that the app is whole as it is: run this after a change of weights.
 app-model: $(APP_EXPORT)-onnx.onnx

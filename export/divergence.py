@@ -2,8 +2,6 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -14,6 +12,7 @@ from topformer import metrics
 from topformer.export.targets import Target
 from topformer.model import TopFormer
 from topformer.runtimes import open_network
+from topformer.temporary import temporary_folder
 
 
 class TappedNetwork(nn.Module):
@@ -94,8 +93,8 @@ def _run_lowered(
     tapped: nn.Module, tensor: NDArray[np.float32], target: Target
 ) -> Sequence[NDArray[np.floating]]:
     lowered = target.lower(tapped, torch.as_tensor(tensor))
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"tapped{target.suffix}"
+    with temporary_folder() as folder:
+        path = folder / f"tapped{target.suffix}"
         path.write_bytes(lowered.data)
         _, _, height, width = tensor.shape
         return open_network(path, (1, 3, height, width)).run(tensor)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -23,9 +22,11 @@ from topformer.export.steps import (
     prove_file,
 )
 from topformer.export.targets import DEFAULT_TARGETS, Lowered, Target, get_target
-from topformer.files import atomic_write, ensure_writable_folder, sha256_bytes
+from topformer.files import ensure_writable_folder, sha256_bytes
 from topformer.manifest import Classes, FileInfo, Manifest, Parity, manifest_path
 from topformer.runtimes import require_unicode
+from topformer.sets import write_set
+from topformer.temporary import temporary_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,8 +152,8 @@ def _export_to(
     on_progress(f"proving {name}")
     out_dir.mkdir(parents=True, exist_ok=True)
     score = None if judge is None else partial(judge.judge, max_drop=precision.max_drop)
-    with TemporaryDirectory(prefix=".topformer-", dir=out_dir) as folder:
-        draft = Path(folder) / name
+    with temporary_folder(out_dir) as folder:
+        draft = folder / name
         draft.write_bytes(lowered.data)
         parity = prove_file(draft, converted, target, on_progress, score=score)
     manifest = _describe_file(
@@ -166,9 +167,7 @@ def _export_to(
     path = out_dir / name
     if not parity.passed:
         path = path.with_name(f"{name}.failed")
-    description = encode_document(manifest)
-    atomic_write(path, lowered.data)
-    atomic_write(manifest_path(path), description)
+    write_set({path: lowered.data, manifest_path(path): encode_document(manifest)})
     return ExportedFile(path=path, manifest=manifest)
 
 

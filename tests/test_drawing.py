@@ -1,5 +1,4 @@
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from topformer.drawing import (
     label_image,
     overlay_image,
     percent,
-    save_png,
+    save_pngs,
 )
 from topformer.errors import TopformerError
 from topformer.manifest import Classes
@@ -164,7 +163,7 @@ def test_long_names_are_cut_within_the_panel():
 
 def test_png_says_how_it_was_made(tmp_path):
     path = tmp_path / "new" / "a.png"
-    save_png(Image.new("L", (3, 2)), path, description="TopFormer tiny, Zürich")
+    save_pngs({path: Image.new("L", (3, 2))}, description="TopFormer tiny, Zürich")
     read = Image.open(path)
     assert read.format == "PNG"
     assert read.text["Description"] == "TopFormer tiny, Zürich"
@@ -174,4 +173,4 @@ def test_png_says_how_it_was_made(tmp_path):
 def test_png_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(TopformerError, match="cannot be written"):
-        save_png(Image.new("L", (3, 2)), Path(tmp_path / "file" / "a.png"), description="")
+        save_pngs({tmp_path / "file" / "a.png": Image.new("L", (3, 2))}, description="")

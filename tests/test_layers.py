@@ -12,9 +12,11 @@ ROOT = Path(__file__).parent.parent
 # whose own parts have an order are listed by these.
 LAYERS = [
     ["topformer.errors", "topformer.text", "topformer.encodings"],
+    ["topformer.interrupts", "topformer.temporary"],
     ["topformer.files", "topformer.signatures", "topformer.registry"],
+    ["topformer.sets"],
     ["topformer.documents", "topformer.toml", "topformer.archives"],
-    ["topformer.interrupts"],
+    ["topformer.locks"],
     ["topformer.children"],
     ["topformer.variants"],
     ["topformer.model", "topformer.complexity"],

@@ -1,6 +1,6 @@
 """Labels for the eye: a picture under its classes with a legend, and label maps as PNG."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from topformer.errors import TopformerError
-from topformer.files import atomic_path
 from topformer.fonts import drawable, font_file, undrawable
 from topformer.manifest import Classes
 from topformer.metrics import count_ids
+from topformer.sets import atomic_set
 from topformer.text import well_formed
 
 CLASS_OPACITY = 0.5
@@ -108,20 +108,21 @@ def painted_image(
     return image
 
 
-def save_png(image: Image.Image, path: Path, *, description: str) -> None:
-    """Write a PNG whole or not at all, with a text chunk that says how it was made.
+def save_pngs(images: Mapping[Path, Image.Image], *, description: str) -> None:
+    """Write PNGs that belong together, all or none, with a text chunk that says how they were made.
 
-    Raises `TopformerError` when the folder or the file cannot be written.
+    Raises `TopformerError` when a folder or a file cannot be written.
     """
     text = PngInfo()
     text.add_itxt("Description", well_formed(description))
     text.add_text("Software", "topformer")
     try:
-        with atomic_path(path) as temporary:
-            image.save(temporary, format="PNG", pnginfo=text)
+        with atomic_set(*images) as temporaries:
+            for temporary, image in zip(temporaries, images.values(), strict=True):
+                image.save(temporary, format="PNG", pnginfo=text)
     except OSError as error:
         raise TopformerError(
-            f"{path} cannot be written.", why=error.strerror or str(error)
+            f"{error.filename} cannot be written.", why=error.strerror or str(error)
         ) from error
 
 

@@ -30,6 +30,14 @@ class UsageError(TopformerError):
     exit_code = 2
 
 
+class StoppedError(TopformerError):
+    """A signal ended the job; `exit_code` is what a shell says of such a program."""
+
+    def __init__(self, what: str, *, exit_code: int, why: str = "", next_step: str = "") -> None:
+        super().__init__(what, why=why, next_step=next_step)
+        self.exit_code = exit_code
+
+
 class ByHandError(TopformerError):
     """A file that a person must get by other means, and give in place of what was asked for."""
 

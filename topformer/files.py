@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import BinaryIO
 
 from topformer.encodings import decode_text
 from topformer.errors import TopformerError, UsageError
+from topformer.temporary import PREFIX, temporary_file, temporary_folder
 
 _ADDRESS = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+:/")
 
@@ -48,7 +48,6 @@ BLOCK_BYTES = 2**16
 _LARGEST_HASHED_BYTES = 2**32
 # Of a file's name, on all systems that people use.
 LONGEST_NAME_BYTES = 255
-_TEMPORARY = ".topformer-"
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -171,7 +170,7 @@ def ensure_writable(path: Path) -> None:
     Raises `TopformerError` when nothing can be written there.
     """
     try:
-        if not _is_poured_into(path):
+        if not is_poured_into(path):
             target = Path(os.path.realpath(path))
             _try_folder(target.parent)
         elif not os.access(path, os.W_OK):
@@ -184,8 +183,8 @@ def _try_folder(folder: Path) -> None:
     made = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.NamedTemporaryFile(prefix=_TEMPORARY, dir=folder) as stream:
-            stream.write(bytes(BLOCK_BYTES))  # a disk may be full, too
+        with temporary_file(folder) as path:
+            path.write_bytes(bytes(BLOCK_BYTES))  # a disk may be full, too
     finally:
         for one in made:
             with suppress(OSError):  # somebody else uses it already
@@ -218,39 +217,51 @@ def atomic_path(path: Path) -> Generator[Path]:
     `OSError` that names `path`, or `TopformerError`.
     """
     try:
-        with _poured(path) if _is_poured_into(path) else _renamed(path) as temporary:
+        with _poured(path) if is_poured_into(path) else _renamed(path) as temporary:
             yield temporary
     except OSError as error:
-        name = error.filename
-        if name is not None and not Path(os.fsdecode(name)).name.startswith(_TEMPORARY):
-            raise  # of another file, which the caller reads
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        raise naming(error, path) from error
+
+
+def naming(error: OSError, path: Path) -> OSError:
+    """Say of an error of a temporary file that it is one of `path`; others are as they were."""
+    name = error.filename
+    if name is not None and PREFIX not in os.fsdecode(name):
+        return error  # of another file, which the caller reads
+    return OSError(error.errno, error.strerror or str(error), str(path))
 
 
 @contextmanager
 def _renamed(path: Path) -> Generator[Path]:
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=_TEMPORARY, suffix=".part", dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    with temporary_file(target.parent) as temporary:
         yield temporary
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        # mkstemp makes private files; what we ship is as readable as the user's umask allows.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        make_shareable(temporary)
         temporary.replace(target)
+
+
+def make_shareable(temporary: Path) -> None:
+    """Bring a temporary file or folder to the disk, as readable as the user's umask allows."""
+    sync(temporary)
+    umask = os.umask(0)
+    os.umask(umask)
+    temporary.chmod((0o777 if temporary.is_dir() else 0o666) & ~umask)
+
+
+def sync(path: Path) -> None:
+    """Let what was written to a file, or renamed in a folder, survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(handle)
 
 
 @contextmanager
 def _poured(path: Path) -> Generator[Path]:
-    with tempfile.TemporaryDirectory(prefix=_TEMPORARY) as folder:
-        temporary = Path(folder) / f"{_TEMPORARY}result"
+    with temporary_folder() as folder:
+        temporary = folder / "result"
         temporary.touch()
         yield temporary
         try:
@@ -269,7 +280,7 @@ def _poured(path: Path) -> Generator[Path]:
             ) from error
 
 
-def _is_poured_into(path: Path) -> bool:
+def is_poured_into(path: Path) -> bool:
     """Whether something stands at `path` that takes bytes but must not be replaced.
 
     Raises `TopformerError` for what takes no result.

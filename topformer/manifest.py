@@ -4,6 +4,7 @@
 Everything that runs a model takes sizes, normalisation, class names and palette from there.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,8 +26,11 @@ from topformer.documents import (
 )
 from topformer.errors import TopformerError, UsageError
 from topformer.files import sha256_file
+from topformer.sets import finish_set
 
 MANIFEST_LIMIT_BYTES = 16 * 2**20
+# That may come while a pair is read.
+_EXCHANGES = 2
 
 # Label maps are stored in 8 or 16 bits.
 CLASS_LIMIT = 65_535
@@ -325,7 +329,12 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def read_manifest_of(model_file: Path) -> Manifest:
-    """Read the manifest beside an exported file and check that it describes that very file."""
+    """Read the manifest beside an exported file and check that it describes that very file.
+
+    Both are put in their place first where an export was killed as it did so. Raises
+    `TopformerError` when one of them is missing or they do not belong together.
+    """
+    finish_set(model_file)
     path = manifest_path(model_file)
     if not model_file.exists():
         raise UsageError(f"There is no file {model_file}.")
@@ -335,6 +344,12 @@ def read_manifest_of(model_file: Path) -> Manifest:
             why=f"Sizes, normalisation and class names are read from {path.name} beside it.",
             next_step="Copy the .json along with the model, or export the model again.",
         )
+    for _ in range(_EXCHANGES):
+        manifest = read_manifest(path)
+        with suppress(TopformerError):
+            check_file(model_file, manifest)
+            return manifest
+        finish_set(model_file)  # a new pair may have come between the reading of one and the other
     manifest = read_manifest(path)
     check_file(model_file, manifest)
     return manifest

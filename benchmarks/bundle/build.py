@@ -6,7 +6,6 @@ checked each time it is used, and appears whole or not at all.
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from topformer.documents import (
 )
 from topformer.errors import TopformerError
 from topformer.files import ensure_writable_folder, sha256_file
+from topformer.temporary import temporary_folder
 from topformer.toolchain import cpp
 from topformer.toolchain.cpp import Toolchain
 from topformer.toolchain.programs import run_step
@@ -119,11 +119,11 @@ def build_bundle(
         bundle = read_bundle(folder)
         if bundle is not None:
             return BuiltBundle(folder=folder, bundle=bundle, is_new=False)
-        with tempfile.TemporaryDirectory(prefix=".build-", dir=cache) as scratch:
-            made = _build(plan, Path(scratch), on_progress)
+        with temporary_folder(cache) as scratch:
+            made = _build(plan, scratch, on_progress)
             # A damaged one makes room; nobody finds a folder that is half there.
             if folder.exists():
-                folder.rename(Path(scratch) / "damaged")
+                folder.rename(scratch / "damaged")
             made.rename(folder)
     bundle = read_bundle(folder)
     assert bundle is not None

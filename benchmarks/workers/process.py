@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NoReturn, Self
 
 from topformer.benchmarks.bundle.build import build_bundle, default_cache
@@ -35,6 +34,7 @@ from topformer.documents import encode_json
 from topformer.errors import TopformerError
 from topformer.interrupts import ctrl_c_held
 from topformer.manifest import Manifest, read_manifest_of
+from topformer.temporary import temporary_folder
 from topformer.text import brief, printable
 
 # -P keeps the working folder out of the worker's imports.
@@ -267,7 +267,7 @@ def start_worker(
 
     def prepare(warmups: int) -> Service:
         if request.runtime == "runner":
-            return _runner_service(request, Path(folder), warmups)
+            return _runner_service(request, folder, warmups)
         load = Load(
             source=os.fsencode(request.source),
             form=request.form,
@@ -279,7 +279,7 @@ def start_worker(
         return Service(command=[*command, encode_json(load).decode()])
 
     with (
-        TemporaryDirectory() as folder,
+        temporary_folder() as folder,
         ProcessWorker(request, prepare, patience=patience) as worker,
     ):
         yield worker

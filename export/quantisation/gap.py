@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ from topformer.export.targets import Target
 from topformer.runtimes import open_network
 from topformer.runtimes.torch_network import TorchNetwork
 from topformer.tasks import Task
+from topformer.temporary import temporary_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +41,8 @@ def simulation_gap(
     quantised = quantise(observe(network, calibration, foreign=foreign))
     simulation = TorchNetwork(quantised)
     lowered = target.lower(quantised, pictures[0])
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"quantised{target.suffix}"
+    with temporary_folder() as folder:
+        path = folder / f"quantised{target.suffix}"
         path.write_bytes(lowered.data)
         _, _, height, width = pictures[0].shape
         runtime = open_network(path, (1, 3, height, width))

@@ -94,6 +94,27 @@ def test_a_full_stdout_is_one_error_and_a_full_stderr_none(arguments, redirected
     assert done.stderr.decode().count("error:") == (1 if told else 0)
 
 
+def test_an_error_and_one_in_telling_it_are_both_told():
+    done = start("predict", "missing.png", "--json", redirected=">/dev/full")
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    said = [line for line in done.stderr.decode().splitlines() if line.startswith("error:")]
+    assert "missing.png" in said[0]
+    assert said[1:] == ["error: The result cannot be written to stdout."]
+
+
+def test_an_error_that_nobody_reads_keeps_its_status():
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*COMMAND, "predict", "missing.png", "--json"],
+        stdout=write, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    os.close(write)
+    assert done.returncode == 2
+    assert done.stderr.count("error:") == 1
+
+
 @pytest.mark.parametrize("arguments", [["models"], ["models", "--json"], ["schema", "manifest"]])
 def test_a_reader_that_went_ends_the_command_quietly(arguments):
     read, write = os.pipe()

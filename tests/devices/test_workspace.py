@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from topformer.benchmarks.bundle.build import Bundle, BundleFile
 from topformer.benchmarks.workers.device.bundle import bundle_target, install_bundle
 from topformer.devices.facts.reading import describe_facts
-from topformer.devices.workspace import open_workspace
+from topformer.devices.workspace import open_workspace, sweep_workspaces
 from topformer.errors import TopformerError
 from topformer.files import sha256_bytes
 
@@ -118,6 +119,52 @@ def test_a_device_that_is_lost_is_told_what_was_left_on_it(local_link):
     (text,) = told
     assert "local could not be cleaned up" in text
     assert workspace.folder in text
+
+
+KEEPS = """
+import sys, time
+from topformer.devices.links.adb import AdbLink
+from topformer.devices.workspace import open_workspace, sweep_workspaces
+link = AdbLink(adb=sys.argv[1], serial="local", scratch_folder=sys.argv[2])
+with open_workspace(link, on_left=print) as workspace:
+    workspace.start(["sh", "-c", "trap '' HUP PIPE; sleep 600", workspace.path("x")])
+    print(workspace.folder, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_what_a_killed_bench_left_is_swept_by_the_next(local_link):
+    command = [sys.executable, "-c", KEEPS, local_link.adb, local_link.scratch_folder]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as bench:
+        folder = Path(bench.stdout.readline().strip())
+        bench.kill()
+    deadline = time.monotonic() + 30
+    while programs_with(f"topformer-keeper-{folder.name[10:]}"):  # its end is noticed soon
+        assert time.monotonic() < deadline
+    assert folder.is_dir()
+    assert programs_with(folder.name)
+    sweep_workspaces(local_link)
+    assert left(local_link) == []
+    assert programs_with(folder.name) == []
+
+
+def test_the_folder_of_a_bench_that_goes_on_is_left_alone(local_link):
+    (Path(local_link.scratch_folder) / "topformer-of-somebody-else").mkdir()
+    with open_workspace(local_link, on_left=nothing_left) as workspace:
+        before = left(local_link)
+        sweep_workspaces(local_link)
+        assert left(local_link) == before
+        assert Path(workspace.folder).is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_told(local_link):
+    Path(local_link.scratch_folder).rmdir()
+    with (
+        pytest.raises(TopformerError, match="failed on local") as caught,
+        open_workspace(local_link, on_left=nothing_left),
+    ):
+        pass
+    assert "No such file" in caught.value.why
 
 
 # The bundle

@@ -1,6 +1,7 @@
 """The whole command in this process: no start and no imports of its own for each test."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ def run_command(
     """Run `topformer` with these words as a shell would: status, stdout and stderr."""
     from topformer.cli.main import main
     from topformer.console.screen import stderr
+    from topformer.interrupts import SIGNALS
 
     status = 0
     with (
@@ -43,6 +45,8 @@ def run_command(
             patch.setattr(sys, name, getattr(sys, name))
         if cwd:
             patch.chdir(cwd)
+        patch.setattr(sys, "unraisablehook", sys.unraisablehook)
+        handlers = {number: signal.getsignal(number) for number in SIGNALS}
         stderr.cache_clear()  # it keeps the width that it found
         with redirected(1, out), redirected(2, err):
             try:
@@ -51,5 +55,7 @@ def run_command(
                 status = ended.code or 0
             finally:
                 stderr.cache_clear()
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
         texts = [(file.seek(0), file.read().decode())[1] for file in (out, err)]
     return subprocess.CompletedProcess(words, status, *texts)

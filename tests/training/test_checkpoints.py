@@ -94,18 +94,18 @@ def test_a_state_that_would_run_code_is_not_loaded(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("fails_at", [0, 1, 2])
+@pytest.mark.parametrize("fails_at", [0, 1, 2, 3])
 def test_a_full_disk_leaves_the_checkpoints_that_were_there(tmp_path, monkeypatch, fails_at):
     save(tmp_path, 1, keep=1)
-    real, calls = checkpoints.atomic_write, []
+    real, calls = checkpoints.make_shareable, []
 
-    def full(path, data):
+    def full(path):
         calls.append(path)
         if len(calls) > fails_at:
             raise OSError(errno.ENOSPC, "No space left on device")
-        real(path, data)
+        real(path)
 
-    monkeypatch.setattr(checkpoints, "atomic_write", full)
+    monkeypatch.setattr(checkpoints, "make_shareable", full)
     with pytest.raises(OSError, match="No space"):
         save(tmp_path, 2, keep=1)
     assert names(tmp_path) == ["step-00000001"]
@@ -113,9 +113,11 @@ def test_a_full_disk_leaves_the_checkpoints_that_were_there(tmp_path, monkeypatc
 
 
 def test_what_a_crash_left_half_written_is_no_checkpoint(tmp_path):
-    save(tmp_path, 1)
-    (tmp_path / "checkpoints" / ".step-00000002.part").mkdir()
+    left = tmp_path / "checkpoints" / ".topformer-k2_l3m4n"
+    left.mkdir(parents=True)
+    (left / "state.pt").touch()
     (tmp_path / "checkpoints" / "step-00000003.bak").mkdir()
+    assert restore(tmp_path) is None
+    save(tmp_path, 1)
     assert restore(tmp_path).index.step == 1
-    save(tmp_path, 2)
-    assert ".step-00000002.part" not in names(tmp_path)
+    assert not left.exists()

@@ -96,8 +96,15 @@ class Interrupting(SilentObserver):
             os.kill(os.getpid(), self.number)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize(("step", "workers"), [(1, 0), (2, 2)])
+@pytest.mark.parametrize(
+    ("number", "step", "workers"),
+    [
+        (signal.SIGINT, 1, 0),
+        (signal.SIGINT, 2, 2),
+        (signal.SIGTERM, 2, 2),
+        (signal.SIGHUP, 1, 0),
+    ],
+)
 def test_a_signal_saves_and_resuming_ends_in_the_same_bits(
     uninterrupted, folder, tmp_path, number, step, workers
 ):
@@ -105,6 +112,7 @@ def test_a_signal_saves_and_resuming_ends_in_the_same_bits(
     with pytest.raises(TopformerError, match="Stopped after step") as caught:
         run_training(folder, tmp_path, observer=observer, ema_decay=0.5, workers=workers)
     assert number.name in caught.value.why
+    assert caught.value.exit_code == 128 + number
     saved = checkpoints.restore(tmp_path).index.step
     assert saved in {step, step + 1}
     trained, observer = run_training(folder, tmp_path, resume=True, ema_decay=0.5)

@@ -5,15 +5,17 @@ An embedded model is what these files say and nothing else: no list is kept besi
 
 import re
 import shutil
-from contextlib import ExitStack
 from pathlib import Path
 
 from topformer.android.golden import GoldenFormatError, decode_golden, encode_golden, make_golden
 from topformer.documents import Document, ShortText, encode_document
 from topformer.errors import TopformerError, UsageError
-from topformer.files import atomic_path, read_bytes
+from topformer.files import read_bytes
 from topformer.interrupts import ctrl_c_held
+from topformer.locks import only_run_in
 from topformer.manifest import FileInfo, Manifest, WeightsInfo, check_file, read_manifest_of
+from topformer.sets import atomic_set
+from topformer.temporary import sweep
 
 MODELS_FOLDER = Path("app", "src", "main", "assets", "models")
 SUFFIXES = (".pte", ".json", ".golden")
@@ -81,11 +83,10 @@ def embed_model(model: Path, app: Path) -> EmbeddedModel:
     manifest = read_manifest_of(model)
     golden = encode_golden(make_golden(manifest))
     in_app = app / MODELS_FOLDER / model.name
-    # Renamed one after the other, the .pte last: an interrupt in between would mix two models.
-    with ctrl_c_held(), ExitStack() as stack:
-        pte, json, golden_file = (
-            stack.enter_context(atomic_path(in_app.with_suffix(suffix))) for suffix in SUFFIXES
-        )
+    with (
+        only_run_in(app),
+        atomic_set(*map(in_app.with_suffix, SUFFIXES)) as (pte, json, golden_file),
+    ):
         shutil.copyfile(model, pte)
         check_file(pte, manifest)
         json.write_bytes(encode_document(manifest))
@@ -96,6 +97,7 @@ def embed_model(model: Path, app: Path) -> EmbeddedModel:
 def embedded_models(app: Path) -> tuple[EmbeddedModel, ...]:
     """Look at every model in the app, whole or not."""
     folder = app / MODELS_FOLDER
+    sweep(folder)
     found = folder.iterdir() if folder.is_dir() else ()
     names = {path.stem for path in found if path.suffix in SUFFIXES and path.name[0] != "."}
     return tuple(look_at(folder / f"{name}.pte") for name in sorted(names))
@@ -109,7 +111,8 @@ def remove_model(name: str, app: Path) -> None:
             f"No model called {name!r} is in the app.",
             next_step=f"Choose one of {', '.join(present)}." if present else "There is none.",
         )
-    with ctrl_c_held():
+    # Killed in between, what is left is listed as not whole, and can be removed.
+    with only_run_in(app), ctrl_c_held():
         for suffix in SUFFIXES:
             (app / MODELS_FOLDER / f"{name}{suffix}").unlink(missing_ok=True)
 

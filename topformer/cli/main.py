@@ -10,8 +10,9 @@ import typer
 
 from topformer import __version__
 from topformer.cli.streams import prepare_streams
-from topformer.errors import TopformerError
+from topformer.errors import StoppedError, TopformerError
 from topformer.files import is_address, local_path
+from topformer.interrupts import Interrupted, catch_signals, ignore_signals, release_signals
 
 # Each verb is a function of that name in a module of that name, or a Typer of that name where it
 # has verbs of its own; one that returns False makes the command exit with 1. What it does stands
@@ -71,10 +72,24 @@ def load_verb(name: str) -> Callable[..., bool | None] | typer.Typer:
 def main() -> None:
     """Run the command line; exit 0 when done, 1 when the job failed, 2 on wrong usage.
 
-    The status is 141 when whoever reads stdout goes before all is written.
+    The status is 141 when whoever reads stdout goes before all is written, and 128 and the signal's
+    number after SIGHUP, SIGINT and SIGTERM: 129, 130 and 143.
     """
     arguments = sys.argv[1:]
     as_json = "--json" in arguments
+    catch_signals()
+    try:
+        _run(arguments, as_json=as_json)
+    except Interrupted as signalled:
+        ignore_signals()
+        error = StoppedError(f"Stopped by {signalled}.", exit_code=signalled.exit_status)
+        _fail(error, as_json=as_json)
+    finally:
+        release_signals()
+
+
+def _run(arguments: Sequence[str], *, as_json: bool) -> None:
+    """Run the command line, and tell what goes wrong."""
     verb = next((argument for argument in arguments if not argument.startswith("-")), "")
     try:
         prepare_streams(as_json=as_json)
@@ -89,6 +104,8 @@ def main() -> None:
     except OSError as error:  # a full disk, a folder that is a file, a missing permission
         what = f"{error.filename} cannot be used." if error.filename else "The system refused."
         _fail(TopformerError(what, why=error.strerror or str(error)), as_json=as_json)
+    except MemoryError as error:
+        _fail(TopformerError("There is not enough memory.", why=str(error)), as_json=as_json)
 
 
 def _refuse_addresses(verb: str, arguments: Sequence[str]) -> None:
@@ -101,12 +118,17 @@ def _refuse_addresses(verb: str, arguments: Sequence[str]) -> None:
 
 
 def _fail(error: TopformerError, *, as_json: bool) -> NoReturn:
-    """Report an error, and exit with its code."""
+    """Report an error, and exit with its code, whatever becomes of the report."""
     from topformer.console.output import ErrorDocument, print_document, tell_error
 
-    if as_json:
-        print_document(ErrorDocument(what=error.what, why=error.why, next_step=error.next_step))
     tell_error(error)
+    if as_json:
+        try:
+            print_document(ErrorDocument(what=error.what, why=error.why, next_step=error.next_step))
+        except TopformerError as second:  # stdout is full
+            tell_error(second)
+        except SystemExit:  # its reader is gone
+            pass
     sys.exit(error.exit_code)
 
 

@@ -5,7 +5,6 @@ sequence of shuffled passes over the data, and its augmentation is drawn from a 
 with (seed, step, position). Neither workers nor processes nor an interruption change any of that.
 """
 
-import signal
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +21,7 @@ from topformer.data.pairs import open_pair
 from topformer.data.sharing import PREFETCHED, Batch, Copied, Parcel, Send, collate
 from topformer.data.transforms import Augmentation, augment, paste_classes
 from topformer.errors import TopformerError
+from topformer.interrupts import ignore_signals
 from topformer.manifest import Classes
 
 # Told apart from a sample's generator: (seed, _SHUFFLE, pass).
@@ -112,8 +112,7 @@ def _prepare_worker(_worker: int) -> None:
     since the last checkpoint. Workers end when the training process does.
     """
     torch.set_num_threads(1)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    ignore_signals()
 
 
 def training_batches(

@@ -3,25 +3,40 @@
 Ending a client does not end the program it started on the device. Every program of ours has the
 folder's random name in its command line, and is found and killed by it: also the children of a
 wrapper, and also after a client was killed.
+
+A keeper, a shell that waits for this end to go, shows who finds the folder that it is in use. One
+without a keeper is what a killed bench or a lost connection left: the next bench sweeps it.
 """
 
 import re
 import shlex
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from topformer.children import Conversation
+from topformer.children import Conversation, EndlessOutputError
 from topformer.devices.facts.cores import parse_allowed, parse_last_cpus
 from topformer.devices.links.link import Link, new_token, output_of
 from topformer.errors import TopformerError
 from topformer.files import sha256_file
 from topformer.interrupts import ctrl_c_held
+from topformer.text import printable
 
 _HASHES_LIMIT_BYTES = 2**16
 _HASH_TIMEOUT_S = 120.0
 _KILL_TIMEOUT_S = 20.0
+_KEEPER_TIMEOUT_S = 30.0
+# The keeper's own command line must not hold the folder's name, by which programs are killed.
+_KEEP = 'mkdir -m 700 "$1/topformer-$2" && echo made && read -r line'
+# Folders whose keeper is gone. The first letter in brackets keeps this script from finding itself.
+_FIND_UNKEPT = (
+    'for folder in "$0"/topformer-????????????????; do token=${folder##*/topformer-}; '
+    "case $token in *[!0-9a-f]*) continue;; esac; "
+    '[ -d "$folder" ] && [ ! -L "$folder" ] && [ -O "$folder" ] || continue; '
+    'grep -l "[t]opformer-keeper-$token" /proc/[0-9]*/cmdline >/dev/null 2>&1 || '
+    'echo "$folder"; done; true'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,24 +155,59 @@ def device_hashes(link: Link, paths: Sequence[str]) -> dict[str, str]:
     return {path: sha256 for sha256, path in found}
 
 
+def sweep_workspaces(link: Link) -> None:
+    """Remove folders on a device whose benches were killed or lost it, and end what runs there."""
+    said = link.run(["sh", "-c", _FIND_UNKEPT, link.scratch_folder]).stdout
+    left = re.compile(re.escape(link.scratch_folder.encode()) + rb"/topformer-[0-9a-f]{16}")
+    for folder in filter(left.fullmatch, said.splitlines()):
+        with suppress(TopformerError):  # another bench is as fast, or it will be tried again
+            Workspace(link=link, folder=folder.decode()).close()
+
+
+@contextmanager
+def _kept_folder(link: Link) -> Generator[str]:
+    """Make a folder with a keeper, which ends with this process."""
+    token = new_token()
+    keeper: Conversation | None = None
+    try:
+        with ctrl_c_held():
+            keeper = link.start(
+                ["sh", "-c", _KEEP, f"topformer-keeper-{token}", link.scratch_folder, token]
+            )
+        folder = f"{link.scratch_folder}/topformer-{token}"
+        try:
+            keeper.read_line(timeout_s=_KEEPER_TIMEOUT_S)
+        except (TimeoutError, EOFError, EndlessOutputError) as error:
+            keeper.exit_status()  # what it said of its end is there then
+            raise TopformerError(
+                f"Making {folder} failed on {link.name}.",
+                why=printable(keeper.stderr_tail(), lines=True),
+            ) from error
+        yield folder
+    finally:
+        if keeper is not None:
+            keeper.kill()
+
+
 @contextmanager
 def open_workspace(link: Link, *, on_left: Callable[[str], None]) -> Generator[Workspace]:
     """Make a private folder on a device; gone when the context ends, with all that runs from it.
 
-    `on_left` is told what was left behind where the device does not let us clean up.
+    What earlier benches left there is removed first. `on_left` is told what is left behind where
+    the device does not let us clean up; the next bench does.
     """
-    folder = f"{link.scratch_folder}/topformer-{new_token()}"
-    workspace = Workspace(link=link, folder=folder)
-    try:
-        output_of(link, ["mkdir", "-m", "700", folder], what=f"Making {folder}")
-        yield workspace
-    finally:
+    sweep_workspaces(link)
+    with _kept_folder(link) as folder:
+        workspace = Workspace(link=link, folder=folder)
         try:
-            # A second one waits: cleaning up ends soon, whatever the device does.
-            with ctrl_c_held():
-                workspace.close()
-        except TopformerError as error:
-            on_left(
-                f"{link.name} could not be cleaned up ({error.what.rstrip('.')}): "
-                f"{folder}, and a program that runs from it, may be left there."
-            )
+            yield workspace
+        finally:
+            try:
+                # A second one waits: cleaning up ends soon, whatever the device does.
+                with ctrl_c_held():
+                    workspace.close()
+            except TopformerError as error:
+                on_left(
+                    f"{link.name} could not be cleaned up ({error.what.rstrip('.')}): {folder}, "
+                    "and a program that runs from it, may be left there until the next bench."
+                )

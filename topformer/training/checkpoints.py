@@ -4,14 +4,13 @@
                                   state.pt            all that is needed to go on
                                   checkpoint.json     step, scores, hashes of both
 
-A folder is written under another name and renamed when it is on disk. A folder whose hashes do not
-fit is passed over for the one before.
+A folder is written under another name and renamed when it is on disk, and renamed again before it
+is removed. A folder whose hashes do not fit is passed over for the one before.
 """
 
 import io
-import os
 import re
-import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -28,7 +27,14 @@ from topformer.documents import (
     read_document,
 )
 from topformer.errors import TopformerError
-from topformer.files import atomic_write, read_bytes, sha256_bytes, sha256_file
+from topformer.files import (
+    make_shareable,
+    read_bytes,
+    sha256_bytes,
+    sha256_file,
+    sync,
+)
+from topformer.temporary import temporary_folder
 from topformer.weights.disarm import Unreadable
 from topformer.weights.safeload import load_pickled
 
@@ -86,25 +92,30 @@ def save_checkpoint(
         state_sha256=sha256_bytes(state),
     )
     folder = out / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"step-{step:08d}"
-    part = folder / f".{final.name}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        part.mkdir(parents=True)
+    with temporary_folder(folder) as part:
         for name, data in (
             ("model.safetensors", model),
             ("state.pt", state),
             ("checkpoint.json", encode_json(index)),
         ):
-            atomic_write(part / name, data)
-        shutil.rmtree(final, ignore_errors=True)
+            (part / name).write_bytes(data)
+            make_shareable(part / name)
+        make_shareable(part)
+        if final.exists():
+            _remove(final)
         part.rename(final)
-        _sync(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        sync(folder)
     for old in _folders(out)[keep:]:
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
     return final
+
+
+def _remove(checkpoint: Path) -> None:
+    """Take a checkpoint away: nobody finds one of which half is gone."""
+    with suppress(OSError), temporary_folder(checkpoint.parent) as aside:
+        checkpoint.rename(aside / checkpoint.name)
 
 
 def has_checkpoints(out: Path) -> bool:
@@ -164,12 +175,3 @@ def _folders(out: Path) -> list[Path]:
         return []
     names = [path for path in folder.iterdir() if re.fullmatch(r"step-\d{8,}", path.name)]
     return sorted(names, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename inside a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -9,7 +9,7 @@ from typing import NoReturn
 from torch import nn
 
 from topformer.data.loading import reading_trouble, training_batches
-from topformer.errors import TopformerError
+from topformer.errors import StoppedError, TopformerError
 from topformer.evaluation.confusion import Scores, scores_of
 from topformer.evaluation.protocols import network_segmenter
 from topformer.evaluation.scoring import score_split
@@ -43,9 +43,9 @@ def train(
 ) -> Trained:
     """Train `model` from where it is, or from the newest sound checkpoint in `run.out`.
 
-    After SIGINT or SIGTERM a checkpoint is written and `TopformerError` raised; it is also raised
-    when the loss is no number, when reading processes die, when another process fails, and when
-    what must be written cannot be.
+    After SIGINT, SIGTERM or SIGHUP a checkpoint is written and `StoppedError` raised;
+    `TopformerError` when the loss is no number, when reading processes die, when another process
+    fails, and when what must be written cannot be.
     """
     if place.device.type == "cpu":
         keep_freed_memory()
@@ -103,8 +103,9 @@ class _Loop:
         """Leave a checkpoint and the loop."""
         if self.place.is_first and self.saved != done:
             self._save(done, required=True)
-        raise TopformerError(
+        raise StoppedError(
             f"Stopped after step {done} of {self.run.recipe.iterations}.",
+            exit_code=wish.exit_status,
             why=f"{wish.name} was received; a checkpoint is written.",
             next_step="Give the same command with --resume to go on.",
         )

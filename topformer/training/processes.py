@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
 from topformer.errors import TopformerError, UsageError
+from topformer.interrupts import answered_signals
 
 # What processes tell each other; the highest counts. A process that failed tells FAILED + its rank.
 GO_ON, BUSY, STOP, FAILED = range(4)
@@ -172,7 +173,7 @@ def join() -> Generator[Place]:
     if cuda:
         torch.cuda.set_device(place.device)
     # While torch waits for the others it runs no handler of Python's.
-    handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    handlers = {one: signal.signal(one, signal.SIG_DFL) for one in answered_signals()}
     try:
         distributed.init_process_group("nccl" if cuda else "gloo", timeout=GROUP_TIMEOUT)
     except (RuntimeError, ValueError) as error:
@@ -183,7 +184,8 @@ def join() -> Generator[Place]:
             "`--rdzv-endpoint HOST:PORT`, which each of them must reach.",
         ) from error
     finally:
-        signal.signal(signal.SIGINT, handler)
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
     try:
         yield place
         place.meet()

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop after the step at hand, or while waiting for data."""
+"""Signals as a wish to stop after the step at hand, or while waiting for data."""
 
 import signal
 from collections.abc import Callable, Generator
@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
-Awaited = TypeVar("Awaited")
+from topformer.interrupts import Interrupted, answered_signals
 
-_NUMBERS = (signal.SIGINT, signal.SIGTERM)
+Awaited = TypeVar("Awaited")
 
 
 class _CutShort(BaseException):
@@ -21,14 +21,17 @@ class StopWish:
     def __init__(self) -> None:
         self.received = False
         self.name = "a signal to another process"
+        # As of an error, unless this process is told by a signal.
+        self.exit_status = 1
         self._waiting = False
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         """Note a signal, and end what is waited for."""
         if self.received:
-            raise KeyboardInterrupt
+            raise Interrupted(number)
         self.received = True
         self.name = signal.Signals(number).name
+        self.exit_status = Interrupted(number).exit_status
         if self._waiting:
             raise _CutShort
 
@@ -47,7 +50,7 @@ class StopWish:
 def stop_wish() -> Generator[StopWish]:
     """Note signals instead of dying of them, and restore the handlers afterwards."""
     wish = StopWish()
-    before = [(number, signal.signal(number, wish)) for number in _NUMBERS]
+    before = [(number, signal.signal(number, wish)) for number in answered_signals()]
     try:
         yield wish
     finally:

@@ -19,7 +19,7 @@ from topformer.console.weights import (
     weights_as,
 )
 from topformer.documents import Document, SchemaName, Share
-from topformer.drawing import found_classes, label_image, percent, save_png
+from topformer.drawing import found_classes, label_image, percent, save_pngs
 from topformer.errors import TopformerError, UsageError
 from topformer.files import ensure_writable_folder, fitting_name
 from topformer.images import find_pictures, read_reduced
@@ -185,8 +185,8 @@ def _make_results(path: Path, opened: OpenedModel, out: Path) -> PictureDocument
     description += ", RANDOM: the classes mean nothing" if random else ""
     note = "random weights: the classes mean nothing" if random else ""
     overlay = task.draw(picture.pixels, shown, note=note)
-    save_png(overlay, overlay_path, description=description)
-    save_png(label_image(labels, manifest.classes), labels_path, description=description)
+    images = {overlay_path: overlay, labels_path: label_image(labels, manifest.classes)}
+    save_pngs(images, description=description)
     found = found_classes(labels, manifest.classes)
     return PictureDocument(
         path=str(path),

@@ -4,8 +4,6 @@ Usage: `python -m topformer.verbs.probe executorch`.
 """
 
 import sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +11,7 @@ from torch import Tensor, nn
 from topformer.errors import TopformerError
 from topformer.export.targets import get_target
 from topformer.runtimes.exported import get_runtime
+from topformer.temporary import temporary_folder
 
 TOLERANCE = 1e-5
 
@@ -41,8 +40,8 @@ def probe(runtime: str) -> float:
 
 def _run(name: str, network: nn.Module, example: Tensor) -> Tensor:
     runtime = get_runtime(name)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"probe{runtime.suffix}"
+    with temporary_folder() as folder:
+        path = folder / f"probe{runtime.suffix}"
         path.write_bytes(get_target(runtime.target).lower(network, example).data)
         (output,) = runtime.open(path, (1, 3, 16, 16), None).run(example.numpy())
         return torch.as_tensor(output)

@@ -58,6 +58,8 @@ def transfer(url: str, part: Path, *, progress: Progress | None = None) -> None:
             start = 0 if whole else start
             _check_answer(response, start, record)
             if whole:
+                # What the record does not describe is gone before it is there.
+                part.unlink(missing_ok=True)
                 _write_record(record_path, _new_record(response, url))
             _receive(response, part, start=start, progress=progress)
     except (OSError, http.client.HTTPException) as error:

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from topformer.files import sha256_bytes
 from topformer.images import BenchPicture
 from topformer.manifest import Gates
 from topformer.tasks import Answer, Task, output_bytes
+from topformer.temporary import temporary_folder
 
 RUN_TIMEOUT_S = 300.0
 # The runner's document, which holds one sample.
@@ -137,8 +137,8 @@ def _read_run(finished: Finished, *, device: str) -> RunnerRun:
 
 def _pull(link: Link, remote: str, sha256: str, *, size_bytes: int | None = None) -> bytes:
     """Fetch what the runner wrote, of a size that is known or within the limit for results."""
-    with TemporaryDirectory() as scratch:
-        local = Path(scratch) / "output"
+    with temporary_folder() as scratch:
+        local = scratch / "output"
         pull(link, remote, local, limit_bytes=size_bytes or RESULT_LIMIT_BYTES)
         data = local.read_bytes()
     if size_bytes not in (None, len(data)) or sha256_bytes(data) != sha256:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from topformer.benchmarks.documents.runner import session_options
 from topformer.benchmarks.workers.device.counting import COUNTER
@@ -12,6 +11,7 @@ from topformer.devices.workspace import Workspace
 from topformer.files import sha256_bytes
 from topformer.images import BenchPicture
 from topformer.manifest import Manifest, read_manifest_of
+from topformer.temporary import temporary_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +66,8 @@ def place_model(
     assert manifest.file is not None
     opened = open_picture(picture, manifest.input)
     pixels = opened.pixels.tobytes()
-    with TemporaryDirectory() as scratch:
-        raw = Path(scratch) / "picture.rgb"
+    with temporary_folder() as scratch:
+        raw = scratch / "picture.rgb"
         raw.write_bytes(pixels)
         remote_picture = workspace.place(raw, f"{sha256_bytes(pixels)[:16]}.rgb")
     return PlacedModel(

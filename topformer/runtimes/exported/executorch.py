@@ -11,13 +11,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topformer.errors import TopformerError
 from topformer.runtimes.exported import GraphInfo, Runtime, TensorInfo
+from topformer.temporary import temporary_folder
 
 
 def set_threads(threads: int) -> None:
@@ -152,10 +153,10 @@ def _profile(path: Path, tensor: NDArray[np.float32], runs: int) -> list[tuple[s
     assert method is not None
     for _ in range(runs):
         method.execute((torch.from_numpy(tensor),))
-    with TemporaryDirectory() as folder, warnings.catch_warnings():
+    with temporary_folder() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it misses the tensors, which were not asked for
-        dump = Path(folder) / "etdump"
-        program.write_etdump_result_to_file(str(dump), str(Path(folder) / "tensors"))
+        dump = folder / "etdump"
+        program.write_etdump_result_to_file(str(dump), str(folder / "tensors"))
         blocks = Inspector(etdump_path=str(dump)).event_blocks
     # Totals over a delegate or the method would count their operators twice.
     totals = {"DELEGATE_CALL", "Method::execute"}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from topformer.errors import TopformerError
 from topformer.runtimes.exported import GraphInfo, Runtime, TensorInfo
+from topformer.temporary import temporary_folder
 
 if TYPE_CHECKING:
     import onnx
@@ -94,8 +94,8 @@ def _read_graph(data: bytes) -> GraphInfo:
 
 def _profile(path: Path, tensor: NDArray[np.float32], runs: int) -> list[tuple[str, float]]:
     """Time every node."""
-    with TemporaryDirectory() as folder:
-        session = _open_session(path, None, profile_prefix=str(Path(folder) / "profile"))
+    with temporary_folder() as folder:
+        session = _open_session(path, None, profile_prefix=str(folder / "profile"))
         for _ in range(runs):
             session.run(None, {session.get_inputs()[0].name: tensor})
         records = json.loads(Path(session.end_profiling()).read_bytes())

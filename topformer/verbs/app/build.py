@@ -11,6 +11,7 @@ from topformer.console.output import print_result, warn
 from topformer.console.screen import stderr
 from topformer.errors import TopformerError, UsageError
 from topformer.files import ensure_writable, sha256_file
+from topformer.locks import only_run_in
 from topformer.verbs.app.document import AppBuildDocument, AppRuntime
 from topformer.verbs.app.sources import find_sources
 
@@ -37,12 +38,13 @@ def run(
     found = find_sources(folder)
     if sdk_free is not None:
         ensure_writable(sdk_free)
-    models = _whole_models(found)
-    if sdk_free is None:
-        apk, runtime = _build_with_gradle(found)
-    else:
-        checked = _check_archive(found, aar, aar_sha256) if aar else None
-        apk, runtime = sdk_free, _build_without_sdk(found, sdk_free, checked)
+    with only_run_in(found):  # no model comes or goes meanwhile
+        models = _whole_models(found)
+        if sdk_free is None:
+            apk, runtime = _build_with_gradle(found)
+        else:
+            checked = _check_archive(found, aar, aar_sha256) if aar else None
+            apk, runtime = sdk_free, _build_without_sdk(found, sdk_free, checked)
     document = AppBuildDocument(
         apk=str(apk),
         size_bytes=apk.stat().st_size,

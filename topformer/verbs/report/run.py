@@ -23,8 +23,10 @@ from topformer.export.calibration import (
     bundled_calibration,
     dataset_calibration,
 )
-from topformer.files import atomic_write, ensure_writable_folder, is_address
+from topformer.files import ensure_writable_folder, is_address
+from topformer.locks import only_run_in
 from topformer.manifest import manifest_path
+from topformer.sets import write_set
 from topformer.verbs.calibration import choose_calibration, warn_of_bundled
 from topformer.verbs.eval.document import EvalDocument
 from topformer.verbs.report.document import (
@@ -41,8 +43,13 @@ from topformer.verbs.report.make import ProvedFile, make_files
 from topformer.verbs.report.markdown import render_table, verdict_suffix
 from topformer.verbs.report.measure import Measured, MeasureOptions, cost_of, measure_files
 from topformer.verbs.report.page import render_page, render_plot
-from topformer.verbs.report.pictures import ShownPicture, choose_pictures, compare_pictures
-from topformer.verbs.report.plan import make_plan
+from topformer.verbs.report.pictures import (
+    Picture,
+    ShownPicture,
+    choose_pictures,
+    compare_pictures,
+)
+from topformer.verbs.report.plan import Plan, make_plan
 from topformer.verbs.report.scores import ScoringData, open_data, score_files
 
 WORD_STYLES = {"ship": "bold green", "beaten": "dim", "failed": "bold red", "random": "yellow"}
@@ -124,6 +131,21 @@ def run(options: ReportOptions, *, as_json: bool) -> bool:
     calibration = _choose_calibration(options, data)
     pictures = choose_pictures(data, options.pictures)
     ensure_writable_folder(options.out)
+    with only_run_in(options.out):
+        document, written = _make(options, plan, data, calibration, pictures)
+    _tell(document)
+    print_result(document, [*_lines(document), *written], as_json=as_json)
+    return document.succeeded
+
+
+def _make(
+    options: ReportOptions,
+    plan: Plan,
+    data: ScoringData | None,
+    calibration: Calibration,
+    pictures: Sequence[Picture],
+) -> tuple[ReportDocument, list[Path]]:
+    """Make, prove, score and measure the files; return the report, and where it is written."""
     kept = Kept(options.out)
     with progress_display() as show_progress, weights_as("--model "):
         files, not_made = make_files(plan, calibration, kept, show_progress)
@@ -151,10 +173,7 @@ def run(options: ReportOptions, *, as_json: bool) -> bool:
         judged=judge_files(files, scores, measured),
     )
     document = _document(options, found, data, [told for told, _ in compared])
-    written = _write(document, measured, [shown for _, shown in compared], options.out)
-    _tell(document)
-    print_result(document, [*_lines(document), *written], as_json=as_json)
-    return document.succeeded
+    return document, _write(document, measured, [shown for _, shown in compared], options.out)
 
 
 def _open_data(options: ReportOptions) -> ScoringData | None:
@@ -264,7 +283,7 @@ def _write(
     pictures: Sequence[ShownPicture],
     out: Path,
 ) -> list[Path]:
-    """Write page, plot, table and document; the page last, so that it is there when all is."""
+    """Write page, plot, table and document, all at once."""
     bench = None if measured is None else measured.bench
     written = {
         out / "report.json": encode_document(document),
@@ -274,8 +293,7 @@ def _write(
     if plot is not None:
         written[out / "frontier.svg"] = plot.encode()
     written[out / "index.html"] = render_page(document, bench, pictures).encode()
-    for path, content in written.items():
-        atomic_write(path, content)
+    write_set(written)
     return list(written)
 
 

@@ -1,6 +1,7 @@
 """What `topformer train` does: check a data set, train on it, and write what came of it."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from topformer import __version__
@@ -14,6 +15,9 @@ from topformer.data.pairs import usual_picture_size
 from topformer.documents import Count, Document, SchemaName, ShortText
 from topformer.errors import UsageError
 from topformer.files import atomic_write, ensure_writable_folder
+from topformer.locks import only_run_in
+from topformer.temporary import sweep
+from topformer.training.checkpoints import FOLDER as CHECKPOINTS
 from topformer.training.checkpoints import Best, has_checkpoints
 from topformer.training.initialise import begin, check_batch, check_fits, variant_for
 from topformer.training.loop import train
@@ -108,11 +112,20 @@ def _train(
     as_json: bool,
 ) -> None:
     opened = open_dataset(dataset, data)
-    with stdout_for_results(), join() as place, Display(place, recipe.iterations) as display:
+    with (
+        stdout_for_results(),
+        join() as place,
+        Display(place, recipe.iterations) as display,
+        ExitStack() as stack,
+    ):
         check_batch(variant_for(variant, opened), recipe, place)
         with weights_as("--set teacher="):
             teacher = load_weights(recipe.teacher).model if recipe.teacher else None
         check_fits(recipe, opened, place, teacher=teacher)
+        if place.is_first:
+            ensure_writable_folder(out)
+            stack.enter_context(only_run_in(out))
+            sweep(out / CHECKPOINTS)
         has_run = _prepare_folder(out, recipe, place, resume=resume)
         run = _training_run(opened, variant, recipe, out)
         if place.is_first and not has_run:
@@ -149,8 +162,6 @@ def _prepare_folder(out: Path, recipe: Recipe, place: Place, *, resume: bool) ->
             f"{out} already holds a run.",
             next_step="Add --resume to go on with it, or choose another --out.",
         )
-    if place.is_first:
-        ensure_writable_folder(out)
     if place.is_first and not has_run:
         atomic_write(out / "recipe.toml", recipe_text(recipe).encode())
     return has_run
