@@ -9,7 +9,7 @@ from topformer.export.proof import check_golden
 from topformer.export.steps import OnProgress, convert, prepare, prove_file, unconverted
 from topformer.export.targets import get_target
 from topformer.manifest import Manifest, Parity, read_manifest_of
-from topformer.runtimes import open_model
+from topformer.runtimes import open_model, try_model
 
 
 def verify_file(
@@ -36,6 +36,8 @@ def verify_file(
     manifest = read_manifest_of(path)
     assert manifest.file is not None
     precision = get_precision(manifest.file.precision)
+    on_progress(f"trying {path.name}")
+    try_model(path, manifest)
     if not weights:
         model = open_model(path)
         on_progress("comparing with the manifest's samples")

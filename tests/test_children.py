@@ -1,12 +1,13 @@
 """Child processes are dead in the end, with all that they have started."""
 
+import os
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from topformer.children import child
+from topformer.children import child, run_bounded
 
 
 def runs(pid: int) -> bool:
@@ -49,3 +50,32 @@ def test_one_that_is_asked_first_may_clean_up(tmp_path):
     with child(["sh", "-c", script], first_signal=signal.SIGTERM, grace_s=20) as process:
         assert process.stdout.readline() == b"up\n"
     assert (process.returncode, mark.exists()) == (0, True)
+
+
+def test_something_is_done_while_a_program_runs():
+    read, write = os.pipe()
+    finished = run_bounded(
+        ["sh", "-c", f"read line < /proc/{os.getpid()}/fd/{read}; echo $line"],
+        timeout_s=60,
+        limit_bytes=100,
+        meanwhile=lambda: os.write(write, b"done\n"),
+    )
+    assert finished.stdout == b"done\n"
+
+
+def test_what_fails_meanwhile_ends_the_program(tmp_path):
+    pid = tmp_path / "pid"
+
+    def meanwhile():
+        while not (pid.exists() and pid.read_text()):
+            time.sleep(0.01)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        run_bounded(
+            ["sh", "-c", f"echo $$ > {pid}; exec sleep 600"],
+            timeout_s=60,
+            limit_bytes=100,
+            meanwhile=meanwhile,
+        )
+    assert not runs(int(pid.read_text()))

@@ -9,7 +9,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,13 +109,18 @@ def run_bounded(
     limit_bytes: int,
     stdin: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Finished:
-    """Run a program to its end; raises `TimeoutError` and `EndlessOutputError`, with it dead."""
+    """Run a program to its end; raises `TimeoutError` and `EndlessOutputError`, with it dead.
+
+    `meanwhile` is called once it runs; what it prints waits until that has returned.
+    """
     deadline = time.monotonic() + timeout_s
     with (
         (stdin or Path(os.devnull)).open("rb") as source,
         child(command, stdin=source, environment=environment) as process,
     ):
+        meanwhile()
         stdout, stderr = _collect(process, deadline, limit_bytes)
         try:
             status = process.wait(timeout=max(0.0, deadline - time.monotonic()))

@@ -26,6 +26,11 @@ def brief(text: str, limit: int = 200, *, lines: bool = False) -> str:
     return printable(text[:limit], lines=lines) + ("..." if len(text) > limit else "")
 
 
+def one_line(text: str) -> str:
+    """Write words and lines with one blank between them."""
+    return " ".join(text.split())
+
+
 def well_formed(text: str) -> str:
     r"""Write the bytes of a file name that are not UTF-8 as `\xe9`, so that the rest is Unicode."""
     return _SURROGATES.sub(lambda found: "".join(map(_escaped, found[0])), text)

@@ -51,7 +51,7 @@ def plan_files(
 
     Raises `UsageError` where a file does not run on the runtimes asked for.
     """
-    from topformer.runtimes import runtime_of  # noqa: PLC0415
+    from topformer.runtimes import runtime_of, try_model  # noqa: PLC0415
     from topformer.weights import load_weights  # noqa: PLC0415
 
     sources: list[tuple[str, str]] = []
@@ -69,7 +69,8 @@ def plan_files(
         if runtime == "torch":
             load_weights(model)
         else:
-            read_manifest_of(local_path(model))
+            path = local_path(model)
+            try_model(path, read_manifest_of(path))
         sources += [(model, one) for one in chosen]
     return name_rows(sources, threads=threads, image_size=image_size)
 

@@ -89,7 +89,7 @@ def open_timed(load: Load) -> TimedOpening:
     for library in libraries:
         import_module(library)
     imported = time.perf_counter_ns()
-    model = open_model(source, image_size=load.image_size, threads=load.threads)
+    model = open_model(source, image_size=load.image_size, threads=load.threads, tried=True)
     if load.form == "fused":
         from topformer.fusion import fuse  # noqa: PLC0415
         from topformer.runtimes.torch_network import TorchNetwork  # noqa: PLC0415

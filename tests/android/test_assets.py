@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.vouching import halve
 from topformer.android import assets
 from topformer.android.assets import (
     MODELS_FOLDER,
@@ -51,6 +52,13 @@ def test_embedding_again_replaces(embedded, model, app):
 def test_a_file_that_is_not_its_manifests_is_refused(model, app):
     model.write_bytes(model.read_bytes() + b"\0")
     with pytest.raises(TopformerError, match="not the file its manifest describes"):
+        embed_model(model, app)
+    assert names_in(app) == []
+
+
+def test_a_file_that_does_not_run_is_refused(model, app):
+    halve(model)
+    with pytest.raises(TopformerError, match="cannot load"):
         embed_model(model, app)
     assert names_in(app) == []
 

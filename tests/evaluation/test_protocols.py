@@ -6,6 +6,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import resize
 
 from topformer.data import WholeImageScale
+from topformer.errors import TopformerError
 from topformer.evaluation.protocols import (
     fixed_protocol,
     network_segmenter,
@@ -110,3 +111,21 @@ def test_fixed_is_what_predict_does(picture):
     labels = network_segmenter(opened.network.model, fixed_protocol((64, 96)))(picture)
     assert labels.shape == picture.shape[:2]
     np.testing.assert_array_equal(labels, opened.predict(picture))
+
+
+class Spoilt(torch.nn.Module):
+    """A network whose logits are all NaN."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(float("nan")))
+
+    def forward(self, tensor):
+        return functional.avg_pool2d(tensor, 8) * self.scale
+
+
+@pytest.mark.parametrize("protocol", [whole_protocol(CONTEXT), fixed_protocol((64, 64))])
+def test_logits_that_are_no_numbers_are_no_labels(protocol):
+    segment = network_segmenter(Spoilt().eval(), protocol)
+    with pytest.raises(TopformerError, match="computes no numbers"):
+        segment(np.zeros((48, 80, 3), np.uint8))

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from support.vouching import halve, vouch_for
 from topformer import open_model
 from topformer.documents import encode_document
 from topformer.errors import TopformerError, UsageError
@@ -155,12 +156,8 @@ def test_hostile_manifests_are_one_clear_error(copied, damage, complaint):
 
 @pytest.mark.parametrize("cut", [0, 1, 100, 5_000_000])
 def test_truncated_models_are_one_clear_error(copied, cut):
-    data = copied.read_bytes()[:cut]
-    copied.write_bytes(data)
-    manifest = read_manifest(manifest_path(copied))
-    from topformer.files import sha256_bytes
-
-    rewrite(copied, file=msgspec.structs.replace(manifest.file, sha256=sha256_bytes(data)))
+    copied.write_bytes(copied.read_bytes()[:cut])
+    vouch_for(copied)
     with pytest.raises(TopformerError, match="cannot load"):
         open_model(copied)
 
@@ -186,12 +183,21 @@ def test_the_graph_of_each_file_can_be_read(exported_tiny):
     assert "66 x Conv" in onnx.operations
 
 
-def test_garbage_has_no_graph(tmp_path):
-    for suffix in (".pte", ".onnx"):
-        path = tmp_path / f"garbage{suffix}"
-        path.write_bytes(bytes(range(256)) * 10)
-        with pytest.raises(TopformerError, match="cannot be parsed"):
+def test_garbage_has_no_graph(exported_tiny, tmp_path):
+    data = bytes(range(256)) * 10
+    for file in exported_tiny.files:
+        path = tmp_path / f"garbage{file.path.suffix}"
+        path.write_bytes(data)
+        vouch_for(path, file.manifest)
+        with pytest.raises(TopformerError, match="cannot load"):
             inspect_graph(path)
+
+
+def test_verify_tries_a_file_whatever_it_is_held_against(copied, golden_path):
+    halve(copied)
+    for weights in (None, str(golden_path)):
+        with pytest.raises(TopformerError, match="cannot load"):
+            verify_file(copied, weights=weights)
 
 
 class WrongHead(nn.Module):

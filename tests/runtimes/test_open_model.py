@@ -1,22 +1,21 @@
 """One face for every model file."""
 
+import shutil
 import subprocess
 import sys
 
-import msgspec
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
 import topformer
-from topformer.documents import encode_document
+from support.manifest_edits import SAMPLE
+from support.vouching import vouch_for
 from topformer.errors import TopformerError
 from topformer.export.targets import target_names
-from topformer.files import sha256_file
 from topformer.images import bundled_pictures
-from topformer.manifest import manifest_path
-from topformer.runtimes import open_network
+from topformer.runtimes import OpenedModel, open_network
 from topformer.tasks.upsampling import upsample_labels
 from topformer.weights import load_weights, save_weights
 
@@ -118,17 +117,62 @@ def write_onnx(path, manifest, graph_nodes, initialisers=(), shape=(1, 150, 56, 
     )
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     path.write_bytes(proto.SerializeToString())
-    file = msgspec.structs.replace(manifest.file, sha256=sha256_file(path))
-    manifest_path(path).write_bytes(encode_document(msgspec.structs.replace(manifest, file=file)))
+    vouch_for(path, manifest)
 
 
 def test_an_output_that_is_not_the_manifests_is_refused(exported_tiny, tmp_path):
     path = tmp_path / "small.onnx"
     node = helper.make_node("Identity", ["image"], ["logits"])
     write_onnx(path, exported_tiny.files[1].manifest, [node], shape=(1, 3, 448, 448))
-    model = topformer.open_model(path)
-    with pytest.raises(TopformerError, match="not what its manifest describes"):
-        model.outputs(np.zeros((448, 448, 3), np.uint8))
+    with pytest.raises(TopformerError, match=r"small\.onnx cannot be used") as raised:
+        topformer.open_model(path)
+    assert "It gives [1, 3, 448, 448] in float32" in raised.value.why
+
+
+class Answering:
+    """A network that gives what it is told to."""
+
+    def __init__(self, output):
+        self.output = output
+
+    def run(self, _tensor):
+        return [self.output]
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        (np.zeros((1, 2, 8, 12)), "not what its manifest describes"),
+        (np.zeros((1, 2, 8, 11), np.float32), "not what its manifest describes"),
+        (np.full((1, 2, 8, 12), np.nan, np.float32), "computes no numbers"),
+        (np.full((1, 2, 8, 12), -np.inf, np.float32), "computes no numbers"),
+    ],
+)
+def test_an_answer_without_a_result_is_refused(output, told):
+    model = OpenedModel(manifest=SAMPLE, runtime="torch", network=Answering(output))
+    with pytest.raises(TopformerError, match=told):
+        model.predict(np.zeros((48, 80, 3), np.uint8))
+
+
+def test_some_numbers_are_a_result():
+    output = np.zeros((1, 2, 8, 12), np.float32)
+    output[..., :6] = np.nan
+    model = OpenedModel(manifest=SAMPLE, runtime="torch", network=Answering(output))
+    assert model.predict(np.zeros((48, 80, 3), np.uint8)).shape == (48, 80)
+
+
+def test_the_bindings_are_those_of_executorch(exported_tiny):
+    """Its own face takes them from there, and imports five times as much."""
+    from executorch.extension.pybindings import _C, portable_lib
+
+    for name in ("_load_program", "Verification", "_unsafe_reset_threadpool"):
+        assert getattr(_C, name) is getattr(portable_lib, name)
+    code = (
+        "import sys, topformer\n"
+        "topformer.open_model(sys.argv[1])\n"
+        "assert 'executorch.exir' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(exported_tiny.files[0].path)], check=True)
 
 
 def test_onnx_cannot_read_files_outside_its_folder(exported_tiny, tmp_path):
@@ -141,8 +185,17 @@ def test_onnx_cannot_read_files_outside_its_folder(exported_tiny, tmp_path):
     stolen.external_data.add(key="location", value="../secret.bin")
     nodes = [helper.make_node("Identity", ["stolen"], ["logits"])]
     write_onnx(folder / "thief.onnx", exported_tiny.files[1].manifest, nodes, [stolen])
-    with pytest.raises(TopformerError, match="cannot load"):
+    with pytest.raises(TopformerError, match=r"cannot load .*thief\.onnx"):
         topformer.open_model(folder / "thief.onnx")
+
+
+def test_a_file_with_another_input_is_refused(exported_tiny, tmp_path):
+    for file in exported_tiny.files:
+        path = tmp_path / file.path.name
+        shutil.copy(file.path, path)
+        with pytest.raises(TopformerError, match="takes another input") as raised:
+            open_network(path, (1, 3, 64, 64))
+        assert "(1, 3, 448, 448)" in raised.value.why
 
 
 def test_what_is_not_exported_has_no_network(golden_path, exported_tiny):

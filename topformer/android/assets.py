@@ -14,6 +14,7 @@ from topformer.files import read_bytes
 from topformer.interrupts import ctrl_c_held
 from topformer.locks import only_run_in
 from topformer.manifest import FileInfo, Manifest, WeightsInfo, check_file, read_manifest_of
+from topformer.runtimes import try_model
 from topformer.sets import atomic_set
 from topformer.temporary import sweep
 
@@ -67,7 +68,7 @@ def embed_model(model: Path, app: Path) -> EmbeddedModel:
     """Put a .pte with its manifest and golden input into the app, replacing one of its name.
 
     Raises `UsageError` for other files, and `TopformerError` when the file is not the one its
-    manifest describes.
+    manifest describes, or does not run.
     """
     if model.suffix != ".pte":
         raise UsageError(
@@ -81,6 +82,7 @@ def embed_model(model: Path, app: Path) -> EmbeddedModel:
             next_step="Name it, and its .json, with letters, digits, '.', '_' and '-'.",
         )
     manifest = read_manifest_of(model)
+    try_model(model, manifest)
     golden = encode_golden(make_golden(manifest))
     in_app = app / MODELS_FOLDER / model.name
     with (

@@ -18,6 +18,7 @@ from torch.nn import functional
 from topformer.data.datasets import WholeImageScale
 from topformer.data.transforms import fitted_size, normalise, resize
 from topformer.preprocess import input_info, to_tensor
+from topformer.runtimes.opened import require_numbers
 from topformer.tasks.upsampling import upsample_labels
 from topformer.variants import MINIMUM_SIDE_PX
 
@@ -89,9 +90,11 @@ def network_segmenter(network: nn.Module, protocol: ScoringProtocol) -> Segmente
 
     @torch.inference_mode()
     def segment(picture: NDArray[np.uint8]) -> NDArray[np.integer]:
-        logits: Tensor = network(torch.as_tensor(to_tensor(picture, shown)).to(device))
+        tensor = torch.as_tensor(to_tensor(picture, shown)).to(device)
+        logits: NDArray[np.floating] = network(tensor).cpu().numpy()
+        require_numbers([logits])
         height, width = picture.shape[:2]
-        return upsample_labels(logits.cpu().numpy(), (height, width))[0]
+        return upsample_labels(logits, (height, width))[0]
 
     return segment
 
@@ -119,6 +122,7 @@ def _labels(
 
     In two steps, as published; the softmax before the choice changes no label and is left out.
     """
+    require_numbers([logits.cpu().numpy()])
     for target in (size, original):
         if logits.shape[2:] != target:
             logits = functional.interpolate(logits, target, mode="bilinear", align_corners=False)

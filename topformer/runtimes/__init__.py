@@ -6,9 +6,11 @@ import msgspec
 
 from topformer.classes import check_count
 from topformer.errors import TopformerError, UsageError
-from topformer.files import local_path, read_bytes
-from topformer.manifest import Classes, read_manifest_of
+from topformer.files import local_path
+from topformer.manifest import Classes, Manifest, read_manifest_of
+from topformer.runtimes import trial
 from topformer.runtimes.exported import GraphInfo, Runtime, all_runtimes, find_runtime
+from topformer.runtimes.log import log_kept_aside
 from topformer.runtimes.opened import Network, OpenedModel
 from topformer.text import well_formed
 from topformer.variants import DEFAULT_IMAGE_SIZE
@@ -22,9 +24,8 @@ __all__ = [
     "open_network",
     "require_unicode",
     "runtime_of",
+    "try_model",
 ]
-
-MODEL_LIMIT_BYTES = 512 * 2**20
 
 
 def runtime_of(source: str | Path) -> str:
@@ -43,28 +44,34 @@ def require_unicode(path: Path) -> None:
         )
 
 
+def try_model(path: Path, manifest: Manifest) -> None:
+    """Open and run an exported file once where it can do no harm, unless this process did before.
+
+    That is a process of its own with limits of memory and time. Raises `TopformerError` for
+    whatever happens there, and where the file answers with anything but what its manifest says.
+    """
+    require_unicode(path)
+    trial.try_once(path, _runtime_of_exported(path), manifest)
+
+
 def open_network(
     path: Path, input_shape: tuple[int, int, int, int], *, threads: int | None = None
 ) -> Network:
     """Load an exported file by the shape of its input [1, 3, h, w], which must be its own.
 
-    `threads` must be set before ExecuTorch loads its first file and cannot change in a process.
+    The file is one that was made here, or that `try_model` has tried. `threads` must be set before
+    ExecuTorch loads its first file and cannot change in a process.
     """
     require_unicode(path)
-    return _runtime_of_exported(path).open(path, input_shape, threads)
+    runtime = _runtime_of_exported(path)
+    with log_kept_aside():
+        return runtime.open(path, input_shape, threads)
 
 
 def inspect_graph(path: Path) -> GraphInfo:
-    """Read the graph of an exported file; raises `TopformerError` when it holds none."""
-    runtime = _runtime_of_exported(path)
-    data = read_bytes(path, limit_bytes=MODEL_LIMIT_BYTES, kind="model")
-    try:
-        return runtime.read_graph(data)
-    except Exception as error:  # parsers of hostile bytes raise anything
-        raise TopformerError(
-            f"{path} cannot be parsed as a {path.suffix} file.",
-            why=f"{type(error).__name__}: {str(error)[:200]}",
-        ) from error
+    """Try an exported file as `try_model` does, and read the graph in it."""
+    require_unicode(path)
+    return trial.read_graph(path, _runtime_of_exported(path), read_manifest_of(path))
 
 
 def _runtime_of_exported(path: Path) -> Runtime:
@@ -83,13 +90,15 @@ def open_model(
     image_size: tuple[int, int] | None = None,
     threads: int | None = None,
     classes: Classes | None = None,
+    tried: bool = False,
 ) -> OpenedModel:
     """Open a model file, a size ("tiny") or a published checkpoint's name.
 
     `image_size` is (height, width) and applies to checkpoints only, 448x448 unless given: an
     exported file has its own size. `threads` None leaves the runtime's own choice. `classes` take
-    the place of those that the file names. Raises
-    `TopformerError` when the file, its manifest or its weights cannot be used.
+    the place of those that the file names. An exported file is first tried (`try_model`), unless
+    the caller has `tried` it. Raises `TopformerError` when the file, its manifest or its weights
+    cannot be used.
     """
     runtime = runtime_of(source)
     if runtime == "torch":
@@ -110,5 +119,7 @@ def open_model(
     if classes:
         check_count(classes, manifest.model.num_classes, path.name)
         manifest = msgspec.structs.replace(manifest, classes=classes)
+    if not tried:
+        try_model(path, manifest)
     network = open_network(path, manifest.input.shape, threads=threads)
     return OpenedModel(manifest=manifest, runtime=runtime, network=network)

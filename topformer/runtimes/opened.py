@@ -1,5 +1,6 @@
 """What every opened model offers, whatever runs it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 
 from topformer.errors import TopformerError
 from topformer.images import read_reduced
-from topformer.manifest import Manifest
+from topformer.manifest import Manifest, OutputInfo
 from topformer.preprocess import to_tensor
 from topformer.tasks import Outputs, Task, task_of
+from topformer.text import brief
 
 # A path, or RGB values of shape [h, w, 3].
 Picture = str | Path | NDArray[np.uint8]
@@ -51,16 +53,10 @@ class OpenedModel:
     def run(self, tensor: NDArray[np.float32]) -> Outputs:
         """Normalised RGB [1, 3, h, w] -> the outputs that the manifest describes.
 
-        Raises `TopformerError` when the file answers with other shapes.
+        Raises `TopformerError` when the file answers with anything else, or with no numbers.
         """
         outputs = self.network.run(tensor)
-        found = [output.shape for output in outputs]
-        described = [output.shape for output in self.manifest.outputs]
-        if found != described:
-            raise TopformerError(
-                "The model's output is not what its manifest describes.",
-                why=f"Its shapes are {found}, the manifest says {described}.",
-            )
+        check_outputs(outputs, self.manifest.outputs)
         return outputs
 
     def outputs(self, picture: Picture) -> Outputs:
@@ -71,6 +67,35 @@ class OpenedModel:
         """Return the task's result at the picture's own (height, width), or at `size`."""
         pixels, own_size = _pixels(picture)
         return self.task.postprocess(self.outputs(pixels), size or own_size)
+
+
+def check_outputs(outputs: Outputs, described: Sequence[OutputInfo]) -> None:
+    """Raise `TopformerError` for outputs that are not as described, or hold no numbers."""
+    found = [(output.shape, output.dtype.name) for output in outputs]
+    expected = [(output.shape, output.dtype) for output in described]
+    if found != expected:
+        raise TopformerError(
+            "The model's output is not what its manifest describes.",
+            why=f"It gives {_list(found)}; the manifest says {_list(expected)}.",
+            next_step="Export the model again.",
+        )
+    require_numbers(outputs)
+
+
+def require_numbers(outputs: Outputs) -> None:
+    """Raise `TopformerError` for an output in which all is NaN or infinite: it has no result."""
+    for output in outputs:
+        # The first one is mostly a number, and then it need not take the time to look at all.
+        if not np.isfinite(output.flat[0]) and not np.isfinite(output).any():
+            raise TopformerError(
+                "The model computes no numbers.",
+                why="All its outputs are NaN or infinite.",
+                next_step="Take other weights, or export the model again.",
+            )
+
+
+def _list(outputs: Sequence[tuple[tuple[int, ...], str]]) -> str:
+    return brief(", ".join(f"{list(shape)} in {dtype}" for shape, dtype in outputs) or "nothing")
 
 
 def _pixels(picture: Picture) -> tuple[NDArray[np.uint8], tuple[int, int]]:

@@ -101,7 +101,7 @@ class _Pass(TorchFunctionMode):
 
     def __init__(
         self,
-        norms: dict[int, nn.Module],
+        norms: Mapping[int, nn.Module],
         activation: Callable[[int, Tensor], Tensor],
         weight: Callable[[Tensor], Tensor],
     ) -> None:

@@ -13,7 +13,7 @@ from topformer.console.tables import print_table
 from topformer.console.weights import announce_random, announce_unnamed, weights_as
 from topformer.documents import Document, SchemaName
 from topformer.errors import UsageError
-from topformer.files import ensure_writable, fitting_name
+from topformer.files import ensure_writable, fitting_name, local_path
 from topformer.manifest import Classes, Manifest
 from topformer.runtimes import GraphInfo, OpenedModel, find_runtime, inspect_graph, open_model
 
@@ -40,11 +40,12 @@ def run(*, file: str, profile: bool, plot: Path | None, as_json: bool) -> None:
         raise UsageError("--plot draws the profile.", next_step="Pass --profile too.")
     path = Path(file)
     with stdout_for_results(), weights_as(""):
+        # First, so that the file is tried once.
+        graph = inspect_graph(local_path(file)) if find_runtime(file) else None
         model = open_model(file)
         if profile:
             plot = plot or path.with_name(fitting_name(path.stem, ".profile.png"))
             ensure_writable(plot)
-        graph = inspect_graph(path) if find_runtime(file) else None
         times = None
         if plot:
             times = profile_operators(path, model)

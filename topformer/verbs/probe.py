@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from topformer.errors import TopformerError
 from topformer.export.targets import get_target
+from topformer.runtimes import open_network
 from topformer.runtimes.exported import get_runtime
 from topformer.temporary import temporary_folder
 
@@ -43,7 +44,7 @@ def _run(name: str, network: nn.Module, example: Tensor) -> Tensor:
     with temporary_folder() as folder:
         path = folder / f"probe{runtime.suffix}"
         path.write_bytes(get_target(runtime.target).lower(network, example).data)
-        (output,) = runtime.open(path, (1, 3, 16, 16), None).run(example.numpy())
+        (output,) = open_network(path, (1, 3, 16, 16)).run(example.numpy())
         return torch.as_tensor(output)
 
 

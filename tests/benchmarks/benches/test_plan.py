@@ -2,6 +2,7 @@ import shutil
 
 import pytest
 
+from support.vouching import halve
 from topformer.benchmarks.benches import plan
 from topformer.benchmarks.benches.plan import default_exports, name_rows, plan_files, plan_size
 from topformer.errors import TopformerError, UsageError
@@ -50,6 +51,13 @@ def test_a_file_picks_its_runtime(exported_tiny, golden_path):
     files = [str(file.path) for file in exported_tiny.files]
     rows = plan_files([*files, str(golden_path)], runtimes=[], threads=[1], image_size=None)
     assert [row.runtime for row in rows] == ["executorch", "onnxruntime", "torch", "torch"]
+
+
+@pytest.mark.parametrize("runtimes", [[], ["runner"]])
+def test_a_file_that_does_not_run_is_refused_before_any_worker_starts(model, runtimes):
+    halve(model)
+    with pytest.raises(TopformerError, match="cannot load"):
+        plan_files([str(model)], runtimes=runtimes, threads=[1], image_size=None)
 
 
 def test_a_file_does_not_run_on_another_runtime(exported_tiny):

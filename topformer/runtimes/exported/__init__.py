@@ -15,6 +15,9 @@ from topformer.documents import Document
 from topformer.registry import Registry
 from topformer.runtimes.opened import Network
 
+# Of what a runtime says of a file, in characters.
+WORDS_LIMIT = 400
+
 
 class TensorInfo(Document, frozen=True, kw_only=True):
     """An input or output of the graph."""
@@ -47,6 +50,8 @@ class Runtime:
     target: str
     # What is imported to open a file; the bench times it apart.
     libraries: tuple[str, ...]
+    # What is imported to read a graph.
+    parsers: tuple[str, ...] = ()
     # A file, the shape of its input [1, 3, h, w], and threads (None: the runtime's own choice).
     open: Callable[[Path, tuple[int, int, int, int], int | None], Network]
     # The bytes of a file, which may be anything; raises whatever its parser does.

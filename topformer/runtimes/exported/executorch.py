@@ -3,22 +3,25 @@
 # pyright: standard
 # Not strict: executorch ships no types.
 
-import os
 import re
-import sys
 import warnings
-from collections.abc import Generator
-from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
-from tempfile import TemporaryFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topformer.errors import TopformerError
-from topformer.runtimes.exported import GraphInfo, Runtime, TensorInfo
+from topformer.runtimes.exported import WORDS_LIMIT, GraphInfo, Runtime, TensorInfo
+from topformer.runtimes.log import log_kept_aside
 from topformer.temporary import temporary_folder
+from topformer.text import brief, one_line
+
+# The C++ bindings themselves. `executorch.runtime`, which hands them on, first imports all that
+# exports models: three times what torch takes. They need torch to be loaded before.
+BINDINGS = "executorch.extension.pybindings._C"
+# Of a tensor of float32: c10/core/ScalarType.h.
+_FLOAT32 = 6
 
 
 def set_threads(threads: int) -> None:
@@ -28,14 +31,15 @@ def set_threads(threads: int) -> None:
     would fight for the cores.
     """
     import torch
-    from executorch.extension.pybindings.portable_lib import (
+    from executorch.extension.pybindings._C import (
         _threadpool_get_thread_count,
         _unsafe_reset_threadpool,
     )
 
     torch.set_num_threads(1)
-    if _threadpool_get_thread_count() != threads:
-        _unsafe_reset_threadpool(threads)
+    with log_kept_aside():
+        if _threadpool_get_thread_count() != threads:
+            _unsafe_reset_threadpool(threads)
 
 
 class ExecutorchNetwork:
@@ -43,25 +47,32 @@ class ExecutorchNetwork:
 
     def __init__(self, path: Path, shape: tuple[int, int, int, int], threads: int | None) -> None:
         import torch
-        from executorch.extension.pybindings.portable_lib import Verification
-        from executorch.runtime import Runtime as Executorch
+        from executorch.extension.pybindings._C import Verification, _load_program
 
         if threads is not None:
             set_threads(threads)
         try:
-            with _log_kept_aside():
-                program = Executorch.get().load_program(
-                    path, verification=Verification.InternalConsistency
-                )
-                method = program.load_method("forward")
-        except (RuntimeError, KeyError) as error:
+            program = _load_program(
+                str(path), program_verification=Verification.InternalConsistency
+            )
+            method = program.load_method("forward")
+            meta = method.method_meta()
+            takes = [
+                (tuple(tensor.sizes()), tensor.dtype())
+                for tensor in map(meta.input_tensor_meta, range(meta.num_inputs()))
+            ]
+        except Exception as error:  # what the file names may be no text, which is one more kind
             raise TopformerError(
                 f"ExecuTorch cannot load {path}.",
-                why=str(error).splitlines()[0],
-                next_step=f"Run `topformer inspect {path}`, or export the model again.",
+                why=brief(one_line(str(error)), WORDS_LIMIT),
+                next_step="Export the model again.",
             ) from error
-        if method is None:
-            raise TopformerError(f"{path} has no method called forward.")
+        if takes != [(shape, _FLOAT32)]:
+            raise TopformerError(
+                f"{path} takes another input than its manifest says.",
+                why=f"It takes {brief(str([shape for shape, _ in takes]))}, the manifest says "
+                f"{shape} in float32.",
+            )
         self._program = program  # owns the memory that the method runs in
         self._method = method
         self._shape = shape
@@ -73,31 +84,12 @@ class ExecutorchNetwork:
             raise TopformerError(f"The model takes {self._shape}, not {tensor.shape}.")
         try:
             # The clones belong to the caller: the next run overwrites the method's own memory.
-            outputs = self._method.execute((self._as_tensor(tensor),))
-        except (RuntimeError, ValueError) as error:
-            raise TopformerError("ExecuTorch failed to run the model.", why=str(error)) from error
-        return [output.numpy() for output in outputs]
-
-
-@contextmanager
-def _log_kept_aside() -> Generator[None]:
-    """Keep what ExecuTorch logs to stderr while it loads a file; show it only if that fails.
-
-    On machines without ARM's identification registers it reports their absence five times.
-    """
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with TemporaryFile() as log:
-        os.dup2(log.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            log.seek(0)
-            os.write(saved, log.read())
-            raise
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
+            outputs = self._method((self._as_tensor(tensor),))
+            return [output.numpy() for output in outputs]
+        except Exception as error:  # an output may be anything, no tensor too
+            raise TopformerError(
+                "ExecuTorch failed to run the model.", why=brief(one_line(str(error)), WORDS_LIMIT)
+            ) from error
 
 
 def _read_graph(data: bytes) -> GraphInfo:
@@ -173,7 +165,8 @@ RUNTIME = Runtime(
     name="executorch",
     suffix=".pte",
     target="xnnpack",
-    libraries=("torch", "executorch.runtime"),
+    libraries=("torch", BINDINGS),
+    parsers=("executorch.exir._serialize._program", "executorch.exir.schema"),
     open=ExecutorchNetwork,
     read_graph=_read_graph,
     profile=_profile,

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topformer.errors import TopformerError
-from topformer.runtimes.exported import GraphInfo, Runtime, TensorInfo
+from topformer.runtimes.exported import WORDS_LIMIT, GraphInfo, Runtime, TensorInfo
 from topformer.temporary import temporary_folder
+from topformer.text import brief, one_line
 
 if TYPE_CHECKING:
     import onnx
@@ -28,7 +29,7 @@ def _open_session(path: Path, threads: int | None, *, profile_prefix: str = "") 
 
     chosen = onnxruntime.SessionOptions()
     chosen.inter_op_num_threads = 1
-    chosen.log_severity_level = 3  # errors only: they are raised anyway
+    chosen.log_severity_level = 4  # nothing but what is fatal: errors are raised
     if threads is not None:
         chosen.intra_op_num_threads = threads
     if profile_prefix:
@@ -46,15 +47,16 @@ class OnnxNetwork:
         except Exception as error:  # its exceptions share no base but this one
             raise TopformerError(
                 f"ONNX Runtime cannot load {path}.",
-                why=str(error).splitlines()[0],
+                why=brief(one_line(str(error)), WORDS_LIMIT),
                 next_step="Export the model again.",
             ) from error
         inputs = self._session.get_inputs()
-        if len(inputs) != 1 or tuple(inputs[0].shape) != shape:
+        takes = [(tuple(node.shape), node.type) for node in inputs]
+        if takes != [(shape, "tensor(float)")]:
             raise TopformerError(
                 f"{path} takes another input than its manifest says.",
-                why=f"It takes {[tuple(node.shape) for node in inputs]}, "
-                f"the manifest says {shape}.",
+                why=f"It takes {brief(str([shape for shape, _ in takes]))}, the manifest says "
+                f"{shape} in float32.",
             )
         self._input_name = inputs[0].name
 
@@ -62,9 +64,12 @@ class OnnxNetwork:
         """Normalised RGB [1, 3, h, w] -> every output of the file."""
         try:
             outputs = self._session.run(None, {self._input_name: tensor})
+            return [np.asarray(output) for output in outputs]
         except Exception as error:  # its exceptions share no base but this one
-            raise TopformerError("ONNX Runtime failed to run the model.", why=str(error)) from error
-        return [np.asarray(output) for output in outputs]
+            raise TopformerError(
+                "ONNX Runtime failed to run the model.",
+                why=brief(one_line(str(error)), WORDS_LIMIT),
+            ) from error
 
 
 def _read_graph(data: bytes) -> GraphInfo:
@@ -111,6 +116,7 @@ RUNTIME = Runtime(
     suffix=".onnx",
     target="onnx",
     libraries=("onnxruntime",),
+    parsers=("onnx",),
     open=OnnxNetwork,
     read_graph=_read_graph,
     profile=_profile,
