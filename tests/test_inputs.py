@@ -40,8 +40,9 @@ ALLOWED = {
     # Written, not read; both were looked at before.
     "topformer.training.journal": {"self.path.open"},
     "topformer.weights.transfer": {"part.open", "_https_only_opener().open"},
-    # A folder, to flush it.
-    "topformer.training.checkpoints": {"os.open"},
+    # To lock what is ours; links and FIFOs are refused.
+    "topformer.locks": {"os.open"},
+    "topformer.temporary": {"os.open"},
     # Shared memory and channels of our own processes.
     "topformer.data.sharing": {"Path(self.path).open", "open"},
     "topformer.children": {"os.open", "os.fdopen", "(stdin or Path(os.devnull)).open"},
@@ -49,6 +50,7 @@ ALLOWED = {
     # The kernel's own files, by names of ours.
     "topformer.devices.machine": {"path.read_text"},
     "topformer.benchmarks.workers.python": {"Path('/proc/self/status').read_text"},
+    "topformer.runtimes.trial.__main__": {"Path('/proc/self/statm').read_bytes"},
     # Written a moment ago by ONNX Runtime, for us.
     "topformer.runtimes.exported.onnxruntime": {"Path(session.end_profiling()).read_bytes"},
     # Pulled from a device a moment ago, with a limit.
@@ -65,7 +67,6 @@ OURS = {
     "read_bytes",
     "read_text",
     # The native runtimes, on files whose hash was checked.
-    "_runtime_of_exported(path).open",
     "runtime.open",
 }
 

@@ -10,7 +10,7 @@ and give. Backwards rounding counts as the identity, but for values that are cut
 # pyright: standard
 # Not strict: torch types its function modes loosely.
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
