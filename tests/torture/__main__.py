@@ -2,15 +2,28 @@
 
 import argparse
 import gc
+import os
 import sys
 import tempfile
+from contextlib import chdir, suppress
 from itertools import count, product
 from pathlib import Path
 
 import torch
 
-from torture.cases import all_cases
+from support.command import redirected
+from torture.cases import Case, all_cases
 from torture.rounds import Torture
+
+
+def warm_up(case: Case) -> None:
+    """Run a case in this process, so that what is made once is not made anew in each fork."""
+    with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("wb") as nowhere:
+        case.start(Path(folder), old=False)
+        with chdir(folder), redirected(1, nowhere), redirected(2, nowhere):
+            with suppress(SystemExit):
+                case.run()
+            sys.stdout.flush()
 
 
 def main() -> None:
@@ -19,6 +32,8 @@ def main() -> None:
     least = parser.parse_args().kills
     torch.set_num_threads(1)  # a fork has none of its parent's threads
     cases = [make() for make in all_cases(b"a model")]
+    for case in cases:
+        warm_up(case)
     gc.freeze()  # else a fork's collections copy all of its memory
     kills = 0
     # Once at each operation; then again, with a second kill of what goes on after the first.

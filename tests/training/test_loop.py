@@ -292,14 +292,15 @@ def test_a_finished_run_resumed_does_nothing_more(folder, tmp_path):
 
 
 def test_a_disk_that_is_full_for_a_while_does_not_end_a_run(folder, tmp_path, monkeypatch):
-    real = checkpoints.atomic_write
+    real, calls = checkpoints.make_shareable, []
 
-    def full_at_step_2(path, data):
-        if "step-00000002" in str(path):
+    def full_at_first(path):
+        calls.append(path)
+        if len(calls) == 1:
             raise OSError(errno.ENOSPC, "No space left on device")
-        real(path, data)
+        real(path)
 
-    monkeypatch.setattr(checkpoints, "atomic_write", full_at_step_2)
+    monkeypatch.setattr(checkpoints, "make_shareable", full_at_first)
     _, observer = run_training(folder, tmp_path)
     assert observer.notices == [
         "The checkpoint could not be written (No space left on device); training goes on."
@@ -308,10 +309,10 @@ def test_a_disk_that_is_full_for_a_while_does_not_end_a_run(folder, tmp_path, mo
 
 
 def test_a_disk_that_stays_full_fails_the_run_at_its_end(folder, tmp_path, monkeypatch):
-    def full(path, data):
+    def full(path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(checkpoints, "atomic_write", full)
+    monkeypatch.setattr(checkpoints, "make_shareable", full)
     with pytest.raises(TopformerError, match="checkpoint could not be written") as caught:
         run_training(folder, tmp_path)
     assert "--resume" in caught.value.next_step
