@@ -11,7 +11,6 @@ import pytest
 
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.export import export_model
-from topformer.export.precisions import get_precision
 
 STAGES = ["sending the runner", "checking", "loading", "measuring"]
 BENCH_TIMEOUT_S = 600
@@ -91,16 +90,16 @@ def test_fp16_and_int8_compute_on_arm_what_they_compute_here(rig, exported_small
     rows = document_of(bench(rig, *options)).counted_rows
     assert [row.sha256 for row in rows] == [file.manifest.file.sha256 for file in files]
     half, small = rows
-    assert half.check.required == get_precision("fp16").gates
+    # Held to what the manifest says of this input.
+    assert half.check.passed
+    assert small.check.passed
     # ARM sums in half precision, this machine in float32.
     assert not half.check.exact
     assert half.check.sqnr_db > 40.0
     assert half.check.result_agreement > 0.99
-    # What this input is held to was measured with the file; ARM adds next to nothing to that.
+    # Integers are the same everywhere, and what is in float32 adds next to nothing.
     assert small.check.sqnr_db > 40.0
     assert small.check.result_agreement > 0.99
-    # In float32 it takes 5.2 million.
-    assert small.instructions.execute < half.instructions.execute < 5_000_000
 
 
 def test_a_gate_holds_instructions_exactly(rig, small_pte, tmp_path):
