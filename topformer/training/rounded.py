@@ -10,7 +10,7 @@ and give. Backwards rounding counts as the identity, but for values that are cut
 # pyright: standard
 # Not strict: torch types its function modes loosely.
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -101,7 +101,7 @@ class _Pass(TorchFunctionMode):
 
     def __init__(
         self,
-        norms: dict[int, nn.Module],
+        norms: Mapping[int, nn.Module],
         activation: Callable[[int, Tensor], Tensor],
         weight: Callable[[Tensor], Tensor],
     ) -> None:
