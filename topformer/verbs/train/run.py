@@ -33,7 +33,7 @@ from topformer.weights import load_weights
 class TrainDocument(Document, frozen=True, kw_only=True):
     """A finished run."""
 
-    schema: SchemaName = "topformer.train/1"
+    schema: SchemaName = "topformer.train/1.1"
     dataset: ShortText
     variant: ShortText
     recipe: Recipe
