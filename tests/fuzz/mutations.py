@@ -141,7 +141,8 @@ def change_text(data: bytes, random: Random) -> bytes:
             other = random.randrange(len(lines))
             lines[number], lines[other] = lines[other], line
         case 3 | 4:
-            spans = [one.span() for one in re.finditer(rb"-?[\w.]*\d[\w.]*", line)]
+            words = re.finditer(rb"-?[\w.]+", line)
+            spans = [one.span() for one in words if re.search(rb"\d", one[0])]
             start, end = random.choice(spans or [(0, 0)])
             value = random.choice(NUMBERS)
             lines[number] = line[:start] + value.encode() + line[end:]

@@ -27,6 +27,7 @@ def predict(
 
     Each picture gives NAME.overlay.png, the classes in colour with a legend,
     and NAME.labels.png, whose values are the class ids, both at its own size.
+    Above 16.8 million pixels the overlay is smaller.
     Names that are too long for a file are shortened.
 
     A picture that cannot be read, or whose results cannot be written, is
