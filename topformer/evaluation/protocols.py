@@ -91,7 +91,7 @@ def network_segmenter(network: nn.Module, protocol: ScoringProtocol) -> Segmente
     @torch.inference_mode()
     def segment(picture: NDArray[np.uint8]) -> NDArray[np.integer]:
         tensor = torch.as_tensor(to_tensor(picture, shown)).to(device)
-        logits = network(tensor).cpu().numpy()
+        logits: NDArray[np.floating] = network(tensor).cpu().numpy()
         require_numbers([logits])
         height, width = picture.shape[:2]
         return upsample_labels(logits, (height, width))[0]
