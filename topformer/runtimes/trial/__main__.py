@@ -45,6 +45,9 @@ def main() -> None:
     runtime = get_runtime(order.runtime)
     for library in (*runtime.libraries, *(runtime.parsers if order.with_graph else ())):
         import_module(library)
+    if runtime.set_threads:
+        # A pool begins with a thread a core, whose stacks may be more than a file may take.
+        runtime.set_threads(1)
     _bound(order.bounds)
     replies.write(encode_json(_answer(runtime, order)))
     replies.close()
