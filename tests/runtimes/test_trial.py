@@ -79,6 +79,16 @@ def test_a_file_that_works_is_tried_once(tmp_path, monkeypatch):
         try_model(path, msgspec.structs.replace(manifest, outputs=(other,)))
 
 
+def test_a_lower_limit_of_the_users_stays(tmp_path, monkeypatch):
+    limited = ("sh", "-c", 'ulimit -t 600 -v 8000000; trap "" ALRM XCPU; exec "$@"', "sh")
+    monkeypatch.setattr(trial, "COMMAND", (*limited, *trial.COMMAND))
+    monkeypatch.setattr(documents, "_LEAST_PROCESSOR_S", 1000)
+    try_model(*write_file(tmp_path, "works"))
+    monkeypatch.setattr(documents, "_LEAST_PROCESSOR_S", 1)
+    assert "does not end" in refusal(tmp_path, "spins")
+    assert "does not end" in refusal(tmp_path, "sleeps")
+
+
 def test_some_numbers_are_enough(tmp_path):
     try_model(*write_file(tmp_path, "partly nan"))
 

@@ -52,6 +52,8 @@ class Runtime:
     libraries: tuple[str, ...]
     # What is imported to read a graph.
     parsers: tuple[str, ...] = ()
+    # Sizes the pool of threads, where it is one for all files of a process.
+    set_threads: Callable[[int], None] | None = None
     # A file, the shape of its input [1, 3, h, w], and threads (None: the runtime's own choice).
     open: Callable[[Path, tuple[int, int, int, int], int | None], Network]
     # The bytes of a file, which may be anything; raises whatever its parser does.

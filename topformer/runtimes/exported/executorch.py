@@ -167,6 +167,7 @@ RUNTIME = Runtime(
     target="xnnpack",
     libraries=("torch", BINDINGS),
     parsers=("executorch.exir._serialize._program", "executorch.exir.schema"),
+    set_threads=set_threads,
     open=ExecutorchNetwork,
     read_graph=_read_graph,
     profile=_profile,

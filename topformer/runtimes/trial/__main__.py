@@ -45,6 +45,9 @@ def main() -> None:
     runtime = get_runtime(order.runtime)
     for library in (*runtime.libraries, *(runtime.parsers if order.with_graph else ())):
         import_module(library)
+    if runtime.set_threads:
+        # A pool begins with a thread a core, whose stacks may be more than a file may take.
+        runtime.set_threads(1)
     _bound(order.bounds)
     replies.write(encode_json(_answer(runtime, order)))
     replies.close()
@@ -55,13 +58,23 @@ def _bound(bounds: Bounds) -> None:
     with suppress(OSError, ValueError):  # no such limit, or no such file, as on macOS
         pages = int(Path("/proc/self/statm").read_bytes().split()[0])
         limit = pages * os.sysconf("SC_PAGE_SIZE") + bounds.memory_bytes
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        _limit(resource.RLIMIT_AS, limit, limit)
+    for number in (signal.SIGXCPU, signal.SIGALRM):  # a parent's choice to ignore them is inherited
+        signal.signal(number, signal.SIG_DFL)
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = int(used.ru_utime + used.ru_stime) + 1 + bounds.processor_s
     # At the first it gets a signal that says why, at the second it is dead.
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 2))
-    # In case that it sleeps: nothing here takes the signal, so it ends the process.
+    _limit(resource.RLIMIT_CPU, seconds, seconds + 2)
+    # In case that it sleeps.
     signal.alarm(bounds.wall_s)
+
+
+def _limit(resource_number: int, soft: int, hard: int) -> None:
+    """Set a limit, or keep the one that the user has set, where that is lower."""
+    _, most = resource.getrlimit(resource_number)
+    if most != resource.RLIM_INFINITY:
+        soft, hard = min(soft, most), min(hard, most)
+    resource.setrlimit(resource_number, (soft, hard))
 
 
 def _answer(runtime: Runtime, order: Order) -> Success | Failure:
