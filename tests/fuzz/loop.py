@@ -6,6 +6,7 @@ a signal, more time or memory than allowed, silence.
 """
 
 import contextlib
+import ctypes
 import mmap
 import os
 import resource
@@ -151,6 +152,8 @@ def _limit() -> None:
     signal.signal(signal.SIGPROF, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # prctl(PR_SET_PDEATHSIG): no reader outlives the loop, however that ends.
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     # Decoders in C may complain there; what matters is in the report.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
