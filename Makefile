@@ -11,8 +11,8 @@ TYPES := build/types/topformer
 # says of a picture.
 APP_EXPORT := out/app/topformer-tiny-448x448
 JVM_MODEL := android_app/verify/target/model/$(notdir $(APP_EXPORT))-onnx
-# Two processes of tests, each with a file at a time; what needs the ARM device stays in one of them.
-SIDE_BY_SIDE := -n 2 --dist loadgroup
+# Two processes of tests, each with a file at a time and with an ARM device of its own.
+SIDE_BY_SIDE := -n 2 --dist loadfile
 APK = cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
 
 .PHONY: demo results app app-model test test-fast fuzz torture rig check format clean

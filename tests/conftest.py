@@ -32,9 +32,6 @@ def pytest_collection_modifyitems(items):
         for mark, fixtures in MARKS.items():
             if not fixtures.isdisjoint(item.fixturenames):
                 item.add_marker(mark)
-        # What a process of tests takes as one piece: a file, for its fixtures; there is one device.
-        piece = "rig" if item.get_closest_marker("rig") else item.location[0]
-        item.add_marker(pytest.mark.xdist_group(piece))
 
 
 @pytest.hookimpl(wrapper=True)

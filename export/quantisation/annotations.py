@@ -50,7 +50,7 @@ class Quantizer(XNNPACKQuantizer):
 
 def is_limit(node: fx.Node) -> bool:
     """Whether a node cuts off what lies outside of two limits."""
-    return str(node.target).startswith("aten.hardtanh.")
+    return str(node.target).startswith(("aten.hardtanh.", "aten.relu6."))
 
 
 def _is_single(node: fx.Node) -> bool:

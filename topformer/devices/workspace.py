@@ -186,7 +186,15 @@ def _kept_folder(link: Link) -> Generator[str]:
         yield folder
     finally:
         if keeper is not None:
-            keeper.kill()
+            _let_go(keeper)
+
+
+def _let_go(keeper: Conversation) -> None:
+    """End a keeper, on the device first: killing this end alone leaves it there for a moment."""
+    with ctrl_c_held(), suppress(OSError):
+        keeper.send(b"\n")
+        keeper.exit_status()
+    keeper.kill()
 
 
 @contextmanager

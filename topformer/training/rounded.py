@@ -1,8 +1,9 @@
 """A network computing as its int8 file will, while it learns.
 
 What the file holds in 8 bits is rounded in the forward pass: weights by output channel, with
-BatchNorm folded into them; what convolutions, additions, products of maps and concatenations take
-and give. Backwards rounding counts as the identity, but for values that are cut (Jacob et al.,
+BatchNorm folded into them; what convolutions, additions and concatenations take and give, unless
+they take resized maps. The export also folds Tiny's depthwise head and equalises channels, which is
+not done here. Backwards rounding counts as the identity, but for values that are cut (Jacob et al.,
 "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
 2018). The network itself stays as it is: its functions are caught while they run.
 """
@@ -32,6 +33,9 @@ _NEW_SHARE = 0.5
 # Functions by their names: those that only ask about a tensor, and those that move values.
 _QUESTIONS = {"__get__", "dim", "size"}
 _MOVES = {"reshape", "transpose", "__getitem__"}
+_SUMS_AND_PRODUCTS = {"add", "mul"}
+# A number is added in a bias, too.
+_JOINED = {"relu", "relu6", "add"}
 
 
 class Rounded(nn.Module):
@@ -95,8 +99,8 @@ class Rounded(nn.Module):
 class _Pass(TorchFunctionMode):
     """One forward pass, whose functions are given other values.
 
-    What a quantised function gives is not rounded at once, for the file computes a ReLU with the
-    function before it. It is *open*, and rounded when another function takes it.
+    What a quantised function gives is not rounded at once, for the file computes limits with the
+    function before them. It is *open*, and rounded when another function takes it.
     """
 
     def __init__(
@@ -111,6 +115,8 @@ class _Pass(TorchFunctionMode):
         self._count = 0
         # What becomes of a value: itself rounded; None while it is open. Others are in float32.
         self._rounded = WeakTensorKeyDictionary()
+        # Maps that were resized, and what was made of them: their sums and products are in float32.
+        self._resized = WeakTensorKeyDictionary()
 
     def run(self, network: nn.Module, pictures: Tensor) -> Tensor:
         with self:
@@ -132,13 +138,16 @@ class _Pass(TorchFunctionMode):
             x, weight, bias, *settings = args
             weight, bias = self._folded(weight, bias)
             made = self._opened(func(self._take(x), self._weight(weight), bias, *settings))
-        elif name in {"add", "mul"} and all(isinstance(one, Tensor) for one in args):
+        elif name == "interpolate" or (name in _SUMS_AND_PRODUCTS and self._are_resized(args)):
+            made = self._in_float32(func, args, kwargs)
+            self._resized[made] = True
+        elif name in _SUMS_AND_PRODUCTS and all(isinstance(one, Tensor) for one in args):
             made = self._opened(func(*map(self._take, args)))
         elif name == "cat":
             made = self._concatenated(func, *args, **kwargs)
         elif name == "batch_norm" and is_open:
             made = args[0]
-        elif name in {"relu", "add"} and is_open:  # a number is added in a bias, too
+        elif name in _JOINED and is_open:
             made = self._opened(func(*args, **kwargs))
         else:
             made = self._in_float32(func, args, kwargs)
@@ -172,6 +181,9 @@ class _Pass(TorchFunctionMode):
 
     def _knows(self, x: object) -> bool:
         return isinstance(x, Tensor) and x in self._rounded
+
+    def _are_resized(self, args: Sequence[Any]) -> bool:
+        return any(isinstance(one, Tensor) and one in self._resized for one in args)
 
     def _opened(self, x: Tensor) -> Tensor:
         self._rounded[x] = None
