@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from topformer.detector import create_detector
     from topformer.model import create_model
     from topformer.runtimes import open_model
     from topformer.tasks.upsampling import upsample_labels
@@ -23,9 +24,17 @@ logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "create_model", "load_model", "open_model", "upsample_labels"]
+__all__ = [
+    "__version__",
+    "create_detector",
+    "create_model",
+    "load_model",
+    "open_model",
+    "upsample_labels",
+]
 
 _HOMES = {
+    "create_detector": "topformer.detector",
     "create_model": "topformer.model",
     "load_model": "topformer.weights",
     "open_model": "topformer.runtimes",

@@ -29,6 +29,7 @@ DATASETS = (
     "cityscapes",
     "pascal-voc",
     "camvid",
+    "coco",
 )
 
 

@@ -92,8 +92,8 @@ def overlay_image(
     """
     image = painted_image(picture, labels, classes)
     font_px = round(min(max(min(image.size) / 26, SMALLEST_FONT_PX), LARGEST_FONT_PX))
-    font = _font(font_px)
-    note_height = _draw_note(image, note, font) if note else 0
+    font = label_font(font_px)
+    note_height = draw_note(image, note, font) if note else 0
     _draw_legend(image, found_classes(labels, classes), font, image.height - note_height)
     return image
 
@@ -126,7 +126,7 @@ def save_pngs(images: Mapping[Path, Image.Image], *, description: str) -> None:
         ) from error
 
 
-def _font(size_px: float, text: str = "") -> ImageFont.FreeTypeFont:
+def label_font(size_px: float, text: str = "") -> ImageFont.FreeTypeFont:
     """Pillow's own font, so that every machine draws the same; another where that lacks letters."""
     file = None if text.isascii() else font_file(text)
     if file is not None:
@@ -153,13 +153,13 @@ def _draw_borders(image: Image.Image, labels: NDArray[np.integer]) -> None:
     image.paste((255, 255, 255), mask=mask)
 
 
-def _draw_note(image: Image.Image, note: str, font: ImageFont.FreeTypeFont) -> int:
+def draw_note(image: Image.Image, note: str, font: ImageFont.FreeTypeFont) -> int:
     """Draw a strip along the bottom and return its height; 0 where the note does not fit."""
     padding = round(font.size * 0.4)
     room = image.width - 2 * padding
     while font.getlength(note) > room and font.size > SMALLEST_FONT_PX:
-        font = _font(font.size - 1)
-    note = _shorten(note, room, font)
+        font = label_font(font.size - 1)
+    note = shorten(note, room, font)
     height = round(font.size * 1.3) + padding
     if height > image.height / 4 or len(note) < SHORTEST_TEXT:
         return 0
@@ -211,8 +211,8 @@ def _draw_legend(
     share_width = max(font.getlength(row.share) for row in rows)
     fixed_width = round(2 * padding + swatch + 2 * gap + share_width)
     room = round(image.width * 0.5) - margin - fixed_width
-    fonts = [_font(font.size, row.name) for row in rows]
-    names = [_shorten(row.name, room, own) for row, own in zip(rows, fonts, strict=True)]
+    fonts = [label_font(font.size, row.name) for row in rows]
+    names = [shorten(row.name, room, own) for row, own in zip(rows, fonts, strict=True)]
     cut = [name for row, name in zip(rows, names, strict=True) if name != row.name]
     if any(len(name) < SHORTEST_TEXT for name in cut):
         return
@@ -234,7 +234,7 @@ def _draw_legend(
     image.paste(panel, (margin, margin), panel)
 
 
-def _shorten(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
+def shorten(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
     """Cut a text to a width in pixels, with an ellipsis where something is missing."""
     if font.getlength(text[:200]) <= width and len(text) <= 200:
         return text

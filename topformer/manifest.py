@@ -4,6 +4,7 @@
 Everything that runs a model takes sizes, normalisation, class names and palette from there.
 """
 
+import math
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
@@ -43,6 +44,12 @@ _LEAST_DEVIATION = 1e-6
 Error = Annotated[float, msgspec.Meta(ge=-3.5e38, le=3.5e38)]
 
 
+# Of a box against its anchor: torchvision's bound, from anchors of 16 pixels to 1000.
+LARGEST_LOG_SCALE = math.log(1000 / 16)
+_Coordinate = Annotated[float, msgspec.Meta(ge=-1e5, le=1e5)]
+AnchorBox = tuple[_Coordinate, _Coordinate, _Coordinate, _Coordinate]
+
+
 class WeightsInfo(Document, frozen=True, kw_only=True):
     """Where the numbers in the model come from."""
 
@@ -69,6 +76,8 @@ class ModelInfo(Document, frozen=True, kw_only=True):
     depthwise_head: bool
     # What the outputs mean: a name that `topformer.tasks` knows.
     task: ShortText = "semantic-segmentation"
+    # Of detectors, as in "lite"; else empty.
+    detection_head: ShortText = ""
 
 
 class CalibrationInfo(Document, frozen=True, kw_only=True):
@@ -133,6 +142,35 @@ class OutputInfo(Document, frozen=True, kw_only=True):
     # Pixels of the input from one place of the tensor to the next.
     stride: Positive
     dtype: Literal["float32"] = "float32"
+
+
+class AnchorLevel(Document, frozen=True, kw_only=True):
+    """The anchors of one level of a detector."""
+
+    # Pixels of the input from one place to the next.
+    stride: Positive
+    # (left, top, right, bottom) in pixels around the place at the upper left, in the order of the
+    # outputs' channels; those of another place are moved by its column and row times the stride.
+    anchors: Annotated[tuple[AnchorBox, ...], msgspec.Meta(min_length=1, max_length=64)]
+
+
+class DetectionInfo(Document, frozen=True, kw_only=True):
+    """How boxes are made of a detector's outputs: for each level class logits, and offsets.
+
+    With a and b the centre and size of an anchor in x (or y), the offsets d and e of a box say that
+    its centre lies at a + b d and that its size is b exp(min(e, `largest_log_scale`)). Channels are
+    anchor by anchor: logits by class, offsets in the order x, y, width, height. Scores are the
+    sigmoid of logits.
+    """
+
+    levels: Annotated[tuple[AnchorLevel, ...], msgspec.Meta(min_length=1, max_length=16)]
+    # Boxes must score more than this, and of each level so many of the best go on ...
+    score_threshold: Share = 0.05
+    candidates_per_level: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
+    # ... of one class those go that cover a better one by more than this IoU, and so many stay.
+    nms_iou: Share = 0.5
+    most_boxes: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    largest_log_scale: Annotated[float, msgspec.Meta(ge=0.0, le=16.0)] = LARGEST_LOG_SCALE
 
 
 class Classes(Document, frozen=True, kw_only=True):
@@ -293,13 +331,15 @@ class GoldenCase(Document, frozen=True, kw_only=True):
 class Manifest(Document, frozen=True, kw_only=True):
     """All that is needed to use, check and credit one model file."""
 
-    schema: SchemaName = "topformer.manifest/1.1"
+    schema: SchemaName = "topformer.manifest/1.2"
     model: ModelInfo
     weights: WeightsInfo
     input: InputInfo
     # In the order in which the file gives them.
     outputs: Annotated[tuple[OutputInfo, ...], msgspec.Meta(min_length=1, max_length=64)]
     classes: Classes
+    # Of detectors, else null.
+    detection: DetectionInfo | None = None
     # Checkpoints carry no file proof; exported files always do.
     file: FileInfo | None = None
     parity: Parity | None = None

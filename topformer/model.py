@@ -301,6 +301,10 @@ class Backbone(nn.Module):
             fused.append(self.SIM[level](pyramid[level], tokens[:, first:last]))
         return fused
 
+    def reset_parameters(self) -> None:
+        """Draw random weights as published; see `TopFormer.reset_parameters`."""
+        _initialise_convolutions(self)
+
 
 class SegmentationHead(nn.Module):
     """Sum the three scales at 1/8 and classify each position."""
@@ -329,6 +333,10 @@ class SegmentationHead(nn.Module):
 class TopFormer(nn.Module):
     """The segmentation network; returns raw logits at 1/8 of the input size."""
 
+    task = "semantic-segmentation"
+    # Detectors name theirs.
+    detection_head = ""
+
     def __init__(self, variant: Variant, *, num_classes: int = 150) -> None:
         super().__init__()
         if num_classes < 1:
@@ -344,11 +352,7 @@ class TopFormer(nn.Module):
 
         Raises `UsageError` when a side is below 64 pixels.
         """
-        if min(x.shape[2], x.shape[3]) < MINIMUM_SIDE_PX:
-            raise UsageError(
-                f"A picture of {x.shape[2]}x{x.shape[3]} is too small for TopFormer.",
-                why=f"Tokens are pooled to 1/64, so both sides need {MINIMUM_SIDE_PX} pixels.",
-            )
+        check_input_size(x)
         return self.decode_head(self.backbone(x))
 
     def logits_shape(self, height: int, width: int) -> tuple[int, int, int, int]:
@@ -366,7 +370,7 @@ class TopFormer(nn.Module):
         Source: hustvl/TopFormer, Topformer.init_weights and mmseg's BaseDecodeHead. linear_fuse is
         initialised by mmcv with torch's fan-out, which does not divide by the groups.
         """
-        _initialise_convolutions(self.backbone)
+        self.backbone.reset_parameters()
         head = self.decode_head
         fuse_conv = head.linear_fuse.get_submodule("conv")
         assert isinstance(fuse_conv, nn.Conv2d)
@@ -374,6 +378,15 @@ class TopFormer(nn.Module):
         nn.init.normal_(head.conv_seg.weight, std=0.01)
         assert head.conv_seg.bias is not None
         nn.init.zeros_(head.conv_seg.bias)
+
+
+def check_input_size(x: Tensor) -> None:
+    """Raise `UsageError` for a picture [b, 3, h, w] of which no token would be left."""
+    if min(x.shape[2], x.shape[3]) < MINIMUM_SIDE_PX:
+        raise UsageError(
+            f"A picture of {x.shape[2]}x{x.shape[3]} is too small for TopFormer.",
+            why=f"Tokens are pooled to 1/64, so both sides need {MINIMUM_SIDE_PX} pixels.",
+        )
 
 
 class TopFormerClassifier(nn.Module):

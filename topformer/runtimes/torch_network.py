@@ -35,12 +35,14 @@ class TorchNetwork:
 def describe(loaded: LoadedWeights, image_size: tuple[int, int]) -> Manifest:
     """Write the manifest of a checkpoint run at one size (height, width): no file, no proof."""
     info = model_info(loaded.model)
+    task = task_type(info.task)
     return Manifest(
         model=info,
         weights=loaded.info,
         input=input_info(*image_size),
-        outputs=task_type(info.task).describe_outputs(loaded.model, image_size),
+        outputs=task.describe_outputs(loaded.model, image_size),
         classes=loaded.classes,
+        detection=task.describe_detection(),
     )
 
 

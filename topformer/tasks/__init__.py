@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topformer.errors import TopformerError
-from topformer.manifest import Agreement, Manifest, OutputInfo
+from topformer.manifest import Agreement, DetectionInfo, Manifest, OutputInfo
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from topformer.model import TopFormer
 
-MODULES = {"semantic-segmentation": "topformer.tasks.segmentation"}
+SEGMENTATION, DETECTION = "semantic-segmentation", "object-detection"
+MODULES = {SEGMENTATION: "topformer.tasks.segmentation", DETECTION: "topformer.tasks.detection"}
 
 GOLDEN_SAMPLES = 512
 # Knuth's multiplicative hash: odd, so that samples spread over arrays of any size.
@@ -51,10 +51,13 @@ class Task(ABC, Generic[ResultT]):
 
     @classmethod
     @abstractmethod
-    def describe_outputs(
-        cls, network: "TopFormer", image_size: tuple[int, int]
-    ) -> tuple[OutputInfo, ...]:
-        """Say what a network gives for inputs of one size (height, width)."""
+    def describe_outputs(cls, network: Any, image_size: tuple[int, int]) -> tuple[OutputInfo, ...]:
+        """Say what a network of this task gives for inputs of one size (height, width)."""
+
+    @classmethod
+    def describe_detection(cls) -> DetectionInfo | None:
+        """Say how boxes are made of the outputs, where they are."""
+        return None
 
     @abstractmethod
     def postprocess(self, outputs: Outputs, size: tuple[int, int]) -> ResultT:

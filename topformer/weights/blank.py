@@ -5,12 +5,16 @@ They take no memory however large a hostile file makes them, and give a loaded m
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 from topformer.model import TopFormer, TopFormerClassifier
 from topformer.variants import Variant
+
+if TYPE_CHECKING:
+    from topformer.detector import Detector
 
 
 class _SkipInitialisation(TorchFunctionMode):
@@ -43,6 +47,15 @@ def blank_segmenter(variant: Variant, *, num_classes: int = 150) -> TopFormer:
     """Create a segmentation network without storage."""
     with _blank():
         return TopFormer(variant, num_classes=num_classes)
+
+
+def blank_detector(variant: Variant, *, num_classes: int, head: str) -> "Detector":
+    """Create a detector without storage."""
+    # It takes torchvision, which is slow to load.
+    from topformer.detector import Detector  # noqa: PLC0415
+
+    with _blank():
+        return Detector(variant, num_classes=num_classes, head=head)
 
 
 def blank_classifier(variant: Variant, *, num_classes: int = 1000) -> TopFormerClassifier:

@@ -34,7 +34,7 @@ from topformer.weights.disarm import Unreadable
 from topformer.weights.file_kinds import describe_folder, describe_unknown
 from topformer.weights.inert import StandIn
 from topformer.weights.safeload import is_pickled, load_pickled
-from topformer.weights.unwrapping import unwrap
+from topformer.weights.unwrapping import Unwrapped, unwrap
 
 # The largest published file, with its optimizer's state, has about 60 MB.
 FILE_LIMIT_BYTES = 256 * 2**20
@@ -50,7 +50,7 @@ HEADER_KEY = "topformer"
 class WeightsHeader(Document, frozen=True, kw_only=True):
     """What our own safetensors files say of themselves, as JSON in their metadata."""
 
-    schema: SchemaName = "topformer.weights/1"
+    schema: SchemaName = "topformer.weights/1.1"
     model: ModelInfo
     classes: Classes
     name: ShortText
@@ -141,7 +141,8 @@ def _from_safetensors(path: Path, data: bytes) -> Checkpoint:
         raise Unreadable(f"Its safetensors header is damaged: {brief(str(error))}.") from error
     header = metadata.get(HEADER_KEY)
     own = None if header is None else _own_header(header)
-    unwrapped = unwrap(tensors)
+    # What is known of TopFormer's names is not true of all networks, and ours are not wrapped.
+    unwrapped = Unwrapped(entries=dict(tensors), notes=()) if own else unwrap(tensors)
     return Checkpoint(
         path=path,
         sha256=sha256_bytes(data),

@@ -5,7 +5,7 @@ size ("tiny", "small", "base": the weights bundled for it, or random ones while 
 "random".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
@@ -14,11 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from topformer.classes import check_count, dataset_classes, numbered_classes
+from topformer.detection import RETINANET
 from topformer.errors import TopformerError, UsageError
 from topformer.manifest import Classes, WeightsInfo
-from topformer.model import TopFormer, TopFormerClassifier, create_model
+from topformer.model import TopFormer, TopFormerClassifier
+from topformer.networks import AnyNetwork, create_network
 from topformer.variants import VARIANTS, get_variant
-from topformer.weights.blank import blank_classifier, blank_segmenter
+from topformer.weights.blank import blank_classifier, blank_detector, blank_segmenter
 from topformer.weights.checkpoints import (
     COUNTER,
     Checkpoint,
@@ -26,7 +28,9 @@ from topformer.weights.checkpoints import (
 )
 from topformer.weights.class_names import CLASSES_BY_HAND
 from topformer.weights.matching import (
+    NetworkLayout,
     classifier_layout,
+    detection_layout,
     pretrained_shapes,
     segmentation_layout,
 )
@@ -35,6 +39,9 @@ from topformer.weights.sources import RANDOM, WeightsSource, file_source, find_s
 from topformer.weights.transfer import Progress
 
 _RANDOM_SEED = 0
+_SEGMENTATION, _DETECTION = "semantic-segmentation", "object-detection"
+# The network that is published for a task: its data set's.
+_PUBLISHED_CLASSES = {_SEGMENTATION: "ade20k", _DETECTION: "coco"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +49,7 @@ class LoadedWeights:
     """A model ready to run, and where its numbers come from."""
 
     # In eval mode, float32, on the CPU.
-    model: TopFormer
+    model: AnyNetwork
     info: WeightsInfo
     classes: Classes
     # Usual (height, width) of the pictures it was trained on, where the weights say so.
@@ -68,33 +75,54 @@ def load_weights(
     *,
     variant: str | None = None,
     num_classes: int | None = None,
+    task: str | None = None,
+    detection_head: str | None = None,
     classes: Classes | None = None,
     progress: Progress | None = None,
 ) -> LoadedWeights:
-    """Load a segmentation model from any source of weights (see the module).
+    """Load a model from any source of weights (see the module).
 
-    `source` None means the default weights of `variant`. `variant` and `num_classes`, where given,
-    must be those of the weights; random weights take any. `classes` go before those the file names;
-    where nobody names any, they only have numbers. `progress` follows a download. Raises
+    `source` None means the default weights of `variant`. `variant`, `num_classes`, `task` (as a
+    manifest names it) and `detection_head`, where given, must be those of the weights; random
+    weights take any, and segment unless they are told to detect. `classes` go before those the file
+    names; where nobody names any, they only have numbers. `progress` follows a download. Raises
     `UsageError` for a request that cannot be met, `TopformerError` for weights that are unsound or
     do not fit.
     """
+    wanted = _Wanted(
+        variant=variant, num_classes=num_classes, task=task, detection_head=detection_head
+    )
     if isinstance(source, str) and source in VARIANTS:
         if variant not in {None, source}:
             raise UsageError(f"Weights {source} are not of size {variant}.")
-        source, variant = None, source
+        source, wanted = None, replace(wanted, variant=source)
     if source is None or source == RANDOM:
-        if variant is None:
+        if wanted.variant is None:
             raise UsageError(
                 f"{'Random' if source else 'Default'} weights need a size.",
                 next_step=f"Choose one of {', '.join(VARIANTS)}.",
             )
-        bundled = bundled_path(variant) if source is None else None
+        bundled = bundled_path(wanted.variant) if source is None and not wanted.detects else None
         if bundled is None:
-            return _random(variant, num_classes, classes)
-        return _from_file(file_source(bundled), variant, num_classes, classes)
-    found = find_source(source, task="semantic-segmentation", progress=progress)
-    return _from_file(found, variant, num_classes, classes)
+            return _random(wanted, classes)
+        return _from_file(file_source(bundled), wanted, classes)
+    found = find_source(source, task=_SEGMENTATION, progress=progress)
+    return _from_file(found, wanted, classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """What weights are asked to be of; None for whatever they are."""
+
+    variant: str | None
+    num_classes: int | None
+    task: str | None
+    detection_head: str | None
+
+    @property
+    def detects(self) -> bool:
+        """Whether a detector is asked for."""
+        return self.task == _DETECTION or (self.task is None and bool(self.detection_head))
 
 
 def load_model(path_or_name: str | Path) -> TopFormer:
@@ -102,7 +130,9 @@ def load_model(path_or_name: str | Path) -> TopFormer:
 
     Takes any source of weights `load_weights` takes, and raises what it raises.
     """
-    return load_weights(path_or_name).model
+    model = load_weights(path_or_name, task=_SEGMENTATION).model
+    assert isinstance(model, TopFormer)
+    return model
 
 
 def bundled_path(variant: str) -> Path | None:
@@ -127,8 +157,8 @@ def load_classifier(
     return model.eval()
 
 
-def initialise_backbone(model: TopFormer, checkpoint: Checkpoint) -> BackboneInitialisation:
-    """Copy the pyramid and the transformer of an ImageNet checkpoint into a segmentation model.
+def initialise_backbone(model: AnyNetwork, checkpoint: Checkpoint) -> BackboneInitialisation:
+    """Copy the pyramid and the transformer of an ImageNet checkpoint into a model.
 
     Injection and head are left as they are. Raises `TopformerError` when the checkpoint is no
     classifier of the model's size; the model is then unchanged.
@@ -147,13 +177,17 @@ def initialise_backbone(model: TopFormer, checkpoint: Checkpoint) -> BackboneIni
     )
 
 
-def _random(variant: str, num_classes: int | None, classes: Classes | None) -> LoadedWeights:
+def _random(wanted: _Wanted, classes: Classes | None) -> LoadedWeights:
     """Draw weights; the same ones every time, and without touching the caller's random state."""
+    assert wanted.variant is not None
+    published = dataset_classes(_PUBLISHED_CLASSES[_DETECTION if wanted.detects else _SEGMENTATION])
+    count = wanted.num_classes or len(published.names)
+    head = (wanted.detection_head or RETINANET) if wanted.detects else ""
     with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
         torch.default_generator.manual_seed(_RANDOM_SEED)
-        model = create_model(variant, num_classes=150 if num_classes is None else num_classes)
+        model = create_network(wanted.variant, count, detection_head=head)
     info = WeightsInfo(
-        name=f"{model.variant.name}-{RANDOM}",
+        name="-".join(filter(None, (model.variant.name, head, RANDOM))),
         sha256=_sha256_of_tensors(model),
         licence="none needed: random numbers",
         source=f"drawn with torch's seed {_RANDOM_SEED}; not trained",
@@ -161,11 +195,10 @@ def _random(variant: str, num_classes: int | None, classes: Classes | None) -> L
     )
     if classes:
         check_count(classes, model.num_classes, info.name)
-    # Without a count this is the published network of ADE20K.
-    elif num_classes is None:
-        classes = dataset_classes("ade20k")
+    elif wanted.num_classes is None:
+        classes = published
     else:
-        classes = numbered_classes(num_classes)
+        classes = numbered_classes(wanted.num_classes)
     return LoadedWeights(model=model.eval(), info=info, classes=classes)
 
 
@@ -178,12 +211,10 @@ def _sha256_of_tensors(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _from_file(
-    source: WeightsSource, variant: str | None, num_classes: int | None, classes: Classes | None
-) -> LoadedWeights:
+def _from_file(source: WeightsSource, wanted: _Wanted, classes: Classes | None) -> LoadedWeights:
     checkpoint = read_checkpoint(source.path, read_classes=classes is None)
-    layout = segmentation_layout(checkpoint, variant=variant, num_classes=num_classes)
-    model = blank_segmenter(layout.variant, num_classes=layout.num_classes)
+    layout = _layout(checkpoint, wanted)
+    model = _blank(layout)
     _fill(model, checkpoint.tensors)
     header = checkpoint.header
     if header and header.model != model_info(model):
@@ -198,7 +229,7 @@ def _from_file(
         if len(classes.names) != layout.num_classes:
             raise TopformerError(
                 f"{source.path} contradicts itself.",
-                why=f"It names {len(classes.names)} classes, and decode_head.conv_seg.weight has "
+                why=f"It names {len(classes.names)} classes, and its tensors are of "
                 f"{layout.num_classes}.",
                 next_step=CLASSES_BY_HAND,
             )
@@ -220,6 +251,39 @@ def _from_file(
         picture_size=header.picture_size if header else None,
         notes=checkpoint.notes,
     )
+
+
+def _layout(checkpoint: Checkpoint, wanted: _Wanted) -> NetworkLayout:
+    """Tell which network the weights are of; only files of our own hold detectors."""
+    header = checkpoint.header
+    task = header.model.task if header else _SEGMENTATION
+    if wanted.task not in {None, task} or (wanted.detection_head and task != _DETECTION):
+        raise TopformerError(
+            f"{checkpoint.path} is not for {wanted.task or _DETECTION}.",
+            why=f"It holds weights for {task}.",
+            next_step="Use weights that were trained for it.",
+        )
+    if header is None or task != _DETECTION:
+        return segmentation_layout(
+            checkpoint, variant=wanted.variant, num_classes=wanted.num_classes
+        )
+    head = header.model.detection_head
+    if wanted.detection_head not in {None, head}:
+        raise TopformerError(
+            f"{checkpoint.path} has another detection head.",
+            why=f"Its head is {head}, and {wanted.detection_head} is asked for.",
+        )
+    return detection_layout(
+        checkpoint, head, variant=wanted.variant, num_classes=wanted.num_classes
+    )
+
+
+def _blank(layout: NetworkLayout) -> AnyNetwork:
+    if layout.detection_head:
+        return blank_detector(
+            layout.variant, num_classes=layout.num_classes, head=layout.detection_head
+        )
+    return blank_segmenter(layout.variant, num_classes=layout.num_classes)
 
 
 def _fill(model: nn.Module, tensors: dict[str, Tensor]) -> None:

@@ -6,11 +6,12 @@ from functools import lru_cache
 
 from torch import Size, nn
 
+from topformer.detection import ANCHORS_PER_PLACE, LITE, RETINANET, check_head
 from topformer.errors import TopformerError
 from topformer.manifest import CLASS_LIMIT
 from topformer.text import brief
 from topformer.variants import VARIANTS, Variant, get_variant
-from topformer.weights.blank import blank_classifier, blank_segmenter
+from topformer.weights.blank import blank_classifier, blank_detector, blank_segmenter
 from topformer.weights.checkpoints import COUNTER, Checkpoint
 
 # Names that occur in fudan-zvg/SeaFormer's checkpoints and in no TopFormer: its stages.
@@ -20,6 +21,10 @@ _CLASSIFIER_WEIGHT = "head.l.weight"
 _SEGMENTATION_WEIGHT = "decode_head.conv_seg.weight"
 _FUSED_WEIGHT = "backbone.SIM.1.local_embedding.conv.weight"
 _FUSE_WEIGHT = "decode_head.linear_fuse.conv.weight"
+_DETECTION_WEIGHTS = {
+    RETINANET: "head.classification_head.cls_logits.weight",
+    LITE: "head.logits.0.last.weight",
+}
 _SHOWN_KEYS = 3
 
 
@@ -29,6 +34,8 @@ class NetworkLayout:
 
     variant: Variant
     num_classes: int
+    # Of a detector, else empty.
+    detection_head: str = ""
 
 
 def segmentation_layout(
@@ -75,6 +82,36 @@ def segmentation_layout(
     return NetworkLayout(variant=found, num_classes=found_classes)
 
 
+def detection_layout(
+    checkpoint: Checkpoint,
+    head: str,
+    *,
+    variant: str | None = None,
+    num_classes: int | None = None,
+) -> NetworkLayout:
+    """Tell variant and class count of a detector with a head; as `segmentation_layout`."""
+    check_head(head)
+    found = _checked_variant(checkpoint, variant, prefix="backbone.")
+    weight = _DETECTION_WEIGHTS[head]
+    found_classes, rest = divmod(_first_axis(checkpoint, weight), ANCHORS_PER_PLACE)
+    if rest or not found_classes:
+        raise _misfit(
+            checkpoint,
+            [weight],
+            why=f"Its {checkpoint.shapes[weight][0]} outputs are not those of {ANCHORS_PER_PLACE} "
+            "anchors.",
+        )
+    if num_classes not in {None, found_classes}:
+        raise _misfit(
+            checkpoint,
+            [weight],
+            why=f"It was trained for {found_classes} classes, and {num_classes} are asked for.",
+            next_step=f"Ask for {found_classes} classes, or none, or use other weights.",
+        )
+    _check_shapes(checkpoint, detection_shapes(found, found_classes, head))
+    return NetworkLayout(variant=found, num_classes=found_classes, detection_head=head)
+
+
 def classifier_layout(checkpoint: Checkpoint, *, variant: str | None = None) -> NetworkLayout:
     """Tell variant and class count of an ImageNet classifier; as `segmentation_layout`."""
     _refuse_seaformer(checkpoint)
@@ -95,6 +132,12 @@ def classifier_layout(checkpoint: Checkpoint, *, variant: str | None = None) -> 
 def segmentation_shapes(variant: Variant, num_classes: int) -> dict[str, Size]:
     """Official names and shapes of a segmentation model, in their official order."""
     return _shapes(blank_segmenter(variant, num_classes=num_classes))
+
+
+@lru_cache(maxsize=16)
+def detection_shapes(variant: Variant, num_classes: int, head: str) -> dict[str, Size]:
+    """Names and shapes of a detector's tensors."""
+    return _shapes(blank_detector(variant, num_classes=num_classes, head=head))
 
 
 @lru_cache(maxsize=16)

@@ -8,7 +8,7 @@ import safetensors.torch
 from topformer.documents import encode_json
 from topformer.files import atomic_write, sha256_bytes
 from topformer.manifest import Classes, ModelInfo, WeightsInfo
-from topformer.model import TopFormer
+from topformer.networks import AnyNetwork
 from topformer.weights.checkpoints import HEADER_KEY, WeightsHeader
 
 
@@ -25,7 +25,7 @@ class Statement(TypedDict):
     picture_size: NotRequired[tuple[int, int] | None]
 
 
-def save_weights(path: Path, model: TopFormer, **stated: Unpack[Statement]) -> WeightsInfo:
+def save_weights(path: Path, model: AnyNetwork, **stated: Unpack[Statement]) -> WeightsInfo:
     """Write a model with what is stated of it; the file appears whole or not at all."""
     data = pack_weights(model, **stated)
     atomic_write(path, data)
@@ -38,7 +38,7 @@ def save_weights(path: Path, model: TopFormer, **stated: Unpack[Statement]) -> W
     )
 
 
-def pack_weights(model: TopFormer, **stated: Unpack[Statement]) -> bytes:
+def pack_weights(model: AnyNetwork, **stated: Unpack[Statement]) -> bytes:
     """Return the bytes that `save_weights` writes."""
     named = len(stated["classes"].names)
     if named != model.num_classes:
@@ -51,11 +51,13 @@ def pack_weights(model: TopFormer, **stated: Unpack[Statement]) -> bytes:
     return safetensors.torch.save(tensors, metadata)
 
 
-def model_info(model: TopFormer) -> ModelInfo:
+def model_info(model: AnyNetwork) -> ModelInfo:
     """Describe a network as its manifest does."""
     return ModelInfo(
         variant=model.variant.name,
         num_classes=model.num_classes,
         fused_channels=model.variant.fused_channels,
         depthwise_head=model.variant.depthwise_head,
+        task=model.task,
+        detection_head=model.detection_head,
     )

@@ -1,0 +1,23 @@
+"""The networks that are trained and exported here, whatever they are for."""
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from topformer.model import TopFormer, create_model
+from topformer.variants import Variant
+
+if TYPE_CHECKING:
+    from topformer.detector import Detector
+
+AnyNetwork: TypeAlias = "TopFormer | Detector"
+
+
+def create_network(
+    variant: str | Variant, num_classes: int, *, detection_head: str = ""
+) -> AnyNetwork:
+    """Create a randomly initialised network: a detector where a head for one is named."""
+    if not detection_head:
+        return create_model(variant, num_classes)
+    # It takes torchvision, which is slow to load.
+    from topformer.detector import create_detector  # noqa: PLC0415
+
+    return create_detector(variant, num_classes, head=detection_head)

@@ -1,0 +1,227 @@
+"""Object detection: class logits and box offsets of five levels become boxes with classes.
+
+The file holds no anchors, no decoding and no suppression: the manifest says how (`topformer/boxes.py`).
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topformer import metrics
+from topformer.box_drawing import boxes_image
+from topformer.boxes import Boxes, boxes_from, matched
+from topformer.detection import LEVEL_STRIDES, level_anchors
+from topformer.errors import TopformerError
+from topformer.manifest import Agreement, AnchorLevel, DetectionInfo, Manifest, OutputInfo
+from topformer.preprocess import MAXIMUM_SIDE_PX
+from topformer.tasks import GOLDEN_SAMPLES, Answer, Outputs, Task, sample
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from topformer.detector import Detector
+
+LOGITS, OFFSETS = "class logits", "box offsets"
+# Two boxes are the same when they cover each other by so much ...
+SAME_IOU = 0.99
+# ... and a box is all but tied with those that are left out when its score is this close to theirs.
+TIE_SCORE = 1e-3
+# As the runner writes a box: left, top, right, bottom, score, class id.
+_RECORD = np.dtype([("corners", "<f4", 4), ("score", "<f4"), ("label", "<u4")])
+
+
+class Detection(Task[Boxes]):
+    """Logits and offsets of each level; the result is the boxes of a picture."""
+
+    noun = "boxes"
+
+    def __init__(self, manifest: Manifest) -> None:
+        super().__init__(manifest)
+        info = manifest.detection
+        described = [(one.meaning, one.stride, one.shape) for one in manifest.outputs]
+        if info is None or described != self._described(info):
+            raise TopformerError(
+                "The manifest's outputs are not those of a detector.",
+                why="There must be class logits, then box offsets, of each level of anchors.",
+            )
+        self.info: DetectionInfo = info
+
+    def _described(self, info: DetectionInfo) -> list[tuple[str, int, tuple[int, ...]]]:
+        """What the outputs must be by the anchors."""
+        size = self.manifest.input
+        if max(size.height, size.width) > MAXIMUM_SIDE_PX:
+            return []
+        return [
+            (
+                meaning,
+                level.stride,
+                (
+                    1,
+                    len(level.anchors) * numbers,
+                    -(-size.height // level.stride),
+                    -(-size.width // level.stride),
+                ),
+            )
+            for meaning, numbers in ((LOGITS, self.manifest.model.num_classes), (OFFSETS, 4))
+            for level in info.levels
+        ]
+
+    @classmethod
+    def describe_outputs(
+        cls, network: "Detector", image_size: tuple[int, int]
+    ) -> tuple[OutputInfo, ...]:
+        """Say what a network gives for inputs of one size (height, width)."""
+        levels = len(LEVEL_STRIDES)
+        return tuple(
+            OutputInfo(meaning=meaning, shape=shape, stride=stride)
+            for meaning, shape, stride in zip(
+                [LOGITS] * levels + [OFFSETS] * levels,
+                network.output_shapes(*image_size),
+                LEVEL_STRIDES * 2,
+                strict=True,
+            )
+        )
+
+    @classmethod
+    def describe_detection(cls) -> DetectionInfo | None:
+        """Say how boxes are made of them."""
+        return DetectionInfo(
+            levels=tuple(
+                AnchorLevel(stride=stride, anchors=level_anchors(stride))
+                for stride in LEVEL_STRIDES
+            )
+        )
+
+    def postprocess(self, outputs: Outputs, size: tuple[int, int]) -> Boxes:
+        """Make the boxes in pixels of a picture of `size`, (height, width)."""
+        own = (self.manifest.input.height, self.manifest.input.width)
+        found = boxes_from(outputs, self.info, own)
+        scale = np.array([size[1] / own[1], size[0] / own[0]] * 2, np.float32)
+        return Boxes(corners=found.corners * scale, scores=found.scores, labels=found.labels)
+
+    def compare(self, expected: Answer[Boxes], found: Answer[Boxes]) -> Agreement:
+        """Compare all logits and offsets, and match the boxes.
+
+        The SQNR is that of the logits or of the offsets, whichever is lower.
+        """
+        sides = zip(self._by_kind(expected.outputs), self._by_kind(found.outputs), strict=True)
+        return self._agreement(list(sides), expected.result, found.result)
+
+    def _by_kind(self, outputs: Outputs) -> list[NDArray[np.floating]]:
+        """All logits, and all offsets."""
+        levels = len(self.info.levels)
+        kinds = (outputs[:levels], outputs[levels:])
+        return [np.concatenate([one.reshape(-1) for one in kind]) for kind in kinds]
+
+    def _agreement(
+        self,
+        pairs: list[tuple[NDArray[np.floating], NDArray[np.floating]]],
+        expected: Boxes,
+        found: Boxes,
+    ) -> Agreement:
+        agreement, untied = self._agreeing(expected, found)
+        return Agreement(
+            max_abs_error=max(metrics.max_abs_error(*pair) for pair in pairs),
+            sqnr_db=min(metrics.sqnr_db(*pair) for pair in pairs),
+            result_agreement=agreement,
+            result_agreement_untied=untied,
+        )
+
+    def _agreeing(self, expected: Boxes, found: Boxes) -> tuple[float, float]:
+        """Share of the boxes of both sides that have a partner, and with those that tie forgiven.
+
+        A score so close to the threshold, or to the last box where there are as many as may be, is
+        decided by rounding.
+        """
+        total = len(expected) + len(found)
+        if not total:
+            return 1.0, 1.0
+        alone = 0
+        alone_untied = 0
+        for boxes, has_partner in zip(
+            (expected, found), matched(expected, found, iou=SAME_IOU), strict=True
+        ):
+            limit = self.info.score_threshold
+            if len(boxes) == self.info.most_boxes:
+                limit = max(limit, float(boxes.scores.min()))
+            alone += int((~has_partner).sum())
+            alone_untied += int((~has_partner & (boxes.scores > limit + TIE_SCORE)).sum())
+        return 1.0 - alone / total, 1.0 - alone_untied / total
+
+    def sample(self, answer: Answer[Boxes]) -> dict[str, bytes]:
+        """Take some logits and offsets, and all boxes."""
+        logits, offsets = self._by_kind(answer.outputs)
+        return {
+            "logits": sample(logits).astype("<f4").tobytes(),
+            "offsets": sample(offsets).astype("<f4").tobytes(),
+            "boxes": self.encode(answer.result),
+        }
+
+    def compare_sampled(self, samples: Mapping[str, bytes], found: Answer[Boxes]) -> Agreement:
+        """Compare logits and offsets at the samples, and match the boxes; ties are forgiven."""
+        *numbers, expected = self._read_samples(samples)
+        ours = [sample(one).astype(np.float64) for one in self._by_kind(found.outputs)]
+        pairs = [(one.astype(np.float64), own) for one, own in zip(numbers, ours, strict=True)]
+        agreement = self._agreement(pairs, expected, found.result)
+        return Agreement(
+            max_abs_error=agreement.max_abs_error,
+            sqnr_db=agreement.sqnr_db,
+            result_agreement=agreement.result_agreement_untied,
+            result_agreement_untied=agreement.result_agreement_untied,
+        )
+
+    def _read_samples(
+        self, samples: Mapping[str, bytes]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Boxes]:
+        size = 4 * GOLDEN_SAMPLES
+        if set(samples) != {"logits", "offsets", "boxes"} or any(
+            len(samples[name]) != size for name in ("logits", "offsets")
+        ):
+            raise TopformerError(
+                "The manifest's golden samples are not those of a detector.",
+                next_step="Export the model again with this version of topformer.",
+            )
+        logits, offsets = (np.frombuffer(samples[name], "<f4") for name in ("logits", "offsets"))
+        if not (np.isfinite(logits).all() and np.isfinite(offsets).all()):
+            raise TopformerError(
+                "The manifest's golden samples are no numbers.",
+                next_step="Export the model again with this version of topformer.",
+            )
+        return logits, offsets, self.decode(samples["boxes"])
+
+    def encode(self, result: Boxes) -> bytes:
+        """Write boxes one after the other: four corners and the score in float32, the class id."""
+        records = np.zeros(len(result), _RECORD)
+        records["corners"], records["score"] = result.corners, result.scores
+        records["label"] = result.labels
+        return records.tobytes()
+
+    def decode(self, data: bytes) -> Boxes:
+        """Read boxes; raises `TopformerError` for what cannot be boxes of this network."""
+        count, rest = divmod(len(data), _RECORD.itemsize)
+        if rest or count > self.info.most_boxes:
+            raise TopformerError(
+                f"{len(data):,} bytes are not boxes of {_RECORD.itemsize} bytes, at most "
+                f"{self.info.most_boxes}."
+            )
+        records = np.frombuffer(data, _RECORD)
+        if (
+            not np.isfinite(records["corners"]).all()
+            or not ((records["score"] >= 0) & (records["score"] <= 1)).all()
+            or (records["label"] >= self.manifest.model.num_classes).any()
+        ):
+            raise TopformerError("The boxes hold numbers that no box has.")
+        return Boxes(
+            corners=records["corners"].astype(np.float32),
+            scores=records["score"].astype(np.float32),
+            labels=records["label"].astype(np.int32),
+        )
+
+    def draw(self, picture: NDArray[np.uint8], result: Boxes, *, note: str = "") -> "Image":
+        """Draw the boxes with names and scores over the picture."""
+        return boxes_image(picture, result, self.manifest.classes, note=note)
+
+
+TASK = Detection
