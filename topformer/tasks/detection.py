@@ -1,6 +1,7 @@
 """Object detection: class logits and box offsets of five levels become boxes with classes.
 
-The file holds no anchors, no decoding and no suppression: the manifest says how (`topformer/boxes.py`).
+The file holds no anchors, no decoding and no suppression: the manifest says how, and
+`topformer/boxes.py` does it.
 """
 
 from collections.abc import Mapping
