@@ -275,8 +275,8 @@ def _how(document: ReportDocument, bench: BenchDocument | None) -> Iterator[tupl
         yield (
             "accuracy",
             f"{document.measure} over the {scored.pictures:,} pictures of {scored.dataset} "
-            f"{scored.split} (sha256 {scored.sha256[:12]}), each stretched to the file's input and scored at its "
-            "own size, in the file's own runtime on this machine",
+            f"{scored.split} (sha256 {scored.sha256[:12]}), each stretched to the file's input and "
+            "scored at its own size, in the file's own runtime on this machine",
         )
     if bench is None or document.measured_on is None:
         yield "cost", "not measured"
