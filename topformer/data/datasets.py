@@ -10,7 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from topformer.classes import ClassesFile, dataset_classes, read_class_list, spread_palette
+from topformer.classes import (
+    COCO_CATEGORY_IDS,
+    ClassesFile,
+    dataset_classes,
+    read_class_list,
+    spread_palette,
+)
 from topformer.data.coco import BoxedSplit, read_split
 from topformer.data.label_files import IGNORED, MOST_CLASSES, label_table
 from topformer.data.layouts import FoundPairs, LabelForm, Layout, find_pairs
@@ -208,8 +214,6 @@ COCO, COCO_FOLDER = "coco", "coco-folder"
 BOX_DATASET_KEYS = (COCO, COCO_FOLDER)
 # Source: mmdetection, configs/retinanet: (1333, 800), padded to multiples of 32.
 _BOX_SCALE = WholeImageScale(long_px=1333, short_px=800, multiple_px=32)
-# By class id: 1 to 90 without those that no box has.
-COCO_CATEGORY_IDS = tuple(one for one in range(1, 91) if one - 1 not in _COCO_GAPS)
 
 
 def open_dataset(key: str, root: Path) -> Dataset:
@@ -272,7 +276,7 @@ def _require_official(split: BoxedSplit) -> None:
         raise TopformerError(
             f"{split.name} does not have the {len(official.names)} categories of COCO.",
             why=f"It has {len(split.category_ids)}, or others than COCO's ids and names.",
-            next_step=f"Name it as --dataset {COCO_FOLDER}, which takes any categories.",
+            next_step=f"Name the set {COCO_FOLDER!r}, which takes any categories.",
         )
 
 
