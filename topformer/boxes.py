@@ -1,4 +1,4 @@
-"""Boxes from a detector's outputs, without torch: decoding, and keeping one an object."""
+"""Boxes from a detector's outputs, on the CPU without torch: decoding, and one an object."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

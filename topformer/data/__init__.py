@@ -3,7 +3,26 @@
 Labels in memory are uint8 train ids: 0 is the first class, `IGNORED` (255) is counted nowhere.
 """
 
-from topformer.data.datasets import DATASET_KEYS, Dataset, WholeImageScale, open_dataset
+from topformer.data.datasets import (
+    BOX_DATASET_KEYS,
+    COCO_CATEGORY_IDS,
+    DATASET_KEYS,
+    BoxDataset,
+    Dataset,
+    WholeImageScale,
+    open_box_dataset,
+    open_dataset,
+)
 from topformer.data.label_files import IGNORED
 
-__all__ = ["DATASET_KEYS", "IGNORED", "Dataset", "WholeImageScale", "open_dataset"]
+__all__ = [
+    "BOX_DATASET_KEYS",
+    "COCO_CATEGORY_IDS",
+    "DATASET_KEYS",
+    "IGNORED",
+    "BoxDataset",
+    "Dataset",
+    "WholeImageScale",
+    "open_box_dataset",
+    "open_dataset",
+]

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from topformer.classes import ClassesFile, dataset_classes, read_class_list, spread_palette
+from topformer.data.coco import BoxedSplit, read_split
 from topformer.data.label_files import IGNORED, MOST_CLASSES, label_table
 from topformer.data.layouts import FoundPairs, LabelForm, Layout, find_pairs
 from topformer.errors import TopformerError, UsageError
@@ -48,6 +49,26 @@ class Dataset:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BoxDataset:
+    """A data set with boxes on this machine, in COCO's format."""
+
+    key: str
+    root: Path
+    scale: WholeImageScale
+    terms: str
+
+    def split(self, name: str) -> BoxedSplit:
+        """Read a split, "train", "val" or by the set's own name; see `coco.read_split`.
+
+        Raises `TopformerError`, too, where the set called COCO has other categories than COCO.
+        """
+        split = read_split(self.root, name)
+        if self.key == COCO:
+            _require_official(split)
+        return split
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Known:
     classes: str
     layout: Layout
@@ -69,6 +90,7 @@ _COCO_VALUES = tuple(value for value in range(182) if value not in _COCO_GAPS)
 
 _CONTEXT_LISTS = "ImageSets/SegmentationContext/{split}.txt"
 _CONTEXT_TERMS = "PASCAL VOC 2010 pictures under Flickr's terms; nothing stated for trained weights"
+_FOLDER_TERMS = "as the pictures of this folder allow"
 _COCO_TERMS = "COCO pictures under their Flickr licences; nothing stated for trained weights"
 _CONTEXT_SCALE = WholeImageScale(long_px=520, short_px=520)
 _FREE_SCALE = WholeImageScale(long_px=2048, short_px=512)
@@ -181,6 +203,13 @@ _KNOWN = {
 # Any folder laid out as CamVid's, with a classes.json.
 FOLDER = "folder"
 DATASET_KEYS = (*_KNOWN, FOLDER)
+# COCO itself, and any folder laid out as it is.
+COCO, COCO_FOLDER = "coco", "coco-folder"
+BOX_DATASET_KEYS = (COCO, COCO_FOLDER)
+# Source: mmdetection, configs/retinanet: (1333, 800), padded to multiples of 32.
+_BOX_SCALE = WholeImageScale(long_px=1333, short_px=800, multiple_px=32)
+# By class id: 1 to 90 without those that no box has.
+COCO_CATEGORY_IDS = tuple(one for one in range(1, 91) if one - 1 not in _COCO_GAPS)
 
 
 def open_dataset(key: str, root: Path) -> Dataset:
@@ -205,12 +234,45 @@ def open_dataset(key: str, root: Path) -> Dataset:
     )
 
 
-def check_key(key: str) -> None:
-    """Refuse the key of a data set that nobody knows."""
-    if key not in DATASET_KEYS:
+def open_box_dataset(key: str, root: Path) -> BoxDataset:
+    """Find a data set with boxes by key; "coco-folder" is any one in COCO's format.
+
+    Raises `UsageError` for an unknown key or a root that does not exist.
+    """
+    check_key(key, boxes=True)
+    if not root.is_dir():
+        raise UsageError(f"There is no folder {root}.", next_step="Name the data set's folder.")
+    terms = _COCO_TERMS if key == COCO else _FOLDER_TERMS
+    return BoxDataset(key=key, root=root, scale=_BOX_SCALE, terms=terms)
+
+
+def check_key(key: str, *, boxes: bool = False) -> None:
+    """Refuse the key of a data set that nobody knows, or that is not for the task at hand."""
+    wanted, others = DATASET_KEYS, BOX_DATASET_KEYS
+    if boxes:
+        wanted, others = others, wanted
+    if key in wanted:
+        return
+    if key in others:
+        held = ("labels of pixels, to segment", "boxes, to detect")[not boxes]
         raise UsageError(
-            f"There is no data set called {key!r}.",
-            next_step=f"Choose one of {', '.join(DATASET_KEYS)}.",
+            f"The data set {key!r} holds {held}.",
+            why=f"{'Detection' if boxes else 'Segmentation'} is asked for.",
+            next_step=f"Choose one of {', '.join(wanted)}, or the other task.",
+        )
+    raise UsageError(
+        f"There is no data set called {key!r}.",
+        next_step=f"Choose one of {', '.join(wanted)}.",
+    )
+
+
+def _require_official(split: BoxedSplit) -> None:
+    official = dataset_classes(COCO)
+    if (split.classes.names, split.category_ids) != (official.names, COCO_CATEGORY_IDS):
+        raise TopformerError(
+            f"{split.name} does not have the {len(official.names)} categories of COCO.",
+            why=f"It has {len(split.category_ids)}, or others than COCO's ids and names.",
+            next_step=f"Name it as --dataset {COCO_FOLDER}, which takes any categories.",
         )
 
 
@@ -243,5 +305,5 @@ def _open_folder(root: Path) -> Dataset:
         classes=classes,
         layout=_folder_layout(len(classes.names), (described.ignore_label, IGNORED)),
         scale=_FREE_SCALE,
-        terms="as the pictures of this folder allow",
+        terms=_FOLDER_TERMS,
     )

@@ -12,9 +12,10 @@ from topformer.evaluation.protocols import (
     whole_protocol,
     whole_segmenter,
 )
-from topformer.manifest import Classes
+from topformer.manifest import Classes, Manifest
 from topformer.runtimes import OpenedModel, open_model
 from topformer.runtimes.torch_network import TorchNetwork
+from topformer.tasks import SEGMENTATION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +38,11 @@ def open_scored_model(
 
     Checkpoints are scored on whole pictures, or with `image_size` (height, width) at that fixed
     size; exported files always at their own. `classes` take the place of those the model names.
-    Raises `TopformerError` when the model cannot be opened or has another number of classes than
-    the data set.
+    Raises `TopformerError` when the model cannot be opened, is for another task, or has another
+    number of classes than the data set.
     """
     opened = open_model(source, image_size=image_size, classes=classes)
+    refuse_other_task(opened.manifest, SEGMENTATION, source)
     refuse_other_count(opened.manifest.classes, dataset.classes, source)
     network = opened.network
     if image_size is None and isinstance(network, TorchNetwork):
@@ -51,6 +53,17 @@ def open_scored_model(
         )
     own_size = (opened.manifest.input.height, opened.manifest.input.width)
     return ScoredModel(opened=opened, protocol=fixed_protocol(own_size), segment=opened.predict)
+
+
+def refuse_other_task(manifest: Manifest, task: str, source: str | Path) -> None:
+    """Raise `TopformerError` where a model is not for the task that a data set has truth for."""
+    if manifest.model.task == task:
+        return
+    raise TopformerError(
+        f"{source} is for {manifest.model.task}, not for {task}.",
+        why=f"The data set holds what is needed to score {task}.",
+        next_step="Name a data set for its task, or another model.",
+    )
 
 
 def refuse_other_count(model: Classes, dataset: Classes, source: str | Path) -> None:

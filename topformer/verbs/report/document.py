@@ -49,8 +49,20 @@ class FileScore(Document, frozen=True, kw_only=True):
     miou: Share | None
     mean_accuracy: Share | None
     pixel_accuracy: Share | None
+    # Of detectors, which have none of the above; else null.
+    ap: Share | None = None
     # The whole of it, as `topformer eval --json` prints it.
     document: str
+
+    @property
+    def accuracy(self) -> float | None:
+        """The one figure that files are ranked by; `measure` names it."""
+        return self.miou if self.ap is None else self.ap
+
+    @property
+    def measure(self) -> str:
+        """What `accuracy` is."""
+        return "mIoU" if self.ap is None else "AP"
 
 
 class Judgement(Document, frozen=True, kw_only=True):
@@ -163,7 +175,7 @@ class ComparedPicture(Document, frozen=True, kw_only=True):
 class ReportDocument(Document, frozen=True, kw_only=True):
     """Which file to ship, and why."""
 
-    schema: SchemaName = "topformer.report/1"
+    schema: SchemaName = "topformer.report/1.1"
     made_at: ShortText
     # Repeats it.
     command: str
@@ -176,6 +188,11 @@ class ReportDocument(Document, frozen=True, kw_only=True):
     scored_on: ScoredOn | None
     measured_on: MeasuredOn | None
     pictures: tuple[ComparedPicture, ...]
+
+    @property
+    def measure(self) -> str:
+        """What accuracies are: all files are scored on one data set, so they have one task."""
+        return next((file.score.measure for file in self.files if file.score is not None), "mIoU")
 
     @property
     def succeeded(self) -> bool:

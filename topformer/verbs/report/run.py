@@ -315,16 +315,16 @@ def _table(document: ReportDocument) -> Table:
     table = Table()
     table.add_column("verdict")
     table.add_column("file", overflow="fold")
-    for heading in ("mIoU", "cost", "MB", "proof dB"):
+    for heading in (document.measure, "cost", "MB", "proof dB"):
         table.add_column(heading, justify="right")
     table.add_column("why", overflow="fold")
     for file in document.files:
-        miou = None if file.score is None else file.score.miou
+        accuracy = None if file.score is None else file.score.accuracy
         word = file.judgement.word
         table.add_row(
             Text(word, style=WORD_STYLES[word]),
             file.name,
-            "-" if miou is None else f"{100 * miou:.2f}",
+            "-" if accuracy is None else f"{100 * accuracy:.2f}",
             "-" if file.cost is None else cost_text(file.cost) + verdict_suffix(file),
             f"{file.size_bytes / 1e6:.2f}",
             f"{file.proof.steps[-1].worst.sqnr_db:.1f}",
