@@ -35,6 +35,22 @@ MaxStartTempOption = Annotated[
         "or 60 where the chip alone tells its temperature.",
     ),
 ]
+TaskOption = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        help="segmentation or detection, of random weights. Default: the checkpoint's, or "
+        "segmentation.",
+    ),
+]
+HeadOption = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        help="Of a detector with random weights: retinanet, as published, or lite, for phones. "
+        "Default: the checkpoint's, or retinanet.",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
 ]
