@@ -39,7 +39,16 @@ TaskOption = Annotated[
     str | None,
     typer.Option(
         "--task",
-        help="segmentation or detection. Default: what the data set or the file is for.",
+        help="segmentation or detection. Default: what the data set, file or checkpoint is for; "
+        "with random weights, segmentation.",
+    ),
+]
+HeadOption = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        help="Of a detector with random weights: retinanet, as published, or lite, for phones. "
+        "Default: the checkpoint's, or retinanet.",
     ),
 ]
 JsonOption = Annotated[
