@@ -8,7 +8,7 @@ from topformer.data import open_dataset
 from topformer.errors import TopformerError, UsageError
 from topformer.model import TopFormerClassifier, create_model
 from topformer.training import initialise
-from topformer.training.initialise import begin, check_fits, variant_for
+from topformer.training.initialise import begin, check_fits, form_for
 from topformer.training.processes import Place
 from topformer.variants import VARIANTS
 from topformer.weights import save_weights
@@ -17,14 +17,16 @@ CPU = Place(rank=0, world_size=1, device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
-def dataset(folder):
-    return open_dataset("folder", folder)
+def classes(folder):
+    return open_dataset("folder", folder).classes
 
 
-def test_random_weights_depend_on_the_seed_only(dataset):
-    first = begin("tiny", dataset, small_recipe(seed=4))
+def test_random_weights_depend_on_the_seed_only(classes):
+    first = begin(form_for("tiny", "folder"), classes, small_recipe(seed=4))
     torch.rand(3)
-    same, other = (begin("tiny", dataset, small_recipe(seed=seed)) for seed in (4, 5))
+    same, other = (
+        begin(form_for("tiny", "folder"), classes, small_recipe(seed=seed)) for seed in (4, 5)
+    )
     name = "backbone.tpm.stem.0.c.weight"
     assert torch.equal(first.model.state_dict()[name], same.model.state_dict()[name])
     assert not torch.equal(first.model.state_dict()[name], other.model.state_dict()[name])
@@ -32,7 +34,7 @@ def test_random_weights_depend_on_the_seed_only(dataset):
     assert first.model.num_classes == 3
 
 
-def test_the_published_start_is_the_classifier_of_the_same_size(dataset, monkeypatch, tmp_path):
+def test_the_published_start_is_the_classifier_of_the_same_size(classes, monkeypatch, tmp_path):
     classifier = TopFormerClassifier(VARIANTS["small"])
     path = tmp_path / "classifier.pth"
     torch.save({"state_dict": classifier.state_dict()}, path)
@@ -45,17 +47,19 @@ def test_the_published_start_is_the_classifier_of_the_same_size(dataset, monkeyp
         return file_source(path)
 
     monkeypatch.setattr(initialise, "find_source", find)
-    start = begin("small", dataset, small_recipe(init="imagenet"))
+    start = begin(form_for("small", "folder"), classes, small_recipe(init="imagenet"))
     assert asked == [("topformer-S-224-72.3", "classification")]
     state = start.model.state_dict()
     for name in ("tpm.stem.0.c.weight", "trans.transformer_blocks.3.attn.to_q.c.weight"):
         assert torch.equal(state[f"backbone.{name}"], classifier.state_dict()[name])
 
 
-def test_weights_for_other_classes_give_all_but_the_classifying_layer(dataset, tmp_path):
+def test_weights_for_other_classes_give_all_but_the_classifying_layer(classes, tmp_path):
     other = create_model("tiny", 7)
     torch.save({"state_dict": other.state_dict()}, tmp_path / "other.pth")
-    start = begin("tiny", dataset, small_recipe(init=str(tmp_path / "other.pth")))
+    start = begin(
+        form_for("tiny", "folder"), classes, small_recipe(init=str(tmp_path / "other.pth"))
+    )
     state = start.model.state_dict()
     assert start.description == (
         f"{len(state) - 2} of {len(state)} tensors of other.pth, the others drawn at random: "
@@ -65,20 +69,22 @@ def test_weights_for_other_classes_give_all_but_the_classifying_layer(dataset, t
     assert torch.equal(state[name], other.state_dict()[name])
 
 
-def test_all_of_ones_own_weights_are_taken(dataset, tmp_path):
+def test_all_of_ones_own_weights_are_taken(classes, tmp_path):
     own = create_model("tiny", 3)
     path = tmp_path / "own.safetensors"
-    save_weights(path, own, classes=dataset.classes, name="n", licence="l", source="s")
-    state = begin("tiny", dataset, small_recipe(init=str(path))).model.state_dict()
+    save_weights(path, own, classes=classes, name="n", licence="l", source="s")
+    state = begin(
+        form_for("tiny", "folder"), classes, small_recipe(init=str(path))
+    ).model.state_dict()
     assert all(torch.equal(tensor, own.state_dict()[name]) for name, tensor in state.items())
 
 
 @pytest.mark.parametrize("prefix", ["", "backbone.", "module.model.backbone."])
-def test_a_bare_backbone_gives_what_it_has(dataset, tmp_path, prefix):
+def test_a_bare_backbone_gives_what_it_has(classes, tmp_path, prefix):
     backbone = create_model("tiny", 7).backbone.state_dict()
     path = tmp_path / "backbone.pth"
     torch.save({"model": {prefix + name: tensor for name, tensor in backbone.items()}}, path)
-    start = begin("tiny", dataset, small_recipe(init=str(path)))
+    start = begin(form_for("tiny", "folder"), classes, small_recipe(init=str(path)))
     state = start.model.state_dict()
     assert all(torch.equal(state[f"backbone.{name}"], t) for name, t in backbone.items())
     assert start.description == (
@@ -87,43 +93,43 @@ def test_a_bare_backbone_gives_what_it_has(dataset, tmp_path, prefix):
     )
 
 
-def test_class_names_that_are_malformed_do_not_matter_here(dataset, tmp_path):
+def test_class_names_that_are_malformed_do_not_matter_here(classes, tmp_path):
     path = tmp_path / "w.pth"
     state = {f"_orig_mod.{n}": t for n, t in create_model("tiny", 3).state_dict().items()}
     torch.save({"meta": {"CLASSES": 7}, "state_dict": state}, path)
-    start = begin("tiny", dataset, small_recipe(init=str(path)))
+    start = begin(form_for("tiny", "folder"), classes, small_recipe(init=str(path)))
     assert start.description == "376 of 376 tensors of w.pth"
 
 
-def test_weights_of_another_size_are_refused(dataset, tmp_path):
+def test_weights_of_another_size_are_refused(classes, tmp_path):
     path = tmp_path / "base.pth"
     torch.save({"state_dict": create_model("base", 3).state_dict()}, path)
     with pytest.raises(TopformerError, match="does not fit a tiny network"):
-        begin("tiny", dataset, small_recipe(init=str(path)))
+        begin(form_for("tiny", "folder"), classes, small_recipe(init=str(path)))
 
 
-def test_weights_nobody_knows_are_wrong_usage(dataset):
+def test_weights_nobody_knows_are_wrong_usage(classes):
     with pytest.raises(UsageError, match="no weights called nowhere"):
-        begin("tiny", dataset, small_recipe(init="nowhere"))
+        begin(form_for("tiny", "folder"), classes, small_recipe(init="nowhere"))
 
 
-def test_a_resumed_run_opens_nothing_to_begin_with(dataset):
-    start = begin("tiny", dataset, small_recipe(init="nowhere"), resumed=True)
+def test_a_resumed_run_opens_nothing_to_begin_with(classes):
+    start = begin(form_for("tiny", "folder"), classes, small_recipe(init="nowhere"), resumed=True)
     assert start.model.num_classes == 3
     assert start.description == "begun with init nowhere"
 
 
-def test_cityscapes_gets_its_published_form(tmp_path):
-    variant = variant_for("base", open_dataset("cityscapes", tmp_path))
+def test_cityscapes_gets_its_published_form():
+    variant = form_for("base", "cityscapes").variant
     assert (variant.fused_channels, variant.depthwise_head) == (128, False)
-    assert variant_for("base", open_dataset("ade20k", tmp_path)) == VARIANTS["base"]
+    assert form_for("base", "ade20k").variant == VARIANTS["base"]
 
 
-def test_recipes_that_cannot_be_followed_are_refused(dataset):
-    check_fits(small_recipe(class_weights=(1.0, 2.0, 3.0)), dataset, CPU)
+def test_recipes_that_cannot_be_followed_are_refused(classes):
+    check_fits(small_recipe(class_weights=(1.0, 2.0, 3.0)), classes, CPU)
     with pytest.raises(UsageError, match="2 factors for 3 classes"):
-        check_fits(small_recipe(class_weights=(1.0, 2.0)), dataset, CPU)
+        check_fits(small_recipe(class_weights=(1.0, 2.0)), classes, CPU)
     with pytest.raises(UsageError, match="fp16 needs a CUDA device"):
-        check_fits(small_recipe(amp="fp16"), dataset, CPU)
+        check_fits(small_recipe(amp="fp16"), classes, CPU)
     with pytest.raises(UsageError, match="teacher tells 7 classes apart"):
-        check_fits(small_recipe(), dataset, CPU, teacher=create_model("small", 7))
+        check_fits(small_recipe(), classes, CPU, teacher=create_model("small", 7))
