@@ -5,6 +5,7 @@ import torch
 
 from support.training_fakes import small_recipe
 from topformer.data import open_dataset
+from topformer.detector import create_detector
 from topformer.errors import TopformerError, UsageError
 from topformer.model import TopFormerClassifier, create_model
 from topformer.training import initialise
@@ -91,6 +92,74 @@ def test_a_bare_backbone_gives_what_it_has(classes, tmp_path, prefix):
         f"{len(backbone)} of {len(state)} tensors of backbone.pth, the others drawn at random: "
         "decode_head.conv_seg (2), decode_head.linear_fuse (5)"
     )
+
+
+HEAD_PARTS = (
+    "fpn.inner_blocks (15), fpn.layer_blocks (30), fpn.p6 (10), fpn.p7 (10), head.logits (110), "
+    "head.offsets (110)"
+)
+
+
+def test_a_detector_begins_with_a_segmentation_networks_backbone(classes, tmp_path):
+    other = create_model("tiny", 7)
+    torch.save({"state_dict": other.state_dict()}, tmp_path / "other.pth")
+    form = form_for("tiny", "coco", "lite")
+    start = begin(form, classes, small_recipe(init=str(tmp_path / "other.pth")))
+    state = start.model.state_dict()
+    assert all(
+        torch.equal(state[f"backbone.{n}"], t) for n, t in other.backbone.state_dict().items()
+    )
+    taken = sum(name.startswith("backbone.") for name in state)
+    assert start.description == (
+        f"{taken} of {len(state)} tensors of other.pth, the others drawn at random: {HEAD_PARTS}"
+    )
+
+
+def test_a_detector_goes_on_from_its_own_weights_and_from_those_for_other_classes(
+    classes, tmp_path
+):
+    from topformer.classes import numbered_classes
+
+    form = form_for("tiny", "coco", "lite")
+    stated = {"name": "n", "licence": "l", "source": "s"}
+    for count, named in ((3, classes), (5, numbered_classes(5))):
+        path = tmp_path / f"{count}.safetensors"
+        own = create_detector("tiny", count, head="lite")
+        save_weights(path, own, classes=named, **stated)
+        start = begin(form, classes, small_recipe(init=str(path)))
+        state = start.model.state_dict()
+        same = [name for name, t in own.state_dict().items() if torch.equal(state[name], t)]
+        if count == 3:
+            assert len(same) == len(state)
+        else:
+            assert start.description.endswith("the others drawn at random: head.logits (10)")
+            assert "head.offsets.0.last.weight" in same
+
+
+def test_a_segmentation_network_may_begin_with_a_detectors_backbone(classes, tmp_path):
+    path = tmp_path / "boxes.safetensors"
+    detector = create_detector("tiny", 3)
+    save_weights(path, detector, classes=classes, name="n", licence="l", source="s")
+    start = begin(form_for("tiny", "folder"), classes, small_recipe(init=str(path)))
+    name = "backbone.SIM.3.global_act.conv.weight"
+    assert torch.equal(start.model.state_dict()[name], detector.state_dict()[name])
+    assert "drawn at random: decode_head.conv_seg (2)" in start.description
+
+
+def test_a_detector_begins_as_published_with_the_classifier(classes, monkeypatch, tmp_path):
+    classifier = TopFormerClassifier(VARIANTS["tiny"])
+    torch.save({"state_dict": classifier.state_dict()}, tmp_path / "classifier.pth")
+
+    def find(_name, *, task, progress):
+        from topformer.weights.sources import file_source
+
+        return file_source(tmp_path / "classifier.pth")
+
+    monkeypatch.setattr(initialise, "find_source", find)
+    form = form_for("tiny", "coco", "retinanet")
+    state = begin(form, classes, small_recipe(init="imagenet")).model.state_dict()
+    name = "tpm.stem.0.c.weight"
+    assert torch.equal(state[f"backbone.{name}"], classifier.state_dict()[name])
 
 
 def test_class_names_that_are_malformed_do_not_matter_here(classes, tmp_path):
