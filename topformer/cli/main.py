@@ -20,7 +20,7 @@ from topformer.interrupts import Interrupted, catch_signals, ignore_signals, rel
 VERBS = {
     "data": "Look at a data set before anything is trained on it.",
     "train": "Train a network, or go on with a run that was stopped.",
-    "eval": "Score a model on a data set: mIoU, accuracies, confusion, worst pictures.",
+    "eval": "Score a model on a data set: mIoU or AP, each class, worst pictures.",
     "models": "List the sizes of the network and the published checkpoints.",
     "export": "Export a model and prove that each file computes what the checkpoint does.",
     "verify": "Prove again that an exported file computes what its checkpoint does.",

@@ -35,6 +35,13 @@ MaxStartTempOption = Annotated[
         "or 60 where the chip alone tells its temperature.",
     ),
 ]
+TaskOption = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        help="segmentation or detection. Default: what the data set or the file is for.",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
 ]

@@ -14,6 +14,8 @@ DOCUMENTS = {
     "recipe": "topformer.training.recipe:Recipe",
     "eval": "topformer.verbs.eval.document:EvalDocument",
     "evals": "topformer.verbs.eval.document:EvalsDocument",
+    "box-eval": "topformer.verbs.eval.boxes.document:BoxEvalDocument",
+    "box-evals": "topformer.verbs.eval.boxes.document:BoxEvalsDocument",
     "models": "topformer.verbs.models:ModelsDocument",
     "export": "topformer.verbs.export:ExportDocument",
     "verify": "topformer.verbs.verify:VerifyDocument",

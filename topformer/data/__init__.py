@@ -10,6 +10,7 @@ from topformer.data.datasets import (
     BoxDataset,
     Dataset,
     WholeImageScale,
+    check_key,
     open_box_dataset,
     open_dataset,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "BoxDataset",
     "Dataset",
     "WholeImageScale",
+    "check_key",
     "open_box_dataset",
     "open_dataset",
 ]

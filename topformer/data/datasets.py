@@ -272,7 +272,7 @@ def _require_official(split: BoxedSplit) -> None:
         raise TopformerError(
             f"{split.name} does not have the {len(official.names)} categories of COCO.",
             why=f"It has {len(split.category_ids)}, or others than COCO's ids and names.",
-            next_step=f"Name it as --dataset {COCO_FOLDER}, which takes any categories.",
+            next_step=f"Name the set {COCO_FOLDER!r}, which takes any categories.",
         )
 
 

@@ -103,7 +103,7 @@ def _score(file: ProvedFile, data: ScoringData, show_progress: ProgressDisplay) 
         show_progress=show_progress,
         what=f"{file.name} on {data.split}",
     )
-    warning = report.names_warning(done)
+    warning = report.names_warning(done.scored_model.opened.manifest.classes, done.dataset.classes)
     if warning:
         warn(f"{file.name}: {warning}")
     return report.document(done, ())
