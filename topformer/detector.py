@@ -100,17 +100,21 @@ def pyramid_and_head(
 
 
 class RetinaNetPyramid(FeaturePyramidNetwork):
-    """torchvision's pyramid with its two coarse levels, made of the backbone's last map."""
+    """torchvision's pyramid with its two coarse levels.
+
+    The published network's sizes say that the sixth level is made of the backbone's map, not of the
+    pyramid's.
+    """
 
     def __init__(self, in_channels: Sequence[int], out_channels: int) -> None:
         super().__init__(list(in_channels), out_channels)
         self.coarse = LastLevelP6P7(in_channels[-1], out_channels)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Maps [b, m, h/s, w/s] for s = 8, 16, 32, each of its own m -> five, c channels, to s = 128."""
-        return _pyramid(
-            maps, self.inner_blocks, self.layer_blocks, (self.coarse.p6, self.coarse.p7)
-        )
+        """Maps for s = 8, 16, 32, [b, m, h/s, w/s] each -> five [b, c, h/s, w/s], to s = 128."""
+        sixth = self.coarse.p6(maps[-1])
+        levels = _merge(maps, self.inner_blocks, self.layer_blocks)
+        return [*levels, sixth, self.coarse.p7(functional.relu(sixth))]
 
 
 class LitePyramid(nn.Module):
@@ -125,28 +129,21 @@ class LitePyramid(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """As `RetinaNetPyramid`'s."""
-        return _pyramid(maps, self.inner_blocks, self.layer_blocks, (self.p6, self.p7))
+        sixth = self.p6(maps[-1])
+        return [*_merge(maps, self.inner_blocks, self.layer_blocks), sixth, self.p7(sixth)]
 
 
-def _pyramid(
-    maps: Sequence[Tensor],
-    inner_blocks: nn.ModuleList,
-    layer_blocks: nn.ModuleList,
-    coarse: tuple[nn.Module, nn.Module],
+def _merge(
+    maps: Sequence[Tensor], inner_blocks: nn.ModuleList, layer_blocks: nn.ModuleList
 ) -> list[Tensor]:
-    """Bring semantics down to the finer maps, and add two levels above the coarsest.
-
-    The published network's sizes say that the sixth level is made of the backbone's map, not of the
-    pyramid's.
-    """
+    """Bring semantics down to the finer maps."""
     merged = inner_blocks[-1](maps[-1])
     levels = [layer_blocks[-1](merged)]
     for number in reversed(range(len(maps) - 1)):
         inner = inner_blocks[number](maps[number])
         merged = _add_enlarged(inner, merged)
         levels.insert(0, layer_blocks[number](merged))
-    sixth = coarse[0](maps[-1])
-    return [*levels, sixth, coarse[1](functional.relu(sixth))]
+    return levels
 
 
 def _add_enlarged(fine: Tensor, coarse: Tensor) -> Tensor:

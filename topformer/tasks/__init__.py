@@ -68,6 +68,13 @@ class Task(ABC, Generic[ResultT]):
         info = self.manifest.input
         return Answer(outputs=outputs, result=self.postprocess(outputs, (info.height, info.width)))
 
+    def weakness(self, results: Sequence[ResultT]) -> str:  # noqa: ARG002
+        """Say in a sentence what a proof on inputs with these results leaves open; "" for nothing.
+
+        A task may have inputs that say nothing of its results.
+        """
+        return ""
+
     @abstractmethod
     def compare(self, expected: Answer[ResultT], found: Answer[ResultT]) -> Agreement:
         """Say how closely an answer follows the expected one; both are at the input's size."""
