@@ -4,8 +4,7 @@ A module sets `PRECISION`. Dropping one into this folder is all it takes to add 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
@@ -79,7 +78,7 @@ class Precision:
     calibrated: bool = False
     max_drop: float = 0.1
     # By the manifest's name for the task.
-    by_task: Mapping[str, Limits] = MappingProxyType({})
+    by_task: Mapping[str, Limits] = field(default_factory=dict[str, Limits])
     # What users of its files should know, for their manifests.
     notes: tuple[str, ...] = ()
 
