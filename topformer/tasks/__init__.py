@@ -102,6 +102,10 @@ class Task(ABC, Generic[ResultT]):
     def decode(self, data: bytes) -> ResultT:
         """Read what the runner wrote of a result at the input's size; raises `TopformerError`."""
 
+    def runner_options(self) -> list[str]:
+        """What the runner must be told to make this task's results; it refuses tasks of others."""
+        return [f"--task={self.manifest.model.task}"]
+
     @abstractmethod
     def draw(self, picture: NDArray[np.uint8], result: ResultT, *, note: str = "") -> "Image":
         """Draw a result over its picture, RGB [H, W, 3], with `note` in a strip at the bottom."""

@@ -245,6 +245,23 @@ class Detection(Task[Boxes]):
             labels=records["label"].astype(np.int32),
         )
 
+    def runner_options(self) -> list[str]:
+        """Tell the runner all that the manifest says of boxes."""
+        info = self.info
+        levels = (
+            f"{level.stride}:{','.join(repr(side) for one in level.anchors for side in one)}"
+            for level in info.levels
+        )
+        return [
+            *super().runner_options(),
+            f"--levels={';'.join(levels)}",
+            f"--score-threshold={info.score_threshold!r}",
+            f"--candidates-per-level={info.candidates_per_level}",
+            f"--nms-iou={info.nms_iou!r}",
+            f"--most-boxes={info.most_boxes}",
+            f"--largest-log-scale={info.largest_log_scale!r}",
+        ]
+
     def draw(self, picture: NDArray[np.uint8], result: Boxes, *, note: str = "") -> "Image":
         """Draw the boxes with names and scores over the picture."""
         return boxes_image(picture, result, self.manifest.classes, note=note)
