@@ -57,7 +57,7 @@ class ScreensTest : AppTest() {
         showPicture()
         phone.press(phone.chip("Building"))
         phone.tapPicture(0.33f, 0.5f)
-        assertEquals("Building", phone.view<SegmentationView>(R.id.picture).tappedName)
+        assertEquals("Building", phone.view<PictureView>(R.id.picture).tappedName)
         phone.screenshot("alone")
     }
 
