@@ -47,20 +47,32 @@ class Words:
     same: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Small:
+    """A picture reduced for the page."""
+
+    image: Image.Image
+    # Of its sides to those of the picture.
+    scale: float
+
+
 class Look(ABC, Generic[ResultT]):
-    """How results of one task look; pictures are RGB [H, W, 3], `small` is one of them reduced."""
+    """How results of one task look, and those of the data, which are called truth."""
 
     noun: ClassVar[str]
     suffix: ClassVar[str]
     words: ClassVar[Words]
 
+    def __init__(self, classes: Classes) -> None:
+        self.classes = classes
+
     @abstractmethod
-    def encode(self, result: ResultT, classes: Classes) -> bytes:
+    def encode(self, result: ResultT) -> bytes:
         """Write what was found in a picture, in the picture's pixels."""
 
     @abstractmethod
-    def read(self, path: Path, classes: Classes) -> ResultT:
-        """Read it back."""
+    def read(self, path: Path) -> ResultT:
+        """Read what is compared and shown of it."""
 
     @abstractmethod
     def equal(self, expected: ResultT, found: ResultT) -> float:
@@ -71,29 +83,19 @@ class Look(ABC, Generic[ResultT]):
         """Share of the truth that was found; None where there is none."""
 
     @abstractmethod
-    def painted(
-        self, small: Image.Image, result: ResultT, picture: NDArray[np.uint8], classes: Classes
-    ) -> Image.Image:
-        """Draw a result over the small picture."""
+    def painted(self, small: Small, result: ResultT) -> Image.Image:
+        """Draw a result over a picture."""
 
     @abstractmethod
-    def painted_truth(
-        self, small: Image.Image, truth: Any, picture: NDArray[np.uint8], classes: Classes
-    ) -> Image.Image:
+    def painted_truth(self, small: Small, truth: Any) -> Image.Image:
         """Draw what the data says is there."""
 
     @abstractmethod
-    def differing(
-        self,
-        small: Image.Image,
-        expected: ResultT,
-        found: ResultT,
-        picture: NDArray[np.uint8],
-    ) -> Image.Image:
+    def differing(self, small: Small, expected: ResultT, found: ResultT) -> Image.Image:
         """Show a faint picture with what differs in one colour."""
 
     @abstractmethod
-    def legend(self, expected: ResultT, truth: Any, classes: Classes) -> list[FoundClass]:
+    def legend(self, expected: ResultT, truth: Any) -> list[FoundClass]:
         """List the classes in a result and in the truth, those with the largest share first."""
 
 
@@ -112,12 +114,12 @@ class _LabelLook(Look[Labels]):
         same="no pixel differs",
     )
 
-    def encode(self, result: Labels, classes: Classes) -> bytes:
+    def encode(self, result: Labels) -> bytes:
         stream = BytesIO()
-        label_image(result, classes).save(stream, "PNG")
+        label_image(result, self.classes).save(stream, "PNG")
         return stream.getvalue()
 
-    def read(self, path: Path, classes: Classes) -> Labels:
+    def read(self, path: Path) -> Labels:
         with (
             open_regular(path, limit_bytes=LARGEST_FILE_BYTES) as stream,
             Image.open(stream, formats=("PNG",)) as image,
@@ -131,47 +133,35 @@ class _LabelLook(Look[Labels]):
         counted = truth != IGNORED
         return float((found[counted] == truth[counted]).mean()) if counted.any() else None
 
-    def painted(
-        self, small: Image.Image, result: Labels, picture: NDArray[np.uint8], classes: Classes
-    ) -> Image.Image:
+    def painted(self, small: Small, result: Labels) -> Image.Image:
         # 16 bits for the ids of more classes than an 8-bit picture holds.
         ids = Image.fromarray(result.astype(np.int32)).resize(
-            small.size, Image.Resampling.NEAREST
+            small.image.size, Image.Resampling.NEAREST
         )
-        return painted_image(np.asarray(small), np.asarray(ids), classes)
+        return painted_image(np.asarray(small.image), np.asarray(ids), self.classes)
 
-    def painted_truth(
-        self,
-        small: Image.Image,
-        truth: NDArray[np.uint8],
-        picture: NDArray[np.uint8],
-        classes: Classes,
-    ) -> Image.Image:
+    def painted_truth(self, small: Small, truth: NDArray[np.uint8]) -> Image.Image:
         """Paint the labels of the data; what has no class is grey."""
-        resized = Image.fromarray(truth).resize(small.size, Image.Resampling.NEAREST)
+        resized = Image.fromarray(truth).resize(small.image.size, Image.Resampling.NEAREST)
         ids = np.asarray(resized)
         ignored = ids == IGNORED
-        painted = painted_image(np.asarray(small), np.where(ignored, 0, ids), classes)
-        grey = np.asarray(small.convert("L").convert("RGB")) // 2 + 64
+        painted = painted_image(np.asarray(small.image), np.where(ignored, 0, ids), self.classes)
+        grey = np.asarray(small.image.convert("L").convert("RGB")) // 2 + 64
         return Image.fromarray(np.where(ignored[..., None], grey, np.asarray(painted)))
 
-    def differing(
-        self, small: Image.Image, expected: Labels, found: Labels, picture: NDArray[np.uint8]
-    ) -> Image.Image:
+    def differing(self, small: Small, expected: Labels, found: Labels) -> Image.Image:
         mask = Image.fromarray((found != expected).astype(np.uint8) * 255)
-        marked = np.asarray(mask.resize(small.size, Image.Resampling.BOX)) > 0
+        marked = np.asarray(mask.resize(small.image.size, Image.Resampling.BOX)) > 0
         shown = np.where(
-            marked[..., None], np.array(DIFFERING_COLOUR, np.uint8), np.asarray(_faint(small))
+            marked[..., None], np.array(DIFFERING_COLOUR, np.uint8), np.asarray(_faint(small.image))
         )
         return Image.fromarray(shown.astype(np.uint8))
 
-    def legend(
-        self, expected: Labels, truth: NDArray[np.uint8] | None, classes: Classes
-    ) -> list[FoundClass]:
+    def legend(self, expected: Labels, truth: NDArray[np.uint8] | None) -> list[FoundClass]:
         known = expected.ravel()
         if truth is not None:
             known = np.concatenate([known, truth[truth != IGNORED]])
-        return found_classes(known, classes)
+        return found_classes(known, self.classes)
 
 
 class FoundBox(Document, frozen=True, kw_only=True):
@@ -204,7 +194,7 @@ class _BoxLook(Look[Boxes]):
         same="no box differs",
     )
 
-    def encode(self, result: Boxes, classes: Classes) -> bytes:
+    def encode(self, result: Boxes) -> bytes:
         rows = zip(
             result.corners.tolist(), result.scores.tolist(), result.labels.tolist(), strict=True
         )
@@ -217,7 +207,7 @@ class _BoxLook(Look[Boxes]):
             )
         )
 
-    def read(self, path: Path, classes: Classes) -> Boxes:
+    def read(self, path: Path) -> Boxes:
         found = read_document(
             path, FoundBoxes, limit_bytes=LARGEST_FILE_BYTES, called="list of boxes"
         ).boxes
@@ -236,55 +226,48 @@ class _BoxLook(Look[Boxes]):
     def right(self, found: Boxes, truth: Boxes) -> float | None:
         return float(matched(truth, found, iou=FOUND_IOU)[0].mean()) if len(truth) else None
 
-    def painted(
-        self, small: Image.Image, result: Boxes, picture: NDArray[np.uint8], classes: Classes
-    ) -> Image.Image:
-        return boxes_image(np.asarray(small), _reduced(result, small, picture), classes)
+    def painted(self, small: Small, result: Boxes) -> Image.Image:
+        return boxes_image(np.asarray(small.image), _reduced(result, small), self.classes)
 
-    def painted_truth(
-        self, small: Image.Image, truth: Boxes, picture: NDArray[np.uint8], classes: Classes
-    ) -> Image.Image:
-        reduced = _reduced(truth, small, picture)
+    def painted_truth(self, small: Small, truth: Boxes) -> Image.Image:
+        corners: list[list[float]] = (truth.corners * np.float32(small.scale)).tolist()
+        labels: list[int] = truth.labels.tolist()
         frames = [
             Frame(
-                corners=tuple(corners),
-                colour=classes.palette[label],
-                text=class_name(classes, label),
+                corners=tuple(one),
+                colour=self.classes.palette[label],
+                text=class_name(self.classes, label),
             )
-            for corners, label in zip(
-                reduced.corners.tolist(), reduced.labels.tolist(), strict=True
-            )
+            for one, label in zip(corners, labels, strict=True)
         ]
-        return frames_image(np.asarray(small), frames)
+        return frames_image(np.asarray(small.image), frames)
 
-    def differing(
-        self, small: Image.Image, expected: Boxes, found: Boxes, picture: NDArray[np.uint8]
-    ) -> Image.Image:
+    def differing(self, small: Small, expected: Boxes, found: Boxes) -> Image.Image:
         ours, theirs = matched(expected, found, iou=ALIKE_IOU)
         corners = np.concatenate([expected.corners[~ours], found.corners[~theirs]])
-        scale = small.width / picture.shape[1]
         frames = [
             Frame(corners=tuple(one), colour=DIFFERING_COLOUR, text="")
-            for one in (corners * scale).tolist()
+            for one in (corners * small.scale).tolist()
         ]
-        return frames_image(np.asarray(_faint(small)), frames)
+        return frames_image(np.asarray(_faint(small.image)), frames)
 
-    def legend(self, expected: Boxes, truth: Boxes | None, classes: Classes) -> list[FoundClass]:
+    def legend(self, expected: Boxes, truth: Boxes | None) -> list[FoundClass]:
         known = expected.labels
         if truth is not None:
             known = np.concatenate([known, truth.labels])
-        return found_classes(known, classes) if len(known) else []
+        return found_classes(known, self.classes) if len(known) else []
 
 
 # By the tasks' names.
-LOOKS: dict[str, Look[Any]] = {SEGMENTATION: _LabelLook(), DETECTION: _BoxLook()}
+LOOKS: dict[str, type[Look[Any]]] = {SEGMENTATION: _LabelLook, DETECTION: _BoxLook}
 
 
-def _reduced(boxes: Boxes, small: Image.Image, picture: NDArray[np.uint8]) -> Boxes:
-    scale = np.float32(small.width / picture.shape[1])
-    return Boxes(corners=boxes.corners * scale, scores=boxes.scores, labels=boxes.labels)
+def _reduced(boxes: Boxes, small: Small) -> Boxes:
+    return Boxes(
+        corners=boxes.corners * np.float32(small.scale), scores=boxes.scores, labels=boxes.labels
+    )
 
 
-def _faint(small: Image.Image) -> Image.Image:
-    grey = np.asarray(small.convert("L").convert("RGB"))
+def _faint(image: Image.Image) -> Image.Image:
+    grey = np.asarray(image.convert("L").convert("RGB"))
     return Image.fromarray((grey // 3 + 150).astype(np.uint8))
