@@ -10,6 +10,7 @@ from topformer.errors import UsageError
 DOCUMENTS = {
     "manifest": "topformer.manifest:Manifest",
     "data-check": "topformer.verbs.data.document:DataCheckDocument",
+    "box-data-check": "topformer.verbs.data.boxes.document:BoxDataCheckDocument",
     "train": "topformer.verbs.train.run:TrainDocument",
     "recipe": "topformer.training.recipe:Recipe",
     "eval": "topformer.verbs.eval.document:EvalDocument",

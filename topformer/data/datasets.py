@@ -69,9 +69,19 @@ class BoxDataset:
         Raises `TopformerError`, too, where the set called COCO has other categories than COCO.
         """
         split = read_split(self.root, name)
-        if self.key == COCO:
-            _require_official(split)
+        self.require_classes(split)
         return split
+
+    def require_classes(self, split: BoxedSplit) -> None:
+        """Raise `TopformerError` where the set called COCO has other categories than COCO."""
+        official = dataset_classes(COCO)
+        found = split.classes.names, split.category_ids
+        if self.key == COCO and found != (official.names, COCO_CATEGORY_IDS):
+            raise TopformerError(
+                f"{split.name} does not have the {len(official.names)} categories of COCO.",
+                why=f"It has {len(split.category_ids)}, or others than COCO's ids and names.",
+                next_step=f"Name the set {COCO_FOLDER!r}, which takes any categories.",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,16 +278,6 @@ def check_key(key: str, *, boxes: bool = False) -> None:
         f"There is no data set called {key!r}.",
         next_step=f"Choose one of {', '.join(wanted)}.",
     )
-
-
-def _require_official(split: BoxedSplit) -> None:
-    official = dataset_classes(COCO)
-    if (split.classes.names, split.category_ids) != (official.names, COCO_CATEGORY_IDS):
-        raise TopformerError(
-            f"{split.name} does not have the {len(official.names)} categories of COCO.",
-            why=f"It has {len(split.category_ids)}, or others than COCO's ids and names.",
-            next_step=f"Name the set {COCO_FOLDER!r}, which takes any categories.",
-        )
 
 
 def _open_folder(root: Path) -> Dataset:
