@@ -13,6 +13,14 @@ ClassesOption = Annotated[
         "Default: those in the weights.",
     ),
 ]
+TaskOption = Annotated[
+    str | None,
+    typer.Option("--task", help="segmentation or detection. A file decides for itself."),
+]
+HeadOption = Annotated[
+    str | None,
+    typer.Option("--head", help="With --task detection: retinanet, as published, or lite."),
+]
 SerialOption = Annotated[
     str | None,
     typer.Option("--serial", help="With adb: which device; see `topformer devices`."),
