@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.core_vectors import box_answers, detector_outputs
-from support.manifest_edits import DETECTOR, GATES
+from support.core_vectors import box_answers, proved_detector
 from topformer.android.answers import BoxAnswers, LabelAnswers
 from topformer.android.golden import (
     Golden,
@@ -23,12 +22,10 @@ from topformer.android.golden import (
 )
 from topformer.boxes import Boxes
 from topformer.errors import TopformerError
-from topformer.files import sha256_bytes
-from topformer.images import bench_picture, bundled_pictures
-from topformer.manifest import Gates, GoldenCase, read_manifest_of
+from topformer.images import bundled_pictures
+from topformer.manifest import Gates, read_manifest_of
 from topformer.preprocess import to_tensor
 from topformer.runtimes import open_model
-from topformer.tasks import task_of
 from topformer.tasks.upsampling import upsample_labels
 
 SMALL = Golden(
@@ -151,23 +148,14 @@ def test_boxes_that_cannot_be_are_refused(offset, value):
 
 
 def test_the_golden_file_of_a_detector_holds_its_proof():
-    info = DETECTOR.input
-    tensor = to_tensor(bench_picture(info.height, info.width).pixels, info)
-    task = task_of(DETECTOR)
-    case = GoldenCase(
-        input="picture",
-        input_sha256=sha256_bytes(tensor.astype("<f4").tobytes()),
-        required=GATES,
-        ill_conditioned=False,
-        samples=task.sample(task.answer(detector_outputs())),
-    )
-    golden = make_golden(msgspec.structs.replace(DETECTOR, golden=(case,)))
+    manifest = proved_detector()
+    golden = make_golden(manifest)
     assert golden.answers.encode() == box_answers().encode()
     assert golden.answers.numbers == (2, 2, len(golden.answers.boxes))
     assert len(golden.answers.boxes) > 10
-    other = msgspec.structs.replace(case, samples={"logits": b""})
+    other = msgspec.structs.replace(manifest.golden[0], samples={"logits": b""})
     with pytest.raises(TopformerError, match="not those of a detector"):
-        make_golden(msgspec.structs.replace(DETECTOR, golden=(other,)))
+        make_golden(msgspec.structs.replace(manifest, golden=(other,)))
 
 
 def samples(array):

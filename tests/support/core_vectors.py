@@ -19,6 +19,8 @@ from topformer import metrics
 from topformer.android.answers import BoxAnswers, LabelAnswers
 from topformer.android.golden import Golden, encode_golden
 from topformer.documents import encode_document
+from topformer.images import bench_picture
+from topformer.manifest import GoldenCase, Manifest
 from topformer.preprocess import input_info, to_tensor
 from topformer.tasks import sample_positions
 from topformer.tasks.detection import TIE_SCORE, Detection
@@ -189,6 +191,20 @@ def box_answers() -> BoxAnswers:
     return BoxAnswers(
         tie=TIE_SCORE, classes=2, levels=2, logits=logits, offsets=offsets, boxes=boxes
     )
+
+
+def proved_detector() -> Manifest:
+    """Return the sample with an answer for the picture that the app checks itself with."""
+    task, info = Detection(DETECTOR), DETECTOR.input
+    tensor = to_tensor(bench_picture(info.height, info.width).pixels, info)
+    case = GoldenCase(
+        input="picture",
+        input_sha256=hashlib.sha256(tensor.astype("<f4").tobytes()).hexdigest(),
+        required=GATES,
+        ill_conditioned=False,
+        samples=task.sample(task.answer(detector_outputs())),
+    )
+    return msgspec.structs.replace(DETECTOR, golden=(case,))
 
 
 def judged_boxes() -> Iterator[dict[str, Any]]:

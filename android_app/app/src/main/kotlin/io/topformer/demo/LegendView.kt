@@ -29,12 +29,12 @@ class LegendView(context: Context, attributes: AttributeSet?) : FlowView(context
         chips.forEach(::addView)
     }
 
-    /** Shows them with their amounts as [tell] writes them. */
-    fun show(ranking: ClassRanking, classes: ShownClasses, tell: (amount: Float) -> String) {
+    /** Shows them with their amounts as [tell] writes them, and where [mayBeNone] says where there are none. */
+    fun show(ranking: ClassRanking, classes: ShownClasses, mayBeNone: Boolean, tell: (amount: Float) -> String) {
         listed.clear()
         classes.alone?.let { listed += it }
         for (place in 0 until ranking.size) ranking.classAt(place).let { if (it != classes.alone) listed += it }
-        none.visibility = if (listed.isEmpty()) VISIBLE else GONE
+        none.visibility = if (mayBeNone && listed.isEmpty()) VISIBLE else GONE
         all.visibility = if (classes.isAll) GONE else VISIBLE
         chips.forEachIndexed { place, chip ->
             val classId = listed.getOrNull(place)

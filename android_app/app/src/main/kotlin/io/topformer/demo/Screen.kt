@@ -124,7 +124,7 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
         if (rankedStill !== main.still.frame || areCounts && main.frozen) ranking.clear()
         rankedStill = main.still.frame
         ranking.update(findings.amounts, textsAtMs)
-        legend.show(ranking, classes, if (areCounts) ::count else ::share)
+        legend.show(ranking, classes, mayBeNone = areCounts, if (areCounts) ::count else ::share)
         val described = if (areCounts) text(R.string.boxes_described, found(classes)) else text(R.string.picture_described)
         if (picture.contentDescription != described) picture.contentDescription = described
         val times = main.times
@@ -148,7 +148,7 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
     /** All that the legend lists, in words. */
     private fun found(classes: ShownClasses): String {
         val listed = List(ranking.size, ranking::classAt).filter(classes::isSeen)
-        if (listed.isEmpty()) return text(R.string.nothing_found)
+        if (listed.isEmpty()) return text(R.string.nothing)
         return listed.joinToString { text(R.string.class_share, classes.names[it], count(ranking.amountOf(it))) }
     }
 

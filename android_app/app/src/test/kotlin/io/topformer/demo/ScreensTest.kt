@@ -21,6 +21,7 @@ class ScreensTest : AppTest() {
     fun install() = RealModel.install(phone.application)
 
     @Test
+    @Config(qualifiers = COARSE_PHONE)
     fun `a picture with its labels`() {
         showPicture()
         phone.screenshot("picture")
