@@ -43,22 +43,6 @@ MaxStartTempOption = Annotated[
         "or 60 where the chip alone tells its temperature.",
     ),
 ]
-TaskOption = Annotated[
-    str | None,
-    typer.Option(
-        "--task",
-        help="segmentation or detection. Default: what the data set, file or checkpoint is for; "
-        "with random weights, segmentation.",
-    ),
-]
-HeadOption = Annotated[
-    str | None,
-    typer.Option(
-        "--head",
-        help="Of a detector with random weights: retinanet, as published, or lite, for phones. "
-        "Default: the checkpoint's, or retinanet.",
-    ),
-]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
 ]
