@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from topformer.cli.options import JsonOption
+from topformer.cli.options import JsonOption, TaskOption
 
 
 def train(
     dataset: Annotated[
         str, typer.Option(help="Key of the data set: ade20k, camvid, folder, coco, coco-folder...")
     ],
-    task: Annotated[str, typer.Option(help="segmentation or detection.")] = "segmentation",
+    task: TaskOption = None,
     head: Annotated[
         str | None,
         typer.Option(help="Of a detector: retinanet, as published (default), or lite, for phones."),

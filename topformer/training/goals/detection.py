@@ -15,13 +15,13 @@ from topformer.data.samples import BoxedSamples, SampleSource
 from topformer.errors import TopformerError
 from topformer.evaluation.boxes import BoxFinder, score_found
 from topformer.evaluation.boxes.finders import network_finder
+from topformer.evaluation.boxes.sheet import ShownBoxes, draw_box_sheet
 from topformer.evaluation.protocols import fixed_protocol, whole_protocol
 from topformer.evaluation.scoring import AHEAD
 from topformer.figures import Caption
 from topformer.networks import AnyNetwork
 from topformer.tasks import DETECTION
 from topformer.tasks.detection import Detection
-from topformer.training.goals.box_sheet import draw_box_sheet
 from topformer.training.goals.goal import Goal, Progress
 from topformer.training.journal import BoxScoreRecord
 from topformer.training.losses.detection import detection_loss
@@ -110,9 +110,14 @@ class DetectionGoal(Goal):
     def draw(self, network: AnyNetwork, title: str, notes: tuple[str, ...]) -> bytes:
         """See `Goal`."""
         find = self._finder(network)
-        shown = range(0, len(self.val), -(-len(self.val) // SHOWN_PICTURES))
-        pictures = [self.val[number] for number in shown]
-        return draw_box_sheet(pictures, find, self.classes, Caption(title=title, notes=notes))
+        shown = self.val.subset(range(0, len(self.val), -(-len(self.val) // SHOWN_PICTURES)))
+        pixels = [open_boxed(picture) for picture in shown]
+        scored = score_found([find(one) for one in pixels], shown).pictures
+        pictures = [
+            ShownBoxes(picture=one.picture, pixels=own, found=one)
+            for one, own in zip(scored, pixels, strict=True)
+        ]
+        return draw_box_sheet(pictures, self.classes, Caption(title=title, notes=notes))
 
     def _finder(self, network: AnyNetwork) -> BoxFinder:
         info = Detection.describe_detection()
