@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ class TappedNetwork(nn.Module):
         """As `forward`, with the paths."""
         outputs: dict[str, list[Tensor]] = {path: [] for path in self.paths}
 
-        def keep(path: str, output: Tensor | Sequence[Tensor]) -> None:
+        def keep(path: str, output: Any) -> None:
             outputs[path] += [output] if isinstance(output, Tensor) else output
 
         handles = [
@@ -70,13 +71,10 @@ def _tapped_paths(network: AnyNetwork) -> list[str]:
 
 
 def _ends_of_towers(head: nn.Module) -> list[str]:
-    """Find the convolutions that give a detector's outputs: all others have an activation."""
-    convolutions = [path for path, module in head.named_modules() if isinstance(module, nn.Conv2d)]
-    return [
-        f"head.{path}"
-        for path in convolutions
-        if path.rpartition(".")[2] in {"last", "cls_logits", "bbox_reg"}
-    ]
+    """Find the convolutions that give a detector's outputs."""
+    ends = ("last.weight", "cls_logits.weight", "bbox_reg.weight")
+    names = [name for name in head.state_dict() if name.endswith(ends)]
+    return [f"head.{name.removesuffix('.weight')}" for name in names]
 
 
 def first_divergence(

@@ -13,7 +13,7 @@ from topformer.export.calibration import Calibration, bundled_calibration
 from topformer.export.precisions import DEFAULT_PRECISION, Budget, Precision, get_precision
 from topformer.export.preparation import OnProgress, PreparedNetwork, limits_of, prepare
 from topformer.export.proof import golden_cases
-from topformer.export.scoring import Judge, JudgingData
+from topformer.export.scoring import Judge, JudgingData, open_judge
 from topformer.export.steps import ConvertedNetwork, convert, prove_file
 from topformer.export.targets import DEFAULT_TARGETS, Lowered, Target, get_target
 from topformer.files import ensure_writable_folder, sha256_bytes
@@ -92,7 +92,7 @@ def export_model(
         classes=classes,
         on_progress=on_progress,
     )
-    judge = None if judging is None else Judge(judging, prepared.manifest, prepared.fused)
+    judge = None if judging is None else open_judge(judging, prepared.manifest, prepared.fused)
     max_drop = None if judging is None else judging.max_drop
     calibration = calibration or bundled_calibration()
     export = partial(_export_to, calibration=calibration, out_dir=out_dir, on_progress=on_progress)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from topformer.classes import (
@@ -10,6 +12,7 @@ from topformer.classes import (
     numbered_classes,
     read_classes,
     spread_palette,
+    vivid_palette,
 )
 from topformer.errors import TopformerError, UsageError
 
@@ -24,6 +27,7 @@ from topformer.errors import TopformerError, UsageError
         ("cityscapes", 19, "road", "bicycle"),
         ("pascal-voc", 21, "background", "tvmonitor"),
         ("camvid", 11, "sky", "bicyclist"),
+        ("coco", 80, "person", "toothbrush"),
     ],
 )
 def test_the_names_of_each_data_set_are_complete(key, count, first, last):
@@ -35,7 +39,7 @@ def test_the_names_of_each_data_set_are_complete(key, count, first, last):
 
 
 def test_every_data_set_is_covered_above():
-    assert len(DATASETS) == 7
+    assert len(DATASETS) == 8
 
 
 def test_ade20k_bed_has_no_trailing_space():
@@ -170,3 +174,12 @@ def test_the_spread_palette_is_the_voc_colour_map():
 
 def test_the_spread_palette_repeats_no_colour():
     assert len(set(spread_palette(5000))) == 5000
+
+
+def test_colours_of_frames_are_bright_and_those_of_neighbours_differ():
+    colours = vivid_palette(80)
+    assert dataset_classes("coco").palette == colours
+    assert len(set(colours)) == 80
+    assert all(max(colour) >= 200 for colour in colours)
+    for one, other in pairwise(colours):
+        assert sum(abs(a - b) for a, b in zip(one, other, strict=True)) > 100

@@ -92,7 +92,7 @@ def legend_area(height: int, width: int, count: int) -> tuple[int, int]:
     labels = stripes(height, width, count)
     found = found_classes(labels, classes(count))
     image = Image.fromarray(grey(height, width))
-    font = drawing._font(max(min(height, width) / 26, 9))
+    font = drawing.label_font(max(min(height, width) / 26, 9))
     drawing._draw_legend(image, found, font, height)
     rows, columns = np.nonzero((np.asarray(image) != 100).any(2))
     return (int(rows.max()), int(columns.max())) if rows.size else (0, 0)
@@ -115,7 +115,7 @@ def test_a_small_picture_has_a_short_legend_or_none():
 def test_short_names_are_not_cut_to_dots():
     image = Image.fromarray(grey(300, 70))
     found = found_classes(stripes(300, 70, 2), classes(2, name=""))
-    drawing._draw_legend(image, found, drawing._font(9), 300)
+    drawing._draw_legend(image, found, drawing.label_font(9), 300)
     assert (np.asarray(image) == 100).all()
 
 
@@ -154,11 +154,11 @@ def test_any_size_and_any_text(height, width, name, note, count):
 
 
 def test_long_names_are_cut_within_the_panel():
-    font = drawing._font(20)
-    cut = drawing._shorten("an extraordinarily long class name " * 30, 150, font)
+    font = drawing.label_font(20)
+    cut = drawing.shorten("an extraordinarily long class name " * 30, 150, font)
     assert cut.endswith("...")
     assert 100 < font.getlength(cut) <= 150
-    assert drawing._shorten("wall", 150, font) == "wall"
+    assert drawing.shorten("wall", 150, font) == "wall"
 
 
 def test_png_says_how_it_was_made(tmp_path):

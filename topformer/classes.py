@@ -5,6 +5,7 @@ only: some data sets give two classes one colour, so ids are stored and never re
 """
 
 from collections.abc import Sequence
+from colorsys import hsv_to_rgb
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -17,6 +18,12 @@ from topformer.errors import TopformerError, UsageError
 from topformer.files import read_text
 from topformer.manifest import ClassCount, Classes
 
+# COCO's own ids of its classes, in their order: 1 to 90 without those that no box has.
+COCO_CATEGORY_IDS = tuple(
+    one for one in range(1, 91) if one not in {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+)
+
+_GOLDEN_RATIO = 0.618034
 _FILE_LIMIT_BYTES = 2**22
 # What stands for the data set of classes that only have numbers.
 _UNNAMED = "not named by the weights"
@@ -161,6 +168,20 @@ def spread_palette(count: int) -> tuple[tuple[int, int, int], ...]:
     green and blue, each filling its channel from the top bit down.
     """
     return tuple(_voc_colour(number) for number in range(count))
+
+
+def vivid_palette(count: int) -> tuple[tuple[int, int, int], ...]:
+    """Bright colours for the frames of `count` classes, those of neighbours far apart.
+
+    Hues go around the circle in steps of the golden ratio, so that those of any first few are
+    spread over it; light and dark, pale and full ones take turns.
+    """
+    tones = ((0.85, 1.0), (1.0, 0.8), (0.55, 1.0), (0.7, 0.85))
+    colours = (
+        hsv_to_rgb(number * _GOLDEN_RATIO % 1, *tones[number % len(tones)])
+        for number in range(count)
+    )
+    return tuple((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in colours)
 
 
 def _voc_colour(number: int) -> tuple[int, int, int]:

@@ -1,6 +1,6 @@
 """The networks that are trained and exported here, whatever they are for."""
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 from topformer.model import TopFormer, create_model
 from topformer.variants import Variant
@@ -8,7 +8,8 @@ from topformer.variants import Variant
 if TYPE_CHECKING:
     from topformer.detector import Detector
 
-AnyNetwork: TypeAlias = "TopFormer | Detector"
+# Not a string: `AnyNetwork | None` is computed where it stands.
+AnyNetwork: TypeAlias = Union[TopFormer, "Detector"]
 
 
 def create_network(

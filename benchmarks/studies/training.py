@@ -17,15 +17,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from topformer.data import open_dataset
 from topformer.data.loading import training_batches
 from topformer.data.sharing import Batch
-from topformer.model import create_model
+from topformer.networks import create_network
+from topformer.tasks import SEGMENTATION
 from topformer.training.allocator import keep_freed_memory
-from topformer.training.initialise import variant_for
+from topformer.training.goals import open_goal
+from topformer.training.initialise import form_for
 from topformer.training.learner import Learner
 from topformer.training.processes import Place
-from topformer.training.recipe import augmentation_of, load_recipe
+from topformer.training.recipe import load_recipe
 
 ROUNDS = 12
 # Not counted: memory is taken and kernels are chosen in the first ones.
@@ -47,16 +48,15 @@ class Timing:
 
 def measure(dataset: str, root: Path, size: str, *, rounds: int = ROUNDS) -> Timing:
     """Make a batch and take a step on it, in turn."""
-    opened, recipe = open_dataset(dataset, root), load_recipe(dataset, size)
+    recipe = load_recipe(dataset, size)
+    goal = open_goal(SEGMENTATION, dataset, root, recipe)
     keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = create_model(variant_for(size, opened), len(opened.classes.names))
-    learner = Learner(model, recipe, Place(rank=0, world_size=1, device=device))
+    model = create_network(form_for(size, dataset).variant, len(goal.classes.names))
+    learner = Learner(model, recipe, Place(rank=0, world_size=1, device=device), goal.loss)
     threads = torch.get_num_threads()
     batches = training_batches(
-        opened.split("train"),
-        opened.classes,
-        augmentation_of(recipe),
+        goal.samples(),
         first_step=0,
         end_step=rounds + WARM_UPS,
         batch=recipe.batch,

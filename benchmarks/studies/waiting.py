@@ -85,16 +85,22 @@ def take_steps() -> float:
     from topformer.data.sharing import Batch  # noqa: PLC0415
     from topformer.model import create_model  # noqa: PLC0415
     from topformer.training.learner import Learner  # noqa: PLC0415
+    from topformer.training.losses.segmentation import segmentation_loss  # noqa: PLC0415
     from topformer.training.processes import Place  # noqa: PLC0415
     from topformer.training.recipe import load_recipe  # noqa: PLC0415
 
     recipe, classes = load_recipe("camvid", "tiny"), 11
     place = Place(rank=0, world_size=1, device=torch.device("cpu"))
-    learner = Learner(create_model("tiny", classes), recipe, place)
+    learner = Learner(
+        create_model("tiny", classes),
+        recipe,
+        place,
+        lambda logits, labels, _: segmentation_loss(logits, labels, recipe),
+    )
     shape = (recipe.batch, *recipe.crop)
     batch = Batch(
         pictures=torch.randn(shape[0], 3, *recipe.crop),
-        labels=torch.randint(0, classes, shape),
+        truth=torch.randint(0, classes, shape),
         sources=(Path("random"),),
     )
     taken: list[float] = []

@@ -179,3 +179,64 @@ def test_the_published_start_is_fetched_or_says_how_to_get_it(folder, tmp_path, 
     assert result.exception.next_step == (
         "Get it with a browser. Here: --init PATH/TO/FILE.pth, or --init none to train from scratch"
     )
+
+
+@pytest.fixture(scope="module")
+def boxes(tmp_path_factory):
+    from support.training_fakes import make_box_folder
+
+    return make_box_folder(tmp_path_factory.mktemp("boxes"))
+
+
+DETECTING = ["--task", "detection", "--dataset", "coco-folder"]
+
+
+@pytest.mark.slow
+def test_a_detector_is_trained_and_goes_on(boxes, tmp_path):
+    chosen = [*DETECTING, "--head", "lite", "--data", boxes, "--out", tmp_path / "run", *SMALL]
+    result = invoke(*chosen, "--set", "stretch=1", "--json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    jsonschema.validate(document, msgspec.json.schema(TrainDocument))
+    assert (document["task"], document["detection_head"]) == ("object-detection", "lite")
+    assert document["best"]["ap"] is not None
+    assert document["best"]["miou"] is None
+    assert document["protocol"] == "fixed: 64x96, stretched"
+    assert "val: 3 pictures are in train, too" in result.stderr
+    again = invoke(*chosen, "--set", "stretch=1", "--resume")
+    assert again.exit_code == 0, again.output
+    assert again.stdout.startswith("AP 0.")
+    other = invoke(*chosen, "--set", "stretch=1", "--resume", "--head", "retinanet")
+    assert isinstance(other.exception, TopformerError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--task", "naming", "--dataset", "coco"], "no task called 'naming'"),
+        (["--task", "detection", "--dataset", "camvid"], "'camvid' holds labels of pixels"),
+        (["--dataset", "coco"], "'coco' holds boxes"),
+        (["--dataset", "camvid", "--head", "lite"], "--head is for detectors"),
+        ([*DETECTING, "--head", "large"], "no detection head called 'large'"),
+        ([*DETECTING, "--set", "class_mix=0.5"], "sets class_mix, which is for semantic-"),
+        (["--dataset", "camvid", "--set", "offset_weight=2"], "which is for object-detection"),
+        ([*DETECTING, "--set", "teacher=tiny", "--show-recipe"], "sets teacher"),
+    ],
+)
+def test_what_fits_another_task_is_refused_before_anything_is_written(
+    tmp_path, monkeypatch, arguments, said
+):
+    monkeypatch.chdir(tmp_path)
+    result = invoke(*arguments, "--data", tmp_path)
+    assert isinstance(result.exception, UsageError)
+    assert said in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_recipe_of_a_head_is_shown():
+    shown = {
+        head: invoke("--task", "detection", "--dataset", "coco", "--head", head, "--show-recipe")
+        for head in ("retinanet", "lite")
+    }
+    assert 'optimizer = "sgd"' in shown["retinanet"].stdout
+    assert "crop = [448,448]" in shown["lite"].stdout

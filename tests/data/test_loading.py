@@ -17,6 +17,7 @@ from support.folders import write_folder
 from topformer.data import loading, open_dataset, sharing
 from topformer.data.loading import reading_trouble, slot_at, training_batches
 from topformer.data.pairs import open_pair, read_ahead, usual_picture_size
+from topformer.data.samples import LabelledSamples
 from topformer.data.sharing import Copied, Send
 from topformer.data.transforms import Augmentation
 from topformer.errors import TopformerError
@@ -54,9 +55,7 @@ def reading(
     augmentation=AUGMENTATION,
 ):
     return training_batches(
-        dataset.split("train"),
-        dataset.classes,
-        augmentation,
+        LabelledSamples(dataset.split("train"), dataset.classes, augmentation),
         first_step=first,
         end_step=end,
         batch=4,
@@ -75,7 +74,7 @@ def assert_same(found, expected):
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
         assert torch.equal(one.pictures, other.pictures)
-        assert torch.equal(one.labels, other.labels)
+        assert torch.equal(one.truth, other.truth)
         assert one.sources == other.sources
 
 
@@ -120,7 +119,7 @@ def test_another_seed_gives_other_batches(dataset):
 
 
 def test_every_picture_is_seen_once_a_pass():
-    pairs = [slot_at(n // 4, n % 4, pairs=7, batch=4, seed=1).pair for n in range(28)]
+    pairs = [slot_at(n // 4, n % 4, pictures=7, batch=4, seed=1).picture for n in range(28)]
     for start in range(0, 28, 7):
         assert sorted(pairs[start : start + 7]) == list(range(7))
     assert pairs[:7] != pairs[7:14]
@@ -156,7 +155,7 @@ def test_a_file_that_broke_meanwhile_is_named_also_from_a_reading_process(datase
 
 def test_the_order_is_that_of_the_seed_and_pass_and_stays_so():
     """Runs that were begun go on in this order: it must never change."""
-    seen = [slot_at(0, position, pairs=5, batch=10, seed=3).pair for position in range(10)]
+    seen = [slot_at(0, position, pictures=5, batch=10, seed=3).picture for position in range(10)]
     again = np.random.default_rng((3, 2**31, 0)).permutation(5).tolist()
     assert seen == again + np.random.default_rng((3, 2**31, 1)).permutation(5).tolist()
 
@@ -167,7 +166,7 @@ def test_the_loader_pins_batches_by_their_own_method(dataset, monkeypatch):
     batch = batches(dataset, end=1)[0]
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor + 1)
     pinned = pin_memory(batch)
-    assert torch.equal(pinned.labels, batch.labels + 1)
+    assert torch.equal(pinned.truth, batch.truth + 1)
     assert pinned.sources == batch.sources
 
 
@@ -192,7 +191,7 @@ def test_a_batch_whose_file_cannot_be_made_comes_through_a_pipe(dataset, monkeyp
     sample = (torch.zeros(3, 64, 64), torch.full((64, 64), 255), Path("one.png"))
     sent = send([sample])
     assert isinstance(sent, Copied)
-    assert torch.equal(sent.batch().labels, sample[1][None])
+    assert torch.equal(sent.batch().truth, sample[1][None])
 
 
 def test_batches_stay_as_they_are_while_later_ones_are_made(dataset):

@@ -10,8 +10,9 @@ from topformer.classes import dataset_classes, spread_palette
 from topformer.data import IGNORED
 from topformer.evaluation.confusion import scores_of
 from topformer.evaluation.confusion_picture import draw_confusion
+from topformer.evaluation.panels import PANEL_PX
 from topformer.evaluation.scoring import SegmentedPicture
-from topformer.evaluation.sheet import PANEL_PX, draw_sheet
+from topformer.evaluation.sheet import draw_sheet
 from topformer.figures import Caption, shorten
 from topformer.manifest import Classes
 

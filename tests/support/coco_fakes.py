@@ -47,3 +47,28 @@ def write_split(root: Path, content: dict | str | bytes, *, split: str = "train2
         noise = np.random.default_rng(number).integers(0, 256, (64, 96, 3), np.uint8)
         Image.fromarray(noise).save(pictures / f"{number}.png")
     return root
+
+
+def save_detector(path: Path, *, classes: int = 2, variant: str = "tiny") -> Path:
+    """Write a drawn detector with the light head that finds something everywhere."""
+    import torch
+
+    from topformer.classes import named_classes
+    from topformer.detector import create_detector
+    from topformer.weights import save_weights
+
+    torch.manual_seed(0)
+    network = create_detector(variant, classes, head="lite")
+    with torch.no_grad():
+        for name, parameter in network.head.named_parameters():
+            if name.startswith("logits") and name.endswith("last.bias"):
+                parameter.fill_(-1.0)
+    save_weights(
+        path,
+        network,
+        classes=named_classes(["dog", "cat", "bird"][:classes]),
+        name="drawn",
+        licence="none",
+        source="a test",
+    )
+    return path

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from topformer.data import open_dataset
-from topformer.model import DropPath, create_model
+from topformer.model import DropPath
+from topformer.networks import create_network
+from topformer.tasks import DETECTION, SEGMENTATION
+from topformer.training.goals import open_goal
 from topformer.training.recipe import Recipe
 from topformer.training.run import TrainingRun
 
@@ -52,12 +54,30 @@ def small_recipe(**changes) -> Recipe:
     return Recipe(**(fields | changes))
 
 
-def small_run(folder: Path, out: Path, recipe: Recipe) -> TrainingRun:
-    dataset = open_dataset("folder", folder)
+def make_box_folder(root: Path) -> Path:
+    """Write train and val in COCO's format: cats and dogs in noise, a crowd, an empty picture."""
+    from support.coco_fakes import annotations, write_split
+
+    for split in ("train", "val"):
+        write_split(root, annotations(), split=split)
+    return root
+
+
+def small_box_run(folder: Path, out: Path, recipe: Recipe) -> TrainingRun:
     return TrainingRun(
-        dataset=dataset,
-        train=dataset.split("train"),
-        val=dataset.split("val"),
+        goal=open_goal(DETECTION, "coco-folder", folder, recipe),
+        recipe=recipe,
+        out=out,
+        name="trained in a test",
+        licence="none",
+        source="a test",
+        picture_size=(64, 96),
+    )
+
+
+def small_run(folder: Path, out: Path, recipe: Recipe) -> TrainingRun:
+    return TrainingRun(
+        goal=open_goal(SEGMENTATION, "folder", folder, recipe),
         recipe=recipe,
         out=out,
         name="trained in a test",
@@ -67,12 +87,12 @@ def small_run(folder: Path, out: Path, recipe: Recipe) -> TrainingRun:
     )
 
 
-def settled_model(classes: int = len(CLASSES)):
+def settled_model(classes: int = len(CLASSES), *, head: str = ""):
     """A Tiny that does not care how a batch is divided: no dropout, fixed BatchNorm."""
     import torch
 
     torch.manual_seed(0)
-    model = create_model("tiny", classes)
+    model = create_network("tiny", classes, detection_head=head)
     for module in model.modules():
         if isinstance(module, nn.Dropout2d):
             module.p = 0.0

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import torch
-from training_fakes import SilentObserver, settled_model, small_recipe, small_run
+from training_fakes import SilentObserver, settled_model, small_box_run, small_recipe, small_run
 
 from topformer.errors import TopformerError
 from topformer.model import create_model
@@ -47,8 +47,9 @@ def main() -> None:
     if "--rounded" in flags:
         recipe = small_recipe(batch=4, workers=workers, quantise_from=0.5)
         learner.Rounded = Telling
-    run = small_run(Path(folder), Path(out), recipe)
-    model = settled_model()
+    boxes = "--boxes" in flags
+    run = (small_box_run if boxes else small_run)(Path(folder), Path(out), recipe)
+    model = settled_model(2, head="lite") if boxes else settled_model()
     if "--unsettled" in flags:
         torch.manual_seed(0)
         model = create_model("tiny", 3)

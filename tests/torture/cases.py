@@ -14,7 +14,6 @@ from types import SimpleNamespace
 from typing import Protocol
 
 import msgspec
-import numpy as np
 from PIL import Image
 
 from topformer.documents import encode_document
@@ -187,7 +186,7 @@ class Predict:
 
     def __init__(self) -> None:
         import topformer.cli.predict
-        import topformer.verbs.predict  # noqa: F401
+        import topformer.verbs.predict.run  # noqa: F401
         from topformer.runtimes import open_model
 
         self.model = open_model("tiny", image_size=(64, 64), threads=1)
@@ -210,7 +209,7 @@ class Predict:
                     path.write_bytes(data)
 
     def run(self) -> None:
-        from topformer.verbs import predict
+        from topformer.verbs.predict import run as predict
 
         predict.open_model = lambda *_, **__: self.model
         type_command("predict", "pictures", "--out", "out")
@@ -261,19 +260,23 @@ class Train:
         import os
         import signal
 
-        from topformer.evaluation.confusion import scores_of
         from topformer.training import learner, loop, pictures
+        from topformer.training.goals.segmentation import SegmentationGoal
+        from topformer.training.journal import ScoreRecord
 
         def step(_learner, number, _batch):
             if number == stop_at:
                 os.kill(os.getpid(), signal.SIGTERM)
             return 1.0
 
+        def perfect(_network, _goal, _place, number):
+            return ScoreRecord(step=number, miou=1.0, mean_accuracy=1.0, pixel_accuracy=1.0)
+
         learner.Learner.step = step
-        loop.validate = lambda *_: scores_of(np.eye(3, dtype=np.int64))
+        loop.validate = perfect
         pictures.draw_curves = lambda *_, **__: b"curves"
-        pictures.draw_sheet = lambda *_: b"sheet"
-        pictures.show_pair = pictures.network_segmenter = pictures.load_model = lambda *_: None
+        pictures.load_weights = lambda *_, **__: SimpleNamespace(model=None)
+        SegmentationGoal.draw = lambda *_, **__: b"sheet"
         options = [
             *("workers=0", "crop=[64,96]", "scale=[256,128]", "log_every=1"),
             *("checkpoint_every=2", "keep_checkpoints=1", *fields),

@@ -14,6 +14,7 @@ from topformer.data.sharing import Batch
 from topformer.errors import TopformerError
 from topformer.model import create_model
 from topformer.training.learner import Learner
+from topformer.training.losses.segmentation import taught_loss
 from topformer.training.processes import Place
 
 pytestmark = pytest.mark.slow
@@ -26,15 +27,22 @@ def batch() -> Batch:
     generator = torch.Generator().manual_seed(1)
     return Batch(
         pictures=torch.randn(4, 3, 64, 96, generator=generator),
-        labels=torch.randint(0, 3, (4, 64, 96), generator=generator),
+        truth=torch.randint(0, 3, (4, 64, 96), generator=generator),
         sources=tuple(Path(f"{n}.png") for n in range(4)),
     )
+
+
+def learner_of(model: nn.Module, *, teacher=None, **fields) -> Learner:
+    """A learner of label maps."""
+    recipe = small_recipe(**fields)
+    criterion = functools.partial(taught_loss, recipe=recipe)
+    return Learner(model, recipe, ALONE, criterion, teacher=teacher)
 
 
 def learn(batch: Batch, model: nn.Module | None = None, *, steps: int = 1, teacher=None, **fields):
     fields = {"warmup_iterations": 0, "batch": 4} | fields
     model = settled_model() if model is None else model
-    learner = Learner(model, small_recipe(**fields), ALONE, teacher=teacher)
+    learner = learner_of(model, teacher=teacher, **fields)
     losses = [learner.step(number, batch) for number in range(steps)]
     return learner, losses
 
@@ -66,7 +74,7 @@ def test_gradients_are_shared_after_the_last_part_however_many_there_are(batch, 
     """Four samples in "three" parts are two: on many processes none would be shared."""
     held = []
     monkeypatch.setattr(Learner, "_unsynchronised", lambda _, hold: held.append(hold) or NOTHING)
-    Learner(settled_model(), small_recipe(batch=6, accumulate=3), ALONE).step(0, batch)
+    learner_of(settled_model(), batch=6, accumulate=3).step(0, batch)
     assert held == [True, False]
 
 
@@ -120,16 +128,16 @@ def test_a_teacher_adds_its_divergence_and_stays_as_it_is(batch):
 def test_dropout_depends_on_the_step_and_on_nothing_before(batch):
     torch.manual_seed(3)
     model = create_model("tiny", 3)
-    first = Learner(copy.deepcopy(model), small_recipe(), ALONE).step(2, batch)
+    first = learner_of(copy.deepcopy(model)).step(2, batch)
     torch.rand(17)
-    assert Learner(copy.deepcopy(model), small_recipe(), ALONE).step(2, batch) == first
-    assert Learner(copy.deepcopy(model), small_recipe(), ALONE).step(3, batch) != first
+    assert learner_of(copy.deepcopy(model)).step(2, batch) == first
+    assert learner_of(copy.deepcopy(model)).step(3, batch) != first
 
 
 def test_a_loss_that_is_no_number_names_the_pictures(batch):
     broken = Batch(
         pictures=batch.pictures.clone().fill_(float("nan")),
-        labels=batch.labels,
+        truth=batch.truth,
         sources=batch.sources,
     )
     with pytest.raises(TopformerError) as caught:
@@ -144,9 +152,7 @@ def test_a_state_taken_up_goes_on_bit_for_bit(batch, changes):
     fields = {"ema_decay": 0.9, "iterations": 6} | changes
     through, _ = learn(batch, create_model_seeded(), steps=6, **fields)
     half, _ = learn(batch, create_model_seeded(), steps=3, **fields)
-    other = Learner(
-        create_model("tiny", 3), small_recipe(warmup_iterations=0, batch=4, **fields), ALONE
-    )
+    other = learner_of(create_model("tiny", 3), warmup_iterations=0, batch=4, **fields)
     other.load_state(copy.deepcopy(half.state()))
     for number in range(3, 6):
         other.step(number, batch)

@@ -9,7 +9,6 @@ import sys
 import time
 from multiprocessing import active_children
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -266,7 +265,9 @@ def test_the_best_weights_of_a_rounded_run_have_learnt_to_be_rounded(folder, tmp
     monkeypatch.setattr(
         loop,
         "validate",
-        lambda *_: SimpleNamespace(miou=next(scores), mean_accuracy=0.0, pixel_accuracy=0.0),
+        lambda _network, _goal, _place, step: ScoreRecord(
+            step=step, miou=next(scores), mean_accuracy=0.0, pixel_accuracy=0.0
+        ),
     )
     trained, _ = run_training(folder, tmp_path, evaluate_every=1, quantise_from=0.5)
     assert trained.best == checkpoints.Best(step=3, miou=0.3)

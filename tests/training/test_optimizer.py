@@ -1,10 +1,24 @@
 """Optimizer groups and learning rates against the official code's."""
 
 import pytest
+from torch.optim import SGD
 
+from topformer.detector import create_detector
 from topformer.model import create_model
 from topformer.training.optimizer import build_optimizer, learning_rate_at, set_learning_rate
 from topformer.training.recipe import load_recipe
+
+
+def test_the_published_detector_takes_sgd_with_warm_up_and_two_drops():
+    recipe = load_recipe("coco", "tiny", head="retinanet")
+    rates = [learning_rate_at(step, recipe) for step in (0, 250, 500, 58_639, 58_640, 80_630)]
+    assert rates == pytest.approx([1e-5, 0.0050050, 0.01, 0.01, 0.001, 0.0001], rel=1e-3)
+    optimizer = build_optimizer(create_detector("tiny"), recipe)
+    assert isinstance(optimizer, SGD)
+    for group in optimizer.param_groups:
+        assert (group["momentum"], group["weight_decay"]) == (0.9, 1e-4)
+    set_learning_rate(optimizer, 0.01)
+    assert {group["lr"] for group in optimizer.param_groups} == {0.01}
 
 
 @pytest.fixture(scope="module")

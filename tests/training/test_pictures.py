@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from topformer.training.journal import ScoreRecord, StepRecord
+from topformer.training.journal import BoxScoreRecord, ScoreRecord, StepRecord
 from topformer.training.pictures import draw_curves
 
 
@@ -22,6 +22,22 @@ def records(steps: int, scores: int):
         yield ScoreRecord(
             step=number * 10, miou=0.05 * number, mean_accuracy=0.06 * number, pixel_accuracy=0.8
         )
+
+
+def box_scores():
+    yield BoxScoreRecord(step=10, protocol="fixed: 64x64", ap=None, ap50=None, ap75=None)
+    for number in range(2, 5):
+        yield BoxScoreRecord(
+            step=number * 10, protocol="fixed: 64x64", ap=0.1 * number, ap50=0.2 * number, ap75=None
+        )
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_detectors_run_gives_its_own_curves():
+    without = draw_curves(list(records(40, 0)), title="a run")
+    assert draw_curves([*records(40, 0), *box_scores()], title="a run") != without
+    only_undefined = [*records(40, 0), next(box_scores())]
+    assert draw_curves(only_undefined, title="a run") != without
 
 
 @pytest.mark.parametrize(("steps", "scores"), [(0, 0), (1, 0), (1, 1), (100, 10)])

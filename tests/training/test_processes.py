@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from support.training_fakes import make_folder, small_recipe, small_run
 from topformer.errors import UsageError
 from topformer.model import create_model
-from topformer.training.initialise import check_batch
+from topformer.training.initialise import NetworkForm, check_batch
 from topformer.training.journal import read_log
 from topformer.training.loop import validate
 from topformer.training.processes import Place, place_from
@@ -103,15 +103,11 @@ def test_two_processes_score_exactly_what_one_does(three, tmp_path):
     try:
         run = small_run(three, tmp_path, small_recipe())
         alone = Place(rank=0, world_size=1, device=torch.device("cpu"))
-        scores = validate(load_model(tmp_path / "last.safetensors"), run, alone)
+        scores = validate(load_model(tmp_path / "last.safetensors"), run.goal, alone, 4)
     finally:
         torch.set_num_threads(threads)
     (told,) = [record for record in read_log(tmp_path / "log.jsonl") if hasattr(record, "miou")]
-    assert (told.miou, told.mean_accuracy, told.pixel_accuracy) == (
-        scores.miou,
-        scores.mean_accuracy,
-        scores.pixel_accuracy,
-    )
+    assert told == scores
 
 
 @pytest.mark.slow
@@ -224,10 +220,10 @@ def test_parts_of_a_single_value_are_refused(
     recipe = small_recipe(crop=crop, batch=batch, accumulate=accumulate)
     place = Place(rank=0, world_size=processes, device=torch.device(device))
     if fits:
-        check_batch(VARIANTS[size], recipe, place)
+        check_batch(NetworkForm(variant=VARIANTS[size]), recipe, place)
     else:
         with pytest.raises(UsageError, match="too little to train on"):
-            check_batch(VARIANTS[size], recipe, place)
+            check_batch(NetworkForm(variant=VARIANTS[size]), recipe, place)
 
 
 def test_what_is_refused_is_what_torch_cannot_train():

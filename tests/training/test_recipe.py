@@ -6,9 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.training_fakes import small_recipe
-from topformer.data import DATASET_KEYS
+from topformer.data import BOX_DATASET_KEYS, DATASET_KEYS
+from topformer.detection import HEADS
 from topformer.errors import TopformerError, UsageError
-from topformer.training.recipe import FREE_FIELDS, Recipe, load_recipe, recipe_sha256, recipe_text
+from topformer.tasks import DETECTION
+from topformer.training.recipe import (
+    FREE_FIELDS,
+    Recipe,
+    check_task,
+    load_recipe,
+    recipe_sha256,
+    recipe_text,
+)
 from topformer.variants import VARIANTS
 
 # Source: hustvl/TopFormer at cc0f436, local_configs: iterations, batch, rate, scale, crop.
@@ -44,6 +53,44 @@ def test_the_shipped_recipes_are_the_published_ones(dataset, size):
     assert numbers == PUBLISHED[dataset, size]
     for name, value in PUBLISHED_DEFAULTS.items():
         assert getattr(recipe, name) == value, name
+
+
+def test_the_recipe_for_coco_is_the_published_one():
+    """Source: mmdetection 2, schedules/schedule_1x.py and datasets/coco_detection.py."""
+    recipe = load_recipe("coco", "tiny", head="retinanet")
+    fields = {
+        "batch": 16, "optimizer": "sgd", "learning_rate": 0.01, "momentum": 0.9,
+        "weight_decay": 1e-4, "head_rate_factor": 1.0, "warmup_iterations": 500,
+        "warmup_ratio": 0.001, "scale": (1333, 800), "ratio_range": (1.0, 1.0),
+        "flip_probability": 0.5, "photometric": False, "stretch": 0.0, "init": "imagenet",
+    }  # fmt: skip
+    for name, value in fields.items():
+        assert getattr(recipe, name) == value, name
+    # Of 117,266 pictures with boxes, a pass takes 7,330 steps.
+    assert recipe.iterations == 12 * 7_330
+    assert [round(share * recipe.iterations) for share in recipe.rate_drops] == [
+        8 * 7_330,
+        11 * 7_330,
+    ]
+    # A picture fits into the crop whatever its shape: nothing is cut.
+    assert min(recipe.crop) >= recipe.scale[0]
+
+
+@pytest.mark.parametrize("dataset", BOX_DATASET_KEYS)
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("size", VARIANTS)
+def test_sets_with_boxes_ship_a_recipe_for_every_size_and_head(dataset, size, head):
+    recipe = load_recipe(dataset, size, head=head)
+    check_task(recipe, DETECTION)
+    assert (recipe.crop == (448, 448)) == (head == "lite")
+
+
+def test_a_table_of_a_head_goes_before_that_of_a_size(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("batch = 4\n[base]\nbatch = 6\nseed = 5\n[lite]\nbatch = 8\n")
+    recipe = load_recipe("coco", "base", head="lite", path=path)
+    assert (recipe.batch, recipe.seed) == (8, 5)
+    assert load_recipe("coco", "base", head="retinanet", path=path).batch == 6
 
 
 def test_published_runs_score_and_save_ten_times():

@@ -1,15 +1,15 @@
-"""`topformer eval`: how well a model segments a data set, and where it fails."""
+"""`topformer eval`: how well a model does on a data set, and where it fails."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from topformer.cli.options import ClassesOption, JsonOption
+from topformer.cli.options import ClassesOption, JsonOption, TaskOption
 
 
 def eval(  # noqa: A001 - a verb's function is called what the verb is
-    dataset: Annotated[str, typer.Option(help="Key of the data set: ade20k, camvid, folder, ...")],
+    dataset: Annotated[str, typer.Option(help="Key of the data set: ade20k, camvid, coco, ...")],
     data: Annotated[Path, typer.Option(help="Root folder of the data set.")],
     model: Annotated[
         list[str] | None,
@@ -18,7 +18,10 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
             "Default: tiny."
         ),
     ] = None,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+    split: Annotated[
+        str,
+        typer.Option(help="train, val or test; of boxes, any that the data set has."),
+    ] = "val",
     image_size: Annotated[
         str | None,
         typer.Option(
@@ -34,11 +37,12 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
             "448 for the published 448x448 weights.",
         ),
     ] = None,
+    task: TaskOption = None,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out"),
     classes: ClassesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score a model on a data set: mIoU, accuracies, confusion, worst pictures.
+    """Score a model on a data set: mIoU or AP, each class, worst pictures.
 
     There are two protocols, and their scores must not be compared. Checkpoints
     are scored on whole pictures as published ("whole"). Exported files, and
@@ -46,6 +50,11 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
 
     confusion.png and worst.png are written to --out; of several models, to a
     folder for each. Pixels of no class never count.
+
+    Detectors are scored on boxes in COCO's format (coco, or coco-folder for one
+    of your own): AP as pycocotools counts it, by IoU, by size and by class, with
+    precision-recall.png and worst.png. Whole pictures are then filled up to
+    multiples of 32.
 
     Examples:
 
@@ -56,10 +65,13 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
       topformer eval --model fp32.pte --model int8.pte --dataset camvid --data CamVid
 
       topformer eval --model best.safetensors --image-size 448 --dataset folder --data my/set
+
+      topformer eval --model detector.pte --dataset coco --data coco --split val2017
     """
     from topformer.verbs.eval.run import run
 
     run(
+        task=task,
         dataset=dataset,
         data=data,
         models=model or ("tiny",),

@@ -9,7 +9,14 @@ from topformer.cli.options import JsonOption
 
 
 def train(
-    dataset: Annotated[str, typer.Option(help="Key of the data set: ade20k, camvid, folder, ...")],
+    dataset: Annotated[
+        str, typer.Option(help="Key of the data set: ade20k, camvid, folder, coco, coco-folder...")
+    ],
+    task: Annotated[str, typer.Option(help="segmentation or detection.")] = "segmentation",
+    head: Annotated[
+        str | None,
+        typer.Option(help="Of a detector: retinanet, as published (default), or lite, for phones."),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Root folder of the data set.")] = None,
     size: Annotated[str, typer.Option(help="tiny, small or base.")] = "tiny",
     recipe: Annotated[
@@ -42,6 +49,8 @@ def train(
     log, curves, best and last weights go to --out. Ctrl-C writes a checkpoint
     first; the same command with --resume goes on, bit for bit on a CPU.
 
+    Detectors learn boxes in COCO's format: ROOT holds annotations/instances_*.json.
+
     Start it with torchrun for several GPUs or machines.
 
     Examples:
@@ -50,6 +59,8 @@ def train(
 
       topformer train --dataset folder --data my/set --iters 8000 --set amp=bf16
 
+      topformer train --task detection --head lite --dataset coco --data ROOT
+
       torchrun --nproc-per-node 8 -m topformer train --dataset ade20k --data ROOT
 
       topformer train --dataset ade20k --show-recipe > mine.toml
@@ -57,6 +68,8 @@ def train(
     from topformer.verbs.train.run import run
 
     run(
+        task=task,
+        head=head,
         dataset=dataset,
         data=data,
         variant=size,

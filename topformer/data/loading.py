@@ -9,20 +9,15 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import active_children
-from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from topformer.data.layouts import FoundPairs, Pair
-from topformer.data.pairs import open_pair
-from topformer.data.sharing import PREFETCHED, Batch, Copied, Parcel, Send, collate
-from topformer.data.transforms import Augmentation, augment, paste_classes
+from topformer.data.samples import SampleSource
+from topformer.data.sharing import PREFETCHED, Batch, Copied, Parcel, Sample, Send, collate
 from topformer.errors import TopformerError
 from topformer.interrupts import ignore_signals
-from topformer.manifest import Classes
 
 # Told apart from a sample's generator: (seed, _SHUFFLE, pass).
 _SHUFFLE = 2**31
@@ -39,37 +34,37 @@ class Slot:
 
     step: int
     position: int
-    pair: int
+    picture: int
 
 
-def slot_at(step: int, position: int, *, pairs: int, batch: int, seed: int) -> Slot:
+def slot_at(step: int, position: int, *, pictures: int, batch: int, seed: int) -> Slot:
     """Find the sample at a position of a step's global batch."""
     number = step * batch + position
-    order = _order_of_pass(number // pairs, pairs, seed)
-    return Slot(step=step, position=position, pair=int(order[number % pairs]))
+    order = _order_of_pass(number // pictures, pictures, seed)
+    return Slot(step=step, position=position, picture=int(order[number % pictures]))
 
 
 # A batch may lie in two passes; for each of its samples to draw the order anew takes long.
 @lru_cache(maxsize=4)
 def _order_of_pass(
-    number: int, pairs: int, seed: int
+    number: int, pictures: int, seed: int
 ) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    return np.random.default_rng((seed, _SHUFFLE, number)).permutation(pairs)
+    return np.random.default_rng((seed, _SHUFFLE, number)).permutation(pictures)
 
 
 class _Steps(Sampler[list[Slot]]):
     """This process's share of every step's batch, from one step on."""
 
     def __init__(
-        self, *, first: int, end: int, positions: range, pairs: int, batch: int, seed: int
+        self, *, first: int, end: int, positions: range, pictures: int, batch: int, seed: int
     ) -> None:
         self.first, self.end, self.positions = first, end, positions
-        self.pairs, self.batch, self.seed = pairs, batch, seed
+        self.pictures, self.batch, self.seed = pictures, batch, seed
 
     def __iter__(self) -> Iterator[list[Slot]]:
         for step in range(self.first, self.end):
             yield [
-                slot_at(step, position, pairs=self.pairs, batch=self.batch, seed=self.seed)
+                slot_at(step, position, pictures=self.pictures, batch=self.batch, seed=self.seed)
                 for position in self.positions
             ]
 
@@ -77,32 +72,18 @@ class _Steps(Sampler[list[Slot]]):
         return self.end - self.first
 
 
-class _Samples(Dataset[tuple[Tensor, Tensor, Path] | TopformerError]):
+class _BySlot(Dataset[Sample | TopformerError]):
     """Samples by slot; an error is returned, since raised in a worker it would lose its parts."""
 
-    def __init__(
-        self, found: FoundPairs, classes: Classes, augmentation: Augmentation, seed: int
-    ) -> None:
-        self.found, self.classes = found, classes
-        self.augmentation, self.seed = augmentation, seed
+    def __init__(self, source: SampleSource, seed: int) -> None:
+        self.source, self.seed = source, seed
 
-    def __getitem__(self, slot: Slot) -> tuple[Tensor, Tensor, Path] | TopformerError:
-        pair = self.found.pairs[slot.pair]
+    def __getitem__(self, slot: Slot) -> Sample | TopformerError:
         rng = np.random.default_rng((self.seed, slot.step, slot.position))
         try:
-            sample = self._augmented(pair, rng)
-            mix = self.augmentation.class_mix
-            if mix and rng.random() < mix:
-                other = self.found.pairs[rng.integers(len(self.found.pairs))]
-                sample = paste_classes(sample, self._augmented(other, rng), rng)
+            return self.source.sample(slot.picture, rng)
         except TopformerError as error:
             return error
-        return *sample, pair.picture
-
-    def _augmented(self, pair: Pair, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        opened = open_pair(pair, self.found, self.classes)
-        picture = torch.as_tensor(opened.picture).permute(2, 0, 1)
-        return augment(picture, torch.as_tensor(opened.labels.ids), self.augmentation, rng)
 
 
 def _prepare_worker(_worker: int) -> None:
@@ -116,9 +97,7 @@ def _prepare_worker(_worker: int) -> None:
 
 
 def training_batches(
-    found: FoundPairs,
-    classes: Classes,
-    augmentation: Augmentation,
+    source: SampleSource,
     *,
     first_step: int,
     end_step: int,
@@ -132,16 +111,17 @@ def training_batches(
 
     `batch` is the global batch over all processes. `workers` processes read ahead; 0 reads in this
     one. `on_notice` is told once where shared memory is too small for them. Raises `TopformerError`
-    at the first batch with a pair that cannot be read, and when reading processes die or starve.
+    at the first batch with a picture or its truth that cannot be read, and when reading processes
+    die or starve.
     """
     patience_s = PATIENCE_S + PATIENCE_PER_SAMPLE_S * len(positions)
     loader = DataLoader(
-        _Samples(found, classes, augmentation, seed),
+        _BySlot(source, seed),
         batch_sampler=_Steps(
             first=first_step,
             end=end_step,
             positions=positions,
-            pairs=len(found.pairs),
+            pictures=len(source),
             batch=batch,
             seed=seed,
         ),

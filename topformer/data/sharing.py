@@ -1,9 +1,14 @@
-"""How batches come from the processes that read them to the one that trains."""
+"""How batches come from the processes that read them to the one that trains.
+
+A sample is a picture, its truth and where it comes from. The truth is one tensor, whatever the
+task: label maps are int64 [h, w], boxes float32 [n, 5].
+"""
 
 import math
 import mmap
 import os
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,39 +21,46 @@ from topformer.errors import TopformerError
 
 # Batches that a reading process makes ahead.
 PREFETCHED = 2
+# What rows of boxes are filled up with that a picture has fewer of than another in its batch.
+NOTHING = -1
+
+# Picture float32 [3, h, w], normalised; truth; file.
+Sample = tuple[Tensor, Tensor, Path]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """Samples of one process in one step."""
 
-    # float32 [b, 3, h, w], normalised, and int64 [b, h, w].
+    # float32 [b, 3, h, w], normalised, smaller ones filled up with 0, the mean colour.
     pictures: Tensor
-    labels: Tensor
+    # int64 label maps [b, h, w], or boxes, float32 [b, n, 5], filled up with `NOTHING`.
+    truth: Tensor
     sources: tuple[Path, ...]
 
     def pin_memory(self) -> "Batch":
         """Move to memory that a GPU copies from by itself; the loader calls this."""
         return Batch(
             pictures=self.pictures.pin_memory(),
-            labels=self.labels.pin_memory(),
+            truth=self.truth.pin_memory(),
             sources=self.sources,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Copied:
-    """A batch that comes through a pipe; labels are ids below 256, which makes them smaller."""
+    """A batch that comes through a pipe; label maps are ids below 256, which makes them smaller."""
 
     pictures: NDArray[np.float32]
-    labels: NDArray[np.uint8]
+    truth: NDArray[np.uint8 | np.float32]
     sources: tuple[Path, ...]
 
     def batch(self) -> Batch:
         """Return what was sent."""
+        truth = torch.as_tensor(self.truth)
         return Batch(
             pictures=torch.as_tensor(self.pictures),
-            labels=torch.as_tensor(self.labels).long(),
+            truth=truth.long() if truth.dtype == torch.uint8 else truth,
             sources=self.sources,
         )
 
@@ -58,20 +70,26 @@ class Parcel:
     """A batch in a file in memory, which the reading process holds open."""
 
     path: str
-    # Of the labels: [b, h, w].
-    shape: tuple[int, int, int]
+    # [b, 3, h, w]; and as `Copied` has it.
+    pictures_shape: tuple[int, ...]
+    truth_shape: tuple[int, ...]
+    are_label_maps: bool
     sources: tuple[Path, ...]
 
     def batch(self) -> Batch:
         """Map it; raises OSError when the reading process is gone."""
         with Path(self.path).open("r+b") as file:
             memory = mmap.mmap(file.fileno(), 0)
-        (samples, height, width), pixels = self.shape, math.prod(self.shape)
-        pictures = np.frombuffer(memory, np.float32, 3 * pixels)
-        labels = np.frombuffer(memory, np.uint8, pixels, offset=pictures.nbytes)
+        pictures = np.frombuffer(memory, np.float32, math.prod(self.pictures_shape))
+        truth = np.frombuffer(
+            memory,
+            np.uint8 if self.are_label_maps else np.float32,
+            math.prod(self.truth_shape),
+            offset=pictures.nbytes,
+        )
         return Copied(
-            pictures=pictures.reshape(samples, 3, height, width),
-            labels=labels.reshape(self.shape),
+            pictures=pictures.reshape(self.pictures_shape),
+            truth=truth.reshape(self.truth_shape),
             sources=self.sources,
         ).batch()
 
@@ -80,17 +98,28 @@ class Parcel:
         return self.batch().pin_memory()
 
 
-def collate(
-    samples: list[tuple[Tensor, Tensor, Path] | TopformerError],
-) -> Batch | TopformerError:
+def collate(samples: list[Sample | TopformerError]) -> Batch | TopformerError:
     """Make a batch of samples, or return the first error among them."""
-    read: list[tuple[Tensor, Tensor, Path]] = []
+    read: list[Sample] = []
     for sample in samples:
         if isinstance(sample, TopformerError):
             return sample
         read.append(sample)
-    pictures, labels, sources = zip(*read, strict=True)
-    return Batch(pictures=torch.stack(pictures), labels=torch.stack(labels), sources=sources)
+    pictures, truths, sources = zip(*read, strict=True)
+    return Batch(
+        pictures=_together(pictures, 0.0), truth=_together(truths, NOTHING), sources=sources
+    )
+
+
+def _together(tensors: Sequence[Tensor], filling: float) -> Tensor:
+    """Stack tensors, smaller ones filled up at the end of each dimension."""
+    size = [max(sides) for sides in zip(*(one.shape for one in tensors), strict=True)]
+    if all(list(one.shape) == size for one in tensors):
+        return torch.stack(list(tensors))
+    stacked = tensors[0].new_full((len(tensors), *size), filling)
+    for place, one in zip(stacked, tensors, strict=True):
+        place[tuple(slice(side) for side in one.shape)] = one
+    return stacked
 
 
 class Send:
@@ -104,22 +133,27 @@ class Send:
     def __init__(self) -> None:
         self.files: deque[int] | None = deque() if _memory_files_work() else None
 
-    def __call__(
-        self, samples: list[tuple[Tensor, Tensor, Path] | TopformerError]
-    ) -> Parcel | Copied | TopformerError:
+    def __call__(self, samples: list[Sample | TopformerError]) -> Parcel | Copied | TopformerError:
         """Collate samples; an error among them is sent as it is."""
         batch = collate(samples)
         if isinstance(batch, TopformerError):
             return batch
-        pictures, labels = batch.pictures.numpy(), batch.labels.to(torch.uint8).numpy()
+        are_label_maps = batch.truth.dtype == torch.int64
+        pictures = batch.pictures.numpy()
+        truth = (batch.truth.to(torch.uint8) if are_label_maps else batch.truth).numpy()
         try:
-            path = self._write(pictures, labels)
+            path = self._write(pictures, truth)
         except OSError:
             path = None
         if path is None:
-            return Copied(pictures=pictures, labels=labels, sources=batch.sources)
-        samples_, height, width = labels.shape
-        return Parcel(path=path, shape=(samples_, height, width), sources=batch.sources)
+            return Copied(pictures=pictures, truth=truth, sources=batch.sources)
+        return Parcel(
+            path=path,
+            pictures_shape=pictures.shape,
+            truth_shape=truth.shape,
+            are_label_maps=are_label_maps,
+            sources=batch.sources,
+        )
 
     def _write(self, *arrays: NDArray[np.generic]) -> str | None:
         """Write arrays into a new file in memory; None where there are no such files."""

@@ -71,11 +71,17 @@ def augment(
     picture, labels = random_crop(picture, labels, settings.crop, settings.cat_max_ratio, rng)
     if rng.random() < settings.flip_probability:
         picture, labels = tv.horizontal_flip(picture), tv.horizontal_flip(labels)
+    picture = distort(picture, settings, rng)
+    return pad(normalise(picture), labels.long(), settings.crop)
+
+
+def distort(picture: Tensor, settings: Augmentation, rng: np.random.Generator) -> Tensor:
+    """Change what moves nothing in a picture, as the settings say: uint8 [3, h, w]."""
     if settings.photometric:
         picture = photometric_distortion(picture, rng)
     if settings.degradation:
         picture = degrade(picture, settings.degradation, rng)
-    return pad(normalise(picture), labels.long(), settings.crop)
+    return picture
 
 
 def paste_classes(
@@ -107,21 +113,29 @@ def resize(picture: Tensor, size: tuple[int, int]) -> Tensor:
     return tv.resize(picture, list(size), InterpolationMode.BILINEAR, antialias=False)
 
 
-def random_scale(
-    picture: Tensor, labels: Tensor, settings: Augmentation, rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """Scale picture and labels by a random ratio, labels to the nearest pixel."""
+def random_size(
+    size: tuple[int, int], settings: Augmentation, rng: np.random.Generator
+) -> tuple[int, int]:
+    """Draw the (height, width) that a picture of `size` is scaled to."""
     low, high = settings.ratio_range
     ratio = rng.uniform(low, high)
     if settings.stretch and rng.random() < settings.stretch:
         height, width = (max(1, round(side * ratio)) for side in settings.crop)
     else:
         long_px, short_px = (int(side * ratio) for side in settings.scale)
-        height, width = fitted_size((labels.shape[0], labels.shape[1]), long_px, short_px)
+        height, width = fitted_size(size, long_px, short_px)
     if settings.aspect_jitter != 1.0:
         bound = math.log(settings.aspect_jitter) / 2
         stretch = math.exp(rng.uniform(-bound, bound))
         height, width = max(1, round(height / stretch)), max(1, round(width * stretch))
+    return height, width
+
+
+def random_scale(
+    picture: Tensor, labels: Tensor, settings: Augmentation, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Scale picture and labels by a random ratio, labels to the nearest pixel."""
+    height, width = random_size((labels.shape[0], labels.shape[1]), settings, rng)
     # NEAREST takes the pixel at floor(i * scale), as OpenCV does.
     scaled = tv.resize(labels[None], [height, width], InterpolationMode.NEAREST)[0]
     return resize(picture, (height, width)), scaled

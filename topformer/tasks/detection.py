@@ -31,7 +31,7 @@ TIE_SCORE = 1e-3
 # more than 0.06 then, and offsets no box by more than a thousandth of its anchor.
 LEAST_LOGIT_DEVIATION, LEAST_OFFSET_DEVIATION = 0.25, 1e-3
 # As the runner writes a box: left, top, right, bottom, score, class id.
-_RECORD = np.dtype([("corners", "<f4", 4), ("score", "<f4"), ("label", "<u4")])
+RECORD = np.dtype([("corners", "<f4", 4), ("score", "<f4"), ("label", "<u4")])
 # What is expected, and what is found.
 _Pair = tuple[NDArray[np.floating], NDArray[np.floating]]
 
@@ -185,7 +185,7 @@ class Detection(Task[Boxes]):
 
     def compare_sampled(self, samples: Mapping[str, bytes], found: Answer[Boxes]) -> Agreement:
         """Compare logits and offsets at the samples, and match the boxes; ties are forgiven."""
-        *numbers, expected = self._read_samples(samples)
+        *numbers, expected = self.read_samples(samples)
         logits, offsets = (
             (kept.astype(np.float64), sample(own).astype(np.float64))
             for kept, own in zip(numbers, self._by_kind(found.outputs), strict=True)
@@ -198,9 +198,10 @@ class Detection(Task[Boxes]):
             result_agreement_untied=agreement.result_agreement_untied,
         )
 
-    def _read_samples(
+    def read_samples(
         self, samples: Mapping[str, bytes]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], Boxes]:
+        """Logits, offsets and all boxes; raises `TopformerError` for what `sample` did not take."""
         size = 4 * GOLDEN_SAMPLES
         if set(samples) != {"logits", "offsets", "boxes"} or any(
             len(samples[name]) != size for name in ("logits", "offsets")
@@ -219,31 +220,19 @@ class Detection(Task[Boxes]):
 
     def encode(self, result: Boxes) -> bytes:
         """Write boxes one after the other: four corners and the score in float32, the class id."""
-        records = np.zeros(len(result), _RECORD)
-        records["corners"], records["score"] = result.corners, result.scores
-        records["label"] = result.labels
-        return records.tobytes()
+        return records_of_boxes(result)
 
     def decode(self, data: bytes) -> Boxes:
         """Read boxes; raises `TopformerError` for what cannot be boxes of this network."""
-        count, rest = divmod(len(data), _RECORD.itemsize)
-        if rest or count > self.info.most_boxes:
+        if len(data) % RECORD.itemsize or len(data) > self.info.most_boxes * RECORD.itemsize:
             raise TopformerError(
-                f"{len(data):,} bytes are not boxes of {_RECORD.itemsize} bytes, at most "
+                f"{len(data):,} bytes are not boxes of {RECORD.itemsize} bytes, at most "
                 f"{self.info.most_boxes}."
             )
-        records = np.frombuffer(data, _RECORD)
-        if (
-            not np.isfinite(records["corners"]).all()
-            or not ((records["score"] >= 0) & (records["score"] <= 1)).all()
-            or (records["label"] >= self.manifest.model.num_classes).any()
-        ):
+        boxes = boxes_of_records(data, classes=self.manifest.model.num_classes)
+        if boxes is None:
             raise TopformerError("The boxes hold numbers that no box has.")
-        return Boxes(
-            corners=records["corners"].astype(np.float32),
-            scores=records["score"].astype(np.float32),
-            labels=records["label"].astype(np.int32),
-        )
+        return boxes
 
     def runner_options(self) -> list[str]:
         """Tell the runner all that the manifest says of boxes."""
@@ -268,3 +257,27 @@ class Detection(Task[Boxes]):
 
 
 TASK = Detection
+
+
+def records_of_boxes(boxes: Boxes) -> bytes:
+    """Write boxes as `RECORD`s, one after the other."""
+    records = np.zeros(len(boxes), RECORD)
+    records["corners"], records["score"] = boxes.corners, boxes.scores
+    records["label"] = boxes.labels
+    return records.tobytes()
+
+
+def boxes_of_records(data: bytes, *, classes: int) -> Boxes | None:
+    """Read whole `RECORD`s; None where one has numbers that no box of so many classes has."""
+    records = np.frombuffer(data, RECORD)
+    if (
+        not np.isfinite(records["corners"]).all()
+        or not ((records["score"] >= 0) & (records["score"] <= 1)).all()
+        or (records["label"] >= classes).any()
+    ):
+        return None
+    return Boxes(
+        corners=records["corners"].astype(np.float32),
+        scores=records["score"].astype(np.float32),
+        labels=records["label"].astype(np.int32),
+    )

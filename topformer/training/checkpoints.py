@@ -9,6 +9,7 @@ is removed. A folder whose hashes do not fit is passed over for the one before.
 """
 
 import io
+import math
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,10 +46,22 @@ INDEX_LIMIT_BYTES = 2**16
 
 
 class Best(Document, frozen=True, kw_only=True):
-    """The best score on val so far."""
+    """The best score on val so far: the mIoU of a segmentation network, the AP of a detector."""
 
     step: Count
-    miou: Share
+    miou: Share | None = None
+    ap: Share | None = None
+
+    @property
+    def score(self) -> float:
+        """The one that there is; NaN where val gave none."""
+        known = [one for one in (self.miou, self.ap) if one is not None]
+        return known[0] if known else math.nan
+
+    @property
+    def text(self) -> str:
+        """Name and value, as in "mIoU 0.6544"."""
+        return f"{'mIoU' if self.ap is None else 'AP'} {self.score:.4f}"
 
 
 class CheckpointIndex(Document, frozen=True, kw_only=True):

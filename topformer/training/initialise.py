@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from topformer.data import Dataset
 from topformer.errors import TopformerError, UsageError
-from topformer.model import TopFormer, create_model
+from topformer.manifest import Classes
+from topformer.networks import AnyNetwork, create_network
 from topformer.training.processes import Place
 from topformer.training.recipe import Recipe
 from topformer.variants import Variant, get_variant
 from topformer.weights import initialise_backbone
-from topformer.weights.blank import blank_segmenter
+from topformer.weights.blank import blank_detector, blank_segmenter
 from topformer.weights.catalogue import PUBLISHED
 from topformer.weights.checkpoints import Checkpoint, read_checkpoint
 from topformer.weights.sources import find_source
@@ -22,31 +22,44 @@ from topformer.weights.transfer import Progress
 IMAGENET, NONE = "imagenet", "none"
 _CLASSIFIER_HEAD = "head.l.weight"
 _CLASSIFYING = "decode_head.conv_seg.bias"
+_BACKBONE = "backbone."
+# How the names of all parts of networks begin, but for a bare backbone's.
+_PARTS = (_BACKBONE, "decode_head.", "fpn.", "head.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Beginning:
     """A network that is ready to be trained, and where its numbers come from."""
 
-    model: TopFormer
+    model: AnyNetwork
     description: str
 
 
-def variant_for(variant: str, dataset: Dataset) -> Variant:
+@dataclass(frozen=True, kw_only=True)
+class NetworkForm:
+    """Which network is trained."""
+
+    variant: Variant
+    # Of a detector; empty for other networks.
+    head: str = ""
+
+
+def form_for(size: str, dataset: str, head: str = "") -> NetworkForm:
     """The form of the network that is published for a data set."""
-    found = get_variant(variant)
-    return found.for_cityscapes() if dataset.key == "cityscapes" else found
+    found = get_variant(size)
+    variant = found.for_cityscapes() if dataset == "cityscapes" else found
+    return NetworkForm(variant=variant, head=head)
 
 
 def check_fits(
-    recipe: Recipe, dataset: Dataset, place: Place, *, teacher: TopFormer | None = None
+    recipe: Recipe, classes_: Classes, place: Place, *, teacher: AnyNetwork | None = None
 ) -> None:
-    """Refuse a recipe that cannot be followed on this data set or this machine."""
-    classes = len(dataset.classes.names)
+    """Refuse a recipe that cannot be followed with these classes or on this machine."""
+    classes = len(classes_.names)
     if recipe.class_weights and len(recipe.class_weights) != classes:
         raise UsageError(
             f"class_weights has {len(recipe.class_weights)} factors for {classes} classes.",
-            next_step=f"Give one for each of {', '.join(dataset.classes.names[:3])}, ..., or none.",
+            next_step=f"Give one for each of {', '.join(classes_.names[:3])}, ..., or none.",
         )
     if recipe.amp == "fp16" and place.device.type != "cuda":
         raise UsageError(
@@ -60,7 +73,7 @@ def check_fits(
         )
 
 
-def check_batch(variant: Variant, recipe: Recipe, place: Place) -> None:
+def check_batch(form: NetworkForm, recipe: Recipe, place: Place) -> None:
     """Refuse batches of which BatchNorm would see a single value of a channel.
 
     Raises `UsageError`, also where the batch cannot be shared by the processes.
@@ -70,7 +83,7 @@ def check_batch(variant: Variant, recipe: Recipe, place: Place) -> None:
     if place.device.type == "cuda":
         pictures *= place.world_size  # their statistics are synchronised
     height, width = recipe.crop
-    if pictures > 1 or _fewest_values(variant, height, width) > 1:
+    if pictures > 1 or _fewest_values(form, height, width) > 1:
         return
     raise UsageError(
         f"One picture of {height}x{width} at a time is too little to train on.",
@@ -81,14 +94,17 @@ def check_batch(variant: Variant, recipe: Recipe, place: Place) -> None:
     )
 
 
-def _fewest_values(variant: Variant, height: int, width: int) -> int:
+def _fewest_values(form: NetworkForm, height: int, width: int) -> int:
     """Values a channel, of one picture, in the smallest map that BatchNorm works on."""
     found: list[int] = []
 
     def note(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         found.append(inputs[0][0, 0].numel())
 
-    model = blank_segmenter(variant).eval()
+    if form.head:
+        model = blank_detector(form.variant, num_classes=1, head=form.head).eval()
+    else:
+        model = blank_segmenter(form.variant).eval()
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.register_forward_pre_hook(note)
@@ -97,8 +113,8 @@ def _fewest_values(variant: Variant, height: int, width: int) -> int:
 
 
 def begin(
-    variant: str,
-    dataset: Dataset,
+    form: NetworkForm,
+    classes: Classes,
     recipe: Recipe,
     *,
     resumed: bool = False,
@@ -111,7 +127,7 @@ def begin(
     fetched or does not fit.
     """
     torch.default_generator.manual_seed(recipe.seed)
-    model = create_model(variant_for(variant, dataset), len(dataset.classes.names))
+    model = create_network(form.variant, len(classes.names), detection_head=form.head)
     if resumed:
         return Beginning(model=model, description=f"begun with init {recipe.init}")
     if recipe.init == NONE:
@@ -120,7 +136,7 @@ def begin(
         name = next(
             entry.name
             for entry in PUBLISHED
-            if entry.task == "classification" and entry.variant == variant
+            if entry.task == "classification" and entry.variant == form.variant.name
         )
         source = find_source(name, task="classification", progress=progress)
     else:
@@ -132,14 +148,14 @@ def begin(
     return Beginning(model=model, description=_copy_fitting(model, checkpoint))
 
 
-def _copy_fitting(model: TopFormer, checkpoint: Checkpoint) -> str:
+def _copy_fitting(model: AnyNetwork, checkpoint: Checkpoint) -> str:
     """Copy every tensor of the same name and shape, and say which stay as drawn.
 
-    A segmentation network gives all that fits, a bare backbone what it has.
+    A network gives all that fits, whatever it is for; a bare backbone what it has.
     """
     state = model.state_dict()
     given = {
-        name if name.startswith(("backbone.", "decode_head.")) else f"backbone.{name}": tensor
+        name if name.startswith(_PARTS) else f"{_BACKBONE}{name}": tensor
         for name, tensor in checkpoint.tensors.items()
     }
     fitting = {
@@ -166,7 +182,7 @@ def _copy_fitting(model: TopFormer, checkpoint: Checkpoint) -> str:
     if drawn:
         parts = ", ".join(f"{part} ({count})" for part, count in drawn.items())
         described += f", the others drawn at random: {parts}"
-    if _CLASSIFYING in given and _CLASSIFYING not in fitting:
+    if _CLASSIFYING in state and _CLASSIFYING in given and _CLASSIFYING not in fitting:
         described += (
             f"; {len(given[_CLASSIFYING])} classes were told apart there, and "
             f"{model.num_classes} are here"

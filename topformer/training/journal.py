@@ -11,6 +11,7 @@ from topformer.data.sharing import Batch
 from topformer.documents import Count, Document, Share
 from topformer.errors import TopformerError
 from topformer.files import atomic_write, read_bytes
+from topformer.training.checkpoints import Best
 
 # A line each 50 steps has 150 bytes.
 LOG_LIMIT_BYTES = 64 * 2**20
@@ -28,7 +29,7 @@ class StepRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="ste
 
 
 class ScoreRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="score"):
-    """Scores on val."""
+    """Scores of a segmentation network on val."""
 
     step: Count
     # See `evaluation.protocols`; logs from before it was written are of whole pictures.
@@ -37,8 +38,44 @@ class ScoreRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="sc
     mean_accuracy: Share
     pixel_accuracy: Share
 
+    @property
+    def best(self) -> Best:
+        """What the best weights are chosen by."""
+        return Best(step=self.step, miou=self.miou)
 
-Record = StepRecord | ScoreRecord
+    @property
+    def text(self) -> str:
+        """All scores, for a person."""
+        return (
+            f"mIoU {self.miou:.4f}, mean accuracy {self.mean_accuracy:.4f}, pixels "
+            f"{self.pixel_accuracy:.4f} ({self.protocol})"
+        )
+
+
+class BoxScoreRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="box-score"):
+    """Scores of a detector on val, as COCO takes them; null where val has no such boxes."""
+
+    step: Count
+    protocol: str
+    # Average precision, over IoU from 0.5 to 0.95, at 0.5 and at 0.75.
+    ap: Share | None
+    ap50: Share | None
+    ap75: Share | None
+
+    @property
+    def best(self) -> Best:
+        """As `ScoreRecord`'s."""
+        return Best(step=self.step, ap=self.ap)
+
+    @property
+    def text(self) -> str:
+        """All scores, for a person."""
+        shown = ["-" if one is None else f"{one:.4f}" for one in (self.ap, self.ap50, self.ap75)]
+        return f"AP {shown[0]}, at IoU 0.5 {shown[1]}, at 0.75 {shown[2]} ({self.protocol})"
+
+
+AnyScoreRecord = ScoreRecord | BoxScoreRecord
+Record = StepRecord | ScoreRecord | BoxScoreRecord
 
 
 class Meter:

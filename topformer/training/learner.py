@@ -4,7 +4,7 @@
 # Not strict: torch types its optimizer, autograd and distributed parts loosely.
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -16,12 +16,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from topformer.data.sharing import Batch
 from topformer.errors import TopformerError
 from topformer.files import sha256_bytes
-from topformer.model import TopFormer
-from topformer.training.loss import distillation_loss, segmentation_loss
+from topformer.networks import AnyNetwork
 from topformer.training.optimizer import build_optimizer, learning_rate_at, set_learning_rate
 from topformer.training.processes import Place
 from topformer.training.recipe import Recipe
 from topformer.training.rounded import Rounded
+
+# The mean loss of a network's outputs, by the truth and by a teacher's outputs, if there are any.
+Criterion = Callable[[Any, Tensor, Any], Tensor]
 
 # Steps after which the ranges of rounded activations follow the weights.
 RANGES_EVERY = 50
@@ -31,9 +33,15 @@ class Learner:
     """A network, its optimizer and, where the recipe has them, averaged weights and a teacher."""
 
     def __init__(
-        self, model: TopFormer, recipe: Recipe, place: Place, *, teacher: nn.Module | None = None
+        self,
+        model: AnyNetwork,
+        recipe: Recipe,
+        place: Place,
+        criterion: Criterion,
+        *,
+        teacher: nn.Module | None = None,
     ) -> None:
-        self.recipe, self.place = recipe, place
+        self.recipe, self.place, self.criterion = recipe, place, criterion
         cuda = place.device.type == "cuda"
         if place.world_size > 1 and cuda:
             nn.SyncBatchNorm.convert_sync_batchnorm(model)  # in place: all its layers are inside
@@ -57,11 +65,10 @@ class Learner:
         self.rounded = Rounded(self.model).to(place.device)
 
     @property
-    def usable(self) -> TopFormer:
+    def usable(self) -> AnyNetwork:
         """The network one would use: averaged where the recipe says so."""
-        model = self.model if self.averaged is None else self.averaged.module
-        assert isinstance(model, TopFormer)
-        return model
+        # An average is a copy of the network.
+        return self.model if self.averaged is None else self.averaged.module  # pyright: ignore[reportReturnType]
 
     def step(self, number: int, batch: Batch) -> float:
         """Take optimizer step `number`, counted from 0; returns the loss of this process.
@@ -74,13 +81,13 @@ class Learner:
         set_learning_rate(self.optimizer, learning_rate_at(number, recipe))
         total = 0.0
         # There may be fewer: 6 samples make 3 parts, not 4.
-        parts = [chunk.chunk(recipe.accumulate) for chunk in (batch.pictures, batch.labels)]
+        parts = [chunk.chunk(recipe.accumulate) for chunk in (batch.pictures, batch.truth)]
         last = len(parts[0])
         rounds = self._prepare_rounding(number, parts[0])
-        for part, (pictures, labels) in enumerate(zip(*parts, strict=True), start=1):
+        for part, (pictures, truth) in enumerate(zip(*parts, strict=True), start=1):
             with self._unsynchronised(part < last):
-                loss = self._loss(pictures, labels, rounds=rounds)
-                loss = loss * (len(labels) / len(batch.labels))
+                loss = self._loss(pictures, truth, rounds=rounds)
+                loss = loss * (len(truth) / len(batch.truth))
                 self.scaler.scale(loss).backward()
             total += loss.item()
         if not math.isfinite(total):
@@ -88,8 +95,8 @@ class Learner:
             raise TopformerError(
                 f"The loss of step {number + 1} is {total}.",
                 why=f"Its batch was {names}.",
-                next_step="Look at these pictures and labels; else lower learning_rate, or set amp "
-                "to off, and begin again in another --out.",
+                next_step="Look at these pictures and their labels or boxes; else lower "
+                "learning_rate, or set amp to off, and begin again in another --out.",
             )
         self.scaler.step(self.optimizer)
         self.scaler.update()
@@ -111,24 +118,20 @@ class Learner:
     def _here(self, pictures: Tensor) -> Tensor:
         return pictures.to(self.place.device, memory_format=self.memory, non_blocking=True)
 
-    def _loss(self, pictures: Tensor, labels: Tensor, *, rounds: bool) -> Tensor:
+    def _loss(self, pictures: Tensor, truth: Tensor, *, rounds: bool) -> Tensor:
         recipe, device = self.recipe, self.place.device
         pictures = self._here(pictures)
-        labels = labels.to(device, non_blocking=True)
+        truth = truth.to(device, non_blocking=True)
         precision = torch.float16 if recipe.amp == "fp16" else torch.bfloat16
-        wanted: Tensor | None = None
+        taught = None
         # bf16 is as coarse as the largest values of int8.
         mixed = recipe.amp != "off" and not rounds
         with torch.autocast(device.type, dtype=precision, enabled=mixed):
-            logits = self.rounded(self.network, pictures) if rounds else self.network(pictures)
+            outputs = self.rounded(self.network, pictures) if rounds else self.network(pictures)
             if self.teacher is not None:
                 with torch.no_grad():
-                    wanted = self.teacher(pictures)
-        loss = segmentation_loss(logits, labels, recipe)
-        if wanted is None:
-            return loss
-        divergence = distillation_loss(logits, wanted, recipe.distill_temperature)
-        return loss + recipe.distill_weight * divergence
+                    taught = self.teacher(pictures)
+        return self.criterion(outputs, truth, taught)
 
     def _unsynchronised(self, wanted: bool) -> AbstractContextManager[None]:
         """Hold gradients back from the other processes until the last part of a batch."""

@@ -1,8 +1,8 @@
 """The training loop: steps, scores, checkpoints, and an orderly end."""
 
+import math
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,23 +10,16 @@ from torch import nn
 
 from topformer.data.loading import reading_trouble, training_batches
 from topformer.errors import StoppedError, TopformerError
-from topformer.evaluation.confusion import Scores, scores_of
-from topformer.evaluation.protocols import network_segmenter
-from topformer.evaluation.scoring import score_split
 from topformer.files import atomic_write
-from topformer.model import TopFormer
+from topformer.networks import AnyNetwork
 from topformer.training.allocator import keep_freed_memory
 from topformer.training.checkpoints import Best, pack_state, restore, save_checkpoint
-from topformer.training.journal import Journal, Meter, Record, ScoreRecord
+from topformer.training.goals import Goal
+from topformer.training.journal import AnyScoreRecord, Journal, Meter, Record
 from topformer.training.learner import Learner
 from topformer.training.optimizer import learning_rate_at
 from topformer.training.processes import GO_ON, STOP, OutOfStepError, Place, Pulse, lost_peers
-from topformer.training.recipe import (
-    augmentation_of,
-    read_recipe,
-    recipe_differences,
-    recipe_sha256,
-)
+from topformer.training.recipe import read_recipe, recipe_differences, recipe_sha256
 from topformer.training.run import Observer, Trained, TrainingRun
 from topformer.training.signals import StopWish, stop_wish
 from topformer.weights import pack_weights
@@ -34,7 +27,7 @@ from topformer.weights import pack_weights
 
 def train(
     run: TrainingRun,
-    model: TopFormer,
+    model: AnyNetwork,
     place: Place,
     observer: Observer,
     *,
@@ -49,7 +42,7 @@ def train(
     """
     if place.device.type == "cpu":
         keep_freed_memory()
-    learner = Learner(model, run.recipe, place, teacher=teacher)
+    learner = Learner(model, run.recipe, place, run.goal.loss, teacher=teacher)
     loop = _Loop(run, learner, place, observer)
     first = loop.restore() if resume else 0
     with stop_wish() as wish:
@@ -73,9 +66,7 @@ class _Loop:
         journal = Journal(run.out, keep_to_step=first) if self.place.is_first else None
         meter = Meter(recipe.batch)
         batches = training_batches(
-            run.train,
-            run.dataset.classes,
-            augmentation_of(recipe),
+            run.goal.samples(),
             first_step=first,
             end_step=recipe.iterations,
             batch=recipe.batch,
@@ -130,22 +121,17 @@ class _Loop:
         journal.write(record)
         self.observer.on_record(record)
 
-    def _score(self, step: int) -> ScoreRecord:
+    def _score(self, step: int) -> AnyScoreRecord:
         """Score on val; the best weights so far are kept."""
-        scores = validate(self.learner.usable, self.run, self.place)
-        # A score of NaN, as of an empty val, is never the best. Weights that have learnt to be
-        # rounded are not measured by those that have not.
-        if self.best is None or scores.miou > self.best.miou or self._first_rounded(step):
-            self.best = Best(step=step, miou=scores.miou)
+        record = validate(self.learner.usable, self.run.goal, self.place, step)
+        # No score, as of an empty val, is never the best. Weights that have learnt to be rounded
+        # are not measured by those that have not.
+        before = math.nan if self.best is None else self.best.score
+        if math.isnan(before) or record.best.score > before or self._first_rounded(step):
+            self.best = record.best
             if self.place.is_first:
                 self._write_weights(self.run.out / "best.safetensors", required=False)
-        return ScoreRecord(
-            step=step,
-            protocol=self.run.protocol.description,
-            miou=scores.miou,
-            mean_accuracy=scores.mean_accuracy,
-            pixel_accuracy=scores.pixel_accuracy,
-        )
+        return record
 
     def _first_rounded(self, step: int) -> bool:
         """Whether the network was rounded before a score is taken, and not before the best one."""
@@ -156,7 +142,7 @@ class _Loop:
         run = self.run
         return pack_weights(
             self.learner.usable,
-            classes=run.dataset.classes,
+            classes=run.goal.classes,
             name=run.name,
             licence=run.licence,
             source=run.source,
@@ -211,7 +197,7 @@ class _Loop:
             raise TopformerError(
                 f"The checkpoint in {self.run.out} belongs to another network.",
                 why=str(error).splitlines()[0],
-                next_step="Give the same --size and --dataset as then, or another --out.",
+                next_step="Give the same --size, --head and --dataset as then, or another --out.",
             ) from error
         self.best, self.saved = restored.index.best, restored.index.step
         return restored.index.step
@@ -266,22 +252,13 @@ def _other_recipe(run: TrainingRun, sha256: str) -> TopformerError:
     )
 
 
-def validate(model: TopFormer, run: TrainingRun, place: Place) -> Scores:
+def validate(network: AnyNetwork, goal: Goal, place: Place, step: int) -> AnyScoreRecord:
     """Score a network on val, each process on its share; it is left in the mode it was in.
 
     All see the first process's network: statistics of BatchNorm may differ between them.
     """
-    was_training = model.training
-    place.copy_from_first(model)
-    segment = network_segmenter(model.eval(), run.protocol)
-    pairs = run.val.pairs[place.rank :: place.world_size]
-    pulse = Pulse(place)
-    scored = score_split(
-        segment,
-        replace(run.val, pairs=pairs),
-        run.dataset.classes,
-        progress=lambda _done, _total: pulse(),
-    )
-    model.train(was_training)
-    place.meet()
-    return scores_of(place.sum(scored.counts))
+    was_training = network.training
+    place.copy_from_first(network)
+    record = goal.score(network.eval(), place, step, Pulse(place))
+    network.train(was_training)
+    return record

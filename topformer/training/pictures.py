@@ -3,14 +3,12 @@
 # pyright: standard
 # Not strict: matplotlib types its methods loosely.
 
+import math
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from topformer.evaluation.protocols import network_segmenter
-from topformer.evaluation.scoring import show_pair
-from topformer.evaluation.sheet import draw_sheet
 from topformer.figures import (
     BLUE,
     FAINT,
@@ -24,16 +22,30 @@ from topformer.figures import (
     tidy,
 )
 from topformer.files import atomic_write
-from topformer.training.journal import Record, ScoreRecord, StepRecord, read_log
+from topformer.training.journal import (
+    AnyScoreRecord,
+    BoxScoreRecord,
+    Record,
+    ScoreRecord,
+    StepRecord,
+    read_log,
+)
 from topformer.training.run import Trained, TrainingRun
-from topformer.weights import load_model
+from topformer.weights import load_weights
 
-SHOWN_PICTURES = 8
 LOSS_COLOUR, RATE_COLOUR = BLUE, ORANGE
+# Of each kind of record; the first is what the best weights are chosen by.
 SCORES = {
-    "miou": ("mIoU", BLUE),
-    "mean_accuracy": ("mean accuracy", GREEN),
-    "pixel_accuracy": ("pixels", LINE),
+    ScoreRecord: {
+        "miou": ("mIoU", BLUE),
+        "mean_accuracy": ("mean accuracy", GREEN),
+        "pixel_accuracy": ("pixels", LINE),
+    },
+    BoxScoreRecord: {
+        "ap": ("AP", BLUE),
+        "ap50": ("at IoU 0.5", GREEN),
+        "ap75": ("at IoU 0.75", LINE),
+    },
 }
 WIDTH_IN, HEIGHT_IN = 9.0, 6.0
 
@@ -44,16 +56,13 @@ def write_pictures(run: TrainingRun, trained: Trained) -> tuple[Path, ...]:
     records = read_log(run.out / "log.jsonl")
     atomic_write(curves, draw_curves(records, title=f"{run.name}, {trained.steps:,} steps"))
     weights = trained.best_path or trained.last_path
-    segment = network_segmenter(load_model(weights), run.protocol)
-    classes = run.dataset.classes
-    # Spread over the whole split: neighbours are often frames of one drive.
-    shown = run.val.pairs[:: -(-len(run.val.pairs) // SHOWN_PICTURES)]
-    caption = Caption(
-        title=f"{run.name}: pictures of {classes.dataset} val, evenly chosen",
-        notes=(run.protocol.description, f"weights: {weights.name}"),
+    goal = run.goal
+    sheet = goal.draw(
+        load_weights(weights, task=goal.task).model,
+        title=f"{run.name}: pictures of {goal.classes.dataset} val, evenly chosen",
+        notes=(goal.protocol.description, f"weights: {weights.name}"),
     )
-    pictures = [show_pair(pair, run.val, classes, segment) for pair in shown]
-    atomic_write(predictions, draw_sheet(pictures, classes, caption))
+    atomic_write(predictions, sheet)
     return curves, predictions
 
 
@@ -63,7 +72,7 @@ def draw_curves(records: list[Record], *, title: str) -> bytes:
     figure = captioned_figure(caption, WIDTH_IN, HEIGHT_IN - caption.height_in)
     above, below = figure.subplots(2, 1, sharex=True)
     _draw_loss(above, [record for record in records if isinstance(record, StepRecord)])
-    _draw_scores(below, [record for record in records if isinstance(record, ScoreRecord)])
+    _draw_scores(below, [record for record in records if isinstance(record, AnyScoreRecord)])
     below.xaxis.set_major_locator(MaxNLocator(integer=True))
     below.set_xlabel("optimizer steps", color=FAINT)
     return encode_png(figure, description=caption.text)
@@ -85,22 +94,25 @@ def _draw_loss(axes: Axes, records: list[StepRecord]) -> None:
     rates.grid(visible=False)
 
 
-def _draw_scores(axes: Axes, records: list[ScoreRecord]) -> None:
+def _draw_scores(axes: Axes, records: list[AnyScoreRecord]) -> None:
     steps = [record.step for record in records]
-    for field, (name, colour) in SCORES.items():
-        values = [100 * getattr(record, field) for record in records]
+    fields = SCORES[type(records[0])] if records else {}
+    for field, (name, colour) in fields.items():
+        values = [_percent(getattr(record, field)) for record in records]
         axes.plot(steps, values, "o-", color=colour, markersize=3, label=name)
-    if records:
-        best = max(records, key=lambda record: record.miou)
+    scored = [record.best for record in records if not math.isnan(record.best.score)]
+    if scored:
+        best = max(scored, key=lambda one: one.score)
         axes.annotate(
-            f"{100 * best.miou:.2f}",
-            (best.step, 100 * best.miou),
-            (0, -14 if best.miou > 0.1 else 7),  # accuracies are above it
+            f"{100 * best.score:.2f}",
+            (best.step, 100 * best.score),
+            (0, -14 if best.score > 0.1 else 7),  # the others are above it
             textcoords="offset points",
             ha="center",
-            color=SCORES["miou"][1],
+            color=BLUE,
             weight="bold",
         )
+    if records:
         # Above the curves, which may end anywhere below.
         axes.legend(
             frameon=False, labelcolor=INK, ncols=3, loc="lower left", bbox_to_anchor=(0.0, 1.0)
@@ -108,3 +120,7 @@ def _draw_scores(axes: Axes, records: list[ScoreRecord]) -> None:
     axes.set_ylabel("on val, percent", color=INK)
     axes.set_ylim(0, 100)
     tidy(axes)
+
+
+def _percent(share: float | None) -> float:
+    return math.nan if share is None else 100 * share

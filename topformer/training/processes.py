@@ -16,6 +16,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +25,8 @@ from torch import Tensor, distributed, nn
 
 from topformer.errors import TopformerError, UsageError
 from topformer.interrupts import answered_signals
+
+Value = TypeVar("Value")
 
 # What processes tell each other; the highest counts. A process that failed tells FAILED + its rank.
 GO_ON, BUSY, STOP, FAILED = range(4)
@@ -93,6 +96,15 @@ class Place:
         with lost_peers():
             distributed.all_reduce(total)
         return total.cpu().numpy()
+
+    def gather(self, own: Value) -> list[Value]:
+        """Collect a picklable value of each process, by rank; call it right after they have met."""
+        if self.world_size == 1:
+            return [own]
+        gathered: list[Any] = [None] * self.world_size
+        with lost_peers():
+            distributed.all_gather_object(gathered, own)
+        return gathered
 
     def copy_from_first(self, network: nn.Module) -> None:
         """Give this process the first one's weights and statistics, bit for bit."""

@@ -1,7 +1,7 @@
 """Recipes: everything that decides how a network is trained, as a small TOML.
 
 The published recipe of each data set is package data, `recipes/DATASET.toml`. Its values stand at
-the top; a table named after a size holds what differs for that size.
+the top; a table named after a size, or after a detector's head, holds what differs for that.
 """
 
 import dataclasses
@@ -15,9 +15,11 @@ import msgspec
 
 from topformer.data.datasets import check_key
 from topformer.data.transforms import Augmentation
+from topformer.detection import HEADS
 from topformer.documents import Document
 from topformer.errors import TopformerError, UsageError, advising
 from topformer.files import read_text, sha256_bytes
+from topformer.tasks import DETECTION, SEGMENTATION
 from topformer.text import well_formed
 from topformer.toml import NoTomlError, decode_toml
 from topformer.variants import VARIANTS
@@ -27,6 +29,16 @@ SHOW_RECIPE = "`topformer train --dataset D --show-recipe` prints every field wi
 # What may differ when a run goes on: these change no number in it.
 FREE_FIELDS = {
     *("workers", "evaluate_every", "checkpoint_every", "keep_checkpoints", "log_every"),
+}
+
+# What only one task has a use for, by its name in manifests: others refuse it.
+ONLY_FOR = {
+    SEGMENTATION: (
+        *("cat_max_ratio", "class_mix", "class_weights", "ohem_threshold", "ohem_min_pixels"),
+        *("label_smoothing", "iou_weight", "teacher", "distill_weight", "distill_temperature"),
+        "quantise_from",
+    ),
+    DETECTION: ("offset_weight",),
 }
 
 Meta = msgspec.Meta
@@ -46,7 +58,10 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[Positive, Positive],
         Meta(description="Long and short side in pixels that pictures are fitted into at ratio 1."),
     ]
-    crop: Annotated[tuple[Side, Side], Meta(description="Height and width of a sample.")]
+    crop: Annotated[
+        tuple[Side, Side],
+        Meta(description="Height and width of a sample; the most of it, where boxes are learnt."),
+    ]
 
     init: Annotated[
         str,
@@ -58,9 +73,11 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 2
 
     # The optimizer, as published.
-    weight_decay: Annotated[float, Meta(ge=0, description="AdamW's, on all parameters.")] = 0.01
+    optimizer: Annotated[Literal["adamw", "sgd"], Meta(description="adamw or sgd.")] = "adamw"
+    weight_decay: Annotated[float, Meta(ge=0, description="On all parameters.")] = 0.01
     beta1: Annotated[Share, Meta(description="AdamW's first decay.")] = 0.9
     beta2: Annotated[Share, Meta(description="AdamW's second decay.")] = 0.999
+    momentum: Annotated[Share, Meta(description="Of sgd.")] = 0.9
     head_rate_factor: Annotated[
         float, Meta(gt=0, description="The head's learning rate over that of the rest.")
     ] = 10.0
@@ -69,6 +86,13 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float, Meta(gt=0, le=1, description="Share of the learning rate at the first step.")
     ] = 1e-6
     poly_power: Annotated[float, Meta(gt=0, description="Of the decay to zero.")] = 1.0
+    rate_drops: Annotated[
+        tuple[Share, ...],
+        Meta(
+            description="Shares of the steps after which the learning rate falls to a tenth, in "
+            "place of the decay to zero."
+        ),
+    ] = ()
 
     # Augmentation, as published down to `photometric`.
     ratio_range: Annotated[
@@ -123,6 +147,9 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
     distill_temperature: Annotated[float, Meta(gt=0, description="Softens both distributions.")] = (
         2.0
     )
+    offset_weight: Annotated[
+        float, Meta(ge=0, description="Of the boxes' offsets, beside the loss of their classes.")
+    ] = 1.0
 
     # How it is computed; all off as published.
     # Weights from before training weigh decay ** steps: 5 / (1 - decay) steps forget them.
@@ -192,20 +219,26 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def load_recipe(
-    dataset: str, variant: str, *, path: Path | None = None, overrides: dict[str, str] | None = None
+    dataset: str,
+    variant: str,
+    *,
+    head: str = "",
+    path: Path | None = None,
+    overrides: dict[str, str] | None = None,
 ) -> Recipe:
     """Build the recipe of a data set and size: the published one, a file's, then single fields.
 
-    A file of one's own holds only what differs from the published recipe. `overrides` are fields as
-    text, read as TOML values where they are such. Raises `UsageError` for an unknown data set,
-    unknown fields and values out of range.
+    `head` is that of a detector, empty for other networks. A file of one's own holds only what
+    differs from the published recipe. `overrides` are fields as text, read as TOML values where
+    they are such. Raises `UsageError` for an unknown data set, unknown fields and values out of
+    range.
     """
-    check_key(dataset)
+    check_key(dataset, boxes=bool(head))
     published = resources.files("topformer").joinpath("recipes", f"{dataset}.toml")
-    fields = _read(published.read_text("utf-8"), variant, f"recipes/{dataset}.toml")
+    fields = _read(published.read_text("utf-8"), (variant, head), f"recipes/{dataset}.toml")
     if path is not None:
         text = read_text(path, limit_bytes=RECIPE_LIMIT_BYTES, kind="recipe")
-        fields |= _read(text, variant, str(path))
+        fields |= _read(text, (variant, head), str(path))
     for name, text in (overrides or {}).items():
         if name not in Recipe.__struct_fields__:
             raise _unknown(name, "--set")
@@ -226,6 +259,19 @@ def load_recipe(
         ) from error
 
 
+def check_task(recipe: Recipe, task: str) -> None:
+    """Raise `UsageError` for fields that say something of another task than this one."""
+    defaults = {field.name: field.default for field in msgspec.structs.fields(Recipe)}
+    for other, names in ONLY_FOR.items():
+        said = [name for name in names if getattr(recipe, name) != defaults[name]]
+        if other != task and said:
+            raise UsageError(
+                f"The recipe sets {said[0]}, which is for {other} only.",
+                why=f"This run is for {task}.",
+                next_step=f"Leave it out; there it is {_as_toml(defaults[said[0]])}.",
+            )
+
+
 def recipe_sha256(recipe: Recipe) -> str:
     """Hash of the fields that decide the numbers of a run.
 
@@ -243,7 +289,7 @@ def recipe_sha256(recipe: Recipe) -> str:
 def read_recipe(path: Path) -> Recipe:
     """Read a whole recipe, as `recipe_text` wrote it; raises `TopformerError` if it is none."""
     text = read_text(path, limit_bytes=RECIPE_LIMIT_BYTES, kind="recipe")
-    fields = _read(text, "", str(path))
+    fields = _read(text, (), str(path))
     try:
         return msgspec.convert(fields, type=Recipe)
     except msgspec.ValidationError as error:
@@ -267,17 +313,21 @@ def augmentation_of(recipe: Recipe) -> Augmentation:
     return Augmentation(**{name: getattr(recipe, name) for name in names})
 
 
-def _read(text: str, variant: str, origin: str) -> dict[str, Any]:
+def _read(text: str, chosen: tuple[str, ...], origin: str) -> dict[str, Any]:
     with advising(UsageError, SHOW_RECIPE):
         content = decode_toml(text, origin)
-    sizes = {name: content.pop(name) for name in VARIANTS if name in content}
-    for table in (content, *sizes.values()):
+    tables = {name: content.pop(name) for name in (*VARIANTS, *HEADS) if name in content}
+    for table in (content, *tables.values()):
         if not isinstance(table, dict):
-            raise UsageError(f"{origin} gives a size a value; sizes are tables, as in [tiny].")
+            raise UsageError(
+                f"{origin} gives a size or a head a value; these are tables, as in [tiny]."
+            )
         for name in cast("dict[str, Any]", table):
             if name not in Recipe.__struct_fields__:
                 raise _unknown(name, origin)
-    return content | sizes.get(variant, {})
+    for name in chosen:
+        content |= tables.get(name, {})
+    return content
 
 
 def _unknown(name: str, origin: str) -> UsageError:

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from topformer.data import Dataset
-from topformer.data.layouts import FoundPairs
-from topformer.evaluation.protocols import ScoringProtocol, fixed_protocol, whole_protocol
 from topformer.training.checkpoints import Best
+from topformer.training.goals import Goal
 from topformer.training.journal import Record
 from topformer.training.recipe import Recipe
 
@@ -32,9 +30,7 @@ class Observer(Protocol):
 class TrainingRun:
     """What a training run is made of."""
 
-    dataset: Dataset
-    train: FoundPairs
-    val: FoundPairs
+    goal: Goal
     recipe: Recipe
     out: Path
     # What is written into the weights beside the numbers.
@@ -43,13 +39,6 @@ class TrainingRun:
     source: str
     # Usual (height, width) of the training pictures.
     picture_size: tuple[int, int]
-
-    @property
-    def protocol(self) -> ScoringProtocol:
-        """How the network is scored on val: as it is shown pictures in training."""
-        if self.recipe.stretch >= 0.5:
-            return fixed_protocol(self.recipe.crop)
-        return whole_protocol(self.dataset.scale)
 
 
 @dataclass(frozen=True, kw_only=True)

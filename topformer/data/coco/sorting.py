@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from topformer.classes import dataset_classes, spread_palette
+from topformer.classes import dataset_classes, vivid_palette
 from topformer.data.coco.documents import AnnotationEntry, AnnotationFile, ImageEntry, LooseNumber
 from topformer.data.coco.splits import BoxedSplit
 from topformer.errors import TopformerError
@@ -107,12 +107,11 @@ def _classes(file: AnnotationFile, path: Path, dataset: str) -> tuple[NDArray[np
                 f"{path} has {times} categories with one id or name, {brief(str(value))}.",
                 next_step=_CATEGORIES,
             )
-    # The first colour of all is black, which is no colour for a frame.
-    colours = spread_palette(len(names) + 1)[1:]
     official = dataset_classes("coco")
     if tuple(names) == official.names:
         return np.array(ids, np.int64), official
-    return np.array(ids, np.int64), Classes(dataset=dataset, names=tuple(names), palette=colours)
+    classes = Classes(dataset=dataset, names=tuple(names), palette=vivid_palette(len(names)))
+    return np.array(ids, np.int64), classes
 
 
 def _sound_images(

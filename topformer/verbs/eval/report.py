@@ -14,6 +14,7 @@ from topformer.drawing import percent
 from topformer.evaluation.scored_model import ScoredModel, differing_names
 from topformer.evaluation.scoring import PictureScore, SplitScores
 from topformer.figures import Caption
+from topformer.manifest import Classes
 from topformer.verbs.eval.document import (
     ClassScoreDocument,
     EvalDocument,
@@ -59,9 +60,8 @@ def caption(done: Evaluation) -> Caption:
     )
 
 
-def names_warning(done: Evaluation) -> str:
-    """Say where the model's class names are not the data set's; empty where they all are."""
-    own, other = done.scored_model.opened.manifest.classes, done.dataset.classes
+def names_warning(own: Classes, other: Classes) -> str:
+    """Say where a model's own class names are not the data set's; empty where they all are."""
     if are_numbered(own):
         return (
             f"the model names no classes: its ids are taken for those of {other.dataset}. If it "
@@ -97,7 +97,7 @@ def document(done: Evaluation, files: Sequence[Path]) -> EvalDocument:
         pictures=len(done.scored.pictures),
         protocol=protocol.name,
         protocol_description=protocol.description,
-        scale=None if protocol.scale is None else _scale(protocol.scale),
+        scale=written_scale(protocol.scale),
         image_size=protocol.image_size,
         miou=_defined(scores.miou),
         mean_accuracy=_defined(scores.mean_accuracy),
@@ -114,7 +114,10 @@ def document(done: Evaluation, files: Sequence[Path]) -> EvalDocument:
     )
 
 
-def _scale(scale: WholeImageScale) -> ScaleDocument:
+def written_scale(scale: WholeImageScale | None) -> ScaleDocument | None:
+    """Write the size of whole pictures, where there is one."""
+    if scale is None:
+        return None
     return ScaleDocument(
         long_px=scale.long_px, short_px=scale.short_px, multiple_px=scale.multiple_px
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from topformer.classes import read_classes
 from topformer.console.output import print_document, print_lines, warn, warn_of_letters
@@ -10,21 +11,49 @@ from topformer.console.progress import progress_display
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
 from topformer.console.weights import announce_random, tell_notes, weights_as
-from topformer.data import open_dataset
+from topformer.data import BOX_DATASET_KEYS, check_key, open_dataset
 from topformer.data.layouts import FoundPairs
-from topformer.errors import UsageError
 from topformer.evaluation.confusion_picture import draw_confusion
 from topformer.evaluation.scored_model import ScoredModel, open_scored_model
 from topformer.evaluation.scoring import show_pair
 from topformer.evaluation.sheet import draw_sheet
-from topformer.files import atomic_write, ensure_writable_folder, fitting_name
+from topformer.files import atomic_write, ensure_writable_folder
 from topformer.preprocess import parse_image_size
+from topformer.tasks import DETECTION, task_named
 from topformer.verbs.eval import comparison, report
+from topformer.verbs.eval.boxes.run import run as run_boxes
 from topformer.verbs.eval.document import EvalDocument, EvalsDocument
+from topformer.verbs.eval.results import check_short_side, result_folders
 from topformer.verbs.eval.score import score
 
 
-def run(
+class Options(TypedDict):
+    """What is asked for, whatever the task."""
+
+    data: Path
+    models: Sequence[str]
+    split: str
+    image_size: str | None
+    short_side: int | None
+    out: Path
+    classes: str | None
+    as_json: bool
+
+
+def run(*, task: str | None, dataset: str, **options: Unpack[Options]) -> None:
+    """Score models on a split of a data set, whose task may be named beside it.
+
+    Raises `UsageError` where both are of different tasks.
+    """
+    if task is not None:
+        check_key(dataset, boxes=task_named(task) == DETECTION)
+    if dataset in BOX_DATASET_KEYS:
+        run_boxes(dataset=dataset, **options)
+    else:
+        run_labels(dataset=dataset, **options)
+
+
+def run_labels(
     *,
     dataset: str,
     data: Path,
@@ -54,7 +83,7 @@ def run(
                 opened_models[model] = open_scored_model(
                     model, opened, image_size=size, classes=named
                 )
-            _check_short_side(short_side, opened_models[model])
+            check_short_side(short_side, opened_models[model].protocol)
         for folder in folders.values():
             ensure_writable_folder(folder)
         for model, scored_model in opened_models.items():
@@ -76,32 +105,6 @@ def run(
         _show_one(documents[0], as_json=as_json)
     else:
         _show_several(documents, as_json=as_json)
-
-
-def result_folders(out: Path, models: Sequence[str]) -> dict[str, Path]:
-    """Say where the pictures of each model go: a lone one's to `out`, others' to a folder each."""
-    chosen = list(dict.fromkeys(models))
-    if len(chosen) == 1:
-        return {chosen[0]: out}
-    folders: dict[str, Path] = {}
-    taken: set[str] = set()
-    for model in chosen:
-        name, number = fitting_name(Path(model).name, ""), 1
-        # Names that differ in case only are one name on some systems.
-        while name.casefold() in taken:
-            number += 1
-            name = fitting_name(Path(model).name, f"-{number}")
-        taken.add(name.casefold())
-        folders[model] = out / name
-    return folders
-
-
-def _check_short_side(short_side: int | None, scored_model: ScoredModel) -> None:
-    if short_side is not None and scored_model.protocol.name != "whole":
-        raise UsageError(
-            "--short-side is for whole pictures, and this model is scored at a fixed size.",
-            next_step="Leave --short-side out.",
-        )
 
 
 def _draw(done: report.Evaluation, found: FoundPairs, out: Path) -> list[Path]:
@@ -126,7 +129,8 @@ def _tell(scored: Sequence[report.Evaluation]) -> None:
     weights = [done.scored_model.opened.manifest.weights for done in scored]
     announce_random(next((one for one in weights if one.is_random), weights[0]))
     for done in scored:
-        warning = report.names_warning(done)
+        own = done.scored_model.opened.manifest.classes
+        warning = report.names_warning(own, done.dataset.classes)
         if warning:
             warn(warning if len(scored) == 1 else f"{done.model}: {warning}")
 

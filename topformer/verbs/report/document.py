@@ -46,9 +46,9 @@ class CountedCost(Document, frozen=True, kw_only=True, tag_field="kind", tag="in
 class FileScore(Document, frozen=True, kw_only=True):
     """How well a file does on the data, from 0 to 1; null where nothing was there to be scored."""
 
-    miou: Share | None
-    mean_accuracy: Share | None
-    pixel_accuracy: Share | None
+    miou: Share | None = None
+    mean_accuracy: Share | None = None
+    pixel_accuracy: Share | None = None
     # Of detectors, which have none of the above; else null.
     ap: Share | None = None
     # The whole of it, as `topformer eval --json` prints it.
@@ -155,11 +155,12 @@ class PictureOfFile(Document, frozen=True, kw_only=True):
 
     # Name of a file.
     file: ShortText
-    # A PNG of class ids below the report's folder.
-    labels: str
-    # Share of the pixels with the labels of the reference.
+    # Below the report's folder: a PNG of class ids, or a JSON document of boxes.
+    result: str
+    # Share that is as the reference has it: of the pixels, or of the boxes of both.
     equal: Share
-    # Share of the pixels that are right, of those with a class; null without labels of the data.
+    # Share of what the data holds that was found: of the pixels with a class, or of the boxes. Null
+    # without data.
     right: Share | None
 
 
@@ -175,7 +176,7 @@ class ComparedPicture(Document, frozen=True, kw_only=True):
 class ReportDocument(Document, frozen=True, kw_only=True):
     """Which file to ship, and why."""
 
-    schema: SchemaName = "topformer.report/1.1"
+    schema: SchemaName = "topformer.report/1"
     made_at: ShortText
     # Repeats it.
     command: str

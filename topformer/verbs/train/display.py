@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from topformer.console.progress import progress_bar
 from topformer.console.screen import stderr
-from topformer.training.journal import ScoreRecord, StepRecord
+from topformer.training.journal import StepRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import TracebackType
 
+    from topformer.training.journal import Record
     from topformer.training.processes import Place
 
 
@@ -21,7 +22,7 @@ class Display:
 
     def __init__(self, place: Place, iterations: int) -> None:
         self.speaks = place.is_first
-        self.miou = ""
+        self.score = ""
         self.progress = progress_bar(disable=not (self.speaks and stderr().is_terminal))
         self.task = self.progress.add_task(
             "training", total=iterations, numbers="", start=False, visible=False
@@ -61,23 +62,19 @@ class Display:
             self.progress.start_task(self.task)
         self.progress.update(self.task, completed=step, visible=True)
 
-    def on_record(self, record: StepRecord | ScoreRecord) -> None:
+    def on_record(self, record: Record) -> None:
         """Show the newest numbers; scores stay on the screen."""
         if not self.speaks:
             return
-        if isinstance(record, ScoreRecord):
-            self.miou = f"  mIoU {record.miou:.4f}"
-            self._print(
-                f"step {record.step}: mIoU {record.miou:.4f}, mean accuracy "
-                f"{record.mean_accuracy:.4f}, pixels {record.pixel_accuracy:.4f} "
-                f"({record.protocol})"
-            )
+        if not isinstance(record, StepRecord):
+            self.score = f"  {record.best.text}"
+            self._print(f"step {record.step}: {record.text}")
             return
         numbers = (
             f"loss {record.loss:.4f}  lr {record.learning_rate:.2e}  "
             f"{record.images_per_s:.1f} images/s"
         )
-        self.progress.update(self.task, numbers=numbers + self.miou)
+        self.progress.update(self.task, numbers=numbers + self.score)
         if not stderr().is_terminal:
             self._print(f"step {record.step}: {numbers}")
 

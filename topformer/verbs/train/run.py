@@ -8,22 +8,34 @@ from topformer import __version__
 from topformer.console.output import print_result, warn_of_letters
 from topformer.console.progress import stdout_for_results
 from topformer.console.weights import tell_licence, weights_as
-from topformer.data import Dataset, open_dataset
-from topformer.data.check import check_split, require_sound
-from topformer.data.doubts import shared_pictures
-from topformer.data.pairs import usual_picture_size
+from topformer.data.datasets import check_key
+from topformer.detection import RETINANET, check_head
 from topformer.documents import Count, Document, SchemaName, ShortText
 from topformer.errors import UsageError
 from topformer.files import atomic_write, ensure_writable_folder
 from topformer.locks import only_run_in
+from topformer.tasks import DETECTION, SEGMENTATION
 from topformer.temporary import sweep
 from topformer.training.checkpoints import FOLDER as CHECKPOINTS
 from topformer.training.checkpoints import Best, has_checkpoints
-from topformer.training.initialise import begin, check_batch, check_fits, variant_for
+from topformer.training.goals import Goal, open_goal
+from topformer.training.initialise import (
+    NetworkForm,
+    begin,
+    check_batch,
+    check_fits,
+    form_for,
+)
 from topformer.training.loop import train
 from topformer.training.pictures import write_pictures
 from topformer.training.processes import Place, Pulse, join
-from topformer.training.recipe import Recipe, load_recipe, recipe_sha256, recipe_text
+from topformer.training.recipe import (
+    Recipe,
+    check_task,
+    load_recipe,
+    recipe_sha256,
+    recipe_text,
+)
 from topformer.training.run import Trained, TrainingRun
 from topformer.variants import get_variant
 from topformer.verbs.train.display import Display
@@ -33,9 +45,12 @@ from topformer.weights import load_weights
 class TrainDocument(Document, frozen=True, kw_only=True):
     """A finished run."""
 
-    schema: SchemaName = "topformer.train/1.1"
+    schema: SchemaName = "topformer.train/1.2"
+    task: ShortText = SEGMENTATION
     dataset: ShortText
     variant: ShortText
+    # Of a detector; else empty.
+    detection_head: ShortText = ""
     recipe: Recipe
     # What the weights were before the first step.
     init: ShortText
@@ -53,8 +68,14 @@ class TrainDocument(Document, frozen=True, kw_only=True):
     files: tuple[str, ...]
 
 
+# Tasks as they are typed.
+_TASKS = {"segmentation": SEGMENTATION, "detection": DETECTION}
+
+
 def run(
     *,
+    task: str,
+    head: str | None,
     dataset: str,
     data: Path | None,
     variant: str,
@@ -73,14 +94,37 @@ def run(
     `assignments` are FIELD=VALUE of the recipe. Raises `UsageError` for what does not fit.
     """
     get_variant(variant)
+    form = _form(task, head, variant, dataset)
     overrides = _overrides(assignments, init=init, iterations=iterations, batch=batch)
-    chosen = load_recipe(dataset, variant, path=recipe, overrides=overrides)
+    chosen = load_recipe(dataset, variant, head=form.head, path=recipe, overrides=overrides)
+    check_task(chosen, _TASKS[task])
     if show_recipe:
         print_result(chosen, recipe_text(chosen).splitlines(), as_json=as_json)
         return
     if data is None:
         raise UsageError("Training needs --data ROOT, the folder of the data set.")
-    _train(dataset, data, variant, chosen, out, resume=resume, as_json=as_json)
+    goal = open_goal(_TASKS[task], dataset, data, chosen)
+    _train(goal, form, out, resume=resume, as_json=as_json)
+
+
+def _form(task: str, head: str | None, size: str, dataset: str) -> NetworkForm:
+    """The network that is asked for; raises `UsageError` where it is none."""
+    if task not in _TASKS:
+        raise UsageError(
+            f"There is no task called {task!r}.",
+            next_step=f"Choose one of {', '.join(_TASKS)}.",
+        )
+    detects = _TASKS[task] == DETECTION
+    check_key(dataset, boxes=detects)
+    if not detects and head is not None:
+        raise UsageError(
+            "--head is for detectors, and segmentation is trained.",
+            next_step="Add --task detection, or leave --head out.",
+        )
+    chosen = (head or RETINANET) if detects else ""
+    if chosen:
+        check_head(chosen)
+    return form_for(size, dataset, chosen)
 
 
 def _overrides(
@@ -101,39 +145,30 @@ def _overrides(
     return overrides
 
 
-def _train(
-    dataset: str,
-    data: Path,
-    variant: str,
-    recipe: Recipe,
-    out: Path,
-    *,
-    resume: bool,
-    as_json: bool,
-) -> None:
-    opened = open_dataset(dataset, data)
+def _train(goal: Goal, form: NetworkForm, out: Path, *, resume: bool, as_json: bool) -> None:
+    recipe = goal.recipe
     with (
         stdout_for_results(),
         join() as place,
         Display(place, recipe.iterations) as display,
         ExitStack() as stack,
     ):
-        check_batch(variant_for(variant, opened), recipe, place)
+        check_batch(form, recipe, place)
         with weights_as("--set teacher="):
-            teacher = load_weights(recipe.teacher).model if recipe.teacher else None
-        check_fits(recipe, opened, place, teacher=teacher)
+            teacher = load_weights(recipe.teacher, task=goal.task).model if recipe.teacher else None
+        check_fits(recipe, goal.classes, place, teacher=teacher)
         if place.is_first:
             ensure_writable_folder(out)
             stack.enter_context(only_run_in(out))
             sweep(out / CHECKPOINTS)
         has_run = _prepare_folder(out, recipe, place, resume=resume)
-        run = _training_run(opened, variant, recipe, out)
+        run = _training_run(goal, form, out)
         if place.is_first and not has_run:
             _check(run, place, display)
         place.meet()
         with weights_as("--init ", otherwise=", or --init none to train from scratch"):
-            start = begin(variant, opened, recipe, resumed=has_run, progress=display.on_fetch)
-        display.on_notice(f"{start.description}; {len(run.train.pairs):,} training pictures")
+            start = begin(form, goal.classes, recipe, resumed=has_run, progress=display.on_fetch)
+        display.on_notice(f"{start.description}; {goal.splits[0][1]:,} training pictures")
         if place.world_size > 1 and place.device.type == "cpu":
             display.on_notice(
                 "on CPUs every process keeps BatchNorm statistics of its own share of a batch"
@@ -147,7 +182,7 @@ def _train(
         run,
         trained,
         files,
-        variant=variant,
+        form=form,
         init=start.description,
         processes=place.world_size,
         as_json=as_json,
@@ -167,41 +202,38 @@ def _prepare_folder(out: Path, recipe: Recipe, place: Place, *, resume: bool) ->
     return has_run
 
 
-def _training_run(dataset: Dataset, variant: str, recipe: Recipe, out: Path) -> TrainingRun:
-    pictures = dataset.split("train")
+def _training_run(goal: Goal, form: NetworkForm, out: Path) -> TrainingRun:
+    size, key, recipe = form.variant.name, goal.dataset, goal.recipe
+    asked = f"--task detection --head {form.head} " if form.head else ""
     return TrainingRun(
-        dataset=dataset,
-        train=pictures,
-        val=dataset.split("val"),
+        goal=goal,
         recipe=recipe,
         out=out,
-        name=f"topformer-{variant}-{dataset.key}",
-        licence=dataset.terms,
-        source=f"topformer {__version__} train --dataset {dataset.key} --size {variant}, "
+        name="-".join(filter(None, ("topformer", size, form.head, key))),
+        licence=goal.terms,
+        source=f"topformer {__version__} train {asked}--dataset {key} --size {size}, "
         f"recipe {recipe_sha256(recipe)[:16]}",
-        picture_size=usual_picture_size(pictures),
+        picture_size=goal.picture_size(),
     )
 
 
 def _check(run: TrainingRun, place: Place, display: Display) -> None:
-    """Open every picture and label file once, before anything is trained on them.
+    """Open every file of both splits once, before anything is trained on them.
 
     Problems are raised; what is doubtful is said in short, and training begins.
     """
     pulse = Pulse(place)
     doubts: list[str] = []
-    for name, found in (("train", run.train), ("val", run.val)):
-        with display.counting(f"checking {name}", len(found.pairs)) as tell:
+    for name, count in run.goal.splits:
+        with display.counting(f"checking {name}", count) as tell:
 
             def show(done: int, _total: int, tell: Callable[[int], None] = tell) -> None:
                 pulse()
                 tell(done)
 
-            report = check_split(found, run.dataset.classes, progress=show)
-            require_sound(report)
-        doubts += [f"{name}: {doubt.what}" for doubt in report.doubts]
-    shared = shared_pictures("train", run.train, "val", run.val)
-    doubts += [f"val: {shared.what}"] if shared is not None else []
+            doubts += [f"{name}: {doubt}" for doubt in run.goal.check(name, show)]
+    shared = run.goal.shared()
+    doubts += [f"val: {shared}"] if shared else []
     for doubt in doubts:
         display.on_notice(f"warning: {doubt}")
     if doubts:
@@ -213,17 +245,19 @@ def _finish(
     trained: Trained,
     files: Sequence[Path],
     *,
-    variant: str,
+    form: NetworkForm,
     init: str,
     processes: int,
     as_json: bool,
 ) -> None:
-    best, protocol = trained.best_path, run.protocol.description
-    warn_of_letters(run.dataset.classes.names)
+    best, protocol = trained.best_path, run.goal.protocol.description
+    warn_of_letters(run.goal.classes.names)
     tell_licence(run.licence)
     document = TrainDocument(
-        dataset=run.dataset.key,
-        variant=variant,
+        task=run.goal.task,
+        dataset=run.goal.dataset,
+        variant=form.variant.name,
+        detection_head=form.head,
         recipe=run.recipe,
         init=init,
         licence=run.licence,
@@ -238,6 +272,6 @@ def _finish(
     )
     lines: list[object] = [path for path in (best, trained.last_path, *files) if path is not None]
     if trained.best is not None:
-        score = f"mIoU {trained.best.miou:.4f} on val at step {trained.best.step} ({protocol})"
+        score = f"{trained.best.text} on val at step {trained.best.step} ({protocol})"
         lines.insert(0, score)
     print_result(document, lines, as_json=as_json)

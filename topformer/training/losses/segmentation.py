@@ -1,4 +1,4 @@
-"""The training loss: cross-entropy on logits enlarged to the labels, and what may be added."""
+"""Of label maps: cross-entropy on logits enlarged to the labels, and what may be added."""
 
 import torch
 from torch import Tensor
@@ -6,6 +6,15 @@ from torch.nn import functional
 
 from topformer.data.label_files import IGNORED
 from topformer.training.recipe import Recipe
+
+
+def taught_loss(logits: Tensor, labels: Tensor, taught: Tensor | None, recipe: Recipe) -> Tensor:
+    """Return the loss by the labels, and by a teacher's logits where there are any: -> []."""
+    loss = segmentation_loss(logits, labels, recipe)
+    if taught is None:
+        return loss
+    divergence = distillation_loss(logits, taught, recipe.distill_temperature)
+    return loss + recipe.distill_weight * divergence
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from support.golden_step import golden_step
 from support.training_fakes import small_recipe
-from topformer.training.loss import distillation_loss, iou_loss, segmentation_loss
+from topformer.training.losses.segmentation import distillation_loss, iou_loss, segmentation_loss
 
 
 def test_the_loss_of_the_official_step(golden):

@@ -1,0 +1,120 @@
+"""To find objects: RetinaNet's loss on boxes, scored by COCO's average precision."""
+
+from collections.abc import Callable
+from math import isnan
+from statistics import median_low
+from typing import Any
+
+from torch import Tensor
+
+from topformer.boxes import Boxes
+from topformer.data import BoxDataset
+from topformer.data.coco import open_boxed, require_same_classes
+from topformer.data.pairs import read_ahead
+from topformer.data.samples import BoxedSamples, SampleSource
+from topformer.errors import TopformerError
+from topformer.evaluation.boxes import BoxFinder, score_found
+from topformer.evaluation.boxes.finders import network_finder
+from topformer.evaluation.protocols import fixed_protocol, whole_protocol
+from topformer.evaluation.scoring import AHEAD
+from topformer.figures import Caption
+from topformer.networks import AnyNetwork
+from topformer.tasks import DETECTION
+from topformer.tasks.detection import Detection
+from topformer.training.goals.box_sheet import draw_box_sheet
+from topformer.training.goals.goal import Goal, Progress
+from topformer.training.journal import BoxScoreRecord
+from topformer.training.losses.detection import detection_loss
+from topformer.training.processes import Place
+from topformer.training.recipe import Recipe, augmentation_of
+
+SHOWN_PICTURES = 8
+
+
+class DetectionGoal(Goal):
+    """See `Goal`."""
+
+    task = DETECTION
+
+    def __init__(self, dataset: BoxDataset, recipe: Recipe) -> None:
+        """Read both splits; raises `TopformerError` where they are not sound, or do not fit."""
+        self.recipe = recipe
+        self.dataset, self.terms = dataset.key, dataset.terms
+        self.train, self.val = dataset.split("train"), dataset.split("val")
+        require_same_classes(self.train, self.val)
+        if not any(len(picture.learnable()[1]) for picture in self.train):
+            raise TopformerError(
+                f"{self.train.name} has no box to learn from.",
+                why="There is none, or all are around crowds or outside their pictures.",
+                next_step="Name a data set with boxes.",
+            )
+        self.classes = self.train.classes
+        stretched = recipe.stretch >= 0.5
+        self.protocol = fixed_protocol(recipe.crop) if stretched else whole_protocol(dataset.scale)
+
+    @property
+    def splits(self) -> tuple[tuple[str, int], ...]:
+        """See `Goal`."""
+        return ("train", len(self.train)), ("val", len(self.val))
+
+    def check(self, split: str, progress: Progress) -> tuple[str, ...]:
+        """See `Goal`; annotations were looked through when they were read."""
+        found = self.train if split == "train" else self.val
+        for done, _ in enumerate(read_ahead(found, open_boxed, threads=2, ahead=AHEAD), start=1):
+            progress(done, len(found))
+        return ()
+
+    def shared(self) -> str:
+        """See `Goal`; pictures are told apart by their names."""
+        both = set(self.train.file_names) & set(self.val.file_names)
+        return f"{len(both):,} pictures are in train, too" if both else ""
+
+    def picture_size(self) -> tuple[int, int]:
+        """See `Goal`."""
+        heights, widths = self.train.sizes.T.tolist()
+        return median_low(heights), median_low(widths)
+
+    def samples(self) -> SampleSource:
+        """See `Goal`."""
+        return BoxedSamples(self.train, augmentation_of(self.recipe))
+
+    def loss(self, outputs: Any, truth: Tensor, taught: Any) -> Tensor:
+        """See `Goal`; outputs are a detector's ten maps. Detectors have no teachers."""
+        assert taught is None
+        return detection_loss(outputs, truth, self.recipe)
+
+    def score(
+        self, network: AnyNetwork, place: Place, step: int, tell: Callable[[], None]
+    ) -> BoxScoreRecord:
+        """See `Goal`."""
+        find = self._finder(network)
+        share = range(place.rank, len(self.val), place.world_size)
+        found: dict[int, Boxes] = {}
+        read = read_ahead(
+            share, lambda number: open_boxed(self.val[number]), threads=1, ahead=AHEAD
+        )
+        for number, pixels in read:
+            found[number] = find(pixels)
+            tell()
+        place.meet()
+        for others in place.gather(found):
+            found |= others
+        scores = score_found([found[number] for number in range(len(self.val))], self.val).scores
+        ap, ap50, ap75 = (
+            None if isnan(one) else one for one in (scores.ap, scores.ap50, scores.ap75)
+        )
+        return BoxScoreRecord(
+            step=step, protocol=self.protocol.description, ap=ap, ap50=ap50, ap75=ap75
+        )
+
+    def draw(self, network: AnyNetwork, title: str, notes: tuple[str, ...]) -> bytes:
+        """See `Goal`."""
+        find = self._finder(network)
+        shown = range(0, len(self.val), -(-len(self.val) // SHOWN_PICTURES))
+        pictures = [self.val[number] for number in shown]
+        return draw_box_sheet(pictures, find, self.classes, Caption(title=title, notes=notes))
+
+    def _finder(self, network: AnyNetwork) -> BoxFinder:
+        info = Detection.describe_detection()
+        assert info is not None
+        return network_finder(network, self.protocol, info)

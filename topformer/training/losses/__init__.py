@@ -1,0 +1,1 @@
+"""What training makes as small as it can, a module a task."""
