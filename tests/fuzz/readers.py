@@ -450,7 +450,7 @@ def _instructions(data, _folder):
     assert (runs > 0).all()
 
 
-@reader("golden file", lambda: [("golden", seeds.golden())])
+@reader("golden file", lambda: [("golden", one) for one in seeds.goldens()])
 def _golden(data, folder):
     _check_golden_file(written(folder, "a.golden", data), SAMPLE)
 
