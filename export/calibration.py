@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from topformer.data import Dataset
+from topformer.data import BoxDataset, Dataset
 from topformer.errors import UsageError
 from topformer.images import bundled_pictures, find_pictures, read_reduced
 from topformer.manifest import CalibrationInfo, InputInfo
@@ -70,9 +70,12 @@ def folder_calibration(folder: Path, *, pictures: int, seed: int) -> Calibration
     )
 
 
-def dataset_calibration(dataset: Dataset, *, pictures: int, seed: int) -> Calibration:
-    """Draw pictures from the training split of a data set; their labels are not read."""
-    found = [pair.picture for pair in dataset.split("train").pairs]
+def dataset_calibration(dataset: Dataset | BoxDataset, *, pictures: int, seed: int) -> Calibration:
+    """Draw pictures from the training split of a data set."""
+    if isinstance(dataset, BoxDataset):
+        found = [picture.path for picture in dataset.split("train")]
+    else:
+        found = [pair.picture for pair in dataset.split("train").pairs]
     return Calibration(source=f"{dataset.key} train", seed=seed, paths=_draw(found, pictures, seed))
 
 

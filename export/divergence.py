@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,28 +12,39 @@ from torch import Tensor, nn
 from topformer import metrics
 from topformer.export.targets import Target
 from topformer.model import TopFormer
+from topformer.networks import AnyNetwork
 from topformer.runtimes import open_network
+from topformer.runtimes.torch_network import TorchNetwork
 from topformer.temporary import temporary_folder
 
 
 class TappedNetwork(nn.Module):
     """A network that returns the outputs of its parts, in the order of execution.
 
-    The parts are the pyramid's layers, the pooling, the transformer's blocks, the injections, the
-    head's fusion and the last layer.
+    The parts are the pyramid's layers, the pooling, the transformer's blocks, the injections, and
+    those of the head: its fusion and the last layer, or a detector's pyramid and the convolutions
+    at the end of its towers. A part that runs once a level has one output for each.
     """
 
-    def __init__(self, network: TopFormer) -> None:
+    def __init__(self, network: AnyNetwork) -> None:
         super().__init__()
         self.network = copy.deepcopy(network)
         self.paths = _tapped_paths(network)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """[1, 3, h, w] -> one tensor for each of `paths`."""
-        outputs: dict[str, Tensor] = {}
+        """[1, 3, h, w] -> the tensors of each of `paths`, in turn."""
+        return tuple(output for _, output in self.by_part(x))
+
+    def by_part(self, x: Tensor) -> list[tuple[str, Tensor]]:
+        """As `forward`, with the paths."""
+        outputs: dict[str, list[Tensor]] = {path: [] for path in self.paths}
+
+        def keep(path: str, output: Any) -> None:
+            outputs[path] += [output] if isinstance(output, Tensor) else output
+
         handles = [
             self.network.get_submodule(path).register_forward_hook(
-                lambda _module, _inputs, output, path=path: outputs.update({path: output})
+                lambda _module, _inputs, output, path=path: keep(path, output)
             )
             for path in self.paths
         ]
@@ -41,10 +53,10 @@ class TappedNetwork(nn.Module):
         finally:
             for handle in handles:
                 handle.remove()
-        return tuple(outputs[path] for path in self.paths)
+        return [(path, output) for path in self.paths for output in outputs[path]]
 
 
-def _tapped_paths(network: TopFormer) -> list[str]:
+def _tapped_paths(network: AnyNetwork) -> list[str]:
     backbone = network.backbone
     paths = ["backbone.tpm.stem"]
     paths += [f"backbone.tpm.{name}" for name in backbone.tpm.layer_names]
@@ -53,12 +65,21 @@ def _tapped_paths(network: TopFormer) -> list[str]:
         block = f"backbone.trans.transformer_blocks.{number}"
         paths += [f"{block}.attn", f"{block}.mlp"]
     paths += [f"backbone.SIM.{level}" for level in range(1, len(backbone.SIM))]
-    return [*paths, "decode_head.linear_fuse", "decode_head"]
+    if isinstance(network, TopFormer):
+        return [*paths, "decode_head.linear_fuse", "decode_head"]
+    return [*paths, "fpn", *_ends_of_towers(network.head)]
+
+
+def _ends_of_towers(head: nn.Module) -> list[str]:
+    """Find the convolutions that give a detector's outputs."""
+    ends = ("last.weight", "cls_logits.weight", "bbox_reg.weight")
+    names = [name for name in head.state_dict() if name.endswith(ends)]
+    return [f"head.{name.removesuffix('.weight')}" for name in names]
 
 
 def first_divergence(
-    reference: TopFormer,
-    candidate: TopFormer,
+    reference: AnyNetwork,
+    candidate: AnyNetwork,
     tensor: NDArray[np.float32],
     gate_db: float,
     *,
@@ -72,21 +93,17 @@ def first_divergence(
     strays on its own: then the whole graph's lowering, or the file, is at fault.
     """
     tapped = TappedNetwork(candidate)
-    expected = _run_torch(TappedNetwork(reference), torch.as_tensor(tensor).double())
+    with torch.inference_mode():
+        expected = TappedNetwork(reference).by_part(torch.as_tensor(tensor).double())
     network = convert(tapped)
     if target is None:
-        found = _run_torch(network, torch.as_tensor(tensor))
+        found = TorchNetwork(network).run(tensor)
     else:
         found = _run_lowered(network, tensor, target)
-    for path, wanted, got in zip(tapped.paths, expected, found, strict=True):
-        if metrics.sqnr_db(wanted, got) < gate_db:
+    for (path, wanted), got in zip(expected, found, strict=True):
+        if metrics.sqnr_db(wanted.numpy(), got) < gate_db:
             return path
     return ""
-
-
-@torch.inference_mode()
-def _run_torch(tapped: nn.Module, tensor: Tensor) -> Sequence[NDArray[np.floating]]:
-    return [output.numpy() for output in tapped(tensor)]
 
 
 def _run_lowered(

@@ -11,16 +11,10 @@ from topformer.documents import encode_document
 from topformer.errors import UsageError
 from topformer.export.calibration import Calibration, bundled_calibration
 from topformer.export.precisions import DEFAULT_PRECISION, Budget, Precision, get_precision
+from topformer.export.preparation import OnProgress, PreparedNetwork, limits_of, prepare
 from topformer.export.proof import golden_cases
-from topformer.export.scoring import Judge, JudgingData
-from topformer.export.steps import (
-    ConvertedNetwork,
-    OnProgress,
-    PreparedNetwork,
-    convert,
-    prepare,
-    prove_file,
-)
+from topformer.export.scoring import Judge, JudgingData, open_judge
+from topformer.export.steps import ConvertedNetwork, convert, prove_file
 from topformer.export.targets import DEFAULT_TARGETS, Lowered, Target, get_target
 from topformer.files import ensure_writable_folder, sha256_bytes
 from topformer.manifest import Classes, FileInfo, Manifest, Parity, manifest_path
@@ -62,6 +56,8 @@ def export_model(
     *,
     weights: str | None = None,
     variant: str | None = None,
+    task: str | None = None,
+    detection_head: str | None = None,
     targets: Sequence[str] | None = None,
     precisions: Sequence[str] = (DEFAULT_PRECISION,),
     image_size: tuple[int, int],
@@ -74,12 +70,14 @@ def export_model(
 ) -> ExportResult:
     """Export one model in each precision to each target; prove every file before it gets its name.
 
-    `targets` None stands for the usual ones that a precision is made for. `image_size` is (height,
-    width); `images_dir` adds the pictures of a folder to the proof; `classes` go before those that
-    the weights name. `calibration` is for precisions that learn from pictures, the bundled ones
-    unless given. `judging` adds the mIoU on its data to the proof, and lets precisions keep what
-    costs too much as it is. `on_progress` hears what is being done. Raises `TopformerError` when
-    something cannot be read or lowered; a failed proof is not raised but recorded in the result.
+    `task`, as a manifest names it, and `detection_head` are for random weights; others know theirs,
+    and must be of it. `targets` None stands for the usual ones that a precision is made for.
+    `image_size` is (height, width); `images_dir` adds the pictures of a folder to the proof;
+    `classes` go before those that the weights name. `calibration` is for precisions that learn from
+    pictures, the bundled ones unless given. `judging` adds the score on its data to the proof, and
+    lets precisions keep what costs too much as it is. `on_progress` hears what is being done.
+    Raises `TopformerError` when something cannot be read or lowered; a failed proof is not raised
+    but recorded in the result.
     """
     chosen = _combine(precisions, targets)
     require_unicode(out_dir)
@@ -87,12 +85,14 @@ def export_model(
     prepared = prepare(
         weights=weights,
         variant=variant,
+        task=task,
+        detection_head=detection_head,
         image_size=image_size,
         images_dir=images_dir,
         classes=classes,
         on_progress=on_progress,
     )
-    judge = None if judging is None else Judge(judging, prepared.manifest, prepared.fused)
+    judge = None if judging is None else open_judge(judging, prepared.manifest, prepared.fused)
     max_drop = None if judging is None else judging.max_drop
     calibration = calibration or bundled_calibration()
     export = partial(_export_to, calibration=calibration, out_dir=out_dir, on_progress=on_progress)
@@ -151,7 +151,8 @@ def _export_to(
     name = file_name(prepared, precision, target)
     on_progress(f"proving {name}")
     out_dir.mkdir(parents=True, exist_ok=True)
-    score = None if judge is None else partial(judge.judge, max_drop=precision.max_drop)
+    limits = limits_of(prepared, precision)
+    score = None if judge is None else partial(judge.judge, max_drop=limits.max_drop)
     with temporary_folder(out_dir) as folder:
         draft = folder / name
         draft.write_bytes(lowered.data)
@@ -174,10 +175,11 @@ def _export_to(
 def file_name(prepared: PreparedNetwork, precision: Precision, target: Target) -> str:
     """Name of an exported file: what it is, and what it is for; fp32 goes without saying."""
     manifest = prepared.manifest
-    size = f"{manifest.input.height}x{manifest.input.width}"
+    model, size = manifest.model, f"{manifest.input.height}x{manifest.input.width}"
+    kind = "-".join(filter(None, (model.variant, model.detection_head)))
     is_default = precision.name == DEFAULT_PRECISION
     form = target.name if is_default else f"{target.name}-{precision.name}"
-    return f"topformer-{manifest.model.variant}-{size}-{form}{target.suffix}"
+    return f"topformer-{kind}-{size}-{form}{target.suffix}"
 
 
 def _describe_file(
@@ -208,6 +210,9 @@ def _describe_file(
         ),
         # The user's own pictures are not at hand when the proof is repeated elsewhere.
         golden=golden_cases(
-            prepared.standard, prepared.yardstick, precision.gates, strays=converted.strays
+            prepared.standard,
+            prepared.yardstick,
+            limits_of(prepared, precision).gates,
+            strays=converted.strays,
         ),
     )

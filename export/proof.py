@@ -262,15 +262,18 @@ def check_golden(
     task = task_of(manifest)
     cases = {case.input: case for case in manifest.golden}
     agreements: list[InputAgreement] = []
+    results: list[Any] = []
     for entry in inputs:
         case = cases.get(entry.name)
         if case is None or _tensor_sha256(entry.tensor) != case.input_sha256:
             continue
         del cases[entry.name]
+        answer = task.answer(run(entry.tensor))
+        results.append(answer.result)
         agreements.append(
             InputAgreement(
                 input=entry.name,
-                agreement=task.compare_sampled(case.samples, task.answer(run(entry.tensor))),
+                agreement=task.compare_sampled(case.samples, answer),
                 required=case.required,
                 ill_conditioned=case.ill_conditioned,
             )
@@ -282,7 +285,13 @@ def check_golden(
             next_step="Verify with the version that exported the file, or export it again.",
         )
     step = _summarise(FILE, agreements)
-    return Parity(passed=step.passed, gates=gates, steps=(step,))
+    return Parity(passed=step.passed, gates=gates, steps=(step,), notes=weaknesses(task, results))
+
+
+def weaknesses(task: Task[Any], results: Sequence[Any]) -> tuple[str, ...]:
+    """What a proof on inputs with these results leaves open, as a manifest has it."""
+    weakness = task.weakness(results)
+    return (weakness,) if weakness else ()
 
 
 def _tensor_sha256(tensor: NDArray[np.float32]) -> str:

@@ -1,74 +1,36 @@
 """The steps of a network from its checkpoint to a file, each compared with float64."""
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from topformer.export.divergence import first_divergence
-from topformer.export.inputs import picture_inputs, standard_inputs
 from topformer.export.precisions import Budget, Materials, Precision
+from topformer.export.preparation import (
+    MeasuredStep,
+    OnProgress,
+    PreparedNetwork,
+    held_to,
+    limits_of,
+)
 from topformer.export.proof import (
     FILE,
-    FLOAT32_FLOOR,
-    FP32_GATES,
     NOTHING_STRAYS,
-    Reference,
     Step,
     measure_simulation,
     measure_step,
-    measure_yardstick,
-    refer,
+    weaknesses,
     worst_reference,
 )
 from topformer.export.targets import Target
-from topformer.fusion import fuse
-from topformer.manifest import Classes, Gates, Manifest, Parity, ScoreParity, StepParity
-from topformer.model import TopFormer
+from topformer.manifest import Gates, Judgement, Parity, PrecisionParity, ScoreParity
 from topformer.runtimes import open_network
 from topformer.runtimes.opened import Network
-from topformer.runtimes.torch_network import TorchNetwork, describe
+from topformer.runtimes.torch_network import TorchNetwork
 from topformer.tasks import task_of
-from topformer.variants import DEFAULT_VARIANT
-from topformer.weights import LoadedWeights, load_weights
-from topformer.weights.sources import RANDOM
-
-# Hears what is being done.
-OnProgress = Callable[[str], None]
-MeasuredStep = tuple[Step, StepParity]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PreparedNetwork:
-    """A network that is ready for any precision, and how closely its steps follow float64."""
-
-    manifest: Manifest
-    fused: TopFormer
-    float64: TopFormer
-    # What float64 says of the inputs of every proof, and of the user's own pictures.
-    standard: tuple[Reference, ...]
-    own: tuple[Reference, ...]
-    # Torch's own float32, which decides what every other step is held to; it is the first step.
-    yardstick: StepParity
-    steps: tuple[MeasuredStep, ...]
-    # Usual (height, width) of the pictures the weights were trained on, where they say so.
-    picture_size: tuple[int, int] | None
-    # What was wrapped around the weights and taken off, in sentences.
-    notes: tuple[str, ...]
-
-    @property
-    def references(self) -> tuple[Reference, ...]:
-        """What float64 says of all inputs of this proof."""
-        return self.standard + self.own
-
-    @property
-    def examples(self) -> tuple[Tensor, ...]:
-        """The standard inputs, each [1, 3, h, w]."""
-        return tuple(torch.as_tensor(reference.input.tensor) for reference in self.standard)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,56 +49,6 @@ class ConvertedNetwork:
     find_divergence: Callable[..., str] | None
 
 
-def prepare(
-    *,
-    weights: str | None,
-    variant: str | None,
-    image_size: tuple[int, int],
-    images_dir: Path | None = None,
-    classes: Classes | None = None,
-    on_progress: OnProgress = lambda _doing: None,
-) -> PreparedNetwork:
-    """Load and fuse a network, and measure these steps, which come before any precision."""
-    loaded = _load(weights, variant, classes, on_progress)
-    manifest = describe(loaded, image_size)
-    pictures = picture_inputs(images_dir, manifest.input) if images_dir else []
-    float64 = copy.deepcopy(loaded.model).double()
-    on_progress("running the float64 reference")
-    task, run_float64 = task_of(manifest), TorchNetwork(float64).run
-    standard = refer(task, run_float64, standard_inputs(manifest.input))
-    own = refer(task, run_float64, pictures)
-    fused = fuse(loaded.model)
-    float32_step = Step(
-        name="float32",
-        run=TorchNetwork(loaded.model).run,
-        gates=FLOAT32_FLOOR,
-        find_divergence=partial(first_divergence, float64, loaded.model),
-    )
-    fused_step = Step(
-        name="fused",
-        run=TorchNetwork(fused).run,
-        gates=FP32_GATES,
-        find_divergence=partial(first_divergence, float64, fused),
-    )
-    on_progress("comparing float32 and fused")
-    references = [*standard, *own]
-    yardstick = measure_yardstick(float32_step, references)
-    return PreparedNetwork(
-        manifest=manifest,
-        fused=fused,
-        float64=float64,
-        standard=tuple(standard),
-        own=tuple(own),
-        yardstick=yardstick,
-        steps=(
-            (float32_step, yardstick),
-            (fused_step, measure_step(fused_step, references, yardstick)),
-        ),
-        picture_size=loaded.picture_size,
-        notes=loaded.notes,
-    )
-
-
 def convert(
     prepared: PreparedNetwork,
     precision: Precision,
@@ -151,6 +63,7 @@ def convert(
     A calibrated precision needs `calibration`, pictures as the file will see them [1, 3, h, w],
     `foreign` where they are not of what the model is for.
     """
+    prepared, limits = held_to(prepared, precision), limits_of(prepared, precision)
     materials = Materials(
         examples=prepared.examples,
         calibration=calibration,
@@ -175,7 +88,7 @@ def convert(
     step = Step(
         name=precision.name,
         run=TorchNetwork(made.network).run,
-        gates=precision.gates,
+        gates=limits.gates,
         find_divergence=found.find_divergence,
     )
     on_progress(f"comparing {step.name}")
@@ -202,6 +115,7 @@ def unconverted(
     strays: Mapping[str, Gates] = NOTHING_STRAYS,
 ) -> ConvertedNetwork:
     """Stand for a conversion that cannot be repeated: its file is proved without that step."""
+    prepared = held_to(prepared, precision)
     return ConvertedNetwork(
         prepared=prepared,
         precision=precision,
@@ -213,27 +127,13 @@ def unconverted(
     )
 
 
-def _load(
-    weights: str | None, variant: str | None, classes: Classes | None, on_progress: OnProgress
-) -> LoadedWeights:
-    on_progress("loading weights")
-    if weights in {None, RANDOM}:
-        variant = variant or DEFAULT_VARIANT
-
-    def show_transfer(received_bytes: int, total_bytes: int | None) -> None:
-        total = f" of {total_bytes / 2**20:.1f}" if total_bytes else ""
-        on_progress(f"fetching weights: {received_bytes / 2**20:.1f}{total} MiB")
-
-    return load_weights(weights, variant=variant, classes=classes, progress=show_transfer)
-
-
 def prove_file(
     path: Path,
     converted: ConvertedNetwork,
     target: Target,
     on_progress: OnProgress,
     *,
-    score: Callable[[Network], ScoreParity] | None = None,
+    score: Callable[[Network], Judgement] | None = None,
 ) -> Parity:
     """Run a file in its real runtime against the float64 reference, all steps before included.
 
@@ -245,7 +145,7 @@ def prove_file(
     step = Step(
         name=FILE,
         run=network.run,
-        gates=converted.precision.gates,
+        gates=limits_of(prepared, converted.precision).gates,
         find_divergence=None if diverge is None else partial(diverge, target=target),
     )
     parity = measure_step(step, prepared.references, prepared.yardstick, strays=converted.strays)
@@ -257,7 +157,12 @@ def prove_file(
         gates=step.gates,
         steps=tuple(parity for _, parity in steps),
         first_divergence="" if passed else _locate(steps, prepared, on_progress),
-        score=judged,
+        score=judged if isinstance(judged, ScoreParity) else None,
+        average_precision=judged if isinstance(judged, PrecisionParity) else None,
+        notes=weaknesses(
+            task_of(prepared.manifest),
+            [reference.answer.result for reference in prepared.references],
+        ),
     )
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from topformer.errors import TopformerError, UsageError
 from topformer.export.inputs import standard_inputs
 from topformer.export.precisions import get_precision
+from topformer.export.preparation import OnProgress, prepare
 from topformer.export.proof import check_golden
-from topformer.export.steps import OnProgress, convert, prepare, prove_file, unconverted
+from topformer.export.steps import convert, prove_file, unconverted
 from topformer.export.targets import get_target
 from topformer.manifest import Manifest, Parity, read_manifest_of
 from topformer.runtimes import open_model, try_model
@@ -35,17 +36,20 @@ def verify_file(
     on_progress("checking the manifest")
     manifest = read_manifest_of(path)
     assert manifest.file is not None
-    precision = get_precision(manifest.file.precision)
+    precision, model_info = get_precision(manifest.file.precision), manifest.model
+    gates = precision.limits(model_info.task).gates
     on_progress(f"trying {path.name}")
     try_model(path, manifest)
     if not weights:
         model = open_model(path)
         on_progress("comparing with the manifest's samples")
         inputs = standard_inputs(manifest.input)
-        return manifest, check_golden(manifest, model.run, inputs, precision.gates)
+        return manifest, check_golden(manifest, model.run, inputs, gates)
     prepared = prepare(
         weights=weights,
-        variant=manifest.model.variant,
+        variant=model_info.variant,
+        task=model_info.task,
+        detection_head=model_info.detection_head or None,
         image_size=(manifest.input.height, manifest.input.width),
         images_dir=images_dir,
         on_progress=on_progress,

@@ -19,7 +19,7 @@ pytest_plugins = ["support.device_fixtures"]
 # Whatever takes one of these fixtures, itself or through another, has the mark. What is slow for
 # another reason says so where it stands, and nobody can forget it: see `pytest_runtest_call`.
 MARKS = {
-    "slow": {"exported_tiny", "exported_small", "random_export", "host_runner"},
+    "slow": {"exported_tiny", "exported_small", "random_export", "host_runner", "detector_pte"},
     "rig": {"rig"},
     "app": {"app_build"},
 }

@@ -31,7 +31,7 @@ ALLOWED = {
     "topformer.images": {"Image.open"},
     "topformer.data.label_files": {"Image.open"},
     "topformer.data.transforms": {"Image.open"},
-    "topformer.verbs.report.pictures": {"Image.open"},
+    "topformer.verbs.report.looks": {"Image.open"},
     # Files of the package.
     "topformer.classes": {
         "resources.files('topformer').joinpath('names', f'{key}.json').read_bytes",

@@ -83,6 +83,8 @@ def frames_image(
         draw.rectangle(area, outline=(*frame.colour, 255), width=line_px)
     taken: list[_Area] = []
     for frame, area in zip(frames, areas, strict=True):
+        if not frame.text:
+            continue
         font = label_font(font_px, frame.text)
         text = shorten(frame.text, image.width - font_px, font)
         place = _free_place(area, text, font, image.size, taken)

@@ -1,4 +1,4 @@
-"""Boxes from a detector's outputs, on the CPU without torch: decoding, and keeping one an object."""
+"""Boxes from a detector's outputs, on the CPU without torch: decoding, and one an object."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -114,7 +114,7 @@ def decode(
     centre = anchors[:, :2] + np.float32(0.5) * extent
     centre = centre + offsets[:, :2] * extent
     scales = np.minimum(offsets[:, 2:], np.float32(largest_log_scale))
-    half = np.float32(0.5) * np.exp(scales) * extent
+    half = np.float32(0.5) * _exp(scales).astype(np.float32) * extent
     corners = np.concatenate([centre - half, centre + half], 1)
     limits = np.array([size[1], size[0], size[1], size[0]], np.float32)
     return np.clip(corners, np.float32(0), limits)
@@ -164,7 +164,12 @@ def matched(expected: Boxes, found: Boxes, *, iou: float) -> tuple[NDArray[np.bo
 
 
 def _sigmoid(logits: FloatArray) -> FloatArray:
-    return np.float32(1) / (np.float32(1) + np.exp(-logits))
+    return (1 / (1 + _exp(-logits))).astype(np.float32)
+
+
+def _exp(values: FloatArray) -> NDArray[np.float64]:
+    """In float64: rounded to float32 it is the same on every machine, as numpy's float32 is not."""
+    return np.exp(values.astype(np.float64))
 
 
 def _surely_below(score: float) -> float:

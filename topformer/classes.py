@@ -18,6 +18,11 @@ from topformer.errors import TopformerError, UsageError
 from topformer.files import read_text
 from topformer.manifest import ClassCount, Classes
 
+# COCO's own ids of its classes, in their order: 1 to 90 without those that no box has.
+COCO_CATEGORY_IDS = tuple(
+    one for one in range(1, 91) if one not in {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+)
+
 _GOLDEN_RATIO = 0.618034
 _FILE_LIMIT_BYTES = 2**22
 # What stands for the data set of classes that only have numbers.

@@ -43,18 +43,13 @@ class Detector(nn.Module):
         super().__init__()
         if num_classes < 1:
             raise UsageError(f"A model needs at least one class, not {num_classes}.")
-        check_head(head)
         self.variant = variant
         self.num_classes = num_classes
         self.detection_head = head
         self.backbone = Backbone(variant)
         self.backbone.reset_parameters()
-        if head == LITE:
-            self.fpn: nn.Module = LitePyramid(variant.fused_channels, _LITE_CHANNELS)
-            self.head: nn.Module = LiteHead(_LITE_CHANNELS, num_classes)
-        else:
-            self.fpn = RetinaNetPyramid(variant.fused_channels, _RETINANET_CHANNELS)
-            self.head = RetinaNetMaps(_RETINANET_CHANNELS, ANCHORS_PER_PLACE, num_classes)
+        channels = [variant.fused_channels] * 3
+        self.fpn, self.head = pyramid_and_head(head, channels, num_classes)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Normalised RGB [b, 3, h, w] -> ten maps: class logits of the five levels, then offsets.
@@ -88,54 +83,67 @@ def create_detector(
     return Detector(found, num_classes=num_classes, head=head)
 
 
-class RetinaNetPyramid(FeaturePyramidNetwork):
-    """torchvision's pyramid with its two coarse levels, made of the backbone's last map."""
+def pyramid_and_head(
+    head: str, in_channels: Sequence[int], num_classes: int
+) -> tuple[nn.Module, nn.Module]:
+    """Make what stands on a backbone with maps of so many channels at 1/8, 1/16 and 1/32.
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__([in_channels] * 3, out_channels)
-        self.coarse = LastLevelP6P7(in_channels, out_channels)
+    Raises `UsageError` for an unknown head.
+    """
+    check_head(head)
+    if head == LITE:
+        return LitePyramid(in_channels, _LITE_CHANNELS), LiteHead(_LITE_CHANNELS, num_classes)
+    return (
+        RetinaNetPyramid(in_channels, _RETINANET_CHANNELS),
+        RetinaNetMaps(_RETINANET_CHANNELS, ANCHORS_PER_PLACE, num_classes),
+    )
+
+
+class RetinaNetPyramid(FeaturePyramidNetwork):
+    """torchvision's pyramid with its two coarse levels.
+
+    The published network's sizes say that the sixth level is made of the backbone's map, not of the
+    pyramid's.
+    """
+
+    def __init__(self, in_channels: Sequence[int], out_channels: int) -> None:
+        super().__init__(list(in_channels), out_channels)
+        self.coarse = LastLevelP6P7(in_channels[-1], out_channels)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Maps [b, m, h/s, w/s] for s = 8, 16, 32 -> five [b, c, h/s, w/s], to s = 128."""
-        return _pyramid(
-            maps, self.inner_blocks, self.layer_blocks, (self.coarse.p6, self.coarse.p7)
-        )
+        """Maps for s = 8, 16, 32, [b, m, h/s, w/s] each -> five [b, c, h/s, w/s], to s = 128."""
+        sixth = self.coarse.p6(maps[-1])
+        levels = _merge(maps, self.inner_blocks, self.layer_blocks)
+        return [*levels, sixth, self.coarse.p7(functional.relu(sixth))]
 
 
 class LitePyramid(nn.Module):
     """The same pyramid with depthwise-separable convolutions."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: Sequence[int], out_channels: int) -> None:
         super().__init__()
-        self.inner_blocks = nn.ModuleList(conv_bn(in_channels, out_channels) for _ in range(3))
+        self.inner_blocks = nn.ModuleList(conv_bn(one, out_channels) for one in in_channels)
         self.layer_blocks = nn.ModuleList(separable(out_channels, out_channels) for _ in range(3))
-        self.p6 = separable(in_channels, out_channels, stride=2)
+        self.p6 = separable(in_channels[-1], out_channels, stride=2)
         self.p7 = separable(out_channels, out_channels, stride=2)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """As `RetinaNetPyramid`'s."""
-        return _pyramid(maps, self.inner_blocks, self.layer_blocks, (self.p6, self.p7))
+        sixth = self.p6(maps[-1])
+        return [*_merge(maps, self.inner_blocks, self.layer_blocks), sixth, self.p7(sixth)]
 
 
-def _pyramid(
-    maps: Sequence[Tensor],
-    inner_blocks: nn.ModuleList,
-    layer_blocks: nn.ModuleList,
-    coarse: tuple[nn.Module, nn.Module],
+def _merge(
+    maps: Sequence[Tensor], inner_blocks: nn.ModuleList, layer_blocks: nn.ModuleList
 ) -> list[Tensor]:
-    """Bring semantics down to the finer maps, and add two levels above the coarsest.
-
-    The published network's sizes say that the sixth level is made of the backbone's map, not of the
-    pyramid's.
-    """
+    """Bring semantics down to the finer maps."""
     merged = inner_blocks[-1](maps[-1])
     levels = [layer_blocks[-1](merged)]
     for number in reversed(range(len(maps) - 1)):
         inner = inner_blocks[number](maps[number])
         merged = _add_enlarged(inner, merged)
         levels.insert(0, layer_blocks[number](merged))
-    sixth = coarse[0](maps[-1])
-    return [*levels, sixth, coarse[1](functional.relu(sixth))]
+    return levels
 
 
 def _add_enlarged(fine: Tensor, coarse: Tensor) -> Tensor:

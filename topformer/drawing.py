@@ -108,18 +108,23 @@ def painted_image(
     return image
 
 
-def save_pngs(images: Mapping[Path, Image.Image], *, description: str) -> None:
-    """Write PNGs that belong together, all or none, with a text chunk that says how they were made.
+def save_pngs(
+    images: Mapping[Path, Image.Image], *, description: str, others: Mapping[Path, bytes] = {}
+) -> None:
+    """Write PNGs and other files that belong together, all or none.
 
-    Raises `TopformerError` when a folder or a file cannot be written.
+    PNGs have a text chunk that says how they were made. Raises `TopformerError` when a folder or a
+    file cannot be written.
     """
     text = PngInfo()
     text.add_itxt("Description", well_formed(description))
     text.add_text("Software", "topformer")
     try:
-        with atomic_set(*images) as temporaries:
-            for temporary, image in zip(temporaries, images.values(), strict=True):
+        with atomic_set(*images, *others) as temporaries:
+            for temporary, image in zip(temporaries, images.values(), strict=False):
                 image.save(temporary, format="PNG", pnginfo=text)
+            for temporary, data in zip(temporaries[len(images) :], others.values(), strict=True):
+                temporary.write_bytes(data)
     except OSError as error:
         raise TopformerError(
             f"{error.filename} cannot be written.", why=error.strerror or str(error)

@@ -7,7 +7,7 @@ Everything that runs a model takes sizes, normalisation, class names and palette
 import math
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -46,6 +46,8 @@ Error = Annotated[float, msgspec.Meta(ge=-3.5e38, le=3.5e38)]
 
 # Of a box against its anchor: torchvision's bound, from anchors of 16 pixels to 1000.
 LARGEST_LOG_SCALE = math.log(1000 / 16)
+# What a proof takes for the same box, where the precision allows for it.
+SAME_IOU = 0.99
 _Coordinate = Annotated[float, msgspec.Meta(ge=-1e5, le=1e5)]
 AnchorBox = tuple[_Coordinate, _Coordinate, _Coordinate, _Coordinate]
 
@@ -171,6 +173,8 @@ class DetectionInfo(Document, frozen=True, kw_only=True):
     nms_iou: Share = 0.5
     most_boxes: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
     largest_log_scale: Annotated[float, msgspec.Meta(ge=0.0, le=16.0)] = LARGEST_LOG_SCALE
+    # Where two computations are compared, boxes of one class are the same from this IoU on.
+    same_iou: Share = SAME_IOU
 
 
 class Classes(Document, frozen=True, kw_only=True):
@@ -248,26 +252,64 @@ class StepParity(Document, frozen=True, kw_only=True):
         )
 
 
-class ScoreParity(Document, frozen=True, kw_only=True):
-    """How much a file's mIoU on a data set is below that of torch's float32, at the file's size."""
+class Judgement(Document, frozen=True, kw_only=True):
+    """How much a file's score on a data set is below that of torch's float32, at the file's size.
+
+    Which score it is depends on the task.
+    """
+
+    # What people call it.
+    metric: ClassVar[str]
 
     dataset: ShortText
     split: ShortText
     pictures: Count
-    float32_miou: Share
-    miou: Share
-    # In points of mIoU, of which there are 100.
+    # In points of the score, of which there are 100.
     max_drop: Number
+
+    @property
+    def scores(self) -> tuple[float, float]:
+        """Float32's, and the file's: from 0 to 1."""
+        raise NotImplementedError
 
     @property
     def drop(self) -> float:
         """Points that the file lies below float32; negative where it lies above."""
-        return 100 * (self.float32_miou - self.miou)
+        float32, found = self.scores
+        return 100 * (float32 - found)
 
     @property
     def passed(self) -> bool:
         """Whether no more is lost than is allowed."""
         return self.drop <= self.max_drop
+
+
+class ScoreParity(Judgement, frozen=True, kw_only=True):
+    """The mIoU of segmentation."""
+
+    metric: ClassVar[str] = "mIoU"
+
+    float32_miou: Share
+    miou: Share
+
+    @property
+    def scores(self) -> tuple[float, float]:
+        """Float32's, and the file's: from 0 to 1."""
+        return self.float32_miou, self.miou
+
+
+class PrecisionParity(Judgement, frozen=True, kw_only=True):
+    """The average precision of detection, as COCO defines it: over IoU of 0.5 to 0.95."""
+
+    metric: ClassVar[str] = "AP"
+
+    float32_ap: Share
+    ap: Share
+
+    @property
+    def scores(self) -> tuple[float, float]:
+        """Float32's, and the file's: from 0 to 1."""
+        return self.float32_ap, self.ap
 
 
 class Parity(Document, frozen=True, kw_only=True):
@@ -280,8 +322,16 @@ class Parity(Document, frozen=True, kw_only=True):
     steps: Annotated[tuple[StepParity, ...], msgspec.Meta(min_length=1)]
     # Set on failure: the first module, in the order of execution, whose output strays.
     first_divergence: ShortText = ""
-    # Null where no data were given.
+    # Null where no data were given, or where these have another score.
     score: ScoreParity | None = None
+    average_precision: PrecisionParity | None = None
+    # What weakens the proof.
+    notes: tuple[ShortText, ...] = ()
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """The score on data, whichever it is."""
+        return self.score or self.average_precision
 
 
 class OperatorGroup(Document, frozen=True, kw_only=True):

@@ -31,16 +31,23 @@ def max_abs_error(reference: FloatArray, candidate: FloatArray) -> float:
     return min(float(np.abs(reference - candidate).max(initial=0.0)), ERROR_LIMIT)
 
 
-def sqnr_db(reference: FloatArray, candidate: FloatArray) -> float:
+def sqnr_db(
+    reference: FloatArray, candidate: FloatArray, *, least_deviation: float | None = None
+) -> float:
     """Signal-to-quantisation-noise ratio, 10 log10(sum(r^2) / sum((r - c)^2)), in decibels.
 
-    `SQNR_LIMIT_DB` when nothing differs; its negative when the candidate is not finite, or differs
-    from a reference that is zero everywhere.
+    With `least_deviation` the signal is what the reference deviates from its mean, or so much where
+    that is less: constants say nothing. `SQNR_LIMIT_DB` when nothing differs; its negative when the
+    candidate is not finite, or differs from a reference that is zero everywhere.
     """
     if not np.isfinite(candidate).all():
         return -SQNR_LIMIT_DB
     noise = float(np.square(reference - candidate, dtype=np.float64).sum())
-    signal = float(np.square(reference, dtype=np.float64).sum())
+    if least_deviation is None:
+        signal = float(np.square(reference, dtype=np.float64).sum())
+    else:
+        deviation = max(float(reference.std(dtype=np.float64)), least_deviation)
+        signal = reference.size * deviation**2
     if noise == 0.0:
         return SQNR_LIMIT_DB
     if signal == 0.0:

@@ -10,8 +10,9 @@ from topformer.benchmarks.workers.process import RowRequest
 from topformer.devices.machine import library_versions
 from topformer.errors import TopformerError, UsageError
 from topformer.files import ensure_writable_folder, local_path, sha256_bytes
-from topformer.manifest import read_manifest_of
+from topformer.manifest import ModelInfo, read_manifest_of
 from topformer.runtimes.exported import get_runtime, runtime_names
+from topformer.tasks import DETECTION
 from topformer.variants import get_variant
 
 # Measured unless others are asked for; torch runs the checkpoint itself.
@@ -46,10 +47,13 @@ def plan_files(
     runtimes: Sequence[str],
     threads: Sequence[int],
     image_size: tuple[int, int] | None,
+    task: str | None = None,
+    detection_head: str | None = None,
 ) -> list[RowRequest]:
     """Rows for named model files and checkpoints; a file named twice is measured twice.
 
-    Raises `UsageError` where a file does not run on the runtimes asked for.
+    Raises `UsageError` where a file does not run on the runtimes asked for, and `TopformerError`
+    where it is of another task or head than is named.
     """
     from topformer.runtimes import runtime_of, try_model  # noqa: PLC0415
     from topformer.weights import load_weights  # noqa: PLC0415
@@ -67,32 +71,51 @@ def plan_files(
             )
         # Refuse a bad file, and fetch a published one, before any worker starts.
         if runtime == "torch":
-            load_weights(model)
+            load_weights(model, task=task, detection_head=detection_head)
         else:
             path = local_path(model)
-            try_model(path, read_manifest_of(path))
+            manifest = read_manifest_of(path)
+            _check_network(path, manifest.model, task, detection_head)
+            try_model(path, manifest)
         sources += [(model, one) for one in chosen]
     return name_rows(sources, threads=threads, image_size=image_size)
+
+
+def _check_network(
+    path: Path, model: ModelInfo, task: str | None, detection_head: str | None
+) -> None:
+    for wanted, found in ((task, model.task), (detection_head, model.detection_head)):
+        if wanted not in {None, found}:
+            raise TopformerError(
+                f"{path} is not for {wanted}.",
+                why=f"It is for {' '.join(filter(None, (model.task, model.detection_head)))}.",
+                next_step="Leave --task and --head out: a file says what it is for.",
+            )
 
 
 def plan_size(
     variant: str,
     *,
+    detection_head: str = "",
     runtimes: Sequence[str],
     threads: Sequence[int],
     image_size: tuple[int, int],
     cache: Path,
     on_progress: OnProgress,
 ) -> list[RowRequest]:
-    """Rows for the default weights of a size, exported to what each runtime needs."""
+    """Rows for the default weights of a size, exported to what each runtime needs.
+
+    With a head for it, they detect, and are drawn: none are bundled.
+    """
     get_variant(variant)  # refuses an unknown one
+    weights = str(drawn_detector(variant, detection_head, cache)) if detection_head else variant
     wanted = list(dict.fromkeys(runtimes or DEFAULT_RUNTIMES))
     files_of = {runtime: FILES_OF.get(runtime, runtime) for runtime in wanted}
     exported = [one for one in dict.fromkeys(files_of.values()) if one in runtime_names()]
     files = default_exports(
-        variant, runtimes=exported, image_size=image_size, cache=cache, on_progress=on_progress
+        weights, runtimes=exported, image_size=image_size, cache=cache, on_progress=on_progress
     )
-    sources = [(str(files.get(files_of[runtime], variant)), runtime) for runtime in wanted]
+    sources = [(str(files.get(files_of[runtime], weights)), runtime) for runtime in wanted]
     return name_rows(sources, threads=threads, image_size=image_size)
 
 
@@ -142,15 +165,34 @@ def _short_names(sources: Collection[str]) -> dict[str, str]:
     return names
 
 
+def drawn_detector(variant: str, head: str, cache: Path) -> Path:
+    """Write random weights of a detector to the cache; raises `UsageError` for an unknown head."""
+    from topformer.weights import load_weights, save_weights  # noqa: PLC0415
+
+    drawn = load_weights(None, variant=variant, task=DETECTION, detection_head=head)
+    ensure_writable_folder(cache)
+    path = cache / f"{drawn.info.name}.safetensors"
+    save_weights(
+        path,
+        drawn.model,
+        classes=drawn.classes,
+        name=drawn.info.name,
+        licence=drawn.info.licence,
+        source=drawn.info.source,
+        random_seed=drawn.info.random_seed,
+    )
+    return path
+
+
 def default_exports(
-    variant: str,
+    weights: str,
     *,
     runtimes: Sequence[str],
     image_size: tuple[int, int],
     cache: Path,
     on_progress: OnProgress,
 ) -> dict[str, Path]:
-    """Export the default weights of a size once and keep the files in the cache folder.
+    """Export weights, of a size or in a file, once and keep the files in the cache folder.
 
     The folder is named after the weights, the size and the versions of all libraries involved, so
     that a file is never reused for another question. Raises `TopformerError` when an export fails
@@ -162,23 +204,23 @@ def default_exports(
 
     from topformer.weights import load_weights  # noqa: PLC0415
 
-    weights_sha256 = load_weights(None, variant=variant).info.sha256
-    folder = cache / _cache_key(weights_sha256, variant, image_size)
+    weights_sha256 = load_weights(weights).info.sha256
+    folder = cache / _cache_key(weights_sha256, Path(weights).stem, image_size)
     ensure_writable_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         files = _kept(folder)
         missing = [get_runtime(name).target for name in runtimes if name not in files]
         if missing:
-            files |= _export(variant, missing, image_size, folder, on_progress)
+            files |= _export(weights, missing, image_size, folder, on_progress)
     return files
 
 
-def _cache_key(weights_sha256: str, variant: str, image_size: tuple[int, int]) -> str:
+def _cache_key(weights_sha256: str, name: str, image_size: tuple[int, int]) -> str:
     height, width = image_size
     facts = [weights_sha256, *(f"{n}={v}" for n, v in sorted(library_versions().items()))]
     digest = sha256_bytes("\n".join(facts).encode())[:CACHE_KEY_CHARACTERS]
-    return f"{variant}-{height}x{width}-{digest}"
+    return f"{name}-{height}x{width}-{digest}"
 
 
 def _kept(folder: Path) -> dict[str, Path]:
@@ -196,7 +238,7 @@ def _kept(folder: Path) -> dict[str, Path]:
 
 
 def _export(
-    variant: str,
+    weights: str,
     targets: list[str],
     image_size: tuple[int, int],
     folder: Path,
@@ -206,8 +248,7 @@ def _export(
     from topformer.runtimes import runtime_of  # noqa: PLC0415
 
     result = export_model(
-        weights=None,
-        variant=variant,
+        weights=weights,
         targets=targets,
         image_size=image_size,
         out_dir=folder,
@@ -215,8 +256,8 @@ def _export(
     )
     if not result.passed:
         raise TopformerError(
-            f"The export of {variant} failed its proof, so there is nothing to measure.",
+            f"The export of {weights} failed its proof, so there is nothing to measure.",
             why=f"The files are kept in {folder}.",
-            next_step=f"Run `topformer export --size {variant}` for the details.",
+            next_step=f"Run `topformer export --weights {weights}` for the details.",
         )
     return {runtime_of(file.path): file.path for file in result.files}

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from topformer.benchmarks.documents.rows import MeasuredRow, Milliseconds, Row
 from topformer.documents import Count, Document, ShortText, Side
+from topformer.tasks import SEGMENTATION
 
 _README = "figure speed_iou.png of github.com/hustvl/TopFormer"
 _SEAFORMER = "figure latency.png of github.com/fudan-zvg/SeaFormer, by two of the same authors"
@@ -54,7 +55,7 @@ PUBLISHED = (
 
 
 def published_rows(rows: Iterable[Row]) -> tuple[PublishedRow, ...]:
-    """Return what was published of the variants and sizes among rows of real machines."""
-    measured = (row for row in rows if isinstance(row, MeasuredRow))
+    """Return what was published of the variants and sizes that segment on real machines."""
+    measured = (row for row in rows if isinstance(row, MeasuredRow) and row.task == SEGMENTATION)
     wanted = {(row.variant, row.image_size) for row in measured}
     return tuple(row for row in PUBLISHED if (row.variant, row.image_size) in wanted)

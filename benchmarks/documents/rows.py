@@ -12,6 +12,7 @@ from topformer.benchmarks.documents.conditions import Build, StartingPicture
 from topformer.devices.facts.documents import CheckedOutput
 from topformer.documents import Count, Document, Number, Positive, Sha256, Share, ShortText, Side
 from topformer.manifest import ClassCount
+from topformer.tasks import SEGMENTATION
 
 Interval = tuple[Number, Number]
 # Documents come from anywhere: numbers are bounded so that nothing computed from them overflows.
@@ -103,6 +104,10 @@ class BaseRow(Document, frozen=True, kw_only=True):
     # Of the file; of the weights where torch runs a checkpoint.
     sha256: Sha256
     variant: ShortText
+    # As a manifest names it; documents from before it was told have segmentation alone.
+    task: ShortText = SEGMENTATION
+    # Of detectors, as in "lite"; else empty.
+    detection_head: ShortText = ""
     classes: ClassCount
     weights: RowWeights
     runtime: ShortText

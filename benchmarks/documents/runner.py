@@ -15,6 +15,7 @@ from topformer.children import LINE_LIMIT_BYTES
 from topformer.documents import Count, Document, Positive, Sha256, ShortText, Side, without_minor
 from topformer.errors import TopformerError
 from topformer.manifest import Manifest
+from topformer.tasks import task_of
 
 # What torch does with a checkpoint's BatchNorm; an exported file has one form only.
 Form = Literal["", "unfused", "fused"]
@@ -245,6 +246,7 @@ def session_options(
         f"--std={','.join(map(repr, info.std))}",
         f"--threads={threads}",
         f"--warmups={warmups}",
+        *task_of(manifest).runner_options(),
     ]
     if starts_with is not None:
         size = f"--picture-height={starts_with.height}", f"--picture-width={starts_with.width}"

@@ -74,6 +74,8 @@ _FACTS: dict[str, Callable[[RowOfRun], object]] = {
     "threads": lambda one: one.row.threads,
     "precision": lambda one: one.row.precision,
     "image size": lambda one: "x".join(map(str, one.row.image_size)),
+    "task": lambda one: one.row.task,
+    "detection head": lambda one: one.row.detection_head or "none",
     "classes": lambda one: one.row.classes,
     "picture": lambda one: one.protocol.picture,
     "picture size": _picture_size,

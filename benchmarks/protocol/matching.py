@@ -32,7 +32,7 @@ def match_documents(baseline: BenchDocument, contender: BenchDocument) -> Matchi
 
 
 def match_within(document: BenchDocument) -> Matching:
-    """Pair every row of a run with the first one before it of equal device, size and threads.
+    """Pair every row of a run with the first one before it of equal device, task, size and threads.
 
     Devices that were measured side by side had a run each.
     """
@@ -40,7 +40,8 @@ def match_within(document: BenchDocument) -> Matching:
     alone: list[str] = []
     firsts: dict[Hashable, Row] = {}
     for row in document.rows:
-        what = (row.device, type(row), row.image_size, row.classes, row.precision, row.threads)
+        network = (row.task, row.detection_head, row.image_size, row.classes, row.precision)
+        what = (row.device, type(row), *network, row.threads)
         key = (document.run_of(row), *what)
         first = firsts.setdefault(key, row)
         if first is row:
@@ -56,6 +57,8 @@ def match_within(document: BenchDocument) -> Matching:
 def _setting(row: Row) -> tuple[Hashable, ...]:
     return (
         row.variant,
+        row.task,
+        row.detection_head,
         row.runtime,
         row.form,
         row.threads,

@@ -81,11 +81,15 @@ def part_line(comparison: Comparison, part: PartRatio) -> str:
 
 def heading(document: BenchDocument) -> str:
     """Say what was measured, as in "TopFormer tiny, 448x448 from 480x640, RANDOM weights"."""
-    models = ", ".join(dict.fromkeys(row.variant for row in document.rows))
+    models = ", ".join(dict.fromkeys(map(_network, document.rows)))
     sizes = ", ".join(dict.fromkeys(map(_sizes, document.rows)))
     are_random = [row.weights.random for row in document.rows]
     weights = ", RANDOM weights" if all(are_random) else ", some weights RANDOM"
     return f"TopFormer {models}, {sizes}" + (weights if any(are_random) else "")
+
+
+def _network(row: Row) -> str:
+    return f"{row.variant} ({row.detection_head} detector)" if row.detection_head else row.variant
 
 
 def _sizes(row: Row) -> str:

@@ -13,19 +13,44 @@ namespace {
 // strtod knows hexadecimal, infinity, leading blanks and more; here a number is digits.
 constexpr const char* kDecimal = "+-.0123456789eE";
 
-float parse_float(const std::string& text, const std::string& name) {
+}  // namespace
+
+std::optional<double> parse_decimal(const std::string& text) {
   char* end = nullptr;
   const double number = std::strtod(text.c_str(), &end);
   const bool is_decimal = !text.empty() && text.find_first_not_of(kDecimal) == std::string::npos;
-  const auto rounded = static_cast<float>(number);
-  if (!is_decimal || end != text.c_str() + text.size() || !std::isfinite(rounded)) {
-    throw usage_error("The option --" + name + " cannot be " + text + ".",
-                      "It takes three decimal numbers separated by commas.");
+  if (!is_decimal || end != text.c_str() + text.size() ||
+      !std::isfinite(static_cast<float>(number))) {
+    return std::nullopt;
   }
-  return rounded;
+  return number;
 }
 
-}  // namespace
+std::optional<int> parse_number(const std::string& text, int least, int most) {
+  int number = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, number);
+  if (parsed.ec != std::errc{} || parsed.ptr != end || number < least || number > most) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::size_t start = 0;
+  for (std::size_t at = text.find(separator); at != std::string::npos;
+       at = text.find(separator, start)) {
+    parts.push_back(text.substr(start, at - start));
+    start = at + 1;
+  }
+  parts.push_back(text.substr(start));
+  return parts;
+}
+
+RunnerError wrong_option(const std::string& name, const std::string& text, const std::string& why) {
+  return usage_error("The option --" + name + " cannot be " + text + ".", why);
+}
 
 Arguments::Arguments(int count, const char* const* values) {
   if (count < 2) throw usage_error("There is no command.", kCommands);
@@ -67,15 +92,20 @@ bool Arguments::take_switch(const std::string& name) {
 
 int Arguments::take_number(const std::string& name, int least, int most) {
   const std::string text = take_text(name);
-  int number = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, number);
-  if (parsed.ec != std::errc{} || parsed.ptr != end || number < least || number > most) {
-    throw usage_error("The option --" + name + " cannot be " + text + ".",
-                      "It takes a whole number from " + std::to_string(least) + " to " +
-                          std::to_string(most) + ".");
-  }
-  return number;
+  const std::optional<int> number = parse_number(text, least, most);
+  if (number) return *number;
+  throw wrong_option(name, text,
+                     "It takes a whole number from " + std::to_string(least) + " to " +
+                         std::to_string(most) + ".");
+}
+
+double Arguments::take_decimal(const std::string& name, double least, double most) {
+  const std::string text = take_text(name);
+  const std::optional<double> number = parse_decimal(text);
+  if (number && *number >= least && *number <= most) return *number;
+  throw wrong_option(name, text,
+                     "It takes a decimal number from " + std::to_string(least) + " to " +
+                         std::to_string(most) + ".");
 }
 
 std::optional<int> Arguments::take_optional_number(const std::string& name, int least, int most) {
@@ -85,15 +115,16 @@ std::optional<int> Arguments::take_optional_number(const std::string& name, int 
 
 ChannelTriple Arguments::take_triple(const std::string& name) {
   const std::string text = take_text(name);
-  const std::size_t first = text.find(',');
-  const std::size_t second = first == std::string::npos ? first : text.find(',', first + 1);
-  if (second == std::string::npos) {
-    throw usage_error("The option --" + name + " cannot be " + text + ".",
-                      "It takes three decimal numbers separated by commas.");
+  const std::vector<std::string> parts = split(text, ',');
+  ChannelTriple triple{};
+  for (std::size_t i = 0; i < triple.size(); ++i) {
+    const auto number = parts.size() == triple.size() ? parse_decimal(parts[i]) : std::nullopt;
+    if (!number) {
+      throw wrong_option(name, text, "It takes three decimal numbers separated by commas.");
+    }
+    triple[i] = static_cast<float>(*number);
   }
-  return {parse_float(text.substr(0, first), name),
-          parse_float(text.substr(first + 1, second - first - 1), name),
-          parse_float(text.substr(second + 1), name)};
+  return triple;
 }
 
 void Arguments::refuse_rest() const {

@@ -50,7 +50,7 @@ void for_each_cell(std::size_t width, OnFour four, OnOne one) {
 
 }  // namespace
 
-Candidates::Candidates(const LogitsShape& shape)
+Candidates::Candidates(const MapShape& shape)
     : shape_(shape), width_(static_cast<std::size_t>(shape.width)) {
   const std::size_t cells = static_cast<std::size_t>(rows_at_once()) * width_;
   bounds_.resize(cells);
@@ -59,7 +59,7 @@ Candidates::Candidates(const LogitsShape& shape)
 }
 
 int Candidates::rows_at_once() const {
-  const std::size_t logits_of_row = static_cast<std::size_t>(shape_.classes) * width_;
+  const std::size_t logits_of_row = static_cast<std::size_t>(shape_.channels) * width_;
   const auto rows = static_cast<int>(kLogitsAtOnce / logits_of_row);
   return std::clamp(rows, 1, shape_.height);
 }
@@ -81,7 +81,7 @@ const float* Candidates::row_of(const float* logits, std::size_t number, int row
 
 void Candidates::raise_bounds(const float* logits, int rows) {
   std::fill(bounds_.begin(), bounds_.end(), -INFINITY);
-  for (std::size_t number = 0; number < static_cast<std::size_t>(shape_.classes); ++number) {
+  for (std::size_t number = 0; number < static_cast<std::size_t>(shape_.channels); ++number) {
     for (int row = first_row_; row < first_row_ + rows; ++row) {
       const Edges edges{row_of(logits, number, row), row_of(logits, number, row + 1)};
       float* bounds = bounds_.data() + at(row, 0);
@@ -98,7 +98,7 @@ void Candidates::raise_bounds(const float* logits, int rows) {
 // A class is possible in a cell when its largest corner reaches the bound.
 void Candidates::find_possible(const float* logits, int rows) {
   found_.clear();
-  for (std::size_t number = 0; number < static_cast<std::size_t>(shape_.classes); ++number) {
+  for (std::size_t number = 0; number < static_cast<std::size_t>(shape_.channels); ++number) {
     for (int row = first_row_; row < first_row_ + rows; ++row) {
       const Edges edges{row_of(logits, number, row), row_of(logits, number, row + 1)};
       const std::size_t row_start = at(row, 0);

@@ -11,7 +11,7 @@ namespace topformer {
 
 class Candidates {
  public:
-  explicit Candidates(const LogitsShape& shape);
+  explicit Candidates(const MapShape& shape);
 
   // Finds the candidates of `rows` rows of cells of finite logits [c, h, w], from `first_row` on.
   void search(const float* logits, int first_row, int rows);
@@ -42,7 +42,7 @@ class Candidates {
   void sort_by_cell(std::size_t cells);
   void drop_beaten(const float* logits, int row, int column);
 
-  LogitsShape shape_;
+  MapShape shape_;
   std::size_t width_;
   int first_row_ = 0;
   // [cell] the largest of all classes' smallest corners.

@@ -8,19 +8,9 @@
 
 #include "label_axis.h"
 #include "lanes.h"
+#include "map_shape.h"
 
 namespace topformer {
-
-struct LogitsShape {
-  int classes = 0;
-  int height = 0;
-  int width = 0;
-
-  std::size_t plane() const {
-    return static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
-  }
-  std::size_t count() const { return static_cast<std::size_t>(classes) * plane(); }
-};
 
 using Label = std::uint16_t;
 
@@ -43,7 +33,7 @@ struct Corners {
   }
 };
 
-inline Corners corners_at(const LogitsShape& shape, const float* logits, Label number, int top,
+inline Corners corners_at(const MapShape& shape, const float* logits, Label number, int top,
                           int bottom, int left, int right) {
   const float* plane = logits + number * shape.plane();
   const float* upper =
@@ -87,7 +77,7 @@ LaneFlags beats(Lanes challenger, Lanes best) {
 
 class Contest {
  public:
-  Contest(const LogitsShape& shape, const float* logits, const Patch& patch)
+  Contest(const MapShape& shape, const float* logits, const Patch& patch)
       : shape_(shape), logits_(logits), patch_(patch) {}
 
   void enter_first(Label number) {
@@ -134,7 +124,7 @@ class Contest {
             mix(corners.bottom_left, corners.bottom_right, across.shares)};
   }
 
-  const LogitsShape& shape_;
+  const MapShape& shape_;
   const float* logits_;
   const Patch& patch_;
   std::array<Run, kRunPixels> values_;

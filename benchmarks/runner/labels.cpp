@@ -21,7 +21,7 @@ bool all_finite(const float* logits, std::size_t count) {
 
 }  // namespace
 
-Labeller::Labeller(const LogitsShape& logits, int label_height, int label_width)
+Labeller::Labeller(const MapShape& logits, int label_height, int label_width)
     : shape_(logits),
       rows_(logits.height, label_height),
       columns_(logits.width, label_width),
@@ -72,7 +72,7 @@ void Labeller::label_everywhere(const float* logits, Label* labels) const {
       const Patch patch{down, across};
       Contest contest(shape_, logits, patch);
       contest.enter_first(0);
-      for (int number = 1; number < shape_.classes; ++number) {
+      for (int number = 1; number < shape_.channels; ++number) {
         contest.enter<Order::kAny>(static_cast<Label>(number));
       }
       write(patch, contest, labels);

@@ -14,7 +14,7 @@ namespace topformer {
 // Makes labels of one size from logits of one shape, again and again; not from two threads at once.
 class Labeller {
  public:
-  Labeller(const LogitsShape& logits, int label_height, int label_width);
+  Labeller(const MapShape& logits, int label_height, int label_width);
 
   // Logits [c, h, w] -> class ids [H, W].
   void label(const float* logits, Label* labels);
@@ -26,7 +26,7 @@ class Labeller {
   void write(const Patch& patch, const Contest& contest, Label* labels) const;
   Label* pixel_of(const Patch& patch, int y, Label* labels) const;
 
-  LogitsShape shape_;
+  MapShape shape_;
   LabelAxis rows_;
   LabelAxis columns_;
   std::size_t label_width_;

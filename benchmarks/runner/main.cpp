@@ -3,7 +3,7 @@
 //   about        print what this program is made of
 //   run          take samples, print one document
 //   serve        open the model, then take a block of samples for each line on stdin
-//   postprocess  the last stage alone, on given logits
+//   postprocess  the last stage alone, on given outputs
 //   preprocess   the input stage alone, on a given picture
 //
 // Every command prints JSON documents on stdout and exits with 0; a failure is a document too, and
@@ -111,7 +111,7 @@ void dispatch(Arguments& arguments) {
   if (command == "about") return about(arguments);
   if (command == "run") return run(arguments);
   if (command == "serve") return serve(arguments);
-  if (command == "postprocess") return postprocess_logits(arguments);
+  if (command == "postprocess") return postprocess_outputs(arguments);
   if (command == "preprocess") return preprocess_picture(arguments);
   throw usage_error("There is no command " + command + ".", kCommands);
 }

@@ -26,9 +26,6 @@ using executorch::extension::BufferDataLoader;
 using executorch::extension::Module;
 using executorch::extension::TensorPtr;
 
-// Logits of the largest picture and of 65535 classes would not fit into any device.
-constexpr std::int64_t kMostLogits = std::int64_t{1} << 28;
-
 void check(runtime::Error error, const char* code, const std::string& what) {
   if (error == runtime::Error::Ok) return;
   std::string why = runtime::to_string(error);
@@ -77,7 +74,8 @@ Model::Model(const ModelOptions& options) : loaded_(std::make_unique<Loaded>(opt
   check(loaded_->module->load(runtime::Program::Verification::InternalConsistency), "model-refused",
         refusal);
   check_input(options.input);
-  logits_shape_ = read_logits_shape();
+  output_shapes_ = read_output_shapes();
+  outputs_.resize(output_shapes_.size());
   check(loaded_->module->load_method("forward"), "model-refused", refusal);
 
   input_.resize(3 * options.input.pixels());
@@ -104,31 +102,48 @@ void Model::check_input(const PictureSize& size) const {
   }
 }
 
-LogitsShape Model::read_logits_shape() const {
+std::vector<MapShape> Model::read_output_shapes() const {
   const runtime::MethodMeta meta = loaded_->meta();
-  const auto output = meta.output_tensor_meta(0);
-  if (meta.num_outputs() != 1 || !output.ok() || output->scalar_type() != ScalarType::Float) {
-    throw RunnerError("model-shape", "The model does not return one float32 tensor.");
+  if (meta.num_outputs() < 1 || meta.num_outputs() > kMostOutputs) {
+    throw RunnerError("model-shape", "The model does not return one to 64 tensors.");
   }
-  const auto sizes = output->sizes();
-  const bool has_logits =
-      sizes.size() == 4 && sizes[0] == 1 && sizes[1] >= 1 && sizes[1] <= kMostClasses &&
-      sizes[2] >= 1 && sizes[2] <= kMostSidePixels && sizes[3] >= 1 && sizes[3] <= kMostSidePixels;
-  if (!has_logits || std::int64_t{sizes[1]} * sizes[2] * sizes[3] > kMostLogits) {
-    throw RunnerError("model-shape", "The model does not return logits.",
-                      "It returns " + shape_text(sizes) + ", not [1, classes, height, width].");
+  std::vector<MapShape> shapes;
+  std::int64_t numbers = 0;
+  for (std::size_t output = 0; output < meta.num_outputs(); ++output) {
+    const auto described = meta.output_tensor_meta(output);
+    if (!described.ok() || described->scalar_type() != ScalarType::Float) {
+      throw RunnerError("model-shape", "The model does not return float32 tensors.");
+    }
+    const auto sizes = described->sizes();
+    const bool is_map = sizes.size() == 4 && sizes[0] == 1 &&
+                        std::all_of(sizes.begin(), sizes.end(), [](std::int32_t size) {
+                          return size >= 1 && size <= kMostOutputNumbers;
+                        });
+    // No product of two such sizes overflows, and the third is only taken where they are few.
+    const std::int64_t plane = is_map ? std::int64_t{sizes[2]} * sizes[3] : 0;
+    if (is_map && plane <= kMostOutputNumbers) numbers += plane * sizes[1];
+    if (!is_map || plane > kMostOutputNumbers || numbers > kMostOutputNumbers) {
+      throw RunnerError("model-shape", "The model does not return maps of a size that can be.",
+                        "It returns " + shape_text(sizes) + ", not [1, channels, height, width].");
+    }
+    shapes.push_back({sizes[1], sizes[2], sizes[3]});
   }
-  return {sizes[1], sizes[2], sizes[3]};
+  return shapes;
 }
 
-const float* Model::run() {
+void Model::run() {
   const auto outputs = loaded_->module->forward(loaded_->input);
   check(outputs.error(), "execute-failed", "ExecuTorch failed to run the model.");
-  if (outputs->size() != 1 || !(*outputs)[0].isTensor() ||
-      static_cast<std::size_t>((*outputs)[0].toTensor().numel()) != logits_shape_.count()) {
+  bool as_declared = outputs->size() == output_shapes_.size();
+  for (std::size_t i = 0; as_declared && i < outputs_.size(); ++i) {
+    const auto& output = (*outputs)[i];
+    as_declared = output.isTensor() && static_cast<std::size_t>(output.toTensor().numel()) ==
+                                           output_shapes_[i].count();
+    if (as_declared) outputs_[i] = output.toTensor().const_data_ptr<float>();
+  }
+  if (!as_declared) {
     throw RunnerError("execute-failed", "The model returned something else than it declares.");
   }
-  return (*outputs)[0].toTensor().const_data_ptr<float>();
 }
 
 std::vector<unsigned char> Model::take_profile() {

@@ -1,11 +1,11 @@
-// One .pte in ExecuTorch: picture tensor in, logits out.
+// One .pte in ExecuTorch: picture tensor in, outputs out.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "contest.h"
+#include "map_shape.h"
 #include "resize.h"
 
 namespace topformer {
@@ -25,13 +25,16 @@ class Model {
   explicit Model(const ModelOptions& options);
   ~Model();
 
-  const LogitsShape& logits_shape() const { return logits_shape_; }
+  const std::vector<MapShape>& output_shapes() const { return output_shapes_; }
 
   // Float32 [1, 3, h, w], to be filled before each run.
   float* input() { return input_.data(); }
 
-  // Runs the network; the logits [1, c, h/8, w/8] live until the next run. Raises RunnerError.
-  const float* run();
+  // Runs the network. Raises RunnerError.
+  void run();
+
+  // Of the last run, each [c, h, w]; they live until the next.
+  const std::vector<const float*>& outputs() const { return outputs_; }
 
   // What was recorded, as ExecuTorch's ETDump.
   std::vector<unsigned char> take_profile();
@@ -43,11 +46,12 @@ class Model {
   struct Loaded;  // keeps ExecuTorch's headers out of this one
 
   void check_input(const PictureSize& size) const;
-  LogitsShape read_logits_shape() const;
+  std::vector<MapShape> read_output_shapes() const;
 
   std::vector<float> input_;
   std::unique_ptr<Loaded> loaded_;
-  LogitsShape logits_shape_;
+  std::vector<MapShape> output_shapes_;
+  std::vector<const float*> outputs_;
 };
 
 }  // namespace topformer

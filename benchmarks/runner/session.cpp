@@ -30,6 +30,7 @@ SessionOptions SessionOptions::take(Arguments& arguments) {
   options.model.threads = arguments.take_number("threads", 1, kMostThreads);
   options.input = InputOptions::take(arguments);
   options.model.input = options.input.size;
+  options.task = TaskOptions::take(arguments);
   options.warmups = arguments.take_number("warmups", 0, kMostRuns);
   options.mark_stages = arguments.take_switch("mark-stages");
   return options;
@@ -43,8 +44,7 @@ Session::Session(const SessionOptions& options)
       load_start_ns_(monotonic_ns()),
       model_(options.model),
       load_ns_(monotonic_ns() - load_start_ns_),
-      labeller_(model_.logits_shape(), options.input.size.height, options.input.size.width),
-      labels_(options.input.size.pixels()) {
+      task_(make_task(options.task, model_.output_shapes(), options.input.size)) {
   first_ = run_once();
   warmups_ = run(options.warmups);
 }
@@ -59,10 +59,10 @@ RunTimes Session::run_once() {
   preprocessor_.run(picture_.data(), model_.input());
   const std::int64_t preprocessed = monotonic_ns();
   mark(Stage::kPreprocessed);
-  logits_ = model_.run();
+  model_.run();
   const std::int64_t executed = monotonic_ns();
   mark(Stage::kExecuted);
-  labeller_.label(logits_, labels_.data());
+  task_->postprocess(model_.outputs());
   const std::int64_t postprocessed = monotonic_ns();
   mark(Stage::kPostprocessed);
   return {preprocessed - start, executed - preprocessed, postprocessed - executed};
@@ -75,7 +75,12 @@ std::vector<RunTimes> Session::run(int count) {
 }
 
 void Session::describe(JsonWriter& document) const {
-  const LogitsShape& shape = model_.logits_shape();
+  const std::vector<MapShape>& shapes = model_.output_shapes();
+  const Result result = task_->result();
+  Sha256 outputs;
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    outputs.update(model_.outputs()[i], shapes[i].count() * sizeof(float));
+  }
   write_build(document);
   document.key("picture")
       .begin_object()
@@ -88,27 +93,34 @@ void Session::describe(JsonWriter& document) const {
       .field("profiled", options_.model.profile)
       .field("load_ns", load_ns_)
       .key("output_shapes")
-      .begin_array()
-      .begin_array()
-      .value(std::int64_t{1})
-      .value(std::int64_t{shape.classes})
-      .value(std::int64_t{shape.height})
-      .value(std::int64_t{shape.width})
-      .end_array()
-      .end_array()
-      .field("outputs_sha256", sha256(logits_, shape.count() * sizeof(float)))
-      .field("result_sha256", sha256(labels_.data(), labels_.size() * sizeof(Label)))
+      .begin_array();
+  for (const MapShape& shape : shapes) {
+    document.begin_array().value(std::int64_t{1});
+    for (const int size : {shape.channels, shape.height, shape.width}) {
+      document.value(std::int64_t{size});
+    }
+    document.end_array();
+  }
+  document.end_array()
+      .field("outputs_sha256", outputs.finish())
+      .field("result_sha256", sha256(result.data, result.size_bytes))
       .key("first");
   write_run(document, first_);
   write_times(document, "warmups", warmups_);
 }
 
 void Session::write_outputs(const std::string& path) const {
-  write_whole(path, logits_, model_.logits_shape().count() * sizeof(float));
+  std::vector<float> numbers;
+  for (std::size_t i = 0; i < model_.outputs().size(); ++i) {
+    const float* output = model_.outputs()[i];
+    numbers.insert(numbers.end(), output, output + model_.output_shapes()[i].count());
+  }
+  write_whole(path, numbers.data(), numbers.size() * sizeof(float));
 }
 
 void Session::write_result(const std::string& path) const {
-  write_whole(path, labels_.data(), labels_.size() * sizeof(Label));
+  const Result result = task_->result();
+  write_whole(path, result.data, result.size_bytes);
 }
 
 void Session::write_profile(const std::string& path) {

@@ -2,15 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "arguments.h"
 #include "json.h"
-#include "labels.h"
 #include "machine.h"
 #include "model.h"
 #include "preprocess.h"
+#include "task.h"
 
 namespace topformer {
 
@@ -26,6 +27,7 @@ struct SessionOptions {
 
   ModelOptions model;
   InputOptions input;
+  TaskOptions task;
   int warmups = 0;
   // For emulators that count instructions; see mark_stage.
   bool mark_stages = false;
@@ -55,9 +57,7 @@ class Session {
   std::int64_t load_start_ns_;
   Model model_;
   std::int64_t load_ns_;
-  Labeller labeller_;
-  std::vector<Label> labels_;      // [h, w] of the input, the result
-  const float* logits_ = nullptr;  // [c, h, w], in the model's memory
+  std::unique_ptr<Task> task_;
   RunTimes first_;
   std::vector<RunTimes> warmups_;
 };

@@ -8,7 +8,7 @@ namespace topformer {
 // A picture to its input tensor.
 void preprocess_picture(Arguments& arguments);
 
-// Logits to labels, timed.
-void postprocess_logits(Arguments& arguments);
+// Outputs to a result, timed.
+void postprocess_outputs(Arguments& arguments);
 
 }  // namespace topformer

@@ -73,6 +73,8 @@ class Loaded:
     model: str
     sha256: str
     variant: str
+    task: str
+    detection_head: str
     classes: int
     weights_name: str
     weights_random: bool
@@ -241,6 +243,8 @@ def describe_loaded(
         model=file.name if file else Path(request.source).name,
         sha256=file.sha256 if file else manifest.weights.sha256,
         variant=manifest.model.variant,
+        task=manifest.model.task,
+        detection_head=manifest.model.detection_head,
         classes=manifest.model.num_classes,
         weights_name=manifest.weights.name,
         weights_random=manifest.weights.is_random,

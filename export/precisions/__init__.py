@@ -3,20 +3,33 @@
 A module sets `PRECISION`. Dropping one into this folder is all it takes to add a precision.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from topformer.manifest import Gates
+from topformer.manifest import SAME_IOU, Gates
 from topformer.registry import Registry
 
 DEFAULT_PRECISION = "fp32"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What converted networks and files of one task are held to."""
+
+    # Against float64.
+    gates: Gates
+    # Points of the task's score, of which there are 100, that a file may lie below float32 where
+    # data are given and nothing else is said.
+    max_drop: float
+    # Of detectors: from which IoU on two boxes are the same.
+    same_iou: float = SAME_IOU
+
+
+@dataclass(frozen=True, kw_only=True)
 class Budget:
-    """How much mIoU a precision may cost, on data at hand."""
+    """How much of the task's score a precision may cost, on data at hand."""
 
     # Points, of which there are 100.
     max_drop: float
@@ -55,7 +68,7 @@ class Precision:
     """The numbers that a file computes with: a step between fusing and lowering."""
 
     name: str
-    # What the converted network and the file are held to, against float64.
+    # As in `Limits`, for tasks that have none of their own below.
     gates: Gates
     # A fused network in eval mode, which is not changed. Targets lower what is returned.
     convert: Callable[[nn.Module, Materials], Converted]
@@ -63,11 +76,15 @@ class Precision:
     targets: tuple[str, ...] | None = None
     # Whether it learns from pictures. Such a conversion cannot be repeated without them.
     calibrated: bool = False
-    # Points of mIoU that a file may lie below float32 where data are given and nothing else is
-    # said.
     max_drop: float = 0.1
+    # By the manifest's name for the task.
+    by_task: Mapping[str, Limits] = field(default_factory=dict[str, Limits])
     # What users of its files should know, for their manifests.
     notes: tuple[str, ...] = ()
+
+    def limits(self, task: str) -> Limits:
+        """What files of a task, as a manifest names it, are held to."""
+        return self.by_task.get(task) or Limits(gates=self.gates, max_drop=self.max_drop)
 
     def fits(self, target: str) -> bool:
         """Whether it is made for a target."""

@@ -2,21 +2,23 @@
 
 from torch import nn
 
+from topformer.detector import Detector
 from topformer.errors import TopformerError
-from topformer.export.precisions import Converted, Materials, Precision
+from topformer.export.precisions import Converted, Limits, Materials, Precision
 from topformer.export.quantisation.biases import correct_biases
 from topformer.export.quantisation.quantiser import observe, quantise
 from topformer.export.quantisation.rewriting import rewrite
 from topformer.export.quantisation.selection import within_budget
 from topformer.manifest import Gates
 from topformer.model import TopFormer
+from topformer.tasks import DETECTION
 
 
 def _convert(network: nn.Module, materials: Materials) -> Converted:
     pictures, budget = materials.calibration, materials.budget
     if not pictures:
         raise TopformerError("int8 needs pictures to calibrate with.")
-    if isinstance(network, TopFormer):
+    if isinstance(network, TopFormer | Detector):
         network = rewrite(network, pictures, foreign=materials.foreign)
     if budget is None:
         observed = observe(network, pictures, foreign=materials.foreign)
@@ -41,4 +43,9 @@ PRECISION = Precision(
     targets=("xnnpack", "onnx"),
     calibrated=True,
     max_drop=0.5,
+    by_task={
+        DETECTION: Limits(
+            gates=Gates(sqnr_db=12.0, result_agreement=0.5), max_drop=1.0, same_iou=0.5
+        )
+    },
 )

@@ -9,33 +9,21 @@ a compromise, which `_exponent` finds. ReLU6 lets nothing be scaled through it.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from topformer.model import InvertedResidual, SemanticsInjection, TopFormer
+from topformer.export.quantisation.channel_groups import ChannelGroup, channel_groups, conv_at
+from topformer.networks import AnyNetwork
+
+NetworkT = TypeVar("NetworkT", bound=AnyNetwork)
 
 _EXPONENTS = tuple(step / 10 for step in range(11))
 # A channel that is next to dead is scaled up no further.
 _LARGEST_SCALE = 64.0
-_PYRAMID, _BLOCKS = "backbone.tpm", "backbone.trans.transformer_blocks"
-
-# Path of a module, and the first of its channels that belong to a group.
-Place = tuple[str, int]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChannelGroup:
-    """Channels with one factor each, wherever they are seen."""
-
-    channels: int
-    # Modules whose outputs hold them: the first is what a dense consumer takes.
-    seen: tuple[Place, ...]
-    # Convolutions that have them as outputs, and such as have them as inputs.
-    producers: tuple[Place, ...]
-    consumers: tuple[Place, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +41,7 @@ class _Seen:
 
 
 @torch.no_grad()
-def equalise(network: TopFormer, pictures: Sequence[Tensor]) -> TopFormer:
+def equalise(network: NetworkT, pictures: Sequence[Tensor]) -> NetworkT:
     """Return a fused network that computes the same with channels of like ranges.
 
     Ranges are those on `pictures`, each [1, 3, h, w].
@@ -64,130 +52,6 @@ def equalise(network: TopFormer, pictures: Sequence[Tensor]) -> TopFormer:
     for group in groups:
         _apply(equal, group, _factors(network, group, seen))
     return equal
-
-
-def channel_groups(network: TopFormer) -> Iterator[ChannelGroup]:
-    """Find all channels of a network that can be scaled."""
-    pyramid = network.backbone.tpm
-    for name in pyramid.layer_names:
-        layer = pyramid.get_submodule(name)
-        assert isinstance(layer, InvertedResidual)
-        yield from _hidden_groups(f"{_PYRAMID}.{name}.conv", layer)
-    yield from _stream_groups(network)
-    for number in range(len(network.backbone.trans.transformer_blocks)):
-        mlp = f"{_BLOCKS}.{number}.mlp"
-        yield _chain(network, f"{mlp}.fc1.c", f"{mlp}.fc1.c", f"{mlp}.dwconv")
-    yield from _head_groups(network)
-
-
-def _chain(network: nn.Module, producer: str, seen: str, consumer: str) -> ChannelGroup:
-    """Take the channels between two convolutions that follow each other."""
-    return ChannelGroup(
-        channels=_conv(network, producer).out_channels,
-        seen=((seen, 0),),
-        producers=((producer, 0),),
-        consumers=((consumer, 0),),
-    )
-
-
-def _hidden_groups(path: str, layer: InvertedResidual) -> Iterator[ChannelGroup]:
-    """Take the channels inside a bottleneck, after each of its ReLUs."""
-    last = len(layer.conv) - 1
-    for position in range(0, last, 2):
-        yield ChannelGroup(
-            channels=_conv(layer.conv, f"{position}.c").out_channels,
-            seen=((f"{path}.{position + 1}", 0),),
-            producers=((f"{path}.{position}.c", 0),),
-            consumers=((f"{path}.{position + 2}.c", 0),),
-        )
-
-
-def _stream_groups(network: TopFormer) -> Iterator[ChannelGroup]:
-    """Take the channels that bottlenecks add to, and with them the tokens pooled from them.
-
-    Nothing but sums, pools and slices lies between a level of the pyramid and its share of the
-    tokens, so one factor serves both.
-    """
-    pyramid = network.backbone.tpm
-    producers: list[Place] = [(f"{_PYRAMID}.stem.0.c", 0)]
-    seen: list[Place] = [(f"{_PYRAMID}.stem.1", 0)]
-    consumers: list[Place] = []
-    channels, level = _conv(network, producers[0][0]).out_channels, 0
-    for position, name in enumerate(pyramid.layer_names):
-        layer = pyramid.get_submodule(name)
-        assert isinstance(layer, InvertedResidual)
-        path, last = f"{_PYRAMID}.{name}.conv", len(layer.conv) - 1
-        consumers.append((f"{path}.0.c", 0))
-        if not layer.has_residual:
-            yield _group(channels, seen, producers, consumers)
-            producers, seen, consumers = [], [], []
-            channels = _conv(network, f"{path}.{last}.c").out_channels
-        producers.append((f"{path}.{last}.c", 0))
-        seen += [(f"{_PYRAMID}.{name}", 0), (f"{path}.{last}.c", 0)]
-        if position in pyramid.taps:
-            _join_tokens(network, level, seen, producers, consumers)
-            level += 1
-    yield _group(channels, seen, producers, consumers)
-
-
-def _join_tokens(
-    network: TopFormer,
-    level: int,
-    seen: list[Place],
-    producers: list[Place],
-    consumers: list[Place],
-) -> None:
-    """Add what takes and makes a level's share of the tokens, and what injects it."""
-    backbone = network.backbone
-    first, _ = backbone.channel_ranges[level]
-    for number in range(len(backbone.trans.transformer_blocks)):
-        block = f"{_BLOCKS}.{number}"
-        seen += [(f"{block}.{part}", first) for part in ("attn", "mlp")] + [(block, first)]
-        producers += [(f"{block}.{part}.c", first) for part in ("attn.proj.1", "mlp.fc2")]
-        takers = ("attn.to_q", "attn.to_k", "attn.to_v", "mlp.fc1")
-        consumers += [(f"{block}.{part}.c", first) for part in takers]
-    injection = backbone.SIM[level]
-    if isinstance(injection, SemanticsInjection):
-        parts = ("local_embedding", "global_embedding", "global_act")
-        consumers += [(f"backbone.SIM.{level}.{part}.conv", 0) for part in parts]
-
-
-def _head_groups(network: TopFormer) -> Iterator[ChannelGroup]:
-    """Take the channels that all injections add up to, and those before the classifier.
-
-    They are the same where the convolution between them is folded away.
-    """
-    levels = range(1, len(network.backbone.SIM))
-    made: list[Place] = [
-        (f"backbone.SIM.{level}.{part}.conv", 0)
-        for level in levels
-        for part in ("local_embedding", "global_embedding")
-    ]
-    fuse, last = "decode_head.linear_fuse.conv", "decode_head.conv_seg"
-    channels = _conv(network, last).in_channels
-    if len(network.decode_head.linear_fuse) == 0:
-        yield _group(channels, [("decode_head.dropout", 0), *made], made, [(last, 0)])
-        return
-    seen = [*((f"backbone.SIM.{level}", 0) for level in levels), *made]
-    yield _group(channels, seen, made, [(fuse, 0)])
-    yield _chain(network, fuse, "decode_head.dropout", last)
-
-
-def _group(
-    channels: int, seen: list[Place], producers: list[Place], consumers: list[Place]
-) -> ChannelGroup:
-    return ChannelGroup(
-        channels=channels,
-        seen=tuple(seen),
-        producers=tuple(producers),
-        consumers=tuple(consumers),
-    )
-
-
-def _conv(network: nn.Module, path: str) -> nn.Conv2d:
-    found = network.get_submodule(path)
-    assert isinstance(found, nn.Conv2d)
-    return found
 
 
 def _watch(network: nn.Module, paths: set[str], pictures: Sequence[Tensor]) -> dict[str, _Seen]:
@@ -229,9 +93,9 @@ def _factors(network: nn.Module, group: ChannelGroup, seen: dict[str, _Seen]) ->
     share = torch.stack(shares).amax(0)
     share = (share / share.max().clamp_min(1e-12)).clamp_min(1e-12)
     dense = [
-        _conv(network, path).weight[:, first : first + end].flatten(1)
+        conv_at(network, path).weight[:, first : first + end].flatten(2)
         for path, first in group.consumers
-        if _conv(network, path).groups == 1
+        if conv_at(network, path).groups == 1
     ]
     path, first = group.seen[0]
     watched = seen[path]
@@ -249,28 +113,30 @@ def _noise(factors: Tensor, seen: _Seen, dense: Sequence[Tensor]) -> float:
     """Estimate the power that rounding adds to what dense consumers make of the channels.
 
     Rounding to steps of d adds d^2/12. A channel's rounding passes the weight that takes it; a
-    weight's rounding is multiplied by the channel. `dense` are weights [c_out, c].
+    weight's rounding is multiplied by the channel. `dense` are weights
+    [c_out, c, taps].
     """
     low, high = (factors * seen.low).min().clamp_max(0.0), (factors * seen.high).max()
     step = (high - low) / 255
     noise = torch.zeros(())
     for weight in dense:
-        scaled = weight / factors
-        weight_steps = scaled.abs().amax(1) / 127
+        scaled = weight / factors[:, None]
+        weight_steps = scaled.abs().amax((1, 2)) / 127
+        taps = weight.shape[2]
         noise = noise + step.square() * scaled.square().sum()
-        noise = noise + weight_steps.square().sum() * (factors.square() * seen.power).sum()
+        noise = noise + weight_steps.square().sum() * taps * (factors.square() * seen.power).sum()
     return float(noise)
 
 
 def _apply(network: nn.Module, group: ChannelGroup, factors: Tensor) -> None:
     end = group.channels
     for path, first in group.producers:
-        conv = _conv(network, path)
+        conv = conv_at(network, path)
         conv.weight[first : first + end] *= factors[:, None, None, None]
         assert conv.bias is not None
         conv.bias[first : first + end] *= factors
     for path, first in group.consumers:
-        conv = _conv(network, path)
+        conv = conv_at(network, path)
         if conv.groups == 1:
             conv.weight[:, first : first + end] /= factors[None, :, None, None]
         else:

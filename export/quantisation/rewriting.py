@@ -8,15 +8,16 @@ from torch import Tensor, nn
 
 from topformer.export.quantisation.equalise import equalise
 from topformer.model import SemanticsInjection, TopFormer
+from topformer.networks import AnyNetwork
 
 
-def rewrite(network: TopFormer, pictures: Sequence[Tensor], *, foreign: bool) -> TopFormer:
+def rewrite(network: AnyNetwork, pictures: Sequence[Tensor], *, foreign: bool) -> AnyNetwork:
     """Return a fused network that computes the same and is better to quantise.
 
     `pictures` are [1, 3, h, w], and `foreign` where they are not of what the model is for: channels
     are not equalised then, because that would be to the ranges of other pictures.
     """
-    folded = fold_head(network)
+    folded = fold_head(network) if isinstance(network, TopFormer) else network
     return folded if foreign else equalise(folded, pictures)
 
 

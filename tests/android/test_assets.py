@@ -5,9 +5,12 @@ import signal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from support.core_vectors import proved_detector
 from support.vouching import halve
 from topformer.android import assets
+from topformer.android.answers import BoxAnswers
 from topformer.android.assets import (
     MODELS_FOLDER,
     SUFFIXES,
@@ -17,6 +20,7 @@ from topformer.android.assets import (
     remove_model,
 )
 from topformer.android.golden import decode_golden
+from topformer.documents import encode_document
 from topformer.errors import TopformerError, UsageError
 from topformer.files import sha256_bytes, sha256_file
 from topformer.manifest import read_manifest_of
@@ -41,6 +45,23 @@ def test_three_files_are_embedded(embedded, model, app):
     golden = decode_golden(embedded.with_suffix(".golden").read_bytes())
     assert golden.model_sha256 == manifest.file.sha256
     assert golden.pixels.shape == (64, 96, 3)
+
+
+def test_a_detectors_file_is_embedded_with_its_boxes(tmp_path, app, monkeypatch):
+    # What is embedded is looked at; it is not run here.
+    monkeypatch.setattr(assets, "try_model", lambda *_: None)
+    model = tmp_path / "detector.pte"
+    model.write_bytes(b"a detector")
+    proved = proved_detector()
+    described = replace(proved.file, sha256=sha256_file(model), size_bytes=10)
+    manifest = replace(proved, file=described)
+    model.with_suffix(".json").write_bytes(encode_document(manifest))
+    assert embed_model(model, app).problem is None
+    in_app = app / MODELS_FOLDER / model.name
+    assert read_manifest_of(in_app) == manifest
+    answers = decode_golden(in_app.with_suffix(".golden").read_bytes()).answers
+    assert isinstance(answers, BoxAnswers)
+    assert len(answers.boxes) > 10
 
 
 def test_embedding_again_replaces(embedded, model, app):

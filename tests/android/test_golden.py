@@ -1,5 +1,6 @@
 """The golden file: its layout is a promise to another language, and any bytes may be in one."""
 
+import dataclasses
 import hashlib
 import math
 import struct
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.core_vectors import box_answers, proved_detector
+from topformer.android.answers import BoxAnswers, LabelAnswers
 from topformer.android.golden import (
     Golden,
     GoldenFormatError,
@@ -17,6 +20,7 @@ from topformer.android.golden import (
     encode_golden,
     make_golden,
 )
+from topformer.boxes import Boxes
 from topformer.errors import TopformerError
 from topformer.images import bundled_pictures
 from topformer.manifest import Gates, read_manifest_of
@@ -29,23 +33,40 @@ SMALL = Golden(
     input_sha256="cd" * 32,
     credit="Ä picture",
     required=Gates(sqnr_db=90.0, result_agreement=0.9999),
-    tie_margin=0.25,
     pixels=np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3),
-    logits_shape=(5, 1, 2),
-    logits=np.float32([1.5, -2.0]),
-    labels=np.uint16([4, 300]),
-    margins=np.float32([0.5, math.inf]),
+    answers=LabelAnswers(
+        tie=0.25,
+        logits_shape=(5, 1, 2),
+        logits=np.float32([1.5, -2.0]),
+        labels=np.uint16([4, 300]),
+        margins=np.float32([0.5, math.inf]),
+    ),
 )
 ENCODED = encode_golden(SMALL)
+OF_BOXES = dataclasses.replace(
+    SMALL,
+    answers=BoxAnswers(
+        tie=0.125,
+        classes=5,
+        levels=3,
+        logits=np.float32([1.5, -2.0]),
+        offsets=np.float32([0.25, 8.0]),
+        boxes=Boxes(
+            corners=np.float32([[1, 2, 3, 4]]), scores=np.float32([0.5]), labels=np.int32([4])
+        ),
+    ),
+)
+BOXES_ENCODED = encode_golden(OF_BOXES)
 
 
 def sealed(body: bytes) -> bytes:
     return body + hashlib.sha256(body).digest()
 
 
-def test_what_is_written_is_read():
-    assert encode_golden(decode_golden(ENCODED)) == ENCODED
-    assert decode_golden(ENCODED).credit == SMALL.credit
+@pytest.mark.parametrize("encoded", [ENCODED, BOXES_ENCODED])
+def test_what_is_written_is_read(encoded):
+    assert encode_golden(decode_golden(encoded)) == encoded
+    assert decode_golden(encoded).credit == SMALL.credit
 
 
 def test_every_field_lies_where_the_layout_says():
@@ -58,6 +79,14 @@ def test_every_field_lies_where_the_layout_says():
     assert ENCODED[138:156] == bytes(range(18))
     assert struct.unpack_from("<2f2H2f", ENCODED, 156) == (1.5, -2.0, 4, 300, 0.5, math.inf)
     assert sealed(ENCODED[:176]) == ENCODED
+
+
+def test_the_fields_of_boxes_lie_where_the_layout_says():
+    numbers = struct.unpack_from("<8sIIIIIIII3d", BOXES_ENCODED)
+    assert numbers == (b"TOPFGOLD", 2, 2, 3, 5, 3, 1, 2, 10, 90.0, 0.9999, 0.125)
+    after = struct.unpack_from("<2f2f5fI", BOXES_ENCODED, 156)
+    assert after == (1.5, -2.0, 0.25, 8.0, 1, 2, 3, 4, 0.5, 4)
+    assert sealed(BOXES_ENCODED[:196]) == BOXES_ENCODED
 
 
 @given(st.binary(max_size=300))
@@ -100,6 +129,35 @@ def test_a_whole_file_with_impossible_values_is_refused(offset, value):
         decode_golden(sealed(body))
 
 
+@pytest.mark.parametrize(
+    ("offset", "value"),
+    [
+        *((20, struct.pack("<I", bad)) for bad in (0, 65536)),
+        *((24, struct.pack("<I", bad)) for bad in (0, 17)),
+        *((28, struct.pack("<I", bad)) for bad in (0, 2, 1001)),
+        (8, struct.pack("<I", 3)),
+        *((offset, struct.pack("<f", math.nan)) for offset in (156, 164, 172, 188)),
+        (188, struct.pack("<f", 1.5)),
+        (192, struct.pack("<I", 5)),
+    ],
+)
+def test_boxes_that_cannot_be_are_refused(offset, value):
+    body = BOXES_ENCODED[:offset] + value + BOXES_ENCODED[offset + len(value) : -32]
+    with pytest.raises(GoldenFormatError):
+        decode_golden(sealed(body))
+
+
+def test_the_golden_file_of_a_detector_holds_its_proof():
+    manifest = proved_detector()
+    golden = make_golden(manifest)
+    assert golden.answers.encode() == box_answers().encode()
+    assert golden.answers.numbers == (2, 2, len(golden.answers.boxes))
+    assert len(golden.answers.boxes) > 10
+    other = msgspec.structs.replace(manifest.golden[0], samples={"logits": b""})
+    with pytest.raises(TopformerError, match="not those of a detector"):
+        make_golden(msgspec.structs.replace(manifest, golden=(other,)))
+
+
 def samples(array):
     return array.reshape(-1)[[i * 2654435761 % array.size for i in range(512)]]
 
@@ -112,12 +170,13 @@ def test_the_exported_file_gives_the_golden_answers(small_pte):
     assert hashlib.sha256(tensor.tobytes()).hexdigest() == golden.input_sha256
     assert hashlib.sha256(small_pte.read_bytes()).hexdigest() == golden.model_sha256
     (logits,) = model.run(tensor)
-    assert logits.shape[1:] == golden.logits_shape
-    expected = golden.logits.astype(np.float64)
+    answers = golden.answers
+    assert logits.shape[1:] == answers.logits_shape
+    expected = answers.logits.astype(np.float64)
     noise = np.square(expected - samples(logits)).sum()
     assert 10 * np.log10(np.square(expected).sum() / noise) >= golden.required.sqnr_db
     labels = samples(upsample_labels(logits, golden.pixels.shape[:2])[0])
-    equal = (labels == golden.labels) | (golden.margins <= golden.tie_margin)
+    equal = (labels == answers.labels) | (answers.margins <= answers.tie)
     assert equal.mean() >= golden.required.result_agreement
 
 
@@ -126,7 +185,7 @@ def test_another_input_gives_other_answers(small_pte):
     golden = make_golden(model.manifest)
     other = dict(bundled_pictures())["coffee"]
     found = samples(model.run(to_tensor(other, model.manifest.input))[0])
-    expected = golden.logits.astype(np.float64)
+    expected = golden.answers.logits.astype(np.float64)
     assert np.square(expected).sum() < 100 * np.square(expected - found).sum()
 
 

@@ -33,6 +33,10 @@ def run(*arguments: str):
         (["--model", "a.pte", "--size", "tiny"], "exclude each other"),
         (["--size", "huge"], "huge"),
         (["--image-size", "big"], "big"),
+        (["--task", "juggling"], "no task called 'juggling'"),
+        (["--head", "lite"], "--head is for detectors"),
+        (["--task", "segmentation", "--head", "lite"], "--head is for detectors"),
+        (["--task", "detection", "--head", "tail"], "no detection head called 'tail'"),
         (["--picture", "480"], "no picture 480"),
         (["--picture", "0x640"], "0x640 is out of range"),
         (["--picture", "40000x10"], "40000x10 is out of range"),
@@ -98,7 +102,7 @@ def test_a_real_bench_of_both_exports(exported_tiny, tmp_path):
         assert row.total_over_execute.median > 1.0
     assert {one.kind for one in document.comparisons} == {"paired"}
     assert list(tmp_path.iterdir()) == []
-    assert json.loads(done.stdout)["schema"] == "topformer.bench/1"
+    assert json.loads(done.stdout)["schema"] == "topformer.bench/1.1"
 
 
 def test_a_picture_that_is_none_is_refused_before_anything_runs(tmp_path):

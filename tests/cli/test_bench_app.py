@@ -35,6 +35,7 @@ def found_app(app, monkeypatch):
         (["--device", "adb", "--via", "app", "--runtime", "torch"], "--runtime is not for"),
         (["--device", "adb", "--via", "app", "--runner", "."], "--runner is not for"),
         (["--device", "adb", "--via", "app", "--picture", "9x9"], "--picture is not for"),
+        (["--device", "adb", "--via", "app", "--task", "detection"], "--task is not for"),
         (["--device", "adb", "--via", "app", "--mode", "slow"], "no bench mode"),
     ],
 )

@@ -15,7 +15,7 @@ from topformer.images import read_picture
 from topformer.manifest import Manifest, ModelInfo, OutputInfo, WeightsInfo
 from topformer.preprocess import input_info
 from topformer.runtimes import OpenedModel, open_model
-from topformer.verbs.predict import PredictDocument
+from topformer.verbs.predict.document import PredictDocument
 
 runner = CliRunner()
 
@@ -47,7 +47,7 @@ def brightness_model(*, random_seed: int | None) -> OpenedModel:
 @pytest.fixture
 def trained(monkeypatch):
     monkeypatch.setattr(
-        "topformer.verbs.predict.open_model",
+        "topformer.verbs.predict.run.open_model",
         lambda source, image_size=None, classes=None: brightness_model(random_seed=None),
     )
 
@@ -154,7 +154,7 @@ def test_a_result_that_cannot_be_written_fails_its_picture_only(trained, half_br
 
 
 def test_an_unwritable_folder_is_told_before_the_model_is_opened(monkeypatch, half_bright):
-    monkeypatch.setattr("topformer.verbs.predict.open_model", None)
+    monkeypatch.setattr("topformer.verbs.predict.run.open_model", None)
     result = run(half_bright, "--out", half_bright / "inside")
     assert isinstance(result.exception, TopformerError)
     assert result.exception.what == f"{half_bright / 'inside'} cannot be written to."
@@ -229,7 +229,7 @@ def test_bad_image_size(trained, half_bright):
 
 def test_random_weights_are_announced_everywhere(monkeypatch, half_bright, tmp_path):
     monkeypatch.setattr(
-        "topformer.verbs.predict.open_model",
+        "topformer.verbs.predict.run.open_model",
         lambda source, image_size=None, classes=None: brightness_model(random_seed=1),
     )
     out = tmp_path / "out"

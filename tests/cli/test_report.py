@@ -162,7 +162,7 @@ def test_labels_of_all_files_are_compared(made, words):
         for one in picture.files:
             assert one.equal > 0.99
             assert 0 < one.right < 1
-            with Image.open(out_of(words) / one.labels) as image:
+            with Image.open(out_of(words) / one.result) as image:
                 assert image.size == (128, 96)
 
 
@@ -186,7 +186,7 @@ def test_what_is_there_and_unchanged_is_not_made_again(made, words, folder, monk
     first = msgspec.json.decode(made.stdout, type=ReportDocument)
     out = out_of(words)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.parent != out}
-    for name in ("make.export_model", "scores.score", "measure.bench_host", "pictures.open_model"):
+    for name in ("make.export_model", "data.score", "measure.bench_host", "pictures.open_model"):
         monkeypatch.setattr(
             f"topformer.verbs.report.{name}", lambda *_, name=name, **__: pytest.fail(name)
         )

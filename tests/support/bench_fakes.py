@@ -48,6 +48,8 @@ class ScriptedWorker:
             model=f"{self.request.source}.pte",
             sha256="a" * 64,
             variant="tiny",
+            task="semantic-segmentation",
+            detection_head="",
             classes=150,
             weights_name="random tiny",
             weights_random=True,

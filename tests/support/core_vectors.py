@@ -6,19 +6,24 @@ low 32 bits of i * 2654435761.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from support.manifest_edits import GATES, SAMPLE, edits
+from support.box_vectors import box_pictures, spread
+from support.manifest_edits import DETECTOR, GATES, OWN_MEMBERS, SAMPLE, edits
 from topformer import metrics
+from topformer.android.answers import BoxAnswers, LabelAnswers
 from topformer.android.golden import Golden, encode_golden
 from topformer.documents import encode_document
+from topformer.images import bench_picture
+from topformer.manifest import GoldenCase, Manifest
 from topformer.preprocess import input_info, to_tensor
 from topformer.tasks import sample_positions
+from topformer.tasks.detection import TIE_SCORE, Detection
 from topformer.tasks.segmentation import margins_at
 from topformer.tasks.upsampling import upsample_labels
 
@@ -84,11 +89,6 @@ def rgb_of_frame(height: int, width: int) -> np.ndarray:
     return np.clip(np.rint(np.stack(rgb, axis=2)), 0, 255).astype(np.uint8)
 
 
-def spread(random: np.random.Generator, *shape: int) -> np.ndarray:
-    """Draw float32 from -4 to 4, the same on any machine."""
-    return (random.integers(-(2**20), 2**20, shape) / 2.0**18).astype(np.float32)
-
-
 def label_pictures() -> Iterator[dict[str, Any]]:
     random = np.random.default_rng(6)
 
@@ -128,20 +128,27 @@ def label_pictures() -> Iterator[dict[str, Any]]:
         }
 
 
-def golden() -> Golden:
-    """Make the golden file of the sample's model, from logits and a picture that mean nothing."""
+def golden_of(answers: LabelAnswers | BoxAnswers) -> Golden:
+    """Make the golden file of a sample's model, from outputs and a picture that mean nothing."""
+    pixels = scattered(SAMPLE.input.height, SAMPLE.input.width, 3)
+    tensor = to_tensor(pixels, SAMPLE.input)
+    return Golden(
+        model_sha256=SAMPLE.file.sha256,
+        input_sha256=hashlib.sha256(tensor.astype("<f4").tobytes()).hexdigest(),
+        credit="scattered bytes, by nobody \u2713",
+        required=GATES,
+        pixels=pixels,
+        answers=answers,
+    )
+
+
+def label_answers() -> LabelAnswers:
     info, shape = SAMPLE.input, SAMPLE.outputs[0].shape
-    pixels = scattered(info.height, info.width, 3)
     logits = spread(np.random.default_rng(7), *shape)
     labels = upsample_labels(logits, (info.height, info.width))
     positions = sample_positions(labels.size)
-    return Golden(
-        model_sha256=SAMPLE.file.sha256,
-        input_sha256=hashlib.sha256(to_tensor(pixels, info).astype("<f4").tobytes()).hexdigest(),
-        credit="scattered bytes, by nobody \u2713",
-        required=GATES,
-        tie_margin=0.02,
-        pixels=pixels,
+    return LabelAnswers(
+        tie=0.02,
         logits_shape=shape[1:],
         logits=logits.reshape(-1)[sample_positions(logits.size)],
         labels=labels.reshape(-1)[positions].astype(np.uint16),
@@ -149,7 +156,7 @@ def golden() -> Golden:
     )
 
 
-def answers(expected: Golden) -> Iterator[dict[str, Any]]:
+def answers(expected: LabelAnswers) -> Iterator[dict[str, Any]]:
     """Logits that a runtime might give for the golden picture, and how well they agree."""
     random = np.random.default_rng(7)
     logits = spread(random, *SAMPLE.outputs[0].shape)
@@ -159,14 +166,63 @@ def answers(expected: Golden) -> Iterator[dict[str, Any]]:
             found = logits + np.float32(noise) * spread(random, *logits.shape)
         at_samples = found.reshape(-1)[sample_positions(found.size)]
         sqnr_db = metrics.sqnr_db(expected.logits.astype(np.float64), at_samples)
-        labels = upsample_labels(found, expected.pixels.shape[:2]).reshape(-1)
+        labels = upsample_labels(found, (SAMPLE.input.height, SAMPLE.input.width)).reshape(-1)
         differ = labels[sample_positions(labels.size)] != expected.labels
-        agreement = 1.0 - float((differ & (expected.margins > expected.tie_margin)).mean())
+        agreement = 1.0 - float((differ & (expected.margins > expected.tie)).mean())
         yield {
-            "logits": found.astype("<f4").tobytes(),
+            "outputs": [found.astype("<f4").tobytes()],
             "sqnr_db": round(sqnr_db, 6),
-            "label_agreement": agreement,
+            "agreement": agreement,
             "passed": sqnr_db >= GATES.sqnr_db and agreement >= GATES.result_agreement,
+        }
+
+
+def detector_outputs() -> list[np.ndarray]:
+    random = np.random.default_rng(8)
+    outputs = [spread(random, *output.shape) for output in DETECTOR.outputs]
+    # So near their anchors all boxes have an area: one without is not even its own partner.
+    return [*(one - 2 for one in outputs[:2]), *(one / 16 for one in outputs[2:])]
+
+
+def box_answers() -> BoxAnswers:
+    task = Detection(DETECTOR)
+    samples = task.sample(task.answer(detector_outputs()))
+    logits, offsets, boxes = task.read_samples(samples)
+    return BoxAnswers(
+        tie=TIE_SCORE, classes=2, levels=2, logits=logits, offsets=offsets, boxes=boxes
+    )
+
+
+def proved_detector() -> Manifest:
+    """Return the sample with an answer for the picture that the app checks itself with."""
+    task, info = Detection(DETECTOR), DETECTOR.input
+    tensor = to_tensor(bench_picture(info.height, info.width).pixels, info)
+    case = GoldenCase(
+        input="picture",
+        input_sha256=hashlib.sha256(tensor.astype("<f4").tobytes()).hexdigest(),
+        required=GATES,
+        ill_conditioned=False,
+        samples=task.sample(task.answer(detector_outputs())),
+    )
+    return msgspec.structs.replace(DETECTOR, golden=(case,))
+
+
+def judged_boxes() -> Iterator[dict[str, Any]]:
+    """Outputs that a runtime might give for the golden picture, and how well they agree."""
+    task, random = Detection(DETECTOR), np.random.default_rng(9)
+    outputs = detector_outputs()
+    samples = task.sample(task.answer(outputs))
+    for noise in (0.0, 1e-6, 1e-4, 1e-3, 0.03, 1.0, np.inf):
+        found = outputs
+        if noise:
+            found = [one + np.float32(noise) * spread(random, *one.shape) for one in outputs]
+        agreement = task.compare_sampled(samples, task.answer(found))
+        yield {
+            "outputs": [one.astype("<f4").tobytes() for one in found],
+            "sqnr_db": round(agreement.sqnr_db, 6),
+            "agreement": agreement.result_agreement,
+            "passed": agreement.sqnr_db >= GATES.sqnr_db
+            and agreement.result_agreement >= GATES.result_agreement,
         }
 
 
@@ -182,18 +238,27 @@ def vectors() -> dict[str, bytes]:
             "frames": list(frames()),
         },
         "labels.json": list(label_pictures()),
-        "answers.json": list(answers(golden())),
+        "answers.json": list(answers(label_answers())),
+        "boxes.json": list(box_pictures()),
+        "box-answers.json": list(judged_boxes()),
     }
     written = {
         name: msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
         for name, document in documents.items()
     }
-    lines = b",\n".join(map(msgspec.json.encode, edits()))
     return written | {
         "manifest.json": encode_document(SAMPLE),
-        "example.golden": encode_golden(golden()),
-        "manifest-edits.json": b"[\n" + lines + b"\n]\n",
+        "detector.json": encode_document(DETECTOR),
+        "example.golden": encode_golden(golden_of(label_answers())),
+        "boxes.golden": encode_golden(golden_of(box_answers())),
+        "manifest-edits.json": listed(edits()),
+        "detector-edits.json": listed(edits(DETECTOR, OWN_MEMBERS)),
     }
+
+
+def listed(lines: Iterable[Any]) -> bytes:
+    """Write a list with an entry a line."""
+    return b"[\n" + b",\n".join(map(msgspec.json.encode, lines)) + b"\n]\n"
 
 
 if __name__ == "__main__":

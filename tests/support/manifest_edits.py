@@ -1,16 +1,20 @@
-"""A manifest with something in every field, all that could be changed in it, and verdicts."""
+"""Manifests with something in every field, all that could be changed in them, and verdicts."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
+
+import msgspec
 
 from topformer.documents import decode_document, encode_document
 from topformer.errors import TopformerError
 from topformer.manifest import (
     Agreement,
+    AnchorLevel,
     CalibrationInfo,
     Classes,
     Delegation,
+    DetectionInfo,
     FileInfo,
     Gates,
     GoldenCase,
@@ -25,7 +29,8 @@ from topformer.manifest import (
     WeightsInfo,
 )
 from topformer.preprocess import input_info
-from topformer.tasks import task_of
+from topformer.tasks import DETECTION, task_of
+from topformer.tasks.detection import LOGITS, OFFSETS, Detection
 from topformer.tasks.segmentation import Segmentation
 
 GATES = Gates(sqnr_db=90.0, result_agreement=0.9999)
@@ -97,6 +102,26 @@ SAMPLE = Manifest(
     ),
 )
 
+# A detector of the same classes, with two levels: of two anchors, and of one.
+DETECTOR = msgspec.structs.replace(
+    SAMPLE,
+    model=msgspec.structs.replace(SAMPLE.model, task=DETECTION, detection_head="lite"),
+    outputs=(
+        OutputInfo(meaning=LOGITS, shape=(1, 4, 8, 12), stride=8),
+        OutputInfo(meaning=LOGITS, shape=(1, 2, 2, 3), stride=36),
+        OutputInfo(meaning=OFFSETS, shape=(1, 8, 8, 12), stride=8),
+        OutputInfo(meaning=OFFSETS, shape=(1, 4, 2, 3), stride=36),
+    ),
+    detection=DetectionInfo(
+        levels=(
+            AnchorLevel(stride=8, anchors=((-16, -8, 16, 8), (-5.5, -11, 5.5, 11))),
+            AnchorLevel(stride=36, anchors=((-32, -32, 32, 32),)),
+        )
+    ),
+)
+# What of it has no equal in the other.
+OWN_MEMBERS = ("model", "input", "outputs", "detection")
+
 # One of each kind of JSON, and numbers at the edges of what fields may hold.
 STRANGERS = [None, True, "x", "AAA", [], {}, -1, 0, 1, 1.0, 0.5, 4096, 4097, 65535, 65536]
 
@@ -113,20 +138,32 @@ WORDS = (
 )  # fmt: skip
 
 
-def edits() -> Iterator[tuple[int, int, str, bool]]:
+def edits(
+    document: Manifest = SAMPLE, members: Collection[str] = ()
+) -> Iterator[tuple[int, int, str, bool]]:
     """Change every value, leave out every member, add one everywhere; and ask Python what it takes.
 
     An edit is where in the sample, how many characters go, what comes, and whether the app can use
-    the result.
+    the result. With `members`, only those are changed.
     """
-    sample = encode_document(SAMPLE).decode()
-    for edited in _edited(json.loads(sample)):
+    sample = encode_document(document).decode()
+    values = json.loads(sample)
+    everywhere = _edited(values)
+    if members:
+        everywhere = (values | {name: other} for name in members for other in _edited(values[name]))
+    for edited in everywhere:
         text = json.dumps(edited, indent=2, ensure_ascii=False) + "\n"
         before = _common(sample, text)
         after = _common(sample[before:][::-1], text[before:][::-1])
         yield before, len(sample) - before - after, text[before : len(text) - after], _usable(text)
-    for at, length, inserted in _misspelt(sample):
-        yield at, length, inserted, _usable(sample[:at] + inserted + sample[at + length :])
+    if not members:
+        for at, length, inserted in _misspelt(sample):
+            yield (
+                at,
+                length,
+                inserted,
+                _usable(sample[:at] + inserted + sample[at + length :]),
+            )
 
 
 def _misspelt(sample: str) -> Iterator[tuple[int, int, str]]:
@@ -164,7 +201,8 @@ def _edited(value: Any) -> Iterator[Any]:
 def _usable(text: str) -> bool:
     try:
         manifest = decode_document(text, Manifest, refusal="")
-        # The app runs one task only.
-        return isinstance(task_of(manifest), Segmentation) and manifest.file is not None
+        # What the app can show.
+        known = isinstance(task_of(manifest), Segmentation | Detection)
+        return known and manifest.file is not None
     except TopformerError:
         return False

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from PIL import Image
 
 from support.bench_fakes import emulated_bench, request, scripted_bench
 from support.manifest_edits import SAMPLE
@@ -14,9 +15,10 @@ from topformer.manifest import Classes
 from topformer.preprocess import input_info
 from topformer.verbs.report.document import FileScore, NotMade, ScoredOn
 from topformer.verbs.report.judge import judge_files
+from topformer.verbs.report.looks import LOOKS, Small
 from topformer.verbs.report.make import ProvedFile
 from topformer.verbs.report.measure import Measured, MeasureOptions
-from topformer.verbs.report.pictures import ShownLabels, ShownPicture, _painted
+from topformer.verbs.report.pictures import ShownPicture, ShownResult, _address
 from topformer.verbs.report.run import ReportOptions, _document, _Found
 
 SCORED_ON = ScoredOn(dataset="camvid", split="val", pictures=101, sha256="a" * 64)
@@ -29,6 +31,8 @@ OPTIONS = ReportOptions(
     precisions=(),
     targets=(),
     models=(),
+    task=None,
+    detection_head=None,
     dataset=None,
     data=None,
     split="val",
@@ -164,14 +168,16 @@ def shown_picture(name="street.jpg", file="tiny 448x448 fp32 xnnpack", names=("s
     pixels = rng.integers(0, 255, (20, 30, 3), np.uint8)
     classes = Classes(dataset="-", names=names, palette=((1, 2, 3), (4, 5, 6)))
     labels = rng.integers(0, 2, (20, 30))
-    painted = _painted(pixels, labels, classes)
+    look = LOOKS["semantic-segmentation"](classes)
+    painted = _address(look.painted(Small(image=Image.fromarray(pixels), scale=1.0), labels))
     return ShownPicture(
         name=name,
         reference=file,
         painted=painted,
         truth=painted,
-        labels=(
-            ShownLabels(file=file, painted=painted, differing=painted, equal=0.93, right=0.81),
+        results=(
+            ShownResult(file=file, painted=painted, differing=painted, equal=0.93, right=0.81),
         ),
         legend=tuple(found_classes(labels, classes)),
+        words=look.words,
     )

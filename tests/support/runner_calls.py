@@ -13,6 +13,8 @@ from topformer.benchmarks.documents.runner import (
     RunnerTensor,
     decode_document,
 )
+from topformer.files import sha256_bytes
+from topformer.tasks import output_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,16 +39,22 @@ class Runner:
 
     def labels(self, logits, size) -> np.ndarray:
         """[1, c, h, w] -> [1, H, W]."""
-        source, target = self.folder / "logits", self.folder / "labels"
-        logits.astype("<f4").tofile(source)
-        _, classes, height, width = logits.shape
+        return np.frombuffer(self.result([logits], size), "<u2").reshape(1, *size)
+
+    def result(self, outputs, size, *options) -> bytes:
+        """Outputs [1, c, h, w], and the input's size -> what the runner writes."""
+        source, target = self.folder / "outputs", self.folder / "result"
+        source.write_bytes(output_bytes(outputs))
+        shapes = ["x".join(map(str, output.shape[1:])) for output in outputs]
         done = self.call(
-            "postprocess", f"--logits={source}", f"--classes={classes}",
-            f"--logits-height={height}", f"--logits-width={width}", f"--height={size[0]}",
-            f"--width={size[1]}", "--samples=1", f"--write-result={target}",
+            "postprocess", f"--outputs={source}", f"--shapes={','.join(shapes)}",
+            f"--height={size[0]}", f"--width={size[1]}", "--samples=1",
+            f"--write-result={target}", *options,
         )  # fmt: skip
-        decode_document(done.stdout, RunnerPostprocess)
-        return np.fromfile(target, "<u2").reshape(1, *size)
+        document = decode_document(done.stdout, RunnerPostprocess)
+        result = target.read_bytes()
+        assert document.result_sha256 == sha256_bytes(result)
+        return result
 
     def tensor(self, picture, info) -> tuple[np.ndarray, RunnerTensor]:
         """[H, W, 3] -> [1, 3, h, w]."""

@@ -186,7 +186,7 @@ class Predict:
 
     def __init__(self) -> None:
         import topformer.cli.predict
-        import topformer.verbs.predict  # noqa: F401
+        import topformer.verbs.predict.run  # noqa: F401
         from topformer.runtimes import open_model
 
         self.model = open_model("tiny", image_size=(64, 64), threads=1)
@@ -209,7 +209,7 @@ class Predict:
                     path.write_bytes(data)
 
     def run(self) -> None:
-        from topformer.verbs import predict
+        from topformer.verbs.predict import run as predict
 
         predict.open_model = lambda *_, **__: self.model
         type_command("predict", "pictures", "--out", "out")

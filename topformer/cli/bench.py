@@ -7,10 +7,12 @@ import typer
 
 from topformer.cli.options import (
     CoresOption,
+    HeadOption,
     JsonOption,
     MaxStartTempOption,
     ModeOption,
     SerialOption,
+    TaskOption,
 )
 
 
@@ -39,6 +41,8 @@ def bench(
     size: Annotated[
         str | None, typer.Option(help="tiny, small or base, when no --model is named.")
     ] = None,
+    task: TaskOption = None,
+    head: HeadOption = None,
     runtime: Annotated[
         list[str] | None,
         typer.Option(
@@ -93,6 +97,8 @@ def bench(
 
       topformer bench --model a.pte --model b.pte --threads 2 --plot bench.png
 
+      topformer bench --task detection --head lite --runtime runner
+
       topformer bench --picture 480x640 --runtime executorch --json > bench.json
 
       topformer bench --device adb --cores big --mode sustained --plot heat.png
@@ -111,6 +117,8 @@ def bench(
         all_devices=all_devices,
         models=tuple(model or ()),
         variant=size,
+        task=task,
+        head=head,
         runtimes=tuple(runtime or ()),
         threads=tuple(threads or (1,)),
         mode=mode,

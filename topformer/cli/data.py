@@ -22,10 +22,12 @@ def _group() -> None:
 @data.command()
 def check(
     root: Annotated[Path, typer.Argument(help="Root folder of the data set.")],
-    dataset: Annotated[str, typer.Option(help="Key of the data set: ade20k, camvid, folder, ...")],
+    dataset: Annotated[str, typer.Option(help="Key of the data set: ade20k, camvid, coco, ...")],
     split: Annotated[
         list[str] | None,
-        typer.Option(help="train, val or test; repeat for more. Default: train and val."),
+        typer.Option(
+            help="train, val or test; repeat for more. Default: train and val; all that boxes have."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out"),
     as_json: JsonOption = False,
@@ -38,9 +40,17 @@ def check(
     what to do, and the command then exits with 1. DATASET-SPLIT.png in --out shows
     samples: look whether the labels lie where they should.
 
+    Boxes in COCO's format (coco, or coco-folder for a set of your own) are read from
+    annotations/instances_SPLIT.json, and their pictures from images/SPLIT or SPLIT.
+    Broken boxes, unknown categories and pictures, ids given twice, pictures that are
+    missing or of another size are problems, each with its annotation and picture.
+    Boxes that are empty, drawn twice, or outside their pictures are warnings.
+
     Examples:
 
       topformer data check ADEChallengeData2016 --dataset ade20k
+
+      topformer data check my/boxes --dataset coco-folder
 
       topformer data check my/set --dataset folder --split val --out looked-at
     """

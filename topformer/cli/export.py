@@ -10,7 +10,9 @@ from topformer.cli.options import (
     CalibrationSizeOption,
     ClassesOption,
     DataOption,
+    HeadOption,
     JsonOption,
+    TaskOption,
 )
 
 
@@ -30,6 +32,8 @@ def export(
         str | None,
         typer.Option(help="Checkpoint: a path, an https URL, a published name, or `random`."),
     ] = None,
+    task: TaskOption = None,
+    head: HeadOption = None,
     image_size: Annotated[
         str, typer.Option(help="Input size in pixels: one side, or HEIGHTxWIDTH.")
     ] = "448",
@@ -42,15 +46,17 @@ def export(
     calibration_size: CalibrationSizeOption = 48,
     dataset: Annotated[
         str | None,
-        typer.Option(help="Data set whose val split each file is scored on: camvid, folder, ..."),
+        typer.Option(help="Data set whose val split each file is scored on: camvid, coco, ..."),
     ] = None,
     data: DataOption = None,
-    max_miou_drop: Annotated[
+    max_drop: Annotated[
         float | None,
         typer.Option(
+            "--max-drop",
+            "--max-miou-drop",
             min=0,
-            help="Points of mIoU, of 100, that a file may lie below float32. Where int8 loses "
-            "more, the layers that cost most stay in float32.",
+            help="Points of mIoU (of a detector: AP), of 100, that a file may lie below float32. "
+            "Where int8 loses more, the layers that cost most stay in float32.",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -71,6 +77,8 @@ def export(
       topformer export --precision int8 --calibration pictures
 
       topformer export --precision int8 --calibration camvid --dataset camvid --data CamVid
+
+      topformer export --task detection --head lite --size tiny
     """
     from topformer.verbs.export import run
 
@@ -79,6 +87,8 @@ def export(
         precisions=precision or ("fp32",),
         variant=size,
         weights=weights,
+        task=task,
+        detection_head=head,
         image_size=image_size,
         out=out,
         images=images,
@@ -87,6 +97,6 @@ def export(
         calibration_size=calibration_size,
         dataset=dataset,
         data=data,
-        max_miou_drop=max_miou_drop,
+        max_drop=max_drop,
         as_json=as_json,
     )

@@ -25,7 +25,7 @@ VERBS = {
     "export": "Export a model and prove that each file computes what the checkpoint does.",
     "verify": "Prove again that an exported file computes what its checkpoint does.",
     "sensitivity": "Measure what each layer costs when it alone is quantised to int8.",
-    "predict": "Segment pictures, and show what was found where.",
+    "predict": "Run a model on pictures, and show what was found where.",
     "runner": "Build the C++ program that runs a .pte on devices.",
     "devices": "List the devices that adb sees: model, SoC, cores, Android, temperature.",
     "bench": "Measure how long a picture in memory takes to become its result, part by part.",

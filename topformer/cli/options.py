@@ -13,6 +13,14 @@ ClassesOption = Annotated[
         "Default: those in the weights.",
     ),
 ]
+TaskOption = Annotated[
+    str | None,
+    typer.Option("--task", help="segmentation or detection. A file decides for itself."),
+]
+HeadOption = Annotated[
+    str | None,
+    typer.Option("--head", help="With --task detection: retinanet, as published, or lite."),
+]
 SerialOption = Annotated[
     str | None,
     typer.Option("--serial", help="With adb: which device; see `topformer devices`."),
@@ -33,13 +41,6 @@ MaxStartTempOption = Annotated[
         "--max-start-temp",
         help="On a device: wait until it is this cool, in Celsius. Default: 37, "
         "or 60 where the chip alone tells its temperature.",
-    ),
-]
-TaskOption = Annotated[
-    str | None,
-    typer.Option(
-        "--task",
-        help="segmentation or detection. Default: what the data set or the file is for.",
     ),
 ]
 JsonOption = Annotated[

@@ -1,4 +1,4 @@
-"""`topformer predict`: pictures to overlays, label maps and a table of the classes found."""
+"""`topformer predict`: pictures to overlays, results and a table of what was found."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,14 +20,29 @@ def predict(
         str | None,
         typer.Option(help="Input size for a checkpoint: one side, or HEIGHTxWIDTH. Default: 448."),
     ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Of a detector: boxes must score more than this. Default: the manifest's.",
+        ),
+    ] = None,
     classes: ClassesOption = None,
     as_json: JsonOption = False,
 ) -> bool:
-    """Segment pictures, and show what was found where.
+    """Run a model on pictures, and show what was found where.
 
-    Each picture gives NAME.overlay.png, the classes in colour with a legend,
-    and NAME.labels.png, whose values are the class ids, both at its own size.
-    Above 16.8 million pixels the overlay is smaller.
+    Of a model that segments, each picture gives NAME.overlay.png, the classes in
+    colour with a legend, and NAME.labels.png, whose values are the class ids, both
+    at its own size. Above 16.8 million pixels the overlay is smaller.
+
+    Of a detector it gives NAME.overlay.png with boxes, names and scores, and
+    NAME.boxes.json, which are COCO results: `jq -s add out/*.boxes.json` joins
+    those of many pictures. image_id is the number that NAME is, else the place
+    of the picture, from 1; category_id is COCO's for COCO's classes, else the
+    class id and 1.
+
     Names that are too long for a file are shortened.
 
     A picture that cannot be read, or whose results cannot be written, is
@@ -37,15 +52,18 @@ def predict(
 
       topformer predict photo.jpg --model topformer-tiny-448x448-xnnpack.pte
 
+      topformer predict street.jpg --model detector.pte --threshold 0.4
+
       topformer predict holiday/ --model model.pth --image-size 512 --out found
     """
-    from topformer.verbs.predict import run
+    from topformer.verbs.predict.run import run
 
     return run(
         pictures=pictures,
         model=model,
         out=out,
         image_size=image_size,
+        threshold=threshold,
         classes=classes,
         as_json=as_json,
     )

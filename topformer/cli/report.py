@@ -7,10 +7,12 @@ import typer
 
 from topformer.cli.options import (
     CoresOption,
+    HeadOption,
     JsonOption,
     MaxStartTempOption,
     ModeOption,
     SerialOption,
+    TaskOption,
 )
 
 
@@ -40,11 +42,13 @@ def report(
             "exported as a size is; repeat for more."
         ),
     ] = None,
+    task: TaskOption = None,
+    head: HeadOption = None,
     dataset: Annotated[
-        str | None, typer.Option(help="Key of a data set to score on: camvid, folder, ...")
+        str | None, typer.Option(help="Key of a data set to score on: camvid, coco, folder, ...")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Root folder of the data set.")] = None,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+    split: Annotated[str, typer.Option(help="train, val, test, or a name of its own.")] = "val",
     calibration: Annotated[
         str | None,
         typer.Option(
@@ -100,6 +104,8 @@ def report(
         precisions=tuple(precision or ()),
         targets=tuple(target or ()),
         models=tuple(model or ()),
+        task=task,
+        detection_head=head,
         dataset=dataset,
         data=data,
         split=split,

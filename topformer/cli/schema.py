@@ -10,6 +10,7 @@ from topformer.errors import UsageError
 DOCUMENTS = {
     "manifest": "topformer.manifest:Manifest",
     "data-check": "topformer.verbs.data.document:DataCheckDocument",
+    "box-data-check": "topformer.verbs.data.boxes.document:BoxDataCheckDocument",
     "train": "topformer.verbs.train.run:TrainDocument",
     "recipe": "topformer.training.recipe:Recipe",
     "eval": "topformer.verbs.eval.document:EvalDocument",
@@ -20,7 +21,8 @@ DOCUMENTS = {
     "export": "topformer.verbs.export:ExportDocument",
     "verify": "topformer.verbs.verify:VerifyDocument",
     "sensitivity": "topformer.verbs.sensitivity.document:SensitivityDocument",
-    "predict": "topformer.verbs.predict:PredictDocument",
+    "predict": "topformer.verbs.predict.document:PredictDocument",
+    "box-predict": "topformer.verbs.predict.document:BoxPredictDocument",
     "runner-build": "topformer.verbs.runner:RunnerBuildDocument",
     "runner-run": "topformer.benchmarks.documents.runner:RunnerRun",
     "devices": "topformer.verbs.devices:DevicesDocument",

@@ -5,7 +5,6 @@ Labels in memory are uint8 train ids: 0 is the first class, `IGNORED` (255) is c
 
 from topformer.data.datasets import (
     BOX_DATASET_KEYS,
-    COCO_CATEGORY_IDS,
     DATASET_KEYS,
     BoxDataset,
     Dataset,
@@ -18,7 +17,6 @@ from topformer.data.label_files import IGNORED
 
 __all__ = [
     "BOX_DATASET_KEYS",
-    "COCO_CATEGORY_IDS",
     "DATASET_KEYS",
     "IGNORED",
     "BoxDataset",

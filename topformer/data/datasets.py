@@ -10,7 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from topformer.classes import ClassesFile, dataset_classes, read_class_list, spread_palette
+from topformer.classes import (
+    COCO_CATEGORY_IDS,
+    ClassesFile,
+    dataset_classes,
+    read_class_list,
+    spread_palette,
+)
 from topformer.data.coco import BoxedSplit, read_split
 from topformer.data.label_files import IGNORED, MOST_CLASSES, label_table
 from topformer.data.layouts import FoundPairs, LabelForm, Layout, find_pairs
@@ -63,9 +69,19 @@ class BoxDataset:
         Raises `TopformerError`, too, where the set called COCO has other categories than COCO.
         """
         split = read_split(self.root, name)
-        if self.key == COCO:
-            _require_official(split)
+        self.require_classes(split)
         return split
+
+    def require_classes(self, split: BoxedSplit) -> None:
+        """Raise `TopformerError` where the set called COCO has other categories than COCO."""
+        official = dataset_classes(COCO)
+        found = split.classes.names, split.category_ids
+        if self.key == COCO and found != (official.names, COCO_CATEGORY_IDS):
+            raise TopformerError(
+                f"{split.name} does not have the {len(official.names)} categories of COCO.",
+                why=f"It has {len(split.category_ids)}, or others than COCO's ids and names.",
+                next_step=f"Name the set {COCO_FOLDER!r}, which takes any categories.",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,8 +224,6 @@ COCO, COCO_FOLDER = "coco", "coco-folder"
 BOX_DATASET_KEYS = (COCO, COCO_FOLDER)
 # Source: mmdetection, configs/retinanet: (1333, 800), padded to multiples of 32.
 _BOX_SCALE = WholeImageScale(long_px=1333, short_px=800, multiple_px=32)
-# By class id: 1 to 90 without those that no box has.
-COCO_CATEGORY_IDS = tuple(one for one in range(1, 91) if one - 1 not in _COCO_GAPS)
 
 
 def open_dataset(key: str, root: Path) -> Dataset:
@@ -264,16 +278,6 @@ def check_key(key: str, *, boxes: bool = False) -> None:
         f"There is no data set called {key!r}.",
         next_step=f"Choose one of {', '.join(wanted)}.",
     )
-
-
-def _require_official(split: BoxedSplit) -> None:
-    official = dataset_classes(COCO)
-    if (split.classes.names, split.category_ids) != (official.names, COCO_CATEGORY_IDS):
-        raise TopformerError(
-            f"{split.name} does not have the {len(official.names)} categories of COCO.",
-            why=f"It has {len(split.category_ids)}, or others than COCO's ids and names.",
-            next_step=f"Name the set {COCO_FOLDER!r}, which takes any categories.",
-        )
 
 
 def _open_folder(root: Path) -> Dataset:

@@ -114,11 +114,18 @@ def shared_pictures(
     first_name: str, first: FoundPairs, second_name: str, second: FoundPairs
 ) -> Doubt | None:
     """Pictures of one split that are byte for byte in another, too."""
-    pictures = [pair.picture for pair in first.pairs], [pair.picture for pair in second.pairs]
-    if pictures[0] == pictures[1]:  # some data sets have one split under two names
+    pictures = [[pair.picture for pair in one.pairs] for one in (first, second)]
+    return shared_files(first_name, pictures[0], second_name, pictures[1])
+
+
+def shared_files(
+    first_name: str, first: list[Path], second_name: str, second: list[Path]
+) -> Doubt | None:
+    """Pictures of the first split that are byte for byte in the second, too."""
+    if first == second:  # some data sets have one split under two names
         return None
     # Only files of a size that both splits have need be read.
-    sizes = [_by_size(paths) for paths in pictures]
+    sizes = [_by_size(paths) for paths in (first, second)]
     known = {
         digest
         for size in sizes[0].keys() & sizes[1].keys()
@@ -136,7 +143,7 @@ def shared_pictures(
         sorted(shared),
         first=first_name,
         second=second_name,
-        pairs=len(second.pairs),
+        pairs=len(second),
     )
 
 

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 
 SEGMENTATION, DETECTION = "semantic-segmentation", "object-detection"
+# As a command line calls them.
+TASK_NAMES = {"segmentation": SEGMENTATION, "detection": DETECTION}
 MODULES = {SEGMENTATION: "topformer.tasks.segmentation", DETECTION: "topformer.tasks.detection"}
-# As people call them on the command line.
+# What people call them on a command line.
 WORDS = {"segmentation": SEGMENTATION, "detection": DETECTION}
 
 GOLDEN_SAMPLES = 512
@@ -70,6 +72,13 @@ class Task(ABC, Generic[ResultT]):
         info = self.manifest.input
         return Answer(outputs=outputs, result=self.postprocess(outputs, (info.height, info.width)))
 
+    def weakness(self, results: Sequence[ResultT]) -> str:  # noqa: ARG002
+        """Say in a sentence what a proof on inputs with these results leaves open; "" for nothing.
+
+        A task may have inputs that say nothing of its results.
+        """
+        return ""
+
     @abstractmethod
     def compare(self, expected: Answer[ResultT], found: Answer[ResultT]) -> Agreement:
         """Say how closely an answer follows the expected one; both are at the input's size."""
@@ -93,9 +102,26 @@ class Task(ABC, Generic[ResultT]):
     def decode(self, data: bytes) -> ResultT:
         """Read what the runner wrote of a result at the input's size; raises `TopformerError`."""
 
+    def runner_options(self) -> list[str]:
+        """What the runner must be told to make this task's results; it refuses tasks of others."""
+        return [f"--task={self.manifest.model.task}"]
+
     @abstractmethod
     def draw(self, picture: NDArray[np.uint8], result: ResultT, *, note: str = "") -> "Image":
         """Draw a result over its picture, RGB [H, W, 3], with `note` in a strip at the bottom."""
+
+
+def task_named(name: str) -> str:
+    """Return what manifests call the task that a command line calls "segmentation" or "detection".
+
+    Raises `UsageError` for another name.
+    """
+    if name not in TASK_NAMES:
+        raise UsageError(
+            f"There is no task called {name!r}.",
+            next_step=f"Choose one of {', '.join(TASK_NAMES)}.",
+        )
+    return TASK_NAMES[name]
 
 
 def task_type(name: str) -> type[Task[Any]]:
@@ -109,8 +135,8 @@ def task_type(name: str) -> type[Task[Any]]:
     return import_module(MODULES[name]).TASK
 
 
-def task_named(word: str) -> str:
-    """The task that a word of the command line stands for; raises `UsageError`."""
+def task_called(word: str) -> str:
+    """Return the manifest's name for a task; raises `UsageError` for an unknown word."""
     if word not in WORDS:
         raise UsageError(
             f"There is no task called {word!r}.", next_step=f"Choose one of {', '.join(WORDS)}."

@@ -121,6 +121,10 @@ class Segmentation(Task[Labels]):
             raise TopformerError(f"{len(data):,} bytes are not {size[0]}x{size[1]} labels.")
         return np.frombuffer(data, "<u2").reshape(size)
 
+    def runner_options(self) -> list[str]:
+        """Nothing: the runner segments unless it is told otherwise."""
+        return []
+
     def draw(self, picture: NDArray[np.uint8], result: Labels, *, note: str = "") -> "Image":
         """Lay the classes' colours over the picture, with a legend."""
         return overlay_image(picture, result, self.manifest.classes, note=note)

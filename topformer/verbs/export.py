@@ -14,14 +14,13 @@ from topformer.console.weights import (
     tell_notes,
     weights_as,
 )
-from topformer.data import open_dataset
 from topformer.documents import Document, SchemaName
 from topformer.errors import UsageError
 from topformer.export import ExportedFile, ExportResult, export_model
-from topformer.export.scoring import JudgingData
 from topformer.manifest import CalibrationInfo, Delegation, Parity, WeightsInfo
 from topformer.preprocess import parse_image_size, size_in_shape
-from topformer.verbs.calibration import choose_calibration, warn_of_bundled
+from topformer.tasks import task_named
+from topformer.verbs.calibration import choose_calibration, judging_data, warn_of_bundled
 from topformer.verbs.parity import show_parity
 
 
@@ -45,7 +44,7 @@ class ExportedFileDocument(Document, frozen=True, kw_only=True):
 class ExportDocument(Document, frozen=True, kw_only=True):
     """What `export --json` prints."""
 
-    schema: SchemaName = "topformer.export/1.1"
+    schema: SchemaName = "topformer.export/1.2"
     passed: bool
     weights: WeightsInfo
     random_weights: bool
@@ -60,6 +59,8 @@ def run(
     precisions: Sequence[str],
     variant: str | None,
     weights: str | None,
+    task: str | None,
+    detection_head: str | None,
     image_size: str,
     out: Path,
     images: Path | None,
@@ -68,17 +69,24 @@ def run(
     calibration_size: int,
     dataset: str | None,
     data: Path | None,
-    max_miou_drop: float | None,
+    max_drop: float | None,
     as_json: bool,
 ) -> bool:
     """Export a model to targets and prove each file; false when one failed its proof."""
     named = None if classes is None else read_classes(classes)
     chosen = choose_calibration(calibration, data, pictures=calibration_size)
-    judging = _judging(dataset, data, max_miou_drop)
+    if dataset is None and max_drop is not None:
+        raise UsageError(
+            "--max-drop is measured on data.",
+            next_step="Name them with --dataset KEY and --data ROOT.",
+        )
+    judging = judging_data(dataset, data, max_drop=max_drop)
     with progress_display() as show_progress, weights_as("--weights "):
         result = export_model(
             weights=weights,
             variant=variant,
+            task=None if task is None else task_named(task),
+            detection_head=detection_head,
             targets=targets,
             precisions=precisions,
             image_size=parse_image_size(image_size),
@@ -102,19 +110,6 @@ def run(
     paths = [file.path for file in result.files]
     print_result(_document(result, info), paths, as_json=as_json, shown=True)
     return result.passed
-
-
-def _judging(dataset: str | None, data: Path | None, max_drop: float | None) -> JudgingData | None:
-    if dataset is None:
-        if max_drop is not None:
-            raise UsageError(
-                "--max-miou-drop is measured on data.",
-                next_step="Name them with --dataset KEY and --data ROOT.",
-            )
-        return None
-    if data is None:
-        raise UsageError("--dataset needs the data set's folder.", next_step="Pass --data ROOT.")
-    return JudgingData(dataset=open_dataset(dataset, data), max_drop=max_drop)
 
 
 def suggest_size(result: ExportResult) -> None:

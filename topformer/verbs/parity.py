@@ -55,12 +55,15 @@ def _explain(parity: Parity, noun: str, *, calibrated: bool) -> Generator[str]:
             f"{entry.input}: {found.sqnr_db:.1f} dB, {found.result_agreement:.3%} equal {noun}; "
             f"{reason}, so it needs {required.sqnr_db:.1f} dB and {required.result_agreement:.3%}"
         )
-    score = parity.score
+    score = parity.judgement
     if score is not None:
         side = "below" if score.drop >= 0 else "above"
+        float32, found = score.scores
         yield (
-            f"mIoU on {score.dataset} {score.split}: {score.miou:.4f}, {abs(score.drop):.2f} "
-            f"points {side} float32's {score.float32_miou:.4f}; may lose {score.max_drop:.2f}"
+            f"{score.metric} on {score.dataset} {score.split}: {found:.4f}, "
+            f"{abs(score.drop):.2f} points {side} float32's {float32:.4f}; "
+            f"may lose {score.max_drop:.2f}"
         )
+    yield from parity.notes
     if parity.first_divergence:
         yield f"first divergence: {parity.first_divergence}"

@@ -15,7 +15,7 @@ from topformer.verbs.parity import show_parity
 class VerifyDocument(Document, frozen=True, kw_only=True):
     """What `verify --json` prints."""
 
-    schema: SchemaName = "topformer.verify/1"
+    schema: SchemaName = "topformer.verify/1.1"
     path: str
     sha256: str
     passed: bool

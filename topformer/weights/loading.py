@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from topformer.classes import check_count, dataset_classes, numbered_classes
-from topformer.detection import RETINANET
+from topformer.detection import HEADS, RETINANET
 from topformer.errors import TopformerError, UsageError
 from topformer.manifest import Classes, WeightsInfo
 from topformer.model import TopFormer, TopFormerClassifier
 from topformer.networks import AnyNetwork, create_network
+from topformer.text import brief
 from topformer.variants import VARIANTS, get_variant
 from topformer.weights.blank import blank_classifier, blank_detector, blank_segmenter
 from topformer.weights.checkpoints import (
@@ -268,6 +269,11 @@ def _layout(checkpoint: Checkpoint, wanted: _Wanted) -> NetworkLayout:
             checkpoint, variant=wanted.variant, num_classes=wanted.num_classes
         )
     head = header.model.detection_head
+    if head not in HEADS:
+        raise TopformerError(
+            f"{checkpoint.path} has a detection head that this version does not know.",
+            why=f"Its header calls it {brief(head)!r}; known are {', '.join(HEADS)}.",
+        )
     if wanted.detection_head not in {None, head}:
         raise TopformerError(
             f"{checkpoint.path} has another detection head.",

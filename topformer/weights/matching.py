@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from torch import Size, nn
 
-from topformer.detection import ANCHORS_PER_PLACE, LITE, RETINANET, check_head
+from topformer.detection import ANCHORS_PER_PLACE, LITE, RETINANET
 from topformer.errors import TopformerError
 from topformer.manifest import CLASS_LIMIT
 from topformer.text import brief
@@ -90,7 +90,6 @@ def detection_layout(
     num_classes: int | None = None,
 ) -> NetworkLayout:
     """Tell variant and class count of a detector with a head; as `segmentation_layout`."""
-    check_head(head)
     found = _checked_variant(checkpoint, variant, prefix="backbone.")
     weight = _DETECTION_WEIGHTS[head]
     found_classes, rest = divmod(_first_axis(checkpoint, weight), ANCHORS_PER_PLACE)

@@ -7,6 +7,7 @@ from topformer.benchmarks.benches import plan
 from topformer.benchmarks.benches.plan import default_exports, name_rows, plan_files, plan_size
 from topformer.errors import TopformerError, UsageError
 from topformer.manifest import manifest_path
+from topformer.weights import load_weights
 
 HD = (448, 448)
 
@@ -100,6 +101,55 @@ def test_the_runner_shares_the_export_of_executorch(monkeypatch, tmp_path):
     assert {row.source for row in rows} == {str(tmp_path / "executorch")}
 
 
+def test_a_detector_is_drawn_once_for_all_runtimes(monkeypatch, tmp_path):
+    asked = []
+
+    def exports(weights, **_):
+        asked.append(weights)
+        return {"executorch": tmp_path / "a.pte"}
+
+    monkeypatch.setattr(plan, "default_exports", exports)
+    rows = plan_size(
+        "tiny",
+        detection_head="lite",
+        runtimes=["executorch", "torch"],
+        threads=[1],
+        image_size=HD,
+        cache=tmp_path,
+        on_progress=print,
+    )
+    assert [row.runtime for row in rows] == ["executorch", "torch", "torch"]
+    assert asked == [rows[1].source]
+    loaded = load_weights(rows[1].source, task="object-detection", detection_head="lite")
+    assert loaded.info.is_random
+    assert loaded.info.name == "tiny-lite-random"
+
+
+def test_an_unknown_head_is_wrong_usage(tmp_path):
+    with pytest.raises(UsageError, match="no detection head called 'tail'"):
+        plan_size(
+            "tiny", detection_head="tail", runtimes=["torch"], threads=[1], image_size=HD,
+            cache=tmp_path, on_progress=print,
+        )  # fmt: skip
+
+
+def planned(model, **named):
+    return plan_files([str(model)], runtimes=[], threads=[1], image_size=None, **named)
+
+
+def test_a_file_says_what_it_is_for(model, detector_pte):
+    assert planned(detector_pte, task="object-detection", detection_head="lite")
+    assert planned(model, task="semantic-segmentation")
+    with pytest.raises(TopformerError, match="is not for object-detection") as raised:
+        planned(model, task="object-detection")
+    assert "semantic-segmentation" in raised.value.why
+    with pytest.raises(TopformerError, match="is not for semantic-segmentation"):
+        planned(detector_pte, task="semantic-segmentation")
+    with pytest.raises(TopformerError, match="is not for retinanet") as raised:
+        planned(detector_pte, task="object-detection", detection_head="retinanet")
+    assert "object-detection lite" in raised.value.why
+
+
 def test_a_missing_file_is_refused_before_any_worker_starts(tmp_path):
     with pytest.raises(TopformerError):
         plan_files([str(tmp_path / "none.pte")], runtimes=[], threads=[1], image_size=None)
@@ -138,10 +188,10 @@ class CountingExport:
         self.exported = {file.manifest.file.target: file for file in exported.files}
         self.calls = []
 
-    def __call__(self, *, variant, targets, out_dir, **_):
+    def __call__(self, *, weights, targets, out_dir, **_):
         from topformer.export import ExportResult
 
-        self.calls.append((variant, *targets))
+        self.calls.append((weights, *targets))
         copies = []
         for target in targets:
             source = self.exported[target]

@@ -14,6 +14,12 @@ def test_rows_are_found_by_variant_and_size():
     assert [row.execute_ms for row in published_rows(larger)] == [40.0, 43.0]
 
 
+def test_detectors_are_other_networks():
+    rows = scripted_bench().rows
+    detectors = [msgspec.structs.replace(row, task="object-detection") for row in rows]
+    assert published_rows(detectors) == ()
+
+
 def test_instruction_counts_get_no_milliseconds_beside_them():
     assert published_rows(emulated_bench().rows) == ()
 

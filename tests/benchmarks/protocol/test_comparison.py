@@ -102,6 +102,8 @@ def test_latency_and_instructions_have_no_ratio(before):
     ("change", "told"),
     [
         ({"image_size": (512, 512)}, "image size: 512x512 against 448x448"),
+        ({"task": "object-detection"}, "task: object-detection against semantic-segmentation"),
+        ({"detection_head": "lite"}, "detection head: lite against none"),
         ({"classes": 11}, "classes: 11 against 150"),
         (
             {"cores": Cores(requested=None, effective="f0", cluster=None)},

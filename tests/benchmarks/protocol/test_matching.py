@@ -48,6 +48,20 @@ def test_within_a_run_the_first_of_a_kind_is_the_baseline():
     assert (alone.pairs, alone.contender_only) == ((), ("a", "b"))
 
 
+def test_networks_of_another_task_or_head_are_never_paired():
+    document = bench_of(request("a"), request("b"), request("c"))
+    labels, *detectors = document.rows
+    heads = ("lite", "retinanet")
+    rows = (labels, *(
+        msgspec.structs.replace(row, task="object-detection", detection_head=head)
+        for row, head in zip(detectors, heads, strict=True)
+    ))  # fmt: skip
+    mixed = msgspec.structs.replace(document, rows=rows)
+    assert match_within(mixed).pairs == ()
+    found = match_documents(mixed, msgspec.structs.replace(mixed, rows=rows[::-1]))
+    assert names(found) == [("c", "c"), ("b", "b"), ("a", "a")]
+
+
 def test_devices_side_by_side_may_have_unequal_blocks_and_are_not_paired():
     first = bench_of(request("A: a"), request("A: b"))
     second = scripted_bench(

@@ -178,6 +178,12 @@ def test_emulated_rows_beside_real_ones_are_left_to_the_table(document):
         assert both.size == one.size
 
 
+def test_a_heading_tells_detectors_and_their_heads(document):
+    rows = [msgspec.structs.replace(row, detection_head="lite") for row in document.rows]
+    told = report.heading(msgspec.structs.replace(document, rows=tuple(rows)))
+    assert told.startswith("TopFormer tiny (lite detector), 448x448")
+
+
 def test_a_heading_says_whether_some_or_all_weights_are_random(document):
     assert report.heading(document).endswith(", RANDOM weights")
     trained = RowWeights(name="tiny-camvid", random=False)

@@ -1,5 +1,6 @@
 """Whatever is wrong is said in one JSON document, with a code."""
 
+import math
 import os
 import resource
 
@@ -46,7 +47,9 @@ def run_options(runner, **changes):
         (["run", "--threads=1", "--threads=1"], "given twice"),
         (["run"], "--model is missing"),
         (["run", "--model="], "--model is missing"),
-        (["postprocess", "--logits=x", "--classes=65536"], "--classes cannot be 65536"),
+        (["postprocess", "--outputs=x", "--shapes=9x9"], "--shapes cannot be 9x9"),
+        (["postprocess", "--outputs=x", "--shapes=1x4097x1"], "--shapes cannot be 1x4097x1"),
+        (["postprocess", "--outputs=x", "--shapes=300x1000x1000"], "--shapes cannot be"),
         (["about", '--\xff"\n=1'], "no option"),
     ],
 )
@@ -172,9 +175,8 @@ def test_too_little_memory_is_said(runner):
     with path.open("wb") as stream:
         stream.truncate(1000 * 500 * 500 * 4)  # 1 GB that takes no space on the disk
     failure = runner.refusal(
-        "postprocess", f"--logits={path}", "--classes=1000", "--logits-height=500",
-        "--logits-width=500", "--height=8", "--width=8", "--samples=1",
-        f"--write-result={runner.folder / 'out'}", status=1,
+        "postprocess", f"--outputs={path}", "--shapes=1000x500x500", "--height=8", "--width=8",
+        "--samples=1", f"--write-result={runner.folder / 'out'}", status=1,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29)),
     )  # fmt: skip
     assert failure.code == "out-of-memory"
@@ -196,6 +198,71 @@ def test_too_little_memory_is_said(runner):
 def test_answers_without_their_end_are_not_believed(line):
     with pytest.raises(TopformerError, match="torn off"):
         decode_document(line, RunnerAbout)
+
+
+DETECTION = {
+    "task": "object-detection",
+    "levels": "8:-4,-4,4,4;16:-8,-8,8,8",
+    "score-threshold": 0.05,
+    "candidates-per-level": 10,
+    "nms-iou": 0.5,
+    "most-boxes": 10,
+    "largest-log-scale": 4.0,
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task": "juggling"},
+        {"task": None},  # segmentation has no levels
+        *(
+            {"levels": value}
+            for value in (
+                "", "8", "8:", "8:1,2,3", "0:1,2,3,4", "8:1,2,3,x", "8:1,2,3,4;",
+                "8:1,2,3,4:5", "8:1,2,3,1e6", "8:" + ",".join(["1"] * 4 * 65),
+                ";".join(["8:1,2,3,4"] * 17),
+            )
+        ),
+        *({"score-threshold": value} for value in ("-0.1", "1.1", "nan", "")),
+        {"nms-iou": "2"},
+        {"candidates-per-level": "0"},
+        {"candidates-per-level": "10001"},
+        {"most-boxes": "1001"},
+        {"largest-log-scale": "17"},
+    ],
+)  # fmt: skip
+def test_what_says_nothing_of_boxes_is_wrong_usage(runner, change):
+    options = run_options(runner, **(DETECTION | change))
+    assert runner.refusal("run", *options, status=2).code == "usage"
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        "2x8x8,2x4x4,4x8x8",  # one missing
+        "2x8x8,2x4x4,4x8x8,4x4x4,1x1x1",
+        "2x8x8,3x4x4,4x8x8,4x4x4",  # another number of classes
+        "2x8x8,2x4x4,4x8x8,5x4x4",
+        "2x8x8,2x4x4,4x8x8,4x4x3",
+        "4x8x8,4x4x4,2x8x8,2x4x4",
+    ],
+)
+def test_outputs_that_no_detector_of_these_levels_has(runner, shapes):
+    count = sum(math.prod(map(int, shape.split("x"))) for shape in shapes.split(","))
+    outputs = runner.folder / "outputs"
+    outputs.write_bytes(bytes(4 * count))
+    failure = runner.refusal(
+        "postprocess", f"--outputs={outputs}", f"--shapes={shapes}", "--height=64", "--width=64",
+        "--samples=1", f"--write-result={runner.folder / 'out'}",
+        *(f"--{name}={value}" for name, value in DETECTION.items()), status=1,
+    )  # fmt: skip
+    assert failure.code == "model-shape"
+
+
+def test_a_file_of_another_task_is_refused(runner, exported_tiny):
+    options = run_options(runner, model=exported_tiny.files[0].path, **DETECTION)
+    assert runner.refusal("run", *options, status=1).code == "model-shape"
 
 
 def test_an_answer_out_of_turn_is_refused(runner):

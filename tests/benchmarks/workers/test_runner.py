@@ -49,6 +49,16 @@ def test_both_workers_begin_with_the_picture_that_was_asked_for(cache, exported_
     assert all(sample.preprocess > 0 for sample in measured.samples)
 
 
+@pytest.mark.parametrize("runtime", ["runner", "executorch"])
+def test_a_detector_is_a_row_like_any_other(cache, detector_pte, runtime):
+    with start_worker(replace(request(detector_pte), runtime=runtime)) as worker:
+        loaded = worker.load(warmups=1)
+        measured = worker.measure(samples=3, warmups=0)
+    assert (loaded.task, loaded.detection_head) == ("object-detection", "lite")
+    assert (loaded.classes, loaded.image_size) == (3, (64, 64))
+    assert all(sample.postprocess > 0 for sample in measured.samples)
+
+
 def test_a_file_that_is_refused_says_so(cache, exported_tiny, tmp_path):
     broken = tmp_path / "model.pte"
     broken.write_bytes(b"no program")

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from support.coco_fakes import annotation, annotations, image, write_split
-from topformer.classes import dataset_classes
-from topformer.data import COCO_CATEGORY_IDS, open_box_dataset, open_dataset
+from topformer.classes import COCO_CATEGORY_IDS, dataset_classes
+from topformer.data import open_box_dataset, open_dataset
 from topformer.data.coco import documents, open_boxed, read_split, require_same_classes
 from topformer.errors import TopformerError, UsageError
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from topformer import metrics
-from topformer.export.quantisation.equalise import channel_groups, equalise
+from topformer.export.quantisation.channel_groups import channel_groups
+from topformer.export.quantisation.equalise import equalise
 from topformer.fusion import fuse
 from topformer.model import create_model
 from topformer.variants import VARIANTS

@@ -17,8 +17,8 @@ from topformer.verbs.report.frontier import (
 )
 
 
-def candidate(name="a", *, miou=0.6, cost=10.0, size=5_000_000):
-    return Candidate(name=name, miou=miou, cost=cost, size_bytes=size)
+def candidate(name="a", *, accuracy=0.6, cost=10.0, size=5_000_000):
+    return Candidate(name=name, accuracy=accuracy, cost=cost, size_bytes=size)
 
 
 def by_cost(one, other):
@@ -30,16 +30,16 @@ def by_cost(one, other):
 @pytest.mark.parametrize(
     ("better", "worse"),
     [
-        ({"miou": 0.61}, {}),
+        ({"accuracy": 0.61}, {}),
         ({"cost": 9.0}, {}),
         ({"size": 4_000_000}, {}),
-        ({"miou": 0.61, "cost": 9.9}, {"cost": 10.0}),
+        ({"accuracy": 0.61, "cost": 9.9}, {"cost": 10.0}),
         # As good is as good within what means nothing.
-        ({"miou": 0.5996, "cost": 9.0}, {}),
+        ({"accuracy": 0.5996, "cost": 9.0}, {}),
         ({"size": 5_040_000, "cost": 9.0}, {}),
         # What is not known of a file is not held against the other.
-        ({"miou": 0.61}, {"cost": None}),
-        ({"cost": 9.0}, {"miou": None}),
+        ({"accuracy": 0.61}, {"cost": None}),
+        ({"cost": 9.0}, {"accuracy": None}),
     ],
 )
 def test_a_file_is_beaten_by_one_that_is_as_good_in_all_and_better_in_one(better, worse):
@@ -51,11 +51,11 @@ def test_a_file_is_beaten_by_one_that_is_as_good_in_all_and_better_in_one(better
     ("one", "other"),
     [
         ({}, {}),
-        ({"miou": 0.61, "cost": 11.0}, {}),
+        ({"accuracy": 0.61, "cost": 11.0}, {}),
         ({"cost": 9.0, "size": 6_000_000}, {}),
-        ({"miou": 0.6004, "cost": 9.9, "size": 4_960_000}, {}),
+        ({"accuracy": 0.6004, "cost": 9.9, "size": 4_960_000}, {}),
         # It may be as slow as can be.
-        ({"miou": 0.7, "cost": None}, {"size": 5_100_000}),
+        ({"accuracy": 0.7, "cost": None}, {"size": 5_100_000}),
     ],
 )
 def test_neither_beats_the_other_where_each_has_something_or_nothing_differs(one, other):
@@ -65,20 +65,20 @@ def test_neither_beats_the_other_where_each_has_something_or_nothing_differs(one
 
 @pytest.mark.parametrize("scores", [(None, None), (0.7, None)])
 def test_without_scores_files_of_two_kinds_cannot_be_ranked(scores):
-    quick = Candidate(name="a", miou=scores[0], cost=1.0, size_bytes=1, kind=(64, "int8"))
-    exact = Candidate(name="b", miou=scores[1], cost=9.0, size_bytes=9, kind=(448, "fp32"))
+    quick = Candidate(name="a", accuracy=scores[0], cost=1.0, size_bytes=1, kind=(64, "int8"))
+    exact = Candidate(name="b", accuracy=scores[1], cost=9.0, size_bytes=9, kind=(448, "fp32"))
     assert not beats(quick, exact, by_cost)
     assert beats(quick, replace(exact, kind=quick.kind), by_cost)
 
 
 def test_each_file_is_told_who_beats_it_by_name():
-    best = candidate("best", miou=0.7, cost=5.0)
-    small = candidate("small", miou=0.4, size=1_000_000)
-    poor = candidate("poor", miou=0.5, cost=20.0)
+    best = candidate("best", accuracy=0.7, cost=5.0)
+    small = candidate("small", accuracy=0.4, size=1_000_000)
+    poor = candidate("poor", accuracy=0.5, cost=20.0)
     found = beaten_by([poor, small, best], by_cost)
     assert found == {"poor": best, "small": None, "best": None}
     # By one that is worth shipping itself, not by one that is beaten, too.
-    worst = candidate("worst", miou=0.4, cost=30.0)
+    worst = candidate("worst", accuracy=0.4, cost=30.0)
     assert beaten_by([poor, worst, best], by_cost)["worst"] is best
 
 
@@ -94,9 +94,9 @@ def test_a_circle_of_files_that_beat_each_other_leaves_all_of_them():
 
 
 def test_of_equals_in_one_figure_the_others_decide():
-    slow = candidate("slow", miou=0.70, cost=12.0)
-    quick = candidate("quick", miou=0.6998, cost=8.0)
-    tiny = candidate("tiny", miou=0.5, cost=8.05, size=1_000_000)
+    slow = candidate("slow", accuracy=0.70, cost=12.0)
+    quick = candidate("quick", accuracy=0.6998, cost=8.0)
+    tiny = candidate("tiny", accuracy=0.5, cost=8.05, size=1_000_000)
     files = [slow, quick, tiny]
     assert most_accurate(files, by_cost) is quick
     assert fastest(files, by_cost) is quick
@@ -104,7 +104,10 @@ def test_of_equals_in_one_figure_the_others_decide():
 
 
 def test_without_scores_or_costs_nothing_is_most_accurate_or_fastest():
-    bare = [candidate("a", miou=None, cost=None), candidate("b", miou=None, cost=None, size=10)]
+    bare = [
+        candidate("a", accuracy=None, cost=None),
+        candidate("b", accuracy=None, cost=None, size=10),
+    ]
     assert most_accurate(bare, by_cost) is None
     assert fastest(bare, by_cost) is None
     assert smallest(bare, by_cost) is bare[1]
@@ -113,7 +116,7 @@ def test_without_scores_or_costs_nothing_is_most_accurate_or_fastest():
 FIGURES = st.builds(
     candidate,
     name=st.uuids().map(str),
-    miou=st.floats(0, 1) | st.none(),
+    accuracy=st.floats(0, 1) | st.none(),
     cost=st.floats(0.1, 100),
     size=st.integers(1000, 10_000_000),
 )

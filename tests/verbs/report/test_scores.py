@@ -4,20 +4,20 @@ from dataclasses import replace
 
 import pytest
 
+from support.coco_fakes import annotation, annotations, write_split
 from support.report_fakes import proved_file
 from topformer.classes import numbered_classes
-from topformer.data import open_dataset
 from topformer.errors import TopformerError
-from topformer.verbs.report import scores
+from topformer.verbs.report.data import LabelData, open_data
 from topformer.verbs.report.kept import Kept
-from topformer.verbs.report.scores import open_data, score_files
+from topformer.verbs.report.scores import score_files
 
 THREE = numbered_classes(3)
 
 
 @pytest.fixture
 def data(folder):
-    return open_data(open_dataset("folder", folder), "val")
+    return open_data("folder", folder, "val")
 
 
 @pytest.fixture
@@ -25,11 +25,11 @@ def scored(monkeypatch):
     """Keep the names of files that come to be scored."""
     asked = []
 
-    def score(file, *_):
-        asked.append(file.name)
-        raise KeyError(file.name)
+    def score(_data, _path, what, _show_progress):
+        asked.append(what.removesuffix(" on val"))
+        raise KeyError(what)
 
-    monkeypatch.setattr(scores, "_score", score)
+    monkeypatch.setattr(LabelData, "score", score)
     return asked
 
 
@@ -37,7 +37,7 @@ def test_a_file_of_other_classes_is_passed_over_with_a_warning(data, scored, tmp
     other, failed = proved_file(), proved_file(precision="int8", classes=THREE, passed=False)
     fitting = proved_file(target="onnx", classes=THREE)
     with pytest.raises(KeyError):
-        score_files([other, failed, fitting], data, Kept(tmp_path), None)
+        score_files([other, failed, fitting], data, Kept(tmp_path), lambda _doing: None)
     assert scored == [fitting.name]
     told = " ".join(capsys.readouterr().err.split())
     assert f"{other.name} is not scored: it tells 2 classes apart, and " in told
@@ -47,23 +47,54 @@ def test_a_file_of_other_classes_is_passed_over_with_a_warning(data, scored, tmp
 def test_data_that_no_file_was_made_for_are_refused(data, scored, tmp_path):
     with pytest.raises(TopformerError) as refused:
         score_files([proved_file()], data, Kept(tmp_path), None)
-    assert "has 3 classes" in refused.value.why.replace("It ", "it ").replace("it has", "has")
+    assert "tells 2 classes apart, and" in refused.value.why
+    assert refused.value.why.endswith("has 3.")
     assert "--dataset" in refused.value.next_step
     assert scored == []
 
 
+def test_a_file_for_another_task_is_passed_over(scored, tmp_path):
+    boxes = open_data("coco-folder", write_split(tmp_path / "coco", annotations()), "train")
+    with pytest.raises(TopformerError) as refused:
+        score_files([proved_file()], boxes, Kept(tmp_path), lambda _doing: None)
+    assert "is for semantic-segmentation" in refused.value.why
+    assert scored == []
+
+
+def test_the_hash_of_boxes_is_of_all_that_is_scored_against(tmp_path):
+    def digest(**others):
+        root = write_split(tmp_path / "coco", annotations(**others))
+        return open_data("coco-folder", root, "train").sha256
+
+    first = digest()
+    assert digest() == first
+    moved = [annotation(11, 2, [10, 20, 30.5, 41])]
+    other = [annotation(11, 2, [10, 20, 30.5, 41], category_id=3)]
+    digests = {first, digest(annotations=moved), digest(annotations=other)}
+    assert len(digests) == 3
+
+
+def test_a_picture_is_shown_with_its_boxes_but_no_crowds(tmp_path):
+    root = write_split(tmp_path / "coco", annotations())
+    data = open_data("coco-folder", root, "train")
+    shown = {one.name: one for one in map(data.show, range(data.pictures))}
+    assert data.pictures == 3
+    assert shown["2.png"].truth.corners.tolist() == [[10, 20, 40.5, 60]]
+    assert shown["2.png"].pixels.shape == (64, 96, 3)
+    assert len(shown["5.png"].truth) == 0
+
+
 def test_the_hash_of_data_is_of_pictures_labels_names_and_split(data, folder, tmp_path):
-    dataset = data.dataset
-    assert open_data(dataset, "val").sha256 == data.sha256
-    assert open_data(dataset, "train").sha256 != data.sha256
-    renamed = replace(dataset, classes=numbered_classes(3))
-    assert open_data(renamed, "val").sha256 != data.sha256
+    assert open_data("folder", folder, "val").sha256 == data.sha256
+    assert open_data("folder", folder, "train").sha256 != data.sha256
+    renamed = replace(data.dataset, classes=numbered_classes(3))
+    assert LabelData(renamed, "val", data.found).sha256 != data.sha256
     copy = tmp_path / "copy"
     for path in folder.rglob("*.*"):
         target = copy / path.relative_to(folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
-    assert open_data(open_dataset("folder", copy), "val").sha256 == data.sha256
+    assert open_data("folder", copy, "val").sha256 == data.sha256
     labels = next((copy / "annotations/val").iterdir())
     labels.write_bytes(labels.read_bytes() + b"0")
-    assert open_data(open_dataset("folder", copy), "val").sha256 != data.sha256
+    assert open_data("folder", copy, "val").sha256 != data.sha256

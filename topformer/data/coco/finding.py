@@ -41,11 +41,7 @@ def find_split(root: Path, split: str) -> SplitFiles:
         if annotations.exists():
             pictures = _pictures(root, name)
             return SplitFiles(root=root, name=name, annotations=annotations, pictures=pictures)
-    before, after = _ANNOTATIONS.split("{split}")
-    there = sorted(
-        path.relative_to(root).as_posix()[len(before) : -len(after)]
-        for path in root.glob(f"{before}*{after}")
-    )
+    there = split_names(root)
     raise UsageError(
         f"{root} has no split called {split!r}.",
         why=f"Boxes are read from {_ANNOTATIONS.format(split=split)}; "
@@ -54,6 +50,15 @@ def find_split(root: Path, split: str) -> SplitFiles:
         if there
         else f"Put annotations in COCO's format there, and the pictures into "
         f"{_PICTURES[0].format(split=split)}.",
+    )
+
+
+def split_names(root: Path) -> list[str]:
+    """The set's own names of its splits."""
+    before, after = _ANNOTATIONS.split("{split}")
+    return sorted(
+        path.relative_to(root).as_posix()[len(before) : -len(after)]
+        for path in root.glob(f"{before}*{after}")
     )
 
 

@@ -18,9 +18,11 @@ from topformer.benchmarks.benches.plan import (
 from topformer.benchmarks.protocol.modes import Mode, get_mode
 from topformer.benchmarks.workers.pictures import check_picture
 from topformer.benchmarks.workers.process import RowRequest
+from topformer.detection import RETINANET
 from topformer.devices.links.ssh import PREFIX as SSH
 from topformer.errors import UsageError
 from topformer.preprocess import parse_image_size
+from topformer.tasks import DETECTION, task_called
 from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_VARIANT
 
 # Of the random order of rows in each round: the same in every run, and told in its document.
@@ -41,6 +43,9 @@ class BenchChoice:
     threads: tuple[int, ...]
     mode: str
     image_size: str | None
+    # "segmentation" or "detection", and a detector's head.
+    task: str | None = None
+    head: str | None = None
     # A file, or "HEIGHTxWIDTH".
     picture: str | None = None
     # For devices alone.
@@ -64,6 +69,11 @@ class BenchChoice:
                 "ssh:HOST (ARM Linux).",
             )
         self.get_mode()
+        task = None if self.task is None else task_called(self.task)
+        if self.head is not None and task != DETECTION:
+            raise UsageError(
+                "--head is for detectors.", next_step="Add --task detection, or leave --head out."
+            )
         if self.picture is not None:
             check_picture(self.picture)
         if self.device != "host":
@@ -86,12 +96,19 @@ class BenchChoice:
         return [replace(request, picture=self.picture) for request in requests]
 
     def _plan(self, side: tuple[int, int] | None, on_progress: OnProgress) -> list[RowRequest]:
+        task = None if self.task is None else task_called(self.task)
         if self.models:
             return plan_files(
-                self.models, runtimes=self.runtimes, threads=self.threads, image_size=side
+                self.models,
+                runtimes=self.runtimes,
+                threads=self.threads,
+                image_size=side,
+                task=task,
+                detection_head=self.head,
             )
         return plan_size(
             self.variant or DEFAULT_VARIANT,
+            detection_head=(self.head or RETINANET) if task == DETECTION else "",
             runtimes=self.runtimes,
             threads=self.threads,
             image_size=side or DEFAULT_IMAGE_SIZE,
@@ -121,6 +138,8 @@ def _check_app(choice: BenchChoice) -> None:
         "--runtime": choice.runtimes,
         "--size": choice.variant,
         "--image-size": choice.image_size,
+        "--task": choice.task,
+        "--head": choice.head,
         "--picture": choice.picture,
         "--cores": choice.cores,
         "--runner": choice.bundle,

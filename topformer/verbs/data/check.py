@@ -5,13 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from rich.table import Table
-from rich.text import Text
 
 from topformer.console.output import print_result, warn_of_letters
 from topformer.console.progress import ProgressDisplay, progress_display
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
-from topformer.data import Dataset, open_dataset
+from topformer.data import BOX_DATASET_KEYS, Dataset, open_dataset
 from topformer.data.check import SplitReport, check_split
 from topformer.data.doubts import Doubt, shared_pictures
 from topformer.data.layouts import FoundPairs
@@ -20,19 +19,25 @@ from topformer.evaluation.scoring import SegmentedPicture, show_pair
 from topformer.evaluation.sheet import draw_sheet
 from topformer.figures import Caption
 from topformer.files import atomic_write, ensure_writable_folder
+from topformer.verbs.data.boxes.check import run as check_boxes
 from topformer.verbs.data.document import (
     ClassContentDocument,
     DataCheckDocument,
-    ProblemDocument,
     SplitCheckDocument,
-    WarningDocument,
 )
-
-SHEET_PICTURES = 8
+from topformer.verbs.data.findings import (
+    SHEET_PICTURES,
+    problem_documents,
+    size_range,
+    tell_findings,
+    warning_documents,
+)
 
 
 def run(*, root: Path, dataset: str, splits: Sequence[str], out: Path, as_json: bool) -> bool:
     """Check splits of a data set; false when there is a problem or a warning."""
+    if dataset in BOX_DATASET_KEYS:
+        return check_boxes(root=root, dataset=dataset, splits=splits, out=out, as_json=as_json)
     opened = open_dataset(dataset, root)
     names = list(dict.fromkeys(splits or ("train", "val")))
     # All splits are found before the first one is read.
@@ -130,21 +135,8 @@ def _document(
             for number, class_name in enumerate(opened.classes.names)
         ),
         problem_count=report.problem_count,
-        problems=tuple(
-            ProblemDocument(what=error.what, why=error.why, next_step=error.next_step)
-            for error in report.problems
-        ),
-        warnings=tuple(
-            WarningDocument(
-                kind=doubt.kind,
-                what=doubt.what,
-                why=doubt.why,
-                next_step=doubt.next_step,
-                count=doubt.count,
-                files=tuple(str(file) for file in doubt.files),
-            )
-            for doubt in doubts
-        ),
+        problems=problem_documents(report.problems),
+        warnings=warning_documents(doubts),
         sheet=None if sheet is None else str(sheet),
     )
 
@@ -153,35 +145,13 @@ def _report(one: SplitCheckDocument) -> None:
     console = stderr()
     console.print(_heading(one), soft_wrap=True)
     print_table(_table(one))
-    for problem in one.problems:
-        _tell("problem: ", "bold red", problem)
-    if one.problem_count > len(one.problems):
-        console.print(f"and {one.problem_count - len(one.problems):,} problems more")
-    for warning in one.warnings:
-        _tell("warning: ", "bold yellow", warning)
-        files = ", ".join(warning.files)
-        if files:
-            more = f" and {rest:,} more" if (rest := warning.count - len(warning.files)) else ""
-            console.print(Text.assemble(("  files: ", "dim"), files, more), soft_wrap=True)
-
-
-def _tell(title: str, style: str, told: ProblemDocument | WarningDocument) -> None:
-    for label, label_style, text in (
-        (title, style, told.what),
-        ("    why: ", "dim", told.why),
-        ("   next: ", "dim", told.next_step),
-    ):
-        if text:
-            stderr().print(Text.assemble((label, label_style), text), soft_wrap=True)
+    tell_findings(one.problems, one.problem_count, one.warnings)
 
 
 def _heading(one: SplitCheckDocument) -> str:
     total = sum(entry.pixels for entry in one.classes) + one.ignored_pixels
     ignored = one.ignored_pixels / total if total else 0.0
-    sizes = ""
-    if one.smallest is not None and one.largest is not None:
-        low, high = (f"{width}x{height}" for height, width in (one.smallest, one.largest))
-        sizes = f", {low}" + (f" to {high}" if high != low else "") + " pixels"
+    sizes = size_range(one.smallest, one.largest)
     return f"{one.split}: {one.pairs:,} pictures{sizes}; {ignored:.1%} of all pixels ignored"
 
 

@@ -46,11 +46,23 @@ class CountedCost(Document, frozen=True, kw_only=True, tag_field="kind", tag="in
 class FileScore(Document, frozen=True, kw_only=True):
     """How well a file does on the data, from 0 to 1; null where nothing was there to be scored."""
 
-    miou: Share | None
-    mean_accuracy: Share | None
-    pixel_accuracy: Share | None
+    miou: Share | None = None
+    mean_accuracy: Share | None = None
+    pixel_accuracy: Share | None = None
+    # Of detectors, which have none of the above; else null.
+    ap: Share | None = None
     # The whole of it, as `topformer eval --json` prints it.
     document: str
+
+    @property
+    def accuracy(self) -> float | None:
+        """The one figure that files are ranked by; `measure` names it."""
+        return self.miou if self.ap is None else self.ap
+
+    @property
+    def measure(self) -> str:
+        """What `accuracy` is."""
+        return "mIoU" if self.ap is None else "AP"
 
 
 class Judgement(Document, frozen=True, kw_only=True):
@@ -143,11 +155,12 @@ class PictureOfFile(Document, frozen=True, kw_only=True):
 
     # Name of a file.
     file: ShortText
-    # A PNG of class ids below the report's folder.
-    labels: str
-    # Share of the pixels with the labels of the reference.
+    # Below the report's folder: a PNG of class ids, or a JSON document of boxes.
+    result: str
+    # Share that is as the reference has it: of the pixels, or of the boxes of both.
     equal: Share
-    # Share of the pixels that are right, of those with a class; null without labels of the data.
+    # Share of what the data holds that was found: of the pixels with a class, or of the boxes. Null
+    # without data.
     right: Share | None
 
 
@@ -176,6 +189,11 @@ class ReportDocument(Document, frozen=True, kw_only=True):
     scored_on: ScoredOn | None
     measured_on: MeasuredOn | None
     pictures: tuple[ComparedPicture, ...]
+
+    @property
+    def measure(self) -> str:
+        """What accuracies are: all files are scored on one data set, so they have one task."""
+        return next((file.score.measure for file in self.files if file.score is not None), "mIoU")
 
     @property
     def succeeded(self) -> bool:

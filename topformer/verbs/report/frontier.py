@@ -1,7 +1,7 @@
 """Which files no other beats, and which of them is best for what: the rule, and nothing else.
 
-One file beats another when it is as good in every figure that is known of the other (mIoU, cost,
-size) and better in at least one. Differences that mean nothing count as none.
+One file beats another when it is as good in every figure that is known of the other (accuracy,
+cost, size) and better in at least one. Differences that mean nothing count as none.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ class Candidate:
     """A file that passed its proof, and its figures; None where one is not known."""
 
     name: str
-    miou: float | None
+    accuracy: float | None
     # Milliseconds, or instructions.
     cost: float | None
     size_bytes: int
@@ -32,13 +32,13 @@ Order = Callable[[Candidate, Candidate], int]
 
 def beats(one: Candidate, other: Candidate, compare_cost: Order) -> bool:
     """Say whether a file is as good as another in all that is known of it, and better in a part."""
-    if None in {one.miou, other.miou} and one.kind != other.kind:
+    if None in {one.accuracy, other.accuracy} and one.kind != other.kind:
         return False
     better = False
     # Costs last: comparing them takes long.
     for known, compare in (
         ((one.size_bytes, other.size_bytes), _order_of_sizes),
-        ((one.miou, other.miou), _order_of_scores),
+        ((one.accuracy, other.accuracy), _order_of_scores),
         ((one.cost, other.cost), compare_cost),
     ):
         if known[1] is None:
@@ -73,10 +73,10 @@ def beaten_by(candidates: Sequence[Candidate], compare_cost: Order) -> dict[str,
 
 def most_accurate(candidates: Sequence[Candidate], compare_cost: Order) -> Candidate | None:
     """Find the most accurate; of those that are as accurate, the cheapest. None without scores."""
-    scored = [one for one in candidates if one.miou is not None]
+    scored = [one for one in candidates if one.accuracy is not None]
     if not scored:
         return None
-    best = max(scored, key=lambda one: one.miou or 0.0)
+    best = max(scored, key=lambda one: one.accuracy or 0.0)
     return _cheapest([one for one in scored if not _order_of_scores(best, one)], compare_cost)
 
 
@@ -87,7 +87,7 @@ def fastest(candidates: Sequence[Candidate], compare_cost: Order) -> Candidate |
         return None
     best = min(costed, key=_cost)
     equal = [one for one in costed if one is best or compare_cost(best, one) == 0]
-    leader = max(equal, key=lambda one: one.miou or 0.0)
+    leader = max(equal, key=lambda one: one.accuracy or 0.0)
     # Where nothing tells them apart, the one that came out cheaper.
     return min((one for one in equal if not _order_of_scores(leader, one)), key=_cost)
 
@@ -107,7 +107,7 @@ def _cost(one: Candidate) -> float:
 
 
 def _order_of_scores(one: Candidate, other: Candidate) -> int:
-    difference = (one.miou or 0.0) - (other.miou or 0.0)
+    difference = (one.accuracy or 0.0) - (other.accuracy or 0.0)
     return 0 if abs(difference) <= SCORE_ALLOWANCE else (1 if difference > 0 else -1)
 
 

@@ -29,10 +29,10 @@ from topformer.verbs.report.measure import Measured, cost_of
 NEEDS: dict[Need, str] = {"accuracy": "most accurate", "speed": "fastest", "size": "smallest"}
 RULE = (
     "Ship a file whose proof passed and that no other file beats.",
-    "One file beats another when it is as good in all that is known of the other (mIoU, cost, "
-    "size) and better in at least one. Without scores that can be said of files of one network, "
-    "input size and precision only, which are as accurate as each other by their proofs.",
-    "No difference: 0.05 points of mIoU, 1 % of the size, and costs that the bench calls no "
+    "One file beats another when it is as good in all that is known of the other (mIoU or "
+    "AP, cost, size) and better in at least one. Without scores that can be said of files of one "
+    "network, input size and precision only, which are as accurate as each other by their proofs.",
+    "No difference: 0.05 points of mIoU or AP, 1 % of the size, and costs that the bench calls no "
     "different (latency: paired block by block, a 99 % interval and 2 %; instructions: 0.1 %).",
 )
 
@@ -69,7 +69,7 @@ def judge_files(
         if row is not None:
             rows[file.name] = row
         candidates.append(_candidate(file, scores.get(file.name), row))
-    words = _words(rows)
+    words = _words(rows, scores)
 
     @cache
     def compare_cost(one: Candidate, other: Candidate) -> int:
@@ -102,7 +102,7 @@ def _candidate(file: ProvedFile, score: FileScore | None, row: Row | None) -> Ca
     cost = None if row is None else cost_of(row)
     return Candidate(
         name=file.name,
-        miou=None if score is None else score.miou,
+        accuracy=None if score is None else score.accuracy,
         cost=None
         if cost is None
         else float(cost.total_ms if isinstance(cost, MeasuredCost) else cost.total),
@@ -139,16 +139,18 @@ def _compare_rows(one: Row, other: Row, measured: Measured | None) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class _Words:
-    """How costs are told."""
+    """How costs and accuracies are told."""
 
     unit: str
     best: str
+    measure: str
 
 
-def _words(rows: dict[str, Row]) -> _Words:
+def _words(rows: dict[str, Row], scores: dict[str, FileScore]) -> _Words:
+    measure = next((score.measure for score in scores.values()), "")
     if any(isinstance(row, CountedRow) for row in rows.values()):
-        return _Words(unit="M instructions", best="of fewest instructions")
-    return _Words(unit="ms", best="fastest")
+        return _Words(unit="M instructions", best="of fewest instructions", measure=measure)
+    return _Words(unit="ms", best="fastest", measure=measure)
 
 
 def cost_text(cost: MeasuredCost | CountedCost) -> str:
@@ -161,8 +163,8 @@ def cost_text(cost: MeasuredCost | CountedCost) -> str:
 def _figures(one: Candidate, words: _Words) -> str:
     """Write all that is known of a file, as in "mIoU 67.65, 7.35 ms, 5.51 MB"."""
     told: list[str] = []
-    if one.miou is not None:
-        told.append(f"mIoU {100 * one.miou:.2f}")
+    if one.accuracy is not None:
+        told.append(f"{words.measure} {100 * one.accuracy:.2f}")
     if one.cost is not None:
         told.append(_cost(one, words))
     told.append(f"{one.size_bytes / 1e6:.2f} MB")
@@ -190,7 +192,7 @@ def _why_ship(one: Candidate, best: dict[Need, Candidate | None], words: _Words)
 def _against(one: Candidate, accurate: Candidate | None) -> str:
     """Say what a file gives up against the most accurate, and what it saves."""
     assert accurate is not None
-    points = 100 * ((accurate.miou or 0.0) - (one.miou or 0.0))
+    points = 100 * ((accurate.accuracy or 0.0) - (one.accuracy or 0.0))
     alike = points <= 100 * SCORE_ALLOWANCE
     told = ["as accurate as the best" if alike else f"{points:.2f} points below the most accurate"]
     if one.cost is not None and accurate.cost is not None:
@@ -201,8 +203,8 @@ def _against(one: Candidate, accurate: Candidate | None) -> str:
 
 def _why_beaten(one: Candidate, winner: Candidate, words: _Words, compare_cost: Order) -> str:
     told: list[str] = []
-    if one.miou is not None and winner.miou is not None:
-        told.append(f"mIoU {100 * winner.miou:.2f} against {100 * one.miou:.2f}")
+    if one.accuracy is not None and winner.accuracy is not None:
+        told.append(f"{words.measure} {100 * winner.accuracy:.2f} against {100 * one.accuracy:.2f}")
     if one.cost is not None and winner.cost is not None:
         alike = "" if compare_cost(winner, one) else " (no difference)"
         told.append(f"{_cost(winner, words)} against {_cost(one, words)}{alike}")

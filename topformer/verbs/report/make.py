@@ -72,7 +72,12 @@ def make_files(
     ):
         if source not in weights:
             on_progress(f"loading the weights of {source.label}")
-            weights[source] = load_weights(source.weights, variant=source.variant)
+            weights[source] = load_weights(
+                source.weights,
+                variant=source.variant,
+                task=source.task,
+                detection_head=source.detection_head,
+            )
         for one in _export_all(weights[source], list(exports), calibration, kept, on_progress):
             if isinstance(one, ProvedFile):
                 made[one.name] = one
@@ -146,6 +151,8 @@ def _export(
         result = export_model(
             weights=first.source.weights,
             variant=first.source.variant,
+            task=first.source.task,
+            detection_head=first.source.detection_head,
             targets=[export.target for export in exports],
             precisions=[first.precision],
             image_size=first.image_size,

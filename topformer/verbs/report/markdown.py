@@ -13,18 +13,18 @@ def render_table(document: ReportDocument) -> str:
 
 
 def _rows(document: ReportDocument) -> Iterator[str]:
-    yield "| file | verdict | mIoU, % | cost | MB | proof, dB |"
+    yield f"| file | verdict | {document.measure}, % | cost | MB | proof, dB |"
     yield "|---|---|---|---|---|---|"
     for file in document.files:
         yield f"| {' | '.join(map(_cell, _values(file)))} |"
 
 
 def _values(file: ReportedFile) -> Iterator[str]:
-    miou = None if file.score is None else file.score.miou
+    accuracy = None if file.score is None else file.score.accuracy
     cost = file.cost
     yield file.name
     yield file.judgement.word
-    yield "-" if miou is None else f"{100 * miou:.2f}"
+    yield "-" if accuracy is None else f"{100 * accuracy:.2f}"
     yield "-" if cost is None else cost_text(cost) + verdict_suffix(file)
     yield f"{file.size_bytes / 1e6:.2f}"
     yield f"{file.proof.steps[-1].worst.sqnr_db:.1f}"

@@ -52,7 +52,7 @@ class FileRow:
     # Without its folder.
     path: str
     key: Key
-    miou: str
+    accuracy: str
     points: str
     cost: str
     cost_share: int | None
@@ -209,7 +209,7 @@ def _capital(text: str) -> str:
 
 def _rows(document: ReportDocument, keys: dict[str, Key]) -> list[FileRow]:
     """Write the table's rows: those to ship first, of these the most accurate."""
-    scores = [score for file in document.files if (score := _miou(file)) is not None]
+    scores = [score for file in document.files if (score := _accuracy(file)) is not None]
     costs = [cost for file in document.files if (cost := _cost(file)) is not None]
     best, slowest = max(scores, default=0.0), max(costs, default=1.0)
     largest = max((file.size_bytes for file in document.files), default=1)
@@ -217,17 +217,21 @@ def _rows(document: ReportDocument, keys: dict[str, Key]) -> list[FileRow]:
     rows: list[FileRow] = []
     ranked = sorted(
         document.files,
-        key=lambda one: (order.index(one.judgement.word), -(_miou(one) or 0.0), _cost(one) or 0.0),
+        key=lambda one: (
+            order.index(one.judgement.word),
+            -(_accuracy(one) or 0.0),
+            _cost(one) or 0.0,
+        ),
     )
     for file in ranked:
-        miou, cost, step = _miou(file), _cost(file), file.proof.steps[-1]
-        below = 0.0 if miou is None else 100 * (miou - best)
+        accuracy, cost, step = _accuracy(file), _cost(file), file.proof.steps[-1]
+        below = 0.0 if accuracy is None else 100 * (accuracy - best)
         rows.append(
             FileRow(
                 file=file,
                 path=file.path.rpartition("/")[2],
                 key=keys[file.name],
-                miou="" if miou is None else f"{100 * miou:.2f}",
+                accuracy="" if accuracy is None else f"{100 * accuracy:.2f}",
                 points="" if abs(below) < 0.005 else f"{below:+.2f} points",
                 cost="" if cost is None else f"{cost:.2f}",
                 cost_share=None if cost is None else round(100 * cost / slowest),
@@ -242,8 +246,8 @@ def _rows(document: ReportDocument, keys: dict[str, Key]) -> list[FileRow]:
     return rows
 
 
-def _miou(file: ReportedFile) -> float | None:
-    return None if file.score is None else file.score.miou
+def _accuracy(file: ReportedFile) -> float | None:
+    return None if file.score is None else file.score.accuracy
 
 
 def _cost(file: ReportedFile) -> float | None:
@@ -270,9 +274,9 @@ def _how(document: ReportDocument, bench: BenchDocument | None) -> Iterator[tupl
     if scored is not None:
         yield (
             "accuracy",
-            f"mIoU over the {scored.pictures:,} pictures of {scored.dataset} {scored.split} "
-            f"(sha256 {scored.sha256[:12]}), each stretched to the file's input and scored at its "
-            "own size, in the file's own runtime on this machine",
+            f"{document.measure} over the {scored.pictures:,} pictures of {scored.dataset} "
+            f"{scored.split} (sha256 {scored.sha256[:12]}), each stretched to the file's input and "
+            "scored at its own size, in the file's own runtime on this machine",
         )
     if bench is None or document.measured_on is None:
         yield "cost", "not measured"

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from topformer.detection import RETINANET
 from topformer.errors import UsageError
 from topformer.export.precisions import DEFAULT_PRECISION, check_precision, precision_names
 from topformer.export.targets import check_target, target_names
 from topformer.files import local_path
 from topformer.preprocess import parse_image_size
 from topformer.runtimes import runtime_of
+from topformer.tasks import DETECTION
 from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_VARIANT, VARIANTS, get_variant
 from topformer.weights.sources import RANDOM
 
@@ -27,6 +29,9 @@ class Source:
     weights: str | None
     # None leaves it to the checkpoint.
     variant: str | None
+    # As manifests name it, and a detector's head; None leaves them to the weights.
+    task: str | None = None
+    detection_head: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +65,14 @@ def make_plan(
     precisions: Sequence[str],
     targets: Sequence[str],
     models: Sequence[str],
+    task: str | None = None,
+    detection_head: str | None = None,
 ) -> Plan:
     """Combine what was asked for; without a word, all precisions and targets of the default size.
 
-    Of `models`, checkpoints are exported as sizes are, and exported files taken as they are. Raises
-    `UsageError` for unknown names, and for options that say nothing.
+    Of `models`, checkpoints are exported as sizes are, and exported files taken as they are.
+    `task`, as manifests name it, and `detection_head` are those of the weights. Raises `UsageError`
+    for unknown names, and for options that say nothing.
     """
     sizes = [*sizes, *(model for model in models if model in VARIANTS)]
     models = [model for model in dict.fromkeys(models) if model not in VARIANTS]
@@ -87,7 +95,7 @@ def make_plan(
     pixels = [parse_image_size(text) for text in dict.fromkeys(image_sizes)]
     exports = tuple(
         Export(source=source, image_size=size, precision=precision, target=target)
-        for source in _sources(sizes, checkpoints)
+        for source in _sources(sizes, checkpoints, task, detection_head)
         for size in pixels or [DEFAULT_IMAGE_SIZE]
         for precision in chosen_precisions
         for target in chosen_targets
@@ -106,9 +114,18 @@ def _default_precisions() -> list[str]:
     return sorted(precision_names(), key=lambda name: (name != DEFAULT_PRECISION, name))
 
 
-def _sources(sizes: Sequence[str], checkpoints: Sequence[str]) -> Iterator[Source]:
+def _sources(
+    sizes: Sequence[str], checkpoints: Sequence[str], task: str | None, detection_head: str | None
+) -> Iterator[Source]:
+    detects = task == DETECTION or detection_head is not None
     for size in dict.fromkeys(sizes or ([] if checkpoints else [DEFAULT_VARIANT])):
-        yield Source(label=size, weights=None, variant=size)
+        yield Source(
+            label=f"{size}-{detection_head or RETINANET}" if detects else size,
+            weights=None,
+            variant=size,
+            task=task,
+            detection_head=detection_head,
+        )
     taken = set(sizes)
     for checkpoint in checkpoints:
         stem = label = Path(checkpoint).stem or "weights"
@@ -118,7 +135,13 @@ def _sources(sizes: Sequence[str], checkpoints: Sequence[str]) -> Iterator[Sourc
             label = f"{stem}-{number}"
         taken.add(label.casefold())
         variant = DEFAULT_VARIANT if checkpoint == RANDOM else None
-        yield Source(label=label, weights=checkpoint, variant=variant)
+        yield Source(
+            label=label,
+            weights=checkpoint,
+            variant=variant,
+            task=task,
+            detection_head=detection_head,
+        )
 
 
 def _refuse_options_of_exports(

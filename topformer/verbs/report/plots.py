@@ -87,7 +87,7 @@ def line_names(files: Sequence[ReportedFile]) -> dict[str, str]:
 def draw_figures(document: ReportDocument) -> Iterator[Figure]:
     """Draw what is known: accuracy against cost and size, or cost against size; then by size."""
     files = [file for file in document.files if file.proof.passed]
-    scored = [file for file in files if _miou(file) is not None]
+    scored = [file for file in files if _accuracy(file) is not None]
     costed = [file for file in files if file.cost is not None]
     if not files:
         return
@@ -106,17 +106,19 @@ def draw_figures(document: ReportDocument) -> Iterator[Figure]:
             ship=file.judgement.word == "ship",
         )
 
-    accuracy = Axis(title="mIoU, %", start=None, least_span=1.0)
+    accuracy = Axis(title=f"{document.measure}, %", start=None, least_span=1.0)
     size = Axis(title="size, MB", start=0.0, least_span=0.1)
     cost_axis = Axis(title=cost_title(document), start=0.0, least_span=0.1)
     both = [file for file in scored if file.cost is not None]
     if both:
-        marks = [mark(file, _cost(file), _miou(file) or 0.0, with_interval=True) for file in both]
+        marks = [
+            mark(file, _cost(file), _accuracy(file) or 0.0, with_interval=True) for file in both
+        ]
         charts = scatter(marks, cost_axis, accuracy, more_is_better=True)
         title = f"Accuracy against {'latency' if not _emulated(document) else 'instructions'}"
         yield Figure(title=title, hint="↖ better", charts=tuple(charts))
     if scored:
-        marks = [mark(file, file.size_bytes / 1e6, _miou(file) or 0.0) for file in scored]
+        marks = [mark(file, file.size_bytes / 1e6, _accuracy(file) or 0.0) for file in scored]
         charts = scatter(marks, size, accuracy, more_is_better=True)
         yield Figure(title="Accuracy against size", hint="↖ better", charts=tuple(charts))
     elif costed:
@@ -126,10 +128,12 @@ def draw_figures(document: ReportDocument) -> Iterator[Figure]:
         charts = scatter(marks, cost_axis, size, more_is_better=False)
         title = f"Size against {'latency' if not _emulated(document) else 'instructions'}"
         yield Figure(title=title, hint="↙ better", charts=tuple(charts))
-    yield from _by_size(scored, mark)
+    yield from _by_size(scored, document.measure, mark)
 
 
-def _by_size(files: Sequence[ReportedFile], mark: Callable[..., Mark]) -> Iterator[Figure]:
+def _by_size(
+    files: Sequence[ReportedFile], measure: str, mark: Callable[..., Mark]
+) -> Iterator[Figure]:
     """Draw accuracy by input size, a line for each network and precision that has several."""
     lines: dict[tuple[str, str, str], dict[float, ReportedFile]] = {}
     for file in files:
@@ -146,7 +150,7 @@ def _by_size(files: Sequence[ReportedFile], mark: Callable[..., Mark]) -> Iterat
         [
             # The line is named where it ends; the axis tells the sizes.
             replace(
-                mark(file, side, _miou(file) or 0.0),
+                mark(file, side, _accuracy(file) or 0.0),
                 label=names[start.name] if side == max(line) else "",
             )
             for side, file in line.items()
@@ -156,7 +160,7 @@ def _by_size(files: Sequence[ReportedFile], mark: Callable[..., Mark]) -> Iterat
     sides = [side for line in several for side in line]
     span = max(sides) - min(sides)
     x = Axis(title="input size, pixels a side", start=None, least_span=0.1 * span)
-    y = Axis(title="mIoU, %", start=None, least_span=1.0)
+    y = Axis(title=f"{measure}, %", start=None, least_span=1.0)
     charts = tuple(curves(series, x, y))
     yield Figure(title="Accuracy by input size", hint="", charts=charts)
 
@@ -178,9 +182,9 @@ def _size(file: ReportedFile) -> str:
     return str(height) if height == width else f"{height}x{width}"
 
 
-def _miou(file: ReportedFile) -> float | None:
+def _accuracy(file: ReportedFile) -> float | None:
     """In percent, as scores are read."""
-    return None if file.score is None or file.score.miou is None else 100 * file.score.miou
+    return None if file.score is None or file.score.accuracy is None else 100 * file.score.accuracy
 
 
 def _cost(file: ReportedFile) -> float:
@@ -190,10 +194,10 @@ def _cost(file: ReportedFile) -> float:
 
 
 def _title(file: ReportedFile) -> str:
-    miou = _miou(file)
+    accuracy = _accuracy(file)
     told = [
         file.name,
-        "" if miou is None else f"mIoU {miou:.2f} %",
+        "" if accuracy is None or file.score is None else f"{file.score.measure} {accuracy:.2f} %",
         "" if file.cost is None else cost_text(file.cost),
         f"{file.size_bytes / 1e6:.2f} MB",
     ]

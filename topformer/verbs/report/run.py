@@ -14,7 +14,6 @@ from topformer.console.progress import progress_display, show_progress_line
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
 from topformer.console.weights import announce_random, weights_as
-from topformer.data import open_dataset
 from topformer.documents import encode_document
 from topformer.errors import TopformerError, UsageError
 from topformer.export.calibration import (
@@ -27,8 +26,9 @@ from topformer.files import ensure_writable_folder, is_address
 from topformer.locks import only_run_in
 from topformer.manifest import manifest_path
 from topformer.sets import write_set
+from topformer.tasks import task_named
 from topformer.verbs.calibration import choose_calibration, warn_of_bundled
-from topformer.verbs.eval.document import EvalDocument
+from topformer.verbs.report.data import ScoringData, open_data
 from topformer.verbs.report.document import (
     ComparedPicture,
     FileScore,
@@ -50,7 +50,7 @@ from topformer.verbs.report.pictures import (
     compare_pictures,
 )
 from topformer.verbs.report.plan import Plan, make_plan
-from topformer.verbs.report.scores import ScoringData, open_data, score_files
+from topformer.verbs.report.scores import score_files
 
 WORD_STYLES = {"ship": "bold green", "beaten": "dim", "failed": "bold red", "random": "yellow"}
 
@@ -64,6 +64,9 @@ class ReportOptions:
     precisions: Sequence[str]
     targets: Sequence[str]
     models: Sequence[str]
+    # As a command line calls it.
+    task: str | None
+    detection_head: str | None
     dataset: str | None
     data: Path | None
     split: str
@@ -85,6 +88,8 @@ class ReportOptions:
             words += [word for value in values for word in (option, value)]
         measure = self.measure
         for option, value, usual in (
+            ("--task", self.task, None),
+            ("--head", self.detection_head, None),
             ("--dataset", self.dataset, None),
             ("--data", self.data, None),
             ("--split", self.split, "val"),
@@ -125,6 +130,8 @@ def run(options: ReportOptions, *, as_json: bool) -> bool:
         precisions=options.precisions,
         targets=options.targets,
         models=options.models,
+        task=None if options.task is None else task_named(options.task),
+        detection_head=options.detection_head,
     )
     options.measure.check(len(plan.exports) + len(plan.given))
     data = _open_data(options)
@@ -151,7 +158,7 @@ def _make(
         files, not_made = make_files(plan, calibration, kept, show_progress)
         if not files:
             raise _nothing_made(not_made)
-        scored = score_files(files, data, kept, show_progress) if data is not None else {}
+        scores = score_files(files, data, kept, show_progress) if data is not None else {}
     if any(
         file.manifest.file and file.manifest.file.calibration
         for file in files
@@ -161,10 +168,6 @@ def _make(
     measured = measure_files(files, options.measure, kept, show_progress_line)
     with progress_display() as show_progress:
         compared = list(compare_pictures(files, pictures, data, kept, show_progress))
-    scores = {
-        name: _score(document, path.relative_to(kept.folder))
-        for name, (document, path) in scored.items()
-    }
     found = _Found(
         files=files,
         not_made=not_made,
@@ -185,7 +188,7 @@ def _open_data(options: ReportOptions) -> ScoringData | None:
         )
     if options.dataset is None or options.data is None:
         return None
-    return open_data(open_dataset(options.dataset, options.data), options.split)
+    return open_data(options.dataset, options.data, options.split)
 
 
 def _choose_calibration(options: ReportOptions, data: ScoringData | None) -> Calibration:
@@ -193,7 +196,7 @@ def _choose_calibration(options: ReportOptions, data: ScoringData | None) -> Cal
     if options.calibration is not None or data is None:
         return choose_calibration(options.calibration, options.data, pictures=DEFAULT_PICTURES)
     try:
-        return dataset_calibration(data.dataset, pictures=DEFAULT_PICTURES, seed=0)
+        return dataset_calibration(data.source, pictures=DEFAULT_PICTURES, seed=0)
     except TopformerError:
         # It holds what is scored on and no more.
         return bundled_calibration()
@@ -210,15 +213,6 @@ def _nothing_made(not_made: Sequence[NotMade]) -> TopformerError:
     )
 
 
-def _score(document: EvalDocument, path: Path) -> FileScore:
-    return FileScore(
-        miou=document.miou,
-        mean_accuracy=document.mean_accuracy,
-        pixel_accuracy=document.pixel_accuracy,
-        document=path.as_posix(),
-    )
-
-
 def _document(
     options: ReportOptions,
     found: _Found,
@@ -228,9 +222,9 @@ def _document(
     scored_on = None
     if data is not None:
         scored_on = ScoredOn(
-            dataset=data.dataset.key,
+            dataset=data.source.key,
             split=data.split,
-            pictures=len(data.found.pairs),
+            pictures=data.pictures,
             sha256=data.sha256,
         )
     measured = found.measured
@@ -315,16 +309,16 @@ def _table(document: ReportDocument) -> Table:
     table = Table()
     table.add_column("verdict")
     table.add_column("file", overflow="fold")
-    for heading in ("mIoU", "cost", "MB", "proof dB"):
+    for heading in (document.measure, "cost", "MB", "proof dB"):
         table.add_column(heading, justify="right")
     table.add_column("why", overflow="fold")
     for file in document.files:
-        miou = None if file.score is None else file.score.miou
+        accuracy = None if file.score is None else file.score.accuracy
         word = file.judgement.word
         table.add_row(
             Text(word, style=WORD_STYLES[word]),
             file.name,
-            "-" if miou is None else f"{100 * miou:.2f}",
+            "-" if accuracy is None else f"{100 * accuracy:.2f}",
             "-" if file.cost is None else cost_text(file.cost) + verdict_suffix(file),
             f"{file.size_bytes / 1e6:.2f}",
             f"{file.proof.steps[-1].worst.sqnr_db:.1f}",

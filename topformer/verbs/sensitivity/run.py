@@ -12,26 +12,26 @@ from topformer.console.progress import ProgressDisplay, progress_display
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
 from topformer.console.weights import announce_random, tell_notes, weights_as
-from topformer.data import open_dataset
 from topformer.documents import encode_document
-from topformer.errors import UsageError
+from topformer.errors import TopformerError
 from topformer.export.calibration import Calibration
 from topformer.export.quantisation.gap import Gap, simulation_gap
 from topformer.export.quantisation.quantiser import observe
 from topformer.export.quantisation.rewriting import rewrite
 from topformer.export.quantisation.sensitivity import LayerCost, LayerStudy
 from topformer.export.quantisation.simulation import Simulation
-from topformer.export.scoring import Judge, JudgingData
+from topformer.export.scoring import Judge, JudgingData, open_judge
 from topformer.export.targets import get_target
 from topformer.files import atomic_write, ensure_writable_folder
 from topformer.fusion import fuse
 from topformer.manifest import Manifest
 from topformer.model import TopFormer
+from topformer.networks import AnyNetwork
 from topformer.preprocess import parse_image_size
 from topformer.runtimes.torch_network import describe
 from topformer.tasks import task_of
 from topformer.variants import DEFAULT_VARIANT
-from topformer.verbs.calibration import choose_calibration, warn_of_bundled
+from topformer.verbs.calibration import choose_calibration, judging_data, warn_of_bundled
 from topformer.verbs.sensitivity.document import (
     GapDocument,
     LayerCostDocument,
@@ -46,7 +46,7 @@ from topformer.weights.sources import RANDOM
 class _Prepared:
     manifest: Manifest
     # Fused, and rewritten as it would be to be quantised.
-    network: TopFormer
+    network: AnyNetwork
     calibration: tuple[Tensor, ...]
     foreign: bool
     # On which every layer is measured.
@@ -72,7 +72,7 @@ def run(
     """Measure every layer; write a picture and a document."""
     size = parse_image_size(image_size)
     chosen = choose_calibration(calibration, data, pictures=calibration_size)
-    judging = _judging(dataset, data, pictures)
+    judging = judging_data(dataset, data, pictures=pictures)
     ensure_writable_folder(out)
     with progress_display() as show_progress, weights_as("--weights "):
         show_progress("loading weights")
@@ -112,14 +112,6 @@ def run(
     print_result(document, [plot, out / "sensitivity.json"], as_json=as_json)
 
 
-def _judging(dataset: str | None, data: Path | None, pictures: int) -> JudgingData | None:
-    if dataset is None:
-        return None
-    if data is None:
-        raise UsageError("--dataset needs the data set's folder.", next_step="Pass --data ROOT.")
-    return JudgingData(dataset=open_dataset(dataset, data), pictures=pictures)
-
-
 def _prepare(
     *,
     weights: str | None,
@@ -132,10 +124,17 @@ def _prepare(
     if weights in {None, RANDOM}:
         variant = variant or DEFAULT_VARIANT
     loaded = load_weights(weights, variant=variant)
+    if not isinstance(loaded.model, TopFormer):
+        raise TopformerError(
+            f"{loaded.info.name} is a detector.",
+            why="What a layer costs is measured in labels and mIoU.",
+            next_step="Take segmentation weights. What int8 costs a detector in all: `topformer "
+            "export --precision int8`, with --dataset for its AP.",
+        )
     manifest = describe(loaded, size)
     fused = fuse(loaded.model)
     calibration = chosen.tensors(manifest.input)
-    judge = None if judging is None else Judge(judging, manifest, fused)
+    judge = None if judging is None else open_judge(judging, manifest, fused)
     return _Prepared(
         manifest=manifest,
         network=rewrite(fused, calibration, foreign=chosen.is_bundled),

@@ -77,6 +77,23 @@ def test_a_row_is_checked_then_measured(placed, reference_of, exported_tiny):
         assert placement.last_cpus == (min(os.sched_getaffinity(0)),)
 
 
+def test_a_detector_s_boxes_are_checked(local_link, host_runner, detector_pte):
+    with open_workspace(local_link, on_left=pytest.fail) as workspace:
+        runner = install_bundle(local_link, host_runner.folder, host_runner.bundle)
+        placed = place_model(workspace, detector_pte, runner)
+        reference = check.compute_reference(detector_pte, placed.picture)
+        assert len(reference.answer.result) > 10
+        assert check_output(placed, reference, threads=1).passed
+        fewer = Answer(
+            outputs=reference.answer.outputs, result=reference.answer.result[slice(0, -3)]
+        )
+        other = dataclasses.replace(reference, answer=fewer)
+        checked = check_output(placed, other, threads=1)
+    assert not checked.passed
+    assert checked.sqnr_db >= 90
+    assert 0.9 < checked.result_agreement < 1
+
+
 def test_an_emulated_device_counts_around_the_runner(placed, tmp_path, monkeypatch):
     counter = tmp_path / "count-instructions"
     counter.write_text('#!/bin/sh\nlog=$1; shift; echo "$@" >> "$log"; exec "$@"\n')

@@ -4,7 +4,6 @@ import android.content.Intent
 import android.os.Process
 import io.topformer.core.GoldenException
 import io.topformer.core.GoldenReader
-import io.topformer.core.Labeller
 import io.topformer.core.Preprocessor
 import io.topformer.segmenter.Segmenter
 import java.util.Locale
@@ -56,31 +55,24 @@ class BenchRun(
     val warmups: BenchSamples,
     val samples: BenchSamples,
     val cpuNs: Long,
-    val logits: FloatArray,
-    val labels: ShortArray,
+    val outputs: List<FloatArray>,
+    val result: ByteArray,
 )
 
 /**
  * Measures a model by the runner's protocol, from camera frames as the live picture has them: a run is the frame's
- * conversion, turn, resize and normalisation, the network, and labels at the network's input size. Painting them is not
- * in it. What the device computes is told of another picture, which all runners have.
+ * conversion, turn, resize and normalisation, the network, and labels at the network's input size, or boxes. Painting
+ * them is not in it. What the device computes is told of another picture, which all runners have.
  */
 class Bench(private val request: BenchRequest, private val ready: ReadyModel, private val factory: SegmenterFactory) {
     private val manifest = ready.manifest
     private val preprocessor = Preprocessor(manifest.inputHeight, manifest.inputWidth, manifest.mean, manifest.std)
-    private val labeller = Labeller(
-        manifest.classCount,
-        manifest.outputHeight,
-        manifest.outputWidth,
-        manifest.inputHeight,
-        manifest.inputWidth,
-    )
-    private val labels = ShortArray(manifest.inputHeight * manifest.inputWidth)
+    private val answer = benchAnswerOf(manifest)
 
     private val golden = ready.golden?.let { GoldenReader.read(it).apply { checkBelongsTo(manifest) } }
 
     // Without a golden picture any will do: the work does not depend on it but for the last part.
-    private val pixels = golden?.pixels ?: IntArray(labels.size) { it * 31 }
+    private val pixels = golden?.pixels ?: IntArray(manifest.inputHeight * manifest.inputWidth) { it * 31 }
     private val frame = benchFrame(pixels, manifest.inputWidth, manifest.inputHeight)
 
     /** Runs it all on the calling thread; throws what the model's stages do. */
@@ -96,9 +88,9 @@ class Bench(private val request: BenchRequest, private val ready: ReadyModel, pr
             val cpuBeforeMs = Process.getElapsedCpuTime()
             take(samples, segmenter)
             val cpuNs = (Process.getElapsedCpuTime() - cpuBeforeMs) * 1_000_000
-            val logits = answer(segmenter)
-            checkAnswer(logits)
-            return BenchRun(loadNs, first, warmups, samples, cpuNs, logits, labels)
+            val outputs = answer(segmenter)
+            checkAnswer(outputs)
+            return BenchRun(loadNs, first, warmups, samples, cpuNs, outputs, answer.bytes())
         }
     }
 
@@ -107,30 +99,30 @@ class Bench(private val request: BenchRequest, private val ready: ReadyModel, pr
             val started = System.nanoTime()
             preprocessor.fromYuv(frame, BENCH_TURN_DEGREES, mirror = false, segmenter.inputs[0])
             val preprocessed = System.nanoTime()
-            val logits = segmenter.run(0)
+            val outputs = segmenter.run(0)
             val executed = System.nanoTime()
-            labeller.label(logits, labels)
+            answer.make(outputs)
             samples.set(run, preprocessed - started, executed - preprocessed, System.nanoTime() - executed)
         }
     }
 
-    private fun answer(segmenter: Segmenter): FloatArray {
+    private fun answer(segmenter: Segmenter): List<FloatArray> {
         preprocessor.fromArgb(pixels, manifest.inputWidth, manifest.inputHeight, segmenter.inputs[0])
-        return segmenter.run(0).also { labeller.label(it, labels) }
+        return segmenter.run(0).also(answer::make)
     }
 
     /** Throws [GoldenException] for a wrong answer, the time of which is worth nothing. */
-    private fun checkAnswer(logits: FloatArray) {
+    private fun checkAnswer(outputs: List<FloatArray>) {
         val expected = golden ?: return
-        val found = expected.compare(logits)
+        val found = expected.compare(outputs, manifest)
         if (found.passed) return
         throw GoldenException(
-            "This device computes other labels.",
-            "%.1f dB where %.1f are needed, %.2f %% of the labels equal where %.2f %% are needed.".format(
+            "This device computes other ${answer.noun}.",
+            "%.1f dB where %.1f are needed, %.2f %% of the ${answer.noun} equal where %.2f %% are needed.".format(
                 Locale.ROOT,
                 found.sqnrDb,
                 expected.requiredSqnrDb,
-                found.labelAgreement * 100,
+                found.agreement * 100,
                 expected.requiredAgreement * 100,
             ),
         )

@@ -14,8 +14,10 @@ private const val LONGEST_TEXT = 1000
 
 /** The runner's document `topformer.runner/1`; throws [java.io.IOException] where the system tells no memory. */
 fun runDocument(run: BenchRun, manifest: ModelManifest, threads: Int): String {
-    val logitBytes = littleEndian(run.logits.size * Float.SIZE_BYTES) { it.asFloatBuffer().put(run.logits) }
-    val labelBytes = littleEndian(run.labels.size * Short.SIZE_BYTES) { it.asShortBuffer().put(run.labels) }
+    val outputBytes = littleEndian(run.outputs.sumOf { it.size } * Float.SIZE_BYTES) { buffer ->
+        val floats = buffer.asFloatBuffer()
+        for (output in run.outputs) floats.put(output)
+    }
     // Numbers and hashes only, so nothing needs escaping.
     return listOf(
         "{\"schema\":\"topformer.runner/1\"",
@@ -28,10 +30,10 @@ fun runDocument(run: BenchRun, manifest: ModelManifest, threads: Int): String {
         "\"threads\":$threads",
         "\"profiled\":false",
         "\"load_ns\":${run.loadNs}",
-        "\"output_shapes\":[[1,${manifest.classCount},${manifest.outputHeight},${manifest.outputWidth}]]",
+        "\"output_shapes\":${manifest.outputShapes.map { it.toList() }}",
         "\"picture\":{\"height\":$BENCH_FRAME_HEIGHT,\"width\":$BENCH_FRAME_WIDTH,\"format\":\"yuv\"}",
-        "\"outputs_sha256\":\"${sha256(logitBytes)}\"",
-        "\"result_sha256\":\"${sha256(labelBytes)}\"",
+        "\"outputs_sha256\":\"${sha256(outputBytes)}\"",
+        "\"result_sha256\":\"${sha256(run.result)}\"",
         "\"first\":${run.first.stagesOf(0)}",
         "\"warmups\":${listed(run.warmups)}",
         END,
@@ -51,7 +53,8 @@ fun failureDocument(code: String, what: String, why: String): String =
 private fun listed(samples: BenchSamples): String =
     (0 until samples.count).joinToString(",", "[", "]") { samples.stagesOf(it).toString() }
 
-private fun littleEndian(sizeBytes: Int, fill: (ByteBuffer) -> Unit): ByteArray =
+/** Bytes that are filled in the order of all our files. */
+fun littleEndian(sizeBytes: Int, fill: (ByteBuffer) -> Unit): ByteArray =
     ByteBuffer.allocate(sizeBytes).order(ByteOrder.LITTLE_ENDIAN).also(fill).array()
 
 private fun sha256(bytes: ByteArray): String =

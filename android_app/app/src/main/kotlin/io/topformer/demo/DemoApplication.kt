@@ -14,12 +14,7 @@ open class DemoApplication : Application() {
             file,
             threads,
             inputShape = longArrayOf(1, 3, manifest.inputHeight.toLong(), manifest.inputWidth.toLong()),
-            outputShape = longArrayOf(
-                1,
-                manifest.classCount.toLong(),
-                manifest.outputHeight.toLong(),
-                manifest.outputWidth.toLong(),
-            ),
+            manifest.outputShapes,
         )
     }
 }

@@ -30,7 +30,8 @@ class Details(private val activity: Activity, private val main: MainViewModel) {
         threadsLine.text = text(R.string.threads_line, activity.resources.getQuantityString(R.plurals.threads, threads, threads))
         modelLine.text = opened?.let { lineOf(it.manifest) }
         modelLine.visibility = if (opened == null) View.GONE else View.VISIBLE
-        showCheck(opened?.selfCheck)
+        showCheck(opened)
+        opened?.let { times.callResults(it.manifest.words.timesPart) }
         licenceLine.visibility = if (opened == null) View.GONE else View.VISIBLE
         licenceLine.text = text(R.string.licence_line, opened?.manifest?.licence.orEmpty())
         if (!hasTimes) times.show(null)
@@ -44,11 +45,12 @@ class Details(private val activity: Activity, private val main: MainViewModel) {
         heatLine.warn(status >= WARM)
     }
 
-    private fun showCheck(selfCheck: SelfCheck?) {
+    private fun showCheck(opened: OpenedModel?) {
+        val selfCheck = opened?.selfCheck
         checkLine.visibility = if (selfCheck == null) View.GONE else View.VISIBLE
         checkLine.text = when (selfCheck) {
             is SelfCheck.Passed -> text(R.string.check_passed)
-            is SelfCheck.Differs -> text(R.string.check_differs_what)
+            is SelfCheck.Differs -> text(opened.manifest.words.differsWhat)
             is SelfCheck.Unusable -> selfCheck.what
             is SelfCheck.Absent -> text(R.string.check_absent)
             null -> ""
@@ -57,7 +59,7 @@ class Details(private val activity: Activity, private val main: MainViewModel) {
     }
 
     private fun lineOf(manifest: ModelManifest): String {
-        val quality = if (manifest.weightsAreRandom) text(R.string.random_weights) else manifest.precision
+        val quality = if (manifest.weightsAreRandom) text(manifest.words.randomWeights) else manifest.precision
         return text(R.string.model_line, manifest.variant, manifest.inputHeight, manifest.inputWidth, quality)
     }
 

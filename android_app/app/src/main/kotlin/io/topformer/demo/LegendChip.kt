@@ -51,11 +51,19 @@ class LegendChip(context: Context) : TextView(context) {
         colour(R.color.tile, R.color.accent)
     }
 
-    fun show(classId: Int, classes: ShownClasses, share: String) {
+    /** Shows what nothing can be done with. */
+    fun showNote(note: String) {
+        text = note
+        isClickable = false
+        isFocusable = false
+        colour(R.color.tile, R.color.quiet)
+    }
+
+    fun show(classId: Int, classes: ShownClasses, amount: String) {
         this.classId = classId
         isAlone = classes.alone == classId
         val isSeen = classes.isSeen(classId)
-        val shown = resources.getString(R.string.class_share, classes.names[classId], share)
+        val shown = resources.getString(R.string.class_share, classes.names[classId], amount)
         if (!text.contentEquals(shown)) text = shown
         val isHidden = classId in classes.hidden
         contentDescription = when {
@@ -71,7 +79,7 @@ class LegendChip(context: Context) : TextView(context) {
         setCompoundDrawablesRelativeWithIntrinsicBounds(swatch, null, null, null)
     }
 
-    override fun getAccessibilityClassName(): CharSequence = Button::class.java.name
+    override fun getAccessibilityClassName(): CharSequence = (if (isClickable) Button::class else TextView::class).java.name
 
     override fun onInitializeAccessibilityNodeInfo(info: AccessibilityNodeInfo) {
         super.onInitializeAccessibilityNodeInfo(info)

@@ -82,11 +82,11 @@ class MainViewModel(private val application: DemoApplication) :
         ui?.render()
     }
 
-    /** Offers what is seen to other apps: labels over an opened picture, or what is on the screen where that is live. */
+    /** Offers what is seen to other apps: an opened picture with what was found, or what is on the screen where that is live. */
     fun share(sees: () -> Bitmap?) {
         val result = shown ?: return
-        val picture = result.picture?.let { compose(it, result, settings.opacity) } ?: sees() ?: return
-        val text = application.getString(R.string.share_text, result.manifest.variant)
+        val picture = result.picture?.let { compose(it, result, classes, settings.opacity) } ?: sees() ?: return
+        val text = application.getString(result.manifest.words.shareText, result.manifest.variant)
         files.share(picture, text, { ui?.open(it) }) {
             tellOnce(R.string.not_shared, it.message.orEmpty())
         }
@@ -157,7 +157,7 @@ class MainViewModel(private val application: DemoApplication) :
         shown = result
         drawn = false
         // It may have been painted before its user chose other colours.
-        classes?.colours?.let { if (it !== result.paintedWith && it.inside.size == result.shares.size) result.paint(it) }
+        classes?.let { result.paint(it.colours) }
         camera.onLabels(result.timestampNs)
         if (notices.shown == null) ui?.showResult(result)
     }

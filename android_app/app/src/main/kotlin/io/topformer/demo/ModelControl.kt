@@ -104,14 +104,15 @@ class ModelControl(
             is SelfCheck.Passed, is SelfCheck.Absent -> null
             is SelfCheck.Unusable -> Notice(check.what, check.why, trust, choose())
             is SelfCheck.Differs -> {
+                val words = model.manifest.words
                 val why = application.getString(
-                    R.string.check_differs_why,
-                    check.found.labelAgreement * 100,
+                    words.differsWhy,
+                    check.found.agreement * 100,
                     check.golden.requiredAgreement * 100,
                     check.found.sqnrDb,
                     check.golden.requiredSqnrDb,
                 )
-                Notice(application.getString(R.string.check_differs_what), why, trust, choose())
+                Notice(application.getString(words.differsWhat), why, trust, choose())
             }
         }
     }

@@ -5,8 +5,7 @@ import android.content.Context
 import android.graphics.Bitmap
 import android.graphics.Canvas
 import android.graphics.ImageDecoder
-import android.graphics.Paint
-import android.graphics.Rect
+import android.graphics.RectF
 import android.net.Uri
 import androidx.core.content.FileProvider
 import java.io.File
@@ -15,6 +14,10 @@ import java.nio.ByteBuffer
 
 private const val LONGEST_SIDE_PX = 2048
 private const val LARGEST_BYTES = 64 shl 20
+
+// A shared picture is drawn on as on a phone that is so wide.
+private const val UNITS_ACROSS = 400f
+private const val SMALLEST_TEXT_PX = 9f
 
 // As in res/xml/shared.xml.
 private const val SHARED = "shared"
@@ -38,12 +41,13 @@ private fun decodePicture(resolver: ContentResolver, uri: Uri): StillFrame {
     return StillFrame(pixels, bitmap.width, bitmap.height)
 }
 
-/** A picture with its labels over it, as the screen shows them. */
-fun compose(picture: Bitmap, result: Result, opacity: Float): Bitmap {
+/** A picture with what was found over it, as the screen shows it. */
+fun compose(picture: Bitmap, result: Result, classes: ShownClasses?, opacity: Float): Bitmap {
     val composed = picture.copy(Bitmap.Config.ARGB_8888, true)
-    val place = Rect(0, 0, composed.width, composed.height)
-    val paint = Paint(Paint.FILTER_BITMAP_FLAG).apply { colorFilter = overlayFilter(opacity) }
-    Canvas(composed).drawBitmap(result.overlay, null, place, paint)
+    val place = RectF(0f, 0f, composed.width.toFloat(), composed.height.toFloat())
+    val unit = minOf(composed.width, composed.height) / UNITS_ACROSS
+    val painter = FindingsPainter().also { it.opacity = opacity }
+    painter.draw(Canvas(composed), result.findings, place, classes, unit, textSize = maxOf(SMALLEST_TEXT_PX, 13 * unit))
     return composed
 }
 

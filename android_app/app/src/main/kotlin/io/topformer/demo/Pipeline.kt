@@ -1,10 +1,8 @@
 package io.topformer.demo
 
-import io.topformer.core.ClassShares
 import io.topformer.core.GoldenException
 import io.topformer.core.GoldenVector
 import io.topformer.core.LabelColours
-import io.topformer.core.Labeller
 import io.topformer.core.ModelManifest
 import io.topformer.core.Newest
 import io.topformer.core.Preprocessor
@@ -30,10 +28,7 @@ class Pipeline(val manifest: ModelManifest, private val segmenter: Segmenter, pr
     private val livePreprocessor = preprocessor()
     private val stillPreprocessor = preprocessor()
     private val inputs = Newest(segmenter.inputs.mapIndexed(::Input))
-    private val classShares = ClassShares(manifest.classCount)
-    private val liveLabeller = labeller(manifest.inputWidth, manifest.inputHeight)
-    private var stillLabeller: Labeller? = null
-    private var stillSize = Size(0, 0)
+    private val finder = finderOf(manifest)
 
     /** What labels are painted with; for the engine's thread. */
     var colours = inMemory(manifest.palette).let { LabelColours(it, it) }
@@ -66,43 +61,38 @@ class Pipeline(val manifest: ModelManifest, private val segmenter: Segmenter, pr
         val input = inputs.use() ?: return false
         try {
             runningNs = input.timestampNs
-            result.resize(input.pictureWidth, input.pictureHeight, manifest.inputWidth, manifest.inputHeight, manifest)
-            result.picture = null
-            run(input, liveLabeller, result)
+            result.begin(input.pictureWidth, input.pictureHeight, picture = null, manifest)
+            run(input, manifest.inputWidth, manifest.inputHeight, result)
         } finally {
             inputs.giveBack(input)
         }
         return true
     }
 
-    /** Runs an opened picture, with labels of the given size; throws what [Segmenter.run] does. */
-    fun run(still: StillFrame, labelWidth: Int, labelHeight: Int, result: Result) = using { input ->
-        result.resize(still.width, still.height, labelWidth, labelHeight, manifest)
-        result.picture = still.picture
+    /** Runs an opened picture that is seen at the given size; throws what [Segmenter.run] does. */
+    fun run(still: StillFrame, seenWidth: Int, seenHeight: Int, result: Result) = using { input ->
+        result.begin(still.width, still.height, still.picture, manifest)
         input.timestampNs = 0
         input.arrivedNs = clock.nowNs()
         stillPreprocessor.fromArgb(still.pixels, still.width, still.height, input.tensor)
         input.preprocessNs = clock.nowNs() - input.arrivedNs
-        run(input, stillLabellerFor(labelWidth, labelHeight), result)
+        run(input, seenWidth, seenHeight, result)
     }
 
     /** Runs the model on a golden picture; throws [GoldenException] when it is not this model's. */
     fun check(golden: GoldenVector): GoldenVector.Result = using { input ->
         golden.checkBelongsTo(manifest)
         golden.writeInput(stillPreprocessor, input.tensor)
-        golden.compare(segmenter.run(input.number))
+        golden.compare(segmenter.run(input.number), manifest)
     }
 
     override fun close() = segmenter.close()
 
-    private fun run(input: Input, labeller: Labeller, result: Result) {
+    private fun run(input: Input, width: Int, height: Int, result: Result) {
         val started = clock.nowNs()
-        val logits = segmenter.run(input.number)
+        val outputs = segmenter.run(input.number)
         val executed = clock.nowNs()
-        labeller.label(logits, result.labels)
-        result.paint(colours)
-        classShares.count(result.labels)
-        for (classId in result.shares.indices) result.shares[classId] = classShares.shareOf(classId)
+        finder.find(outputs, width, height, colours, result)
         result.timestampNs = input.timestampNs
         result.timings.arrivedNs = input.arrivedNs
         result.timings.preprocessNs = input.preprocessNs
@@ -121,13 +111,4 @@ class Pipeline(val manifest: ModelManifest, private val segmenter: Segmenter, pr
     }
 
     private fun preprocessor() = Preprocessor(manifest.inputHeight, manifest.inputWidth, manifest.mean, manifest.std)
-
-    private fun labeller(width: Int, height: Int) =
-        Labeller(manifest.classCount, manifest.outputHeight, manifest.outputWidth, height, width)
-
-    private fun stillLabellerFor(width: Int, height: Int): Labeller {
-        stillLabeller?.takeIf { stillSize.width == width && stillSize.height == height }?.let { return it }
-        stillSize = Size(width, height)
-        return labeller(width, height).also { stillLabeller = it }
-    }
 }

@@ -3,8 +3,6 @@ package io.topformer.demo
 import android.graphics.Bitmap
 import io.topformer.core.LabelColours
 import io.topformer.core.ModelManifest
-import io.topformer.core.paintLabels
-import java.nio.Buffer
 import java.nio.IntBuffer
 
 /** Where one run's time went. */
@@ -14,11 +12,11 @@ class Timings {
     var preprocessNs = 0L
     var executeNs = 0L
 
-    /** From logits to painted labels. */
+    /** From outputs to painted labels or to boxes. */
     var postprocessNs = 0L
 }
 
-/** What the model says of a picture. Its buffers are kept and filled again. */
+/** What the model says of a picture. What is in it is kept and filled again. */
 class Result {
     /** Of the model that said it, which may no longer be the one that is open. */
     lateinit var manifest: ModelManifest
@@ -27,7 +25,7 @@ class Result {
     /** When the camera took the frame, by its clock; 0 for an opened picture. */
     var timestampNs = 0L
 
-    /** Of the upright picture; the labels cover it from edge to edge, whatever their size. */
+    /** Of the upright picture. */
     var pictureWidth = 0
         private set
     var pictureHeight = 0
@@ -35,59 +33,36 @@ class Result {
 
     /** An opened picture; null for a frame of the camera, whose preview has it. */
     var picture: Bitmap? = null
-
-    /** The labels, [paint]ed. */
-    lateinit var overlay: Bitmap
         private set
-    var labels = ShortArray(0)
-        private set
-
-    /** What the overlay was painted with last. */
-    var paintedWith: LabelColours? = null
-        private set
-
-    /** Of the picture, by class. */
-    var shares = FloatArray(0)
+    lateinit var findings: Findings
         private set
     val timings = Timings()
-    private var pixels = IntArray(0)
-    private var pixelsBuffer = IntBuffer.wrap(pixels)
 
-    /** Makes room for labels of a size by this model; their contents are left over. */
-    fun resize(pictureWidth: Int, pictureHeight: Int, labelWidth: Int, labelHeight: Int, manifest: ModelManifest) {
+    /** Says of what picture this is, and by which model; the findings are left over. */
+    fun begin(pictureWidth: Int, pictureHeight: Int, picture: Bitmap?, manifest: ModelManifest) {
         this.manifest = manifest
         this.pictureWidth = pictureWidth
         this.pictureHeight = pictureHeight
-        if (!::overlay.isInitialized || overlay.width != labelWidth || overlay.height != labelHeight) {
-            overlay = Bitmap.createBitmap(labelWidth, labelHeight, Bitmap.Config.ARGB_8888)
-            labels = ShortArray(labelWidth * labelHeight)
-            pixels = IntArray(labelWidth * labelHeight)
-            pixelsBuffer = IntBuffer.wrap(pixels)
-        }
-        if (shares.size != manifest.classCount) shares = FloatArray(manifest.classCount)
+        this.picture = picture
     }
 
-    /** Paints the overlay: one look-up a label, and one copy. */
+    /** Makes room for labels of a size; their contents are left over. */
+    fun labels(width: Int, height: Int, classCount: Int): FoundLabels {
+        val kept = if (::findings.isInitialized) findings as? FoundLabels else null
+        if (kept != null && kept.width == width && kept.height == height && kept.amounts.size == classCount) return kept
+        return FoundLabels(width, height, classCount).also { findings = it }
+    }
+
+    /** Makes room for boxes by this model; their contents are left over. */
+    fun boxes(manifest: ModelManifest, mostBoxes: Int): FoundBoxes {
+        val kept = if (::findings.isInitialized) findings as? FoundBoxes else null
+        return kept?.takeIf { it.isOf(manifest) } ?: FoundBoxes(manifest, mostBoxes).also { findings = it }
+    }
+
+    /** Paints labels anew that were painted with other colours. */
     fun paint(colours: LabelColours) {
-        paintedWith = colours
-        // As wide on the screen whether labels have the network's size or the screen's.
-        val thickness = maxOf(1, maxOf(overlay.width, overlay.height) / LINES_ACROSS)
-        paintLabels(labels, overlay.width, overlay.height, thickness, colours, pixels)
-        // Moved as Android's oldest knows it.
-        val place: Buffer = pixelsBuffer
-        place.rewind()
-        overlay.copyPixelsFromBuffer(pixelsBuffer)
-    }
-
-    /** The class at a place of the picture, from 0 to 1 along each side. */
-    fun classAt(x: Float, y: Float): Int {
-        val column = (x * overlay.width).toInt().coerceIn(0, overlay.width - 1)
-        val row = (y * overlay.height).toInt().coerceIn(0, overlay.height - 1)
-        return labels[row * overlay.width + column].toInt() and 0xFFFF
-    }
-
-    private companion object {
-        const val LINES_ACROSS = 500
+        val labels = findings as? FoundLabels ?: return
+        if (labels.paintedWith !== colours && labels.amounts.size == colours.inside.size) labels.paint(colours)
     }
 }
 

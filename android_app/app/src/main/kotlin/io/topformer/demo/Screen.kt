@@ -6,13 +6,13 @@ import android.view.TextureView
 import android.view.View
 import android.widget.SeekBar
 import android.widget.TextView
-import io.topformer.core.ShareRanking
+import io.topformer.core.ClassRanking
 import java.text.NumberFormat
 import kotlin.math.roundToInt
 
 /** The views of the activity and what they show. What their buttons do is the activity's. */
 class Screen(private val activity: Activity, private val main: MainViewModel) {
-    val picture: SegmentationView = activity.requireViewById(R.id.picture)
+    val picture: PictureView = activity.requireViewById(R.id.picture)
     val preview: TextureView = activity.requireViewById(R.id.preview)
     val notice: NoticeView = activity.requireViewById(R.id.notice)
     val details = Details(activity, main)
@@ -31,7 +31,8 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
     private val share: TextView = activity.requireViewById(R.id.share)
     private val moreButton: TextView = activity.requireViewById(R.id.details_button)
     private val percent = NumberFormat.getPercentInstance()
-    private var ranking = ShareRanking(0)
+    private val whole = NumberFormat.getIntegerInstance()
+    private var ranking = ClassRanking(0, ONE_PERCENT)
     private var rankedStill: StillFrame? = null
     private var textsAtMs = -TEXTS_EVERY_MS
 
@@ -43,8 +44,11 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
         moreButton.visibility = manyParts
         moreButton.setOnClickListener { sheet?.run { expand(!isExpanded) } }
         compare.onHold = { picture.comparing = it }
-        picture.palette = { main.classes?.palette?.getOrNull(it) ?: 0 }
-        picture.onTapped = { picture.tappedName?.let(picture::announceForAccessibility) }
+        picture.classes = { main.classes }
+        picture.onTapped = {
+            val nothing = if (main.shown?.findings is FoundBoxes) text(R.string.nothing_here) else null
+            (picture.tappedName ?: nothing)?.let(picture::announceForAccessibility)
+        }
         opacity.progress = (main.settings.opacity * 100).roundToInt()
         opacity.setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
             override fun onProgressChanged(bar: SeekBar, progress: Int, fromUser: Boolean) {
@@ -72,6 +76,9 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
         notice.show(told)
         picture.opacity = main.settings.opacity
         picture.show(result)
+        val words = main.model.opened?.manifest?.words ?: Words.LABELS
+        opacity.contentDescription = text(words.opacity)
+        compare.contentDescription = text(words.compare)
         opacityLabel.text = text(R.string.opacity_now, percent.format(main.settings.opacity.toDouble()))
         // Their place is kept while a picture is awaited: what is free for it is then the same before and after.
         val seen = if (told != null) View.GONE else if (result == null) View.INVISIBLE else View.VISIBLE
@@ -106,13 +113,20 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
 
     private fun tell(result: Result) {
         textsAtMs = SystemClock.uptimeMillis()
-        val classes = main.classes?.takeIf { it.names.size == result.shares.size } ?: return
-        if (ranking.classCount != result.shares.size) ranking = ShareRanking(result.shares.size)
-        // Another picture has nothing to do with what was there before.
-        if (rankedStill !== main.still.frame) ranking.clear()
+        val findings = result.findings
+        val classes = main.classes?.takeIf { it.names.size == findings.amounts.size } ?: return
+        val areCounts = findings is FoundBoxes
+        val step = if (areCounts) ONE_BOX else ONE_PERCENT
+        if (ranking.classCount != findings.amounts.size || ranking.step != step) {
+            ranking = ClassRanking(findings.amounts.size, step)
+        }
+        // Another picture has nothing to do with what was there before; boxes that stay can be counted.
+        if (rankedStill !== main.still.frame || areCounts && main.frozen) ranking.clear()
         rankedStill = main.still.frame
-        ranking.update(result.shares, textsAtMs)
-        legend.show(ranking, classes)
+        ranking.update(findings.amounts, textsAtMs)
+        legend.show(ranking, classes, mayBeNone = areCounts, if (areCounts) ::count else ::share)
+        val described = if (areCounts) text(R.string.boxes_described, found(classes)) else text(R.string.picture_described)
+        if (picture.contentDescription != described) picture.contentDescription = described
         val times = main.times
         val isStill = main.still.frame != null
         val rate = times.rate.perSecond
@@ -123,6 +137,19 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
             else -> text(R.string.fps_ms, text(R.string.whole, rate), text(R.string.whole, times.whole.p50Ms))
         }
         details.showTimes(times)
+    }
+
+    private fun share(amount: Float): String = percent.format(amount.toDouble())
+
+    /** What is listed is there, if not in each frame. */
+    private fun count(amount: Float): String =
+        whole.format(if (amount < ONE_BOX / 4) 0 else amount.roundToInt().coerceAtLeast(1))
+
+    /** All that the legend lists, in words. */
+    private fun found(classes: ShownClasses): String {
+        val listed = List(ranking.size, ranking::classAt).filter(classes::isSeen)
+        if (listed.isEmpty()) return text(R.string.nothing)
+        return listed.joinToString { text(R.string.class_share, classes.names[it], count(ranking.amountOf(it))) }
     }
 
     /** Puts the camera's picture where its labels are; null takes it away. */
@@ -161,5 +188,9 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
 
     private companion object {
         const val TEXTS_EVERY_MS = 250L
+
+        // What amounts are told to.
+        const val ONE_PERCENT = 0.01f
+        const val ONE_BOX = 1f
     }
 }

@@ -14,7 +14,7 @@ import androidx.core.view.WindowInsetsCompat.Type
  * leave free. A [SheetView] lies at the bottom, any other sheet at the end.
  */
 class StageLayout(context: Context, attributes: AttributeSet?) : FrameLayout(context, attributes) {
-    private val picture: SegmentationView by lazy { requireViewById(R.id.picture) }
+    private val picture: PictureView by lazy { requireViewById(R.id.picture) }
     private val scrim: View by lazy { requireViewById(R.id.status_scrim) }
     private val notice: View by lazy { requireViewById(R.id.notice_place) }
     private val sheet: View by lazy { requireViewById(R.id.sheet) }

@@ -11,11 +11,16 @@ import io.topformer.core.LatencyStats
 /** How long each part of a frame takes, as a table: the median and the 90th percentile. */
 class TimesView(context: Context, attributes: AttributeSet?) : TableLayout(context, attributes) {
     private val rows = LinkedHashMap<Int, List<TextView>>()
+    private val results: TextView
 
     init {
         addRow(R.string.times_ms).zip(listOf(R.string.times_median, R.string.times_p90)) { cell, text -> cell.setText(text) }
         for (part in PARTS) rows[part] = addRow(part)
+        results = nameOf(PARTS.indexOf(R.string.times_labels) + 1)
     }
+
+    /** Says what is made of the model's outputs. */
+    fun callResults(name: Int) = results.setText(name)
 
     /** Without times there are dashes. */
     fun show(times: Times?) {
@@ -29,6 +34,8 @@ class TimesView(context: Context, attributes: AttributeSet?) : TableLayout(conte
 
     private fun LatencyStats?.tell(value: LatencyStats.() -> Double): String =
         if (this == null) NONE else resources.getString(R.string.one_decimal, value())
+
+    private fun nameOf(row: Int) = (getChildAt(row) as TableRow).getChildAt(0) as TextView
 
     private fun addRow(name: Int): List<TextView> {
         val row = TableRow(context)

@@ -41,6 +41,21 @@ class AllocationTest : AppTest() {
         }
     }
 
+    @Test
+    fun `boxes in an image of the camera`() {
+        val planes = FakeImage.of(Bitmap.createBitmap(160, 120, Bitmap.Config.ARGB_8888)).image.planes
+        val frame = emptyYuvFrame()
+        val manifest = ManifestReader.read(TestDetector.manifest().toByteArray())
+        val boxes = List(9) { FakeBox(it % 3, 0.9f, it * 0.1f, 0.2f, it * 0.1f + 0.2f, 0.5f) }
+        Pipeline(manifest, FixedSegmenter(FakeDetector(manifest) { boxes }), phone.application.clock).use { pipeline ->
+            assertNone {
+                frame.wrap(160, 120, planes)
+                pipeline.prepare(frame, turnDegrees = 90, mirror = true, timestampNs = 1)
+                show { pipeline.runNewest(it) }
+            }
+        }
+    }
+
     private inline fun show(fill: (Result) -> Unit) {
         val result = checkNotNull(results.take())
         fill(result)
@@ -62,11 +77,11 @@ class AllocationTest : AppTest() {
         assertEquals(0, bytes, "Bytes are allocated for each frame.")
     }
 
-    private class FixedSegmenter(fake: FakeSegmenter) : Segmenter {
-        private val logits = fake.run(0)
+    private class FixedSegmenter(fake: Segmenter) : Segmenter {
+        private val outputs = fake.run(0)
         override val inputs: List<FloatBuffer> = fake.inputs
 
-        override fun run(number: Int) = logits
+        override fun run(number: Int) = outputs
 
         override fun close() = Unit
     }

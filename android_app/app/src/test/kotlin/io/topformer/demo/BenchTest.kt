@@ -4,6 +4,8 @@ import android.content.Intent
 import android.graphics.Color
 import android.os.Looper
 import android.widget.TextView
+import io.topformer.core.BoxDecoder
+import io.topformer.core.Boxes
 import io.topformer.core.ManifestReader
 import io.topformer.core.Preprocessor
 import io.topformer.segmenter.SegmenterException
@@ -13,7 +15,10 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 import org.robolectric.annotation.Config
 import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
 import java.nio.FloatBuffer
+import java.security.MessageDigest
 import java.time.Duration
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.TimeUnit
@@ -51,6 +56,29 @@ class BenchTest : AppTest() {
         kept.parentFile?.mkdirs()
         kept.writeText(text)
     }
+
+    @Test
+    fun `a detector is measured, and its boxes are the runner's bytes`() {
+        TestDetector.install(phone.application)
+        phone.application.boxes = listOf(FakeBox(2, 0.75f, 0.25f, 0.25f, 0.5f, 0.5f))
+        val document = JSONObject(measure(Intent().putExtra("samples", 2).putExtra("model", TestDetector.NAME)))
+        assertEquals("[[1,6,12,12],[1,4,12,12]]", document["output_shapes"].toString())
+        val manifest = ManifestReader.read(TestDetector.manifest().toByteArray())
+        val boxes = Boxes(100)
+        val outputs = FakeDetector(manifest) { phone.application.boxes }.run(0)
+        with(manifest) { BoxDecoder(checkNotNull(detection), classCount, inputHeight, inputWidth) }.decode(outputs, boxes)
+        val record = ByteBuffer.allocate(24).order(ByteOrder.LITTLE_ENDIAN)
+        for (side in 0 until 4) record.putFloat(boxes.corners[side])
+        record.putFloat(boxes.scores[0]).putInt(2)
+        assertEquals(1, boxes.size)
+        assertEquals(sha256(record.array()), document["result_sha256"])
+        val bytes = ByteBuffer.allocate(4 * 10 * 144).order(ByteOrder.LITTLE_ENDIAN)
+        for (output in outputs) for (value in output) bytes.putFloat(value)
+        assertEquals(sha256(bytes.array()), document["outputs_sha256"])
+    }
+
+    private fun sha256(bytes: ByteArray) =
+        MessageDigest.getInstance("SHA-256").digest(bytes).joinToString("") { "%02x".format(it) }
 
     @Test
     fun `its frames show the picture as the live ones do`() {

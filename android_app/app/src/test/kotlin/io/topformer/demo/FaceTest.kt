@@ -21,7 +21,7 @@ import kotlin.test.assertTrue
 
 /** What fingers do to the picture, the legend and the sheet. */
 class FaceTest : AppTest() {
-    private val view by lazy { phone.view<SegmentationView>(R.id.picture) }
+    private val view by lazy { phone.view<PictureView>(R.id.picture) }
 
     @BeforeTest
     fun install() = TestModel.install(phone.application)

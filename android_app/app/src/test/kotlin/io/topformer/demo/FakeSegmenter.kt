@@ -22,17 +22,18 @@ class FakeSegmenter(val manifest: ModelManifest, val threads: Int = 1) : Segment
     var closed = false
         private set
 
-    override fun run(number: Int): FloatArray {
+    override fun run(number: Int): List<FloatArray> {
         check(!closed) { "A closed segmenter was run." }
         gate?.acquire()
         runs++
         failure?.let { throw it }
         val height = manifest.outputHeight
         val width = manifest.outputWidth
-        return FloatArray(manifest.classCount * height * width) { i ->
+        val logits = FloatArray(manifest.classCount * height * width) { i ->
             val (x, y) = CENTRES[i / (height * width) % CENTRES.size]
             -hypot(i % width / width.toFloat() - x, i / width % height / height.toFloat() - y)
         }
+        return listOf(logits)
     }
 
     override fun close() {

@@ -233,7 +233,7 @@ class Phone : ExternalResource() {
     fun tapPicture(x: Float, y: Float) {
         // What a tap hits is known since it was drawn.
         draw()
-        val picture = view<SegmentationView>(R.id.picture)
+        val picture = view<PictureView>(R.id.picture)
         val place = picture.placeOf(x, y)
         for (action in listOf(MotionEvent.ACTION_DOWN, MotionEvent.ACTION_UP)) {
             val event = MotionEvent.obtain(0, 0, action, place.x, place.y, 0)
@@ -258,7 +258,7 @@ class Phone : ExternalResource() {
 
     /** The colour at a place of the shown picture, from 0 to 1 along each side of it. */
     fun colourAt(x: Float, y: Float): Int {
-        val place = view<SegmentationView>(R.id.picture).placeOf(x, y)
+        val place = view<PictureView>(R.id.picture).placeOf(x, y)
         return draw().getPixel(place.x.toInt(), place.y.toInt())
     }
 

@@ -60,9 +60,8 @@ class OnnxSegmenter(file: File, manifest: ModelManifest, threads: Int) : Segment
         environment.createSession(file.path, OrtSession.SessionOptions().apply { setIntraOpNumThreads(threads) })
     }
     private val inputShape = longArrayOf(1, 3, manifest.inputHeight.toLong(), manifest.inputWidth.toLong())
-    private val outputShape =
-        listOf(1, manifest.classCount.toLong(), manifest.outputHeight.toLong(), manifest.outputWidth.toLong())
-    private val logits = FloatArray(outputShape.reduce(Long::times).toInt())
+    private val outputShapes = manifest.outputShapes
+    private val found = outputShapes.map { FloatArray(it.reduce(Long::times).toInt()) }
     override val inputs: List<FloatBuffer> = List(2) {
         ByteBuffer.allocateDirect(inputShape.reduce(Long::times).toInt() * Float.SIZE_BYTES)
             .order(ByteOrder.nativeOrder()).asFloatBuffer()
@@ -71,13 +70,16 @@ class OnnxSegmenter(file: File, manifest: ModelManifest, threads: Int) : Segment
     // They wrap the buffers, which are direct ones.
     private val arguments = inputs.map { OnnxTensor.createTensor(environment, it, inputShape) }
 
-    override fun run(number: Int): FloatArray = refusing {
+    override fun run(number: Int): List<FloatArray> = refusing {
         session.run(mapOf(session.inputNames.single() to arguments[number])).use { outputs ->
-            val output = outputs.single().value as OnnxTensor
-            check(output.info.shape.toList() == outputShape) { "The model gave ${output.info.shape.toList()}." }
-            output.floatBuffer.get(logits)
+            check(outputs.size() == found.size) { "The model gave ${outputs.size()} outputs." }
+            outputs.forEachIndexed { i, (_, value) ->
+                val output = value as OnnxTensor
+                check(output.info.shape.contentEquals(outputShapes[i])) { "The model gave ${output.info.shape.toList()}." }
+                output.floatBuffer.get(found[i])
+            }
         }
-        logits
+        found
     }
 
     override fun close() {

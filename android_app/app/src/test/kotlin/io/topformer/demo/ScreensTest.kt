@@ -21,6 +21,7 @@ class ScreensTest : AppTest() {
     fun install() = RealModel.install(phone.application)
 
     @Test
+    @Config(qualifiers = COARSE_PHONE)
     fun `a picture with its labels`() {
         showPicture()
         phone.screenshot("picture")
@@ -57,7 +58,7 @@ class ScreensTest : AppTest() {
         showPicture()
         phone.press(phone.chip("Building"))
         phone.tapPicture(0.33f, 0.5f)
-        assertEquals("Building", phone.view<SegmentationView>(R.id.picture).tappedName)
+        assertEquals("Building", phone.view<PictureView>(R.id.picture).tappedName)
         phone.screenshot("alone")
     }
 

@@ -75,7 +75,7 @@ class SettingsTest : AppTest() {
         phone.start()
         phone.until("the chosen model again") { phone.application.opened.size == 4 && "small" in phone.text(R.id.model_line) }
         assertEquals(1, phone.application.opened.last().threads)
-        assertEquals(0.2f, phone.view<SegmentationView>(R.id.picture).opacity)
+        assertEquals(0.2f, phone.view<PictureView>(R.id.picture).opacity)
         phone.untilLive()
         assertEquals(listOf("1"), LiveCamera.openedIds)
         val chosen = phone.openMenu().filter { it.isChecked }.map { it.title.toString() }
@@ -145,7 +145,7 @@ class SettingsTest : AppTest() {
     @Test
     fun `a tap names the class there, and one beside the picture none`() {
         startWithPicture()
-        val view = phone.view<SegmentationView>(R.id.picture)
+        val view = phone.view<PictureView>(R.id.picture)
         assertNull(view.tappedName)
         phone.tapPicture(0.5f, 0.25f)
         assertEquals("Sky", view.tappedName)

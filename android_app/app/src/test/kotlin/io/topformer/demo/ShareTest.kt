@@ -146,7 +146,7 @@ class ShareTest : AppTest() {
     private fun alike(shared: Bitmap): Double {
         val places = List(40 * 40) { (it % 40 + 0.5f) / 40 to (it / 40 + 0.5f) / 40 }
         val screen = phone.draw()
-        val stage = phone.view<SegmentationView>(R.id.picture)
+        val stage = phone.view<PictureView>(R.id.picture)
         val equal = places.count { (x, y) ->
             val place = stage.placeOf(x, y)
             val shown = screen.getPixel(place.x.toInt(), place.y.toInt())

@@ -50,7 +50,7 @@ class StatesTest : AppTest() {
         startWithPicture()
         phone.application.opened.last().failure = SegmenterException("Error 1.")
         // A view of another size wants other labels.
-        phone.activity.requireViewById<SegmentationView>(R.id.picture).onResized(200, 300)
+        phone.activity.requireViewById<PictureView>(R.id.picture).onResized(200, 300)
         phone.untilNotice("The model stopped.")
         assertTrue(phone.application.opened.last().closed)
     }
@@ -117,7 +117,7 @@ class StatesTest : AppTest() {
 
     private fun assertShownAgain() {
         phone.tapPicture(0.5f, 0.5f)
-        assertEquals("Person", phone.view<SegmentationView>(R.id.picture).tappedName)
+        assertEquals("Person", phone.view<PictureView>(R.id.picture).tappedName)
     }
 
     private fun refusePermission() = phone.answerForCamera(PackageManager.PERMISSION_DENIED)

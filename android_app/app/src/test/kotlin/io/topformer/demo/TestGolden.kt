@@ -18,7 +18,7 @@ object TestGolden {
     fun of(shift: Int = 0, modelSha256: String? = null): ByteArray {
         val manifest = ManifestReader.read(TestModel.manifest().toByteArray())
         val plane = manifest.outputHeight * manifest.outputWidth
-        val answer = FakeSegmenter(manifest).run(0)
+        val answer = FakeSegmenter(manifest).run(0).single()
         val logits = FloatArray(answer.size) { answer[(it + shift * plane) % answer.size] }
         val labels = ShortArray(manifest.inputHeight * manifest.inputWidth)
         with(manifest) { Labeller(classCount, outputHeight, outputWidth, inputHeight, inputWidth) }.label(logits, labels)

@@ -44,6 +44,10 @@ object TestModel {
 /** The app with a fake in the runtime's place. */
 open class TestApplication : DemoApplication() {
     val opened = ArrayList<FakeSegmenter>()
+
+    /** What detectors find in every picture. */
+    @Volatile
+    var boxes = emptyList<FakeBox>()
     var refusal: Throwable? = null
     var onOpen: () -> Unit = {}
 
@@ -60,6 +64,6 @@ open class TestApplication : DemoApplication() {
     override val segmenters: SegmenterFactory = SegmenterFactory { _, manifest, threads ->
         onOpen()
         refusal?.let { throw it }
-        FakeSegmenter(manifest, threads).also { opened += it }
+        if (manifest.detection == null) FakeSegmenter(manifest, threads).also { opened += it } else FakeDetector(manifest) { boxes }
     }
 }

@@ -15,20 +15,23 @@ public object GoldenReader {
         val buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN)
         if (bytes.size < HEADER_BYTES || buffer.long != MAGIC) refuse("it does not begin as one")
         val version = buffer.int
-        if (version != VERSION) refuse("its version is $version, not $VERSION")
+        if (version != LABELS && version != BOXES) refuse("its version is $version, not $LABELS or $BOXES")
+        val ofLabels = version == LABELS
         val height = buffer.int(1..LARGEST_SIDE)
         val width = buffer.int(1..LARGEST_SIDE)
         val classes = buffer.int(1..65535)
-        val logitsHeight = buffer.int(1..LARGEST_SIDE)
-        val logitsWidth = buffer.int(1..LARGEST_SIDE)
+        // Of labels the sides of the logits; of boxes how many levels there are, and how many boxes.
+        val first = buffer.int(if (ofLabels) 1..LARGEST_SIDE else 1..MOST_LEVELS)
+        val second = buffer.int(if (ofLabels) 1..LARGEST_SIDE else 0..MOST_BOXES)
         val samples = buffer.int(1..4096)
         val creditBytes = buffer.int(0..1000)
         val requiredSqnrDb = buffer.double(-Double.MAX_VALUE..Double.MAX_VALUE)
         val requiredAgreement = buffer.double(0.0..1.0)
-        val tieMargin = buffer.double(-Double.MAX_VALUE..Double.MAX_VALUE)
+        val tie = buffer.double(-Double.MAX_VALUE..Double.MAX_VALUE)
         val modelSha256 = buffer.sha256()
         val inputSha256 = buffer.sha256()
-        val bodyBytes = creditBytes + 3L * height * width + samples * SAMPLE_BYTES
+        val answerBytes = if (ofLabels) samples * LABEL_SAMPLE_BYTES else samples * BOX_SAMPLE_BYTES + second * BOX_BYTES
+        val bodyBytes = creditBytes + 3L * height * width + answerBytes
         if (bytes.size - bodyBytes != HEADER_BYTES + SHA256_BYTES) refuse("its length is not what its header says")
         val contentBytes = bytes.size - SHA256_BYTES
         val seal = ByteBuffer.wrap(bytes, contentBytes, SHA256_BYTES)
@@ -38,17 +41,30 @@ public object GoldenReader {
             height = height,
             width = width,
             pixels = IntArray(height * width) { buffer.pixel() },
-            classes = classes,
-            logitsHeight = logitsHeight,
-            logitsWidth = logitsWidth,
             modelSha256 = modelSha256,
             inputSha256 = inputSha256,
             requiredSqnrDb = requiredSqnrDb,
             requiredAgreement = requiredAgreement,
-            tieMargin = tieMargin,
-            logits = FloatArray(samples) { buffer.number { it.isFinite() } },
-            labels = ShortArray(samples) { buffer.short },
-            margins = FloatArray(samples) { buffer.number { !it.isNaN() } },
+            answers = if (ofLabels) {
+                LabelAnswers(
+                    classes = classes,
+                    logitsHeight = first,
+                    logitsWidth = second,
+                    tieMargin = tie,
+                    logits = buffer.numbers(samples),
+                    labels = ShortArray(samples) { buffer.short },
+                    margins = FloatArray(samples) { buffer.number { !it.isNaN() } },
+                )
+            } else {
+                BoxAnswers(
+                    classes = classes,
+                    levels = first,
+                    tieScore = tie,
+                    logits = buffer.numbers(samples),
+                    offsets = buffer.numbers(samples),
+                    boxes = buffer.boxes(second, classes),
+                )
+            },
         )
     }
 
@@ -74,6 +90,20 @@ public object GoldenReader {
         return (0xFF shl 24) or (red shl 16) or (green shl 8) or blue
     }
 
+    private fun ByteBuffer.numbers(count: Int) = FloatArray(count) { number { it.isFinite() } }
+
+    private fun ByteBuffer.boxes(count: Int, classes: Int): Boxes {
+        val boxes = Boxes(count)
+        repeat(count) {
+            val corners = numbers(4)
+            val score = number { it in 0f..1f }
+            val label = int
+            if (label !in 0 until classes) refuse("its answers are no boxes")
+            boxes.add(corners, 0, score, label)
+        }
+        return boxes
+    }
+
     private fun ByteBuffer.number(allowed: (Float) -> Boolean): Float =
         float.also { if (!allowed(it)) refuse("its answers are no numbers") }
 
@@ -82,9 +112,16 @@ public object GoldenReader {
 
     // "TOPFGOLD" in the file's order of bytes.
     private const val MAGIC = 0x444C4F4746504F54L
-    private const val VERSION = 1
+
+    // Versions.
+    private const val LABELS = 1
+    private const val BOXES = 2
     private const val HEADER_BYTES = 128L
     private const val SHA256_BYTES = 32
-    private const val SAMPLE_BYTES = 10L
+    private const val LABEL_SAMPLE_BYTES = 10L
+    private const val BOX_SAMPLE_BYTES = 8L
+    private const val BOX_BYTES = 24L
+    private const val MOST_LEVELS = 16
+    private const val MOST_BOXES = 1000
     private const val LARGEST_SIDE = 4096
 }

@@ -4,7 +4,6 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.FloatBuffer
 import java.security.MessageDigest
-import kotlin.math.log10
 
 /**
  * One picture and what the float64 network says of it, by which the app checks itself at start.
@@ -18,34 +17,27 @@ public class GoldenVector internal constructor(
     public val width: Int,
     /** Rows of 0xFFRRGGBB. */
     public val pixels: IntArray,
-    private val classes: Int,
-    private val logitsHeight: Int,
-    private val logitsWidth: Int,
     private val modelSha256: String,
     private val inputSha256: String,
     /** The least that [compare] must find to pass. */
     public val requiredSqnrDb: Double,
     public val requiredAgreement: Double,
-    private val tieMargin: Double,
-    internal val logits: FloatArray,
-    internal val labels: ShortArray,
-    internal val margins: FloatArray,
+    internal val answers: GoldenAnswers,
 ) {
-    /** How well found logits agree with the expected ones. */
+    /** How well found outputs agree with the expected ones. */
     public class Result internal constructor(
         public val passed: Boolean,
         /** Signal-to-quantisation-noise ratio; 300 where nothing differs, -300 where something is not finite. */
         public val sqnrDb: Double,
-        /** Share of the sampled labels that are equal, ties forgiven. */
-        public val labelAgreement: Double,
+        /** Share of the sampled labels that are equal, or of the boxes that have a partner; ties forgiven. */
+        public val agreement: Double,
     )
 
     /** Throws [GoldenException] when this belongs to another model file or to one of another shape. */
     public fun checkBelongsTo(manifest: ModelManifest) {
         if (modelSha256 != manifest.fileSha256) refuse("It was made for a model file with another hash.")
-        val shape = listOf(height, width, classes, logitsHeight, logitsWidth)
-        val expected = with(manifest) { listOf(inputHeight, inputWidth, classCount, outputHeight, outputWidth) }
-        if (shape != expected) refuse("Its sizes are not those of the manifest.")
+        val fits = height == manifest.inputHeight && width == manifest.inputWidth && answers.fit(manifest)
+        if (!fits) refuse("Its sizes are not those of the manifest.")
     }
 
     /** Writes the picture's tensor; throws [GoldenException] when it is not that of the export, bit for bit. */
@@ -56,39 +48,11 @@ public class GoldenVector internal constructor(
         if (sha256(bytes.array()) != inputSha256) refuse("This device makes another input of its picture.")
     }
 
-    /** Compares all logits that a runtime found for the picture with the samples. */
-    public fun compare(found: FloatArray): Result {
-        val foundLabels = ShortArray(height * width)
-        Labeller(classes, logitsHeight, logitsWidth, height, width).label(found, foundLabels)
-        val missed = labels.indices.count { i ->
-            labels[i] != foundLabels[position(i, foundLabels.size)] && margins[i] > tieMargin
-        }
-        val agreement = 1.0 - missed.toDouble() / labels.size
-        val sqnrDb = sqnrDb(found)
+    /** Compares all outputs that a runtime found for the picture, by a model that this belongs to, with the samples. */
+    public fun compare(outputs: List<FloatArray>, manifest: ModelManifest): Result {
+        val sqnrDb = answers.sqnrDb(outputs)
+        val agreement = answers.agreement(outputs, manifest)
         return Result(sqnrDb >= requiredSqnrDb && agreement >= requiredAgreement, sqnrDb, agreement)
-    }
-
-    private fun sqnrDb(found: FloatArray): Double {
-        var signal = 0.0
-        var noise = 0.0
-        for (i in logits.indices) {
-            val expected = logits[i].toDouble()
-            val difference = expected - found[position(i, found.size)]
-            signal += expected * expected
-            noise += difference * difference
-        }
-        return when {
-            !noise.isFinite() -> -SQNR_LIMIT_DB
-            noise == 0.0 -> SQNR_LIMIT_DB
-            else -> (10 * log10(signal / noise)).coerceIn(-SQNR_LIMIT_DB, SQNR_LIMIT_DB)
-        }
-    }
-
-    private companion object {
-        const val SQNR_LIMIT_DB = 300.0
-
-        /** Where sample [i] of an array of [size] elements was taken. */
-        fun position(i: Int, size: Int): Int = (i * 2654435761L % size).toInt()
     }
 }
 

@@ -1,10 +1,13 @@
 package io.topformer.core
 
 import kotlinx.serialization.Serializable
+import kotlin.math.ln
 
 // The manifest as topformer/manifest.py has it, and what the app wants of it besides. What the app does not use stands
 // here too: a document that breaks its own schema anywhere is not trusted elsewhere.
 
+internal const val SEGMENTATION = "semantic-segmentation"
+internal const val DETECTION = "object-detection"
 internal const val LARGEST_SIDE = 4096L
 private const val MOST_CLASSES = 65535L
 private const val ANY = Long.MAX_VALUE
@@ -14,8 +17,9 @@ internal class ManifestDocument(
     val model: ModelInfo,
     val weights: WeightsInfo,
     val input: InputInfo,
-    @Entries(1, "the logits") val outputs: List<OutputInfo>,
+    @Sized(1, 64) val outputs: List<OutputInfo>,
     val classes: ClassesInfo,
+    val detection: DetectionInfo? = null,
     val file: FileInfo,
     val parity: Parity? = null,
     val delegation: Delegation? = null,
@@ -28,7 +32,8 @@ internal class ModelInfo(
     @Within(1, MOST_CLASSES) val numClasses: Int,
     @Within(0, ANY) val fusedChannels: Long,
     val depthwiseHead: Boolean,
-    @Only("semantic-segmentation") val task: String = "",
+    val task: String = SEGMENTATION,
+    val detectionHead: String = "",
 )
 
 @Serializable
@@ -54,10 +59,26 @@ internal class InputInfo(
 
 @Serializable
 internal class OutputInfo(
-    @Only("logits") val meaning: String,
-    @Entries(4, "[1, classes, height, width]") @Within(1, MOST_CLASSES) val shape: List<Int>,
-    @Within(8, 8) val stride: Int,
+    val meaning: String,
+    @Sized(1, 8) @Within(1, ANY) val shape: List<Long>,
+    @Within(1, ANY) val stride: Long,
     @Only("float32") val dtype: String = "",
+)
+
+@Serializable
+internal class DetectionInfo(
+    @Sized(1, 16) val levels: List<AnchorLevel>,
+    @Within(0, 1) val scoreThreshold: Double = 0.05,
+    @Within(1, 10_000) val candidatesPerLevel: Int = 1000,
+    @Within(0, 1) val nmsIou: Double = 0.5,
+    @Within(1, 1000) val mostBoxes: Int = 100,
+    @Within(0, 16) val largestLogScale: Double = ln(1000.0 / 16),
+)
+
+@Serializable
+internal class AnchorLevel(
+    @Within(1, ANY) val stride: Long,
+    @Sized(1, 64) @Entries(4, "left, top, right and bottom") @Within(-100_000, 100_000) val anchors: List<List<Double>>,
 )
 
 @Serializable

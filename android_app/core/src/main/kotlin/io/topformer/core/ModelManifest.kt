@@ -13,9 +13,16 @@ public class ModelManifest internal constructor(document: ManifestDocument) {
     /** Of red, green and blue, for values from 0 to 255. */
     public val mean: FloatArray = document.input.mean.map { it.toFloat() }.toFloatArray()
     public val std: FloatArray = document.input.std.map { it.toFloat() }.toFloatArray()
-    public val outputHeight: Int = document.outputs.single().shape[2]
-    public val outputWidth: Int = document.outputs.single().shape[3]
-    public val outputStride: Int = document.outputs.single().stride
+
+    /** How boxes are made of the outputs; null for a segmentation network, whose one output is the logits. */
+    public val detection: Detection? = document.detection?.takeIf { document.model.task == DETECTION }?.let(::Detection)
+
+    /** Of all that the network gives, in that order. */
+    public val outputShapes: List<LongArray> = document.outputs.map { it.shape.toLongArray() }
+
+    /** The last two sides of the first output: of a segmentation network's logits. */
+    public val outputHeight: Int = document.outputs.first().shape[2].toInt()
+    public val outputWidth: Int = document.outputs.first().shape[3].toInt()
     public val dataset: String = document.classes.dataset
 
     /** By class id. */

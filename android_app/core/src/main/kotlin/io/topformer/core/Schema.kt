@@ -33,6 +33,10 @@ internal annotation class AnyLength
 @SerialInfo @Target(PROPERTY)
 internal annotation class Entries(val count: Int, val what: String)
 
+/** Of the outermost list. */
+@SerialInfo @Target(PROPERTY)
+internal annotation class Sized(val first: Int, val last: Int)
+
 private const val LONGEST_TEXT = 1000
 private val SHA256 = Regex("[0-9a-f]{64}")
 
@@ -75,7 +79,12 @@ internal fun checkAgainst(
             if (entries != null && inner.kind != StructureKind.LIST && items.size != entries.count) {
                 fail("must be ${entries.what}, ${entries.count} entries")
             }
-            items.forEachIndexed { i, item -> checkAgainst(item, inner, "$place[$i]", rules) }
+            val sized = rules.find { it is Sized } as Sized?
+            if (sized != null && items.size !in sized.first..sized.last) {
+                fail("has ${items.size} entries, not ${sized.first} to ${sized.last}")
+            }
+            val within = rules.filter { it !is Sized }
+            items.forEachIndexed { i, item -> checkAgainst(item, inner, "$place[$i]", within) }
         }
         else -> problemOf(value as? JsonPrimitive ?: JsonNull, schema.kind as PrimitiveKind, rules)?.let(::fail)
     }

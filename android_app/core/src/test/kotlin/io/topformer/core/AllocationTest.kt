@@ -43,6 +43,19 @@ class AllocationTest {
     }
 
     @Test
+    fun `a detector's outputs become boxes without allocation`() {
+        val levels = listOf(8L to 5, 16L to 3).map { (stride, size) ->
+            AnchorLevel(stride, List(size) { listOf(-8.0 - it, -4.0, 8.0, 4.0 + it) })
+        }
+        val decoder = BoxDecoder(Detection(DetectionInfo(levels, candidatesPerLevel = 50)), 7, 64, 96)
+        val sizes = listOf(8 * 12 * 5 * 7, 4 * 6 * 3 * 7, 8 * 12 * 5 * 4, 4 * 6 * 3 * 4)
+        val outputs = sizes.map { size -> FloatArray(size) { it * 2654435761L % 1000 / 200f - 3f } }
+        val boxes = Boxes(100)
+        assertNone { decoder.decode(outputs, boxes) }
+        assertTrue(boxes.size > 10, "${boxes.size} boxes")
+    }
+
+    @Test
     fun `statistics are kept without allocation`() {
         val stats = LatencyStats(30)
         val rate = FrameRate(30)

@@ -63,11 +63,11 @@ class DisplayTest {
 
     @Test
     fun `shares are followed slowly`() {
-        val ranking = ShareRanking(2)
+        val ranking = ClassRanking(2, step = 0.01f)
         ranking.update(floatArrayOf(1f, 0f), nowMs = 0)
-        assertEquals(1f, ranking.shareOf(0))
+        assertEquals(1f, ranking.amountOf(0))
         ranking.update(floatArrayOf(0f, 1f), nowMs = 600)
-        assertTrue(abs(ranking.shareOf(0) - 0.368f) < 0.001f, "${ranking.shareOf(0)}")
+        assertTrue(abs(ranking.amountOf(0) - 0.368f) < 0.001f, "${ranking.amountOf(0)}")
         assertEquals(listOf(1, 0), list(ranking))
         repeat(9) { ranking.update(floatArrayOf(0f, 1f), nowMs = 1200L + 600 * it) }
         assertEquals(listOf(1), list(ranking))
@@ -75,7 +75,7 @@ class DisplayTest {
 
     @Test
     fun `a list does not flicker where classes are about as large or hardly there`() {
-        val ranking = ShareRanking(4)
+        val ranking = ClassRanking(4, step = 0.01f)
         ranking.update(floatArrayOf(0.012f, 0.018f, 0.956f, 0.004f), nowMs = 0)
         // The first picture is sorted to the point; less than half a percent is not there.
         assertEquals(listOf(2, 1, 0), list(ranking))
@@ -90,5 +90,17 @@ class DisplayTest {
         assertEquals(0, ranking.size)
     }
 
-    private fun list(ranking: ShareRanking) = List(ranking.size, ranking::classAt)
+    @Test
+    fun `numbers of boxes are listed from one that is seen most of the time`() {
+        val ranking = ClassRanking(3, step = 1f)
+        ranking.update(floatArrayOf(0f, 1f, 2f), nowMs = 0)
+        assertEquals(listOf(2, 1), list(ranking))
+        // Another one for a moment does not change the order; a box that has gone goes.
+        ranking.update(floatArrayOf(1f, 3f, 2f), nowMs = 100)
+        assertEquals(listOf(2, 1), list(ranking))
+        repeat(20) { ranking.update(floatArrayOf(1f, 0f, 2f), nowMs = 200L + 100 * it) }
+        assertEquals(listOf(2, 0), list(ranking))
+    }
+
+    private fun list(ranking: ClassRanking) = List(ranking.size, ranking::classAt)
 }

@@ -13,9 +13,11 @@ class GoldenTest {
     private val bytes = Vectors.bytes("example.golden")
     private val golden = GoldenReader.read(bytes)
     private val manifest = ManifestReader.read(Vectors.bytes("manifest.json"))
+    private val boxBytes = Vectors.bytes("boxes.golden")
+    private val detector = ManifestReader.read(Vectors.bytes("detector.json"))
 
     /** The example with other bytes at [offset], and a hash that fits again. */
-    private fun altered(offset: Int, vararg other: Int): ByteArray {
+    private fun altered(offset: Int, vararg other: Int, bytes: ByteArray = this.bytes): ByteArray {
         val body = bytes.copyOf(bytes.size - 32)
         for ((i, byte) in other.withIndex()) body[offset + i] = byte.toByte()
         return body + MessageDigest.getInstance("SHA-256").digest(body)
@@ -50,14 +52,44 @@ class GoldenTest {
 
     @Test
     fun `answers are judged as Python judges them`() {
-        val verdicts = Vectors.answers.map { answer ->
-            val result = golden.compare(answer.logits.floats())
-            assertEquals(answer.sqnrDb, result.sqnrDb, 1e-6)
-            assertEquals(answer.labelAgreement, result.labelAgreement, 1e-12)
-            assertEquals(answer.passed, result.passed)
-            result.passed
+        assertEquals(listOf(true, true, true, false, false, false), verdicts(golden, Vectors.answers, manifest))
+        val ofBoxes = GoldenReader.read(boxBytes).also { it.checkBelongsTo(detector) }
+        assertEquals(listOf(true, true, false, false, false, false, false), verdicts(ofBoxes, Vectors.boxAnswers, detector))
+    }
+
+    private fun verdicts(golden: GoldenVector, answers: List<AnswerVector>, manifest: ModelManifest) = answers.map { answer ->
+        val result = golden.compare(answer.outputs.map { it.floats() }, manifest)
+        assertEquals(answer.sqnrDb, result.sqnrDb, 1e-6)
+        assertEquals(answer.agreement, result.agreement, 1e-12)
+        assertEquals(answer.passed, result.passed)
+        result.passed
+    }
+
+    @Test
+    fun `it is of one task`() {
+        // Both samples name the same file.
+        for ((bytes, other) in listOf(bytes to detector, boxBytes to manifest)) {
+            val error = assertFailsWith<GoldenException> { GoldenReader.read(bytes).checkBelongsTo(other) }
+            assertEquals("Its sizes are not those of the manifest.", error.why)
         }
-        assertEquals(listOf(true, true, true, false, false, false), verdicts)
+        val otherLevels = GoldenReader.read(altered(24, 1, bytes = boxBytes))
+        assertFailsWith<GoldenException> { otherLevels.checkBelongsTo(detector) }
+    }
+
+    @Test
+    fun `boxes that can't be are refused`() {
+        val boxes = boxBytes.size - 32 - 24 * ByteBuffer.wrap(boxBytes).order(ByteOrder.LITTLE_ENDIAN).getInt(28)
+        val one = 1f.toRawBits()
+        val impossible = mapOf(
+            altered(24, 17, bytes = boxBytes) to "Its header holds 17, not 1 to 16.",
+            altered(29, 4, bytes = boxBytes) to "Its header holds 1124, not 0 to 1000.",
+            altered(28, 1, bytes = boxBytes) to "Its length is not what its header says.",
+            altered(boxes + 2, 0x80, 0x7F, bytes = boxBytes) to "Its answers are no numbers.",
+            altered(boxes + 16, one + 1, one shr 8, one shr 16, one shr 24, bytes = boxBytes) to "Its answers are no numbers.",
+            altered(boxes + 20, 2, bytes = boxBytes) to "Its answers are no boxes.",
+            altered(boxes + 23, 0x80, bytes = boxBytes) to "Its answers are no boxes.",
+        )
+        for ((bytes, reason) in impossible) assertEquals(reason, reasonFor(bytes))
     }
 
     @Test
@@ -92,7 +124,7 @@ class GoldenTest {
             assertEquals("Its header holds", reason.take(16), "$offset: $reason")
         }
         assertEquals("It does not begin as one.", reasonFor(altered(0, 'X'.code)))
-        assertEquals("Its version is 2, not 1.", reasonFor(altered(8, 2)))
+        assertEquals("Its version is 3, not 1 or 2.", reasonFor(altered(8, 3)))
         assertEquals("Its length is not what its header says.", reasonFor(altered(12, 65)))
         assertEquals("Its length is not what its header says.", reasonFor(altered(13, 8, 0, 0, 0, 8)))
         assertEquals("Its credit is no text.", reasonFor(altered(128, 0xFF)))
@@ -109,7 +141,7 @@ class GoldenTest {
         val margin = bytes.size - 32 - 4
         val infinite = Float.POSITIVE_INFINITY.toRawBits()
         val altered = altered(margin, infinite, infinite shr 8, infinite shr 16, infinite shr 24)
-        assertEquals(Float.POSITIVE_INFINITY, GoldenReader.read(altered).margins.last())
+        assertEquals(Float.POSITIVE_INFINITY, (GoldenReader.read(altered).answers as LabelAnswers).margins.last())
     }
 
     @Test

@@ -16,7 +16,10 @@ internal object Vectors {
     val preprocess: PreprocessVectors by lazy { JSON.decodeFromString(text("preprocess.json")) }
     val labels: List<LabelVector> by lazy { JSON.decodeFromString(text("labels.json")) }
     val answers: List<AnswerVector> by lazy { JSON.decodeFromString(text("answers.json")) }
-    val edits: List<JsonArray> by lazy { JSON.decodeFromString(text("manifest-edits.json")) }
+    val boxAnswers: List<AnswerVector> by lazy { JSON.decodeFromString(text("box-answers.json")) }
+    val boxes: List<BoxVector> by lazy { JSON.decodeFromString(text("boxes.json")) }
+
+    fun edits(name: String): List<JsonArray> = JSON.decodeFromString(text(name))
 
     private fun text(name: String) = bytes(name).decodeToString()
 
@@ -63,7 +66,20 @@ internal class LabelVector(
 )
 
 @Serializable
-internal class AnswerVector(val logits: String, val sqnrDb: Double, val labelAgreement: Double, val passed: Boolean)
+internal class AnswerVector(val outputs: List<String>, val sqnrDb: Double, val agreement: Double, val passed: Boolean)
+
+@Serializable
+internal class BoxVector(
+    val name: String,
+    val info: DetectionInfo,
+    val height: Int,
+    val width: Int,
+    val classes: Int,
+    val outputs: List<String>,
+    val corners: List<Float>,
+    val scores: List<Float>,
+    val labels: List<Int>,
+)
 
 /** Of base64. */
 internal fun String.bytes(): ByteArray = Base64.getDecoder().decode(this)

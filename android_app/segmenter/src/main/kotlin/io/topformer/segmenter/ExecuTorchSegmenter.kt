@@ -11,30 +11,37 @@ import java.nio.FloatBuffer
 public class ExecuTorchSegmenter private constructor(
     private val module: Module,
     private val inputShape: LongArray,
-    private val outputShape: LongArray,
+    private val outputShapes: List<LongArray>,
 ) : Segmenter {
     override val inputs: List<FloatBuffer> = List(2) { Tensor.allocateFloatBuffer(sizeOf(inputShape)) }
 
     // They wrap the buffers, so that two tensors serve all frames.
     private val arguments = inputs.map { EValue.from(Tensor.fromBlob(it, inputShape)) }
-    private val logits = FloatArray(sizeOf(outputShape))
-    private val logitsBuffer = FloatBuffer.wrap(logits)
+    private val found = outputShapes.map { FloatArray(sizeOf(it)) }
+    private val buffers = found.map { FloatBuffer.wrap(it) }
 
-    override fun run(number: Int): FloatArray {
+    override fun run(number: Int): List<FloatArray> {
         val outputs = refusing("The model failed while it ran.") { module.forward(arguments[number]) }
-        val output = outputs.singleOrNull()?.takeIf { it.isTensor }?.toTensor()
-            ?: throw SegmenterException("The model gave ${outputs.size} outputs instead of one tensor.")
-        if (!output.shape().contentEquals(outputShape)) {
+        if (outputs.size != found.size) {
+            throw SegmenterException("The model gave ${outputs.size} outputs; its manifest says ${found.size}.")
+        }
+        for (i in found.indices) take(i, outputs[i])
+        return found
+    }
+
+    private fun take(i: Int, value: EValue) {
+        if (!value.isTensor) throw SegmenterException("The model gave something else than tensors.")
+        val output = value.toTensor()
+        if (!output.shape().contentEquals(outputShapes[i])) {
             throw SegmenterException(
-                "The model gave logits of shape ${output.shape().contentToString()}; " +
-                    "its manifest says ${outputShape.contentToString()}.",
+                "The model gave an output of shape ${output.shape().contentToString()}; " +
+                    "its manifest says ${outputShapes[i].contentToString()}.",
             )
         }
         // Moved as Android's oldest knows it: there FloatBuffer had no methods of its own for that.
-        val place: Buffer = logitsBuffer
+        val place: Buffer = buffers[i]
         place.clear()
-        refusing("The model's logits are not float32.") { output.copyDataInto(logitsBuffer) }
-        return logits
+        refusing("The model's outputs are not float32.") { output.copyDataInto(buffers[i]) }
     }
 
     override fun close() {
@@ -46,13 +53,18 @@ public class ExecuTorchSegmenter private constructor(
         public const val RUNTIME_VERSION: String = "1.5.1"
 
         /** Loads a file; throws [SegmenterException] when this runtime can't. */
-        public fun open(file: File, threads: Int, inputShape: LongArray, outputShape: LongArray): ExecuTorchSegmenter {
+        public fun open(
+            file: File,
+            threads: Int,
+            inputShape: LongArray,
+            outputShapes: List<LongArray>,
+        ): ExecuTorchSegmenter {
             val module = refusing("This file can't be loaded by ExecuTorch.") {
                 Module.load(file.path, Module.LOAD_MODE_MMAP, threads)
             }
             return try {
                 refusing("The model has no method that can be run.") { module.loadMethod("forward") }
-                ExecuTorchSegmenter(module, inputShape, outputShape)
+                ExecuTorchSegmenter(module, inputShape, outputShapes)
             } catch (error: Throwable) {
                 module.close()
                 throw error

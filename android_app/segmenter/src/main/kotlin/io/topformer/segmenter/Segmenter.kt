@@ -7,8 +7,11 @@ public interface Segmenter : AutoCloseable {
     /** Where inputs go, NCHW: two buffers, so that one can be filled while the model runs on the other. */
     public val inputs: List<FloatBuffer>
 
-    /** Runs the model on what `inputs[number]` holds; throws [SegmenterException]. The logits are valid until the next run. */
-    public fun run(number: Int): FloatArray
+    /**
+     * Runs the model on what `inputs[number]` holds; throws [SegmenterException]. The outputs, in the manifest's order,
+     * are valid until the next run.
+     */
+    public fun run(number: Int): List<FloatArray>
 }
 
 /** What a model refused, in words for the screen. */

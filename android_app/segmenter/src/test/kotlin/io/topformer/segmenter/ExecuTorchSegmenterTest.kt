@@ -11,7 +11,7 @@ class ExecuTorchSegmenterTest {
     fun `a device without the native library is told, twice as well as once`() {
         repeat(2) {
             val refusal = assertFailsWith<SegmenterException> {
-                ExecuTorchSegmenter.open(File("model.pte"), 1, longArrayOf(1, 3, 64, 64), longArrayOf(1, 6, 8, 8))
+                ExecuTorchSegmenter.open(File("model.pte"), 1, longArrayOf(1, 3, 64, 64), listOf(longArrayOf(1, 6, 8, 8)))
             }
             assertContains(refusal.message.orEmpty(), "native library")
         }

@@ -3,8 +3,6 @@ package io.topformer.demo
 import android.content.Context
 import android.graphics.Bitmap
 import android.graphics.Canvas
-import android.graphics.ColorMatrix
-import android.graphics.ColorMatrixColorFilter
 import android.graphics.Matrix
 import android.graphics.Paint
 import android.graphics.PointF
@@ -14,18 +12,16 @@ import android.util.AttributeSet
 import android.view.MotionEvent
 import android.view.View
 import io.topformer.core.Placement
-import io.topformer.core.displayName
 
-/** What makes an overlay cover its picture by so much: its lines are twice as opaque as the insides, and seen earlier. */
-fun overlayFilter(opacity: Float) = ColorMatrixColorFilter(ColorMatrix().apply { setScale(1f, 1f, 1f, 2 * opacity) })
+/** A picture, what was found over it, and the name of what is at the place that was tapped. */
+class PictureView(context: Context, attributes: AttributeSet?) : View(context, attributes), StageGestures.Listener {
+    private val painter = FindingsPainter()
 
-/** A picture, its labels over it, and the name of the class at the place that was tapped. */
-class SegmentationView(context: Context, attributes: AttributeSet?) : View(context, attributes), StageGestures.Listener {
-    /** How much the labels cover of the picture, from 0 to 1. */
-    var opacity = 0.5f
+    /** How much of the picture is covered, from 0 to 1. */
+    var opacity: Float
+        get() = painter.opacity
         set(value) {
-            field = value
-            overlayPaint.colorFilter = overlayFilter(value)
+            painter.opacity = value
             invalidate()
         }
 
@@ -39,17 +35,21 @@ class SegmentationView(context: Context, attributes: AttributeSet?) : View(conte
     /** Whether the camera's picture fills this view, or is seen whole. */
     var liveFills = false
 
-    /** The colour of a class, 0xFFRRGGBB. */
-    var palette: (classId: Int) -> Int = { 0 }
+    /** The classes of the open model. */
+    var classes: () -> ShownClasses? = { null }
     var onResized: (width: Int, height: Int) -> Unit = { _, _ -> }
     var onTapped: () -> Unit = {}
 
     /** The picture was zoomed or moved. */
     var onMoved: () -> Unit = {}
 
-    /** The name of the class at the tapped place; null where none was tapped or nothing is shown. */
+    /** The name of what is at the tapped place; null where none was tapped or nothing is there. */
     val tappedName: String?
-        get() = tapped?.let { place -> result?.run { displayName(manifest.classNames[classAt(place.x, place.y)]) } }
+        get() {
+            val place = tapped ?: return null
+            val findings = result?.findings ?: return null
+            return classesOf(findings)?.let { painter.nameAt(findings, place.x, place.y, it) }
+        }
 
     private var result: Result? = null
     private var free = Size(0, 0)
@@ -62,7 +62,7 @@ class SegmentationView(context: Context, attributes: AttributeSet?) : View(conte
     private var tapped: PointF? = null
     private var touched = false
     private val picturePaint = Paint(Paint.FILTER_BITMAP_FLAG)
-    private val overlayPaint = Paint(Paint.FILTER_BITMAP_FLAG).apply { colorFilter = overlayFilter(opacity) }
+    private val seenPlace = RectF()
     private val matrixOfContent = Matrix()
     private val matrixValues = FloatArray(9)
 
@@ -88,9 +88,20 @@ class SegmentationView(context: Context, attributes: AttributeSet?) : View(conte
         val canvas = Canvas(composed)
         canvas.translate(-seen.left.toFloat(), -seen.top.toFloat())
         canvas.drawBitmap(preview, 0f, 0f, null)
-        result?.let { canvas.drawBitmap(it.overlay, matrixOf(it.overlay.width, it.overlay.height), overlayPaint) }
+        drawFindings(canvas)
         return composed
     }
+
+    private fun drawFindings(canvas: Canvas) {
+        val findings = result?.findings ?: return
+        val textSize = resources.getDimension(R.dimen.box_name)
+        seenPlace.set(placement.left, placement.top, placement.left + placement.width, placement.top + placement.height)
+        val unit = resources.displayMetrics.density
+        painter.draw(canvas, findings, seenPlace, classes(), unit, textSize, placement.coveredTop.toFloat())
+    }
+
+    // What is shown may still be of another model.
+    private fun classesOf(findings: Findings) = classes()?.takeIf { it.names.size == findings.amounts.size }
 
     private fun place(pictureWidth: Int, pictureHeight: Int, isLive: Boolean) {
         val fills = isLive && liveFills
@@ -163,12 +174,16 @@ class SegmentationView(context: Context, attributes: AttributeSet?) : View(conte
             backdrop.draw(canvas, it, width, height)
             canvas.drawBitmap(it, matrixOf(it.width, it.height), picturePaint)
         }
-        val overlay = result.overlay
-        if (!comparing) canvas.drawBitmap(overlay, matrixOf(overlay.width, overlay.height), overlayPaint)
-        tapped?.let { place ->
-            val classId = result.classAt(place.x, place.y)
-            val at = placeOf(place.x, place.y)
-            mark.draw(canvas, at.x, at.y, displayName(result.manifest.classNames[classId]), palette(classId), placement.coveredTop)
-        }
+        if (!comparing) drawFindings(canvas)
+        drawMark(canvas, result.findings)
+    }
+
+    private fun drawMark(canvas: Canvas, findings: Findings) {
+        val place = tapped ?: return
+        val classes = classesOf(findings) ?: return
+        val name = painter.nameAt(findings, place.x, place.y, classes) ?: return
+        val classId = findings.classAt(place.x, place.y, classes) ?: return
+        val at = placeOf(place.x, place.y)
+        mark.draw(canvas, at.x, at.y, name, classes.palette[classId], placement.coveredTop)
     }
 }

@@ -3,10 +3,12 @@ package io.topformer.core
 import kotlin.math.exp
 
 /**
- * The classes in view by their shares, without flicker: shares follow slowly, a class must come some way in before it is
- * listed, and must be clearly larger than another to pass it. Nothing is allocated after construction.
+ * The classes in view by their amounts, without flicker: amounts follow slowly, a class must come some way in before it
+ * is listed, and must be clearly larger than another to pass it. Amounts are shares of the picture or numbers of boxes,
+ * and [step] is what they are told to: what rounds to one comes in, and what is half of that goes. Nothing is allocated
+ * after construction.
  */
-public class ShareRanking(public val classCount: Int) {
+public class ClassRanking(public val classCount: Int, public val step: Float) {
     private val smoothed = FloatArray(classCount)
     private val listed = IntArray(classCount)
     private var updatedMs = NEVER
@@ -18,18 +20,18 @@ public class ShareRanking(public val classCount: Int) {
     /** The class at a place of the list, the largest first. */
     public fun classAt(place: Int): Int = listed[place]
 
-    /** A class's smoothed share, from 0 to 1. */
-    public fun shareOf(classId: Int): Float = smoothed[classId]
+    /** A class's smoothed amount. */
+    public fun amountOf(classId: Int): Float = smoothed[classId]
 
-    /** Takes in the shares of another picture, seen at a time in milliseconds. */
-    public fun update(shares: FloatArray, nowMs: Long) {
+    /** Takes in the amounts in another picture, seen at a time in milliseconds. */
+    public fun update(amounts: FloatArray, nowMs: Long) {
         val isFirst = updatedMs == NEVER
         val weight = if (isFirst) 1f else 1 - exp(-(nowMs - updatedMs).coerceAtLeast(0) / TIME_CONSTANT_MS)
         updatedMs = nowMs
-        for (id in 0 until classCount) smoothed[id] += weight * (shares[id] - smoothed[id])
-        keep { smoothed[it] >= LEAVES_BELOW }
-        for (id in 0 until classCount) if (smoothed[id] >= COMES_FROM && !isListed(id)) listed[size++] = id
-        sort(if (isFirst) 0f else PASSES_BY)
+        for (id in 0 until classCount) smoothed[id] += weight * (amounts[id] - smoothed[id])
+        keep { smoothed[it] >= step / 4 }
+        for (id in 0 until classCount) if (smoothed[id] >= step / 2 && !isListed(id)) listed[size++] = id
+        sort(if (isFirst) 0f else step)
     }
 
     /** Forgets what was seen, for a picture that has nothing to do with the last. */
@@ -66,10 +68,5 @@ public class ShareRanking(public val classCount: Int) {
     private companion object {
         const val NEVER = Long.MIN_VALUE
         const val TIME_CONSTANT_MS = 600f
-
-        // What rounds to a percent comes in, and what is half of that goes.
-        const val COMES_FROM = 0.005f
-        const val LEAVES_BELOW = 0.0025f
-        const val PASSES_BY = 0.01f
     }
 }

@@ -1,0 +1,1 @@
+"""`topformer data check` of boxes in COCO's format."""

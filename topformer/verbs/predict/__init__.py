@@ -1,0 +1,1 @@
+"""`topformer predict`: what a model finds in pictures, drawn, counted and written to files."""

@@ -1,0 +1,180 @@
+"""What `predict` makes with a detector: overlays with boxes, and COCO results."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from topformer.boxes import Boxes
+from topformer.classes import COCO_CATEGORY_IDS, dataset_classes
+from topformer.console.screen import stderr
+from topformer.drawing import save_pngs
+from topformer.images import read_reduced
+from topformer.manifest import Classes
+from topformer.text import printable
+from topformer.verbs.predict.document import (
+    BoxedPictureDocument,
+    BoxPredictDocument,
+    FailureDocument,
+    FoundBoxDocument,
+    ResultDocument,
+)
+from topformer.verbs.predict.results import Results, beside_overlay, overlay_name
+
+MOST_TABLE_ROWS = 12
+# The most frequent of a picture stand in its line.
+LINE_CLASSES = 3
+# Hundredths of a pixel are written, as COCO's annotations have them.
+_BOX_DIGITS, _SCORE_DIGITS = 2, 5
+# Longer names are no number that COCO's tools take.
+_LONGEST_ID = 15
+
+
+class BoxResults(Results[BoxedPictureDocument]):
+    """Boxes with classes and scores."""
+
+    files_are = "overlays and COCO results"
+
+    def make(self, path: Path, *, place: int) -> BoxedPictureDocument:
+        """Write the overlay and the results."""
+        picture = read_reduced(path)
+        task, classes = self.opened.task, self.manifest.classes
+        outputs = self.opened.outputs(picture.pixels)
+        boxes: Boxes = task.postprocess(outputs, picture.size)
+        height, width = picture.pixels.shape[:2]
+        shown: Boxes = task.postprocess(outputs, (height, width))
+        overlay_path = self.out / overlay_name(path)
+        results_path = self.out / beside_overlay(overlay_path.name, ".boxes.json")
+        overlay = task.draw(picture.pixels, shown, note=self.note())
+        image_id = _image_id(path, place)
+        found = _written(boxes, classes)
+        results = [
+            ResultDocument(
+                image_id=image_id, category_id=one.category_id, bbox=one.bbox, score=one.score
+            )
+            for one in found
+        ]
+        save_pngs(
+            {overlay_path: overlay},
+            description=self.description(),
+            others={results_path: msgspec.json.encode(results) + b"\n"},
+        )
+        return BoxedPictureDocument(
+            path=str(path),
+            width=picture.size[1],
+            height=picture.size[0],
+            image_id=image_id,
+            overlay=str(overlay_path),
+            results=str(results_path),
+            boxes=tuple(found),
+        )
+
+    def path_of(self, done: BoxedPictureDocument) -> Path:
+        """Where the picture is."""
+        return Path(done.path)
+
+    def files_of(self, done: BoxedPictureDocument) -> Sequence[str]:
+        """Overlay and results."""
+        return done.overlay, done.results
+
+    def found_in(self, done: BoxedPictureDocument) -> str:
+        """The most frequent classes with their numbers."""
+        counts = Counter(one.name for one in done.boxes).most_common()
+        found = ", ".join(f"{printable(name)} {count:,}" for name, count in counts[:LINE_CLASSES])
+        more = len(counts) - LINE_CLASSES
+        return (found or "nothing") + (f" and {more} more" if more > 0 else "")
+
+    def names_in(self, done: BoxedPictureDocument) -> Sequence[str]:
+        """Names of the classes that were found."""
+        return [one.name for one in done.boxes]
+
+    def table(self, done: Sequence[BoxedPictureDocument]) -> Table:
+        """Show the classes, most frequent first: their boxes, the best score, in how many pictures.
+
+        A model may find nothing.
+        """
+        classes = self.manifest.classes
+        boxes = Counter(box.id for one in done for box in one.boxes)
+        pictures = Counter(number for one in done for number in {box.id for box in one.boxes})
+        best: dict[int, float] = {}
+        for one in done:
+            for box in one.boxes:
+                best[box.id] = max(box.score, best.get(box.id, 0.0))
+        several = len(done) > 1
+        mark = "■ " if stderr().encoding.startswith("utf") else ""
+        table = Table()
+        table.add_column("class")
+        for title in ("boxes", "best score", *([f"in {len(done):,} pictures"] * several)):
+            table.add_column(title, justify="right")
+        shown = boxes.most_common(MOST_TABLE_ROWS)
+        for number, count in shown:
+            red, green, blue = classes.palette[number]
+            name = printable(classes.names[number])
+            cell = Text.assemble((mark, f"rgb({red},{green},{blue})"), name)
+            counted = [f"{pictures[number]:,}"] * several
+            table.add_row(cell, f"{count:,}", f"{best[number]:.2f}", *counted)
+        rest = len(boxes) - len(shown)
+        if rest:
+            left = boxes.total() - sum(count for _, count in shown)
+            table.add_row(f"{rest} more", f"{left:,}", "", *([""] * several))
+        if not boxes:
+            table.add_row("nothing", "0", "", *([""] * several), style="dim")
+        return table
+
+    def document(
+        self,
+        model: str,
+        done: Sequence[BoxedPictureDocument],
+        failures: Sequence[FailureDocument],
+    ) -> BoxPredictDocument:
+        """Write all that is known of the run."""
+        manifest, info = self.manifest, self.manifest.detection
+        assert info is not None
+        return BoxPredictDocument(
+            model=model,
+            runtime=self.opened.runtime,
+            variant=manifest.model.variant,
+            detection_head=manifest.model.detection_head,
+            weights=manifest.weights,
+            random_weights=manifest.weights.is_random,
+            image_size=(manifest.input.height, manifest.input.width),
+            score_threshold=info.score_threshold,
+            pictures=tuple(done),
+            failures=tuple(failures),
+        )
+
+
+def category_ids(classes: Classes) -> tuple[int, ...]:
+    """What results call the classes: COCO's ids for its own, else the class id and 1."""
+    if classes.names == dataset_classes("coco").names:
+        return COCO_CATEGORY_IDS
+    return tuple(range(1, len(classes.names) + 1))
+
+
+def _image_id(path: Path, place: int) -> int:
+    """The number that a picture's name is, as in 000000000139.jpg, else its place in the run."""
+    stem = path.stem
+    return int(stem) if stem.isascii() and stem.isdigit() and len(stem) <= _LONGEST_ID else place
+
+
+def _written(boxes: Boxes, classes: Classes) -> list[FoundBoxDocument]:
+    categories = category_ids(classes)
+    wide = boxes.corners.astype(np.float64)
+    extents = np.concatenate([wide[:, :2], wide[:, 2:] - wide[:, :2]], 1).round(_BOX_DIGITS)
+    labels: list[int] = boxes.labels.tolist()
+    return [
+        FoundBoxDocument(
+            id=label,
+            name=classes.names[label],
+            category_id=categories[label],
+            score=round(score, _SCORE_DIGITS),
+            bbox=(left, top, width, height),
+        )
+        for label, score, (left, top, width, height) in zip(
+            labels, boxes.scores.tolist(), extents.tolist(), strict=True
+        )
+    ]

@@ -1,0 +1,87 @@
+"""What `predict` does with a picture, whatever the task."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+from rich.table import Table
+
+from topformer.documents import Document
+from topformer.files import fitting_name
+from topformer.manifest import Manifest
+from topformer.runtimes import OpenedModel
+from topformer.verbs.predict.document import FailureDocument
+
+_OVERLAY = ".overlay.png"
+
+PictureT = TypeVar("PictureT", bound=Document)
+
+
+class Results(ABC, Generic[PictureT]):
+    """Results of pictures of one task, and what is said of them."""
+
+    # What files are made, in the plural.
+    files_are: ClassVar[str]
+
+    def __init__(self, opened: OpenedModel, out: Path) -> None:
+        self.opened, self.out = opened, out
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the model says of itself."""
+        return self.opened.manifest
+
+    @abstractmethod
+    def make(self, path: Path, *, place: int) -> PictureT:
+        """Make all files of a picture, whose place in the run counts from 1.
+
+        Raises `TopformerError` for what cannot be read or written.
+        """
+
+    @abstractmethod
+    def path_of(self, done: PictureT) -> Path:
+        """Where the picture is."""
+
+    @abstractmethod
+    def files_of(self, done: PictureT) -> Sequence[str]:
+        """What was made of a picture."""
+
+    @abstractmethod
+    def found_in(self, done: PictureT) -> str:
+        """Say in a few words what was found in a picture."""
+
+    @abstractmethod
+    def names_in(self, done: PictureT) -> Sequence[str]:
+        """Names of classes that were drawn."""
+
+    @abstractmethod
+    def table(self, done: Sequence[PictureT]) -> Table:
+        """Show what was found in all pictures."""
+
+    @abstractmethod
+    def document(
+        self, model: str, done: Sequence[PictureT], failures: Sequence[FailureDocument]
+    ) -> Document:
+        """Write all that is known of the run."""
+
+    def description(self) -> str:
+        """Say of the pictures that are made whose they are."""
+        weights = self.manifest.weights
+        said = f"TopFormer {self.manifest.model.variant}, weights: {weights.name}"
+        return said + (", RANDOM: the classes mean nothing" if weights.is_random else "")
+
+    def note(self) -> str:
+        """Say in the pictures what must not be overlooked."""
+        random = self.manifest.weights.is_random
+        return "random weights: the classes mean nothing" if random else ""
+
+
+def overlay_name(picture: Path) -> str:
+    """Name of a picture's overlay."""
+    return fitting_name(picture.stem, _OVERLAY)
+
+
+def beside_overlay(overlay: str, suffix: str) -> str:
+    """Name of another result of a picture, of the same stem as its overlay."""
+    return f"{overlay.removesuffix(_OVERLAY)}{suffix}"
