@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from topformer.cli.options import JsonOption, TaskOption
+from topformer.cli.options import HeadOption, JsonOption, TaskOption
 
 
 def train(
@@ -13,10 +13,7 @@ def train(
         str, typer.Option(help="Key of the data set: ade20k, camvid, folder, coco, coco-folder...")
     ],
     task: TaskOption = None,
-    head: Annotated[
-        str | None,
-        typer.Option(help="Of a detector: retinanet, as published (default), or lite, for phones."),
-    ] = None,
+    head: HeadOption = None,
     data: Annotated[Path | None, typer.Option(help="Root folder of the data set.")] = None,
     size: Annotated[str, typer.Option(help="tiny, small or base.")] = "tiny",
     recipe: Annotated[

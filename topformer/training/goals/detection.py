@@ -10,6 +10,8 @@ from torch import Tensor
 from topformer.boxes import Boxes
 from topformer.data import BoxDataset
 from topformer.data.coco import open_boxed, require_same_classes
+from topformer.data.coco.suspicions import box_doubts
+from topformer.data.doubts import shared_files
 from topformer.data.pairs import read_ahead
 from topformer.data.samples import BoxedSamples, SampleSource
 from topformer.errors import TopformerError
@@ -58,16 +60,17 @@ class DetectionGoal(Goal):
         return ("train", len(self.train)), ("val", len(self.val))
 
     def check(self, split: str, progress: Progress) -> tuple[str, ...]:
-        """See `Goal`; annotations were looked through when they were read."""
+        """See `Goal`; annotations with problems were refused when they were read."""
         found = self.train if split == "train" else self.val
         for done, _ in enumerate(read_ahead(found, open_boxed, threads=2, ahead=AHEAD), start=1):
             progress(done, len(found))
-        return ()
+        return tuple(doubt.what for doubt in box_doubts(found))
 
     def shared(self) -> str:
-        """See `Goal`; pictures are told apart by their names."""
-        both = set(self.train.file_names) & set(self.val.file_names)
-        return f"{len(both):,} pictures are in train, too" if both else ""
+        """See `Goal`."""
+        train, val = ([one.path for one in split] for split in (self.train, self.val))
+        doubt = shared_files("train", train, "val", val)
+        return "" if doubt is None else doubt.what
 
     def picture_size(self) -> tuple[int, int]:
         """See `Goal`."""
