@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 SEGMENTATION, DETECTION = "semantic-segmentation", "object-detection"
+# As a command line calls them.
+TASK_NAMES = {"segmentation": SEGMENTATION, "detection": DETECTION}
 MODULES = {SEGMENTATION: "topformer.tasks.segmentation", DETECTION: "topformer.tasks.detection"}
 
 GOLDEN_SAMPLES = 512
@@ -105,6 +107,19 @@ class Task(ABC, Generic[ResultT]):
     @abstractmethod
     def draw(self, picture: NDArray[np.uint8], result: ResultT, *, note: str = "") -> "Image":
         """Draw a result over its picture, RGB [H, W, 3], with `note` in a strip at the bottom."""
+
+
+def task_named(name: str) -> str:
+    """Return what manifests call the task that a command line calls "segmentation" or "detection".
+
+    Raises `UsageError` for another name.
+    """
+    if name not in TASK_NAMES:
+        raise UsageError(
+            f"There is no task called {name!r}.",
+            next_step=f"Choose one of {', '.join(TASK_NAMES)}.",
+        )
+    return TASK_NAMES[name]
 
 
 def task_type(name: str) -> type[Task[Any]]:

@@ -19,7 +19,7 @@ from topformer.errors import UsageError
 from topformer.export import ExportedFile, ExportResult, export_model
 from topformer.manifest import CalibrationInfo, Delegation, Parity, WeightsInfo
 from topformer.preprocess import parse_image_size, size_in_shape
-from topformer.tasks import task_called
+from topformer.tasks import task_named
 from topformer.verbs.calibration import choose_calibration, judging_data, warn_of_bundled
 from topformer.verbs.parity import show_parity
 
@@ -85,7 +85,7 @@ def run(
         result = export_model(
             weights=weights,
             variant=variant,
-            task=None if task is None else task_called(task),
+            task=None if task is None else task_named(task),
             detection_head=detection_head,
             targets=targets,
             precisions=precisions,

@@ -19,7 +19,7 @@ from topformer.evaluation.scoring import show_pair
 from topformer.evaluation.sheet import draw_sheet
 from topformer.files import atomic_write, ensure_writable_folder
 from topformer.preprocess import parse_image_size
-from topformer.tasks import DETECTION, task_called
+from topformer.tasks import DETECTION, task_named
 from topformer.verbs.eval import comparison, report
 from topformer.verbs.eval.boxes.run import run as run_boxes
 from topformer.verbs.eval.document import EvalDocument, EvalsDocument
@@ -46,7 +46,7 @@ def run(*, task: str | None, dataset: str, **options: Unpack[Options]) -> None:
     Raises `UsageError` where both are of different tasks.
     """
     if task is not None:
-        check_key(dataset, boxes=task_called(task) == DETECTION)
+        check_key(dataset, boxes=task_named(task) == DETECTION)
     if dataset in BOX_DATASET_KEYS:
         run_boxes(dataset=dataset, **options)
     else:

@@ -26,7 +26,7 @@ from topformer.files import ensure_writable_folder, is_address
 from topformer.locks import only_run_in
 from topformer.manifest import manifest_path
 from topformer.sets import write_set
-from topformer.tasks import task_called
+from topformer.tasks import task_named
 from topformer.verbs.calibration import choose_calibration, warn_of_bundled
 from topformer.verbs.report.data import ScoringData, open_data
 from topformer.verbs.report.document import (
@@ -130,7 +130,7 @@ def run(options: ReportOptions, *, as_json: bool) -> bool:
         precisions=options.precisions,
         targets=options.targets,
         models=options.models,
-        task=None if options.task is None else task_called(options.task),
+        task=None if options.task is None else task_named(options.task),
         detection_head=options.detection_head,
     )
     options.measure.check(len(plan.exports) + len(plan.given))
