@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 SEGMENTATION, DETECTION = "semantic-segmentation", "object-detection"
 MODULES = {SEGMENTATION: "topformer.tasks.segmentation", DETECTION: "topformer.tasks.detection"}
-# What people call them on a command line.
-WORDS = {"segmentation": SEGMENTATION, "detection": DETECTION}
 
 GOLDEN_SAMPLES = 512
 # Knuth's multiplicative hash: odd, so that samples spread over arrays of any size.
@@ -118,15 +116,6 @@ def task_type(name: str) -> type[Task[Any]]:
             next_step="Use the version of topformer that made the file.",
         )
     return import_module(MODULES[name]).TASK
-
-
-def task_called(word: str) -> str:
-    """Return the manifest's name for a task; raises `UsageError` for an unknown word."""
-    if word not in WORDS:
-        raise UsageError(
-            f"There is no task called {word!r}.", next_step=f"Choose one of {', '.join(WORDS)}."
-        )
-    return WORDS[word]
 
 
 def task_of(manifest: Manifest) -> Task[Any]:

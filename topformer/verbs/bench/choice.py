@@ -22,7 +22,7 @@ from topformer.detection import RETINANET
 from topformer.devices.links.ssh import PREFIX as SSH
 from topformer.errors import UsageError
 from topformer.preprocess import parse_image_size
-from topformer.tasks import DETECTION, task_called
+from topformer.tasks import DETECTION, task_named
 from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_VARIANT
 
 # Of the random order of rows in each round: the same in every run, and told in its document.
@@ -69,7 +69,7 @@ class BenchChoice:
                 "ssh:HOST (ARM Linux).",
             )
         self.get_mode()
-        task = None if self.task is None else task_called(self.task)
+        task = None if self.task is None else task_named(self.task)
         if self.head is not None and task != DETECTION:
             raise UsageError(
                 "--head is for detectors.", next_step="Add --task detection, or leave --head out."
@@ -96,7 +96,7 @@ class BenchChoice:
         return [replace(request, picture=self.picture) for request in requests]
 
     def _plan(self, side: tuple[int, int] | None, on_progress: OnProgress) -> list[RowRequest]:
-        task = None if self.task is None else task_called(self.task)
+        task = None if self.task is None else task_named(self.task)
         if self.models:
             return plan_files(
                 self.models,
