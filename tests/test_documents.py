@@ -85,10 +85,10 @@ def test_anything_else_is_refused(data):
 def test_the_rule_holds_for_manifests(tmp_path):
     path = tmp_path / "model.json"
     text = encode_document(MANIFEST)
-    newer = text.replace(b'"topformer.manifest/1.1"', b'"topformer.manifest/1.4", "newer": {}')
+    newer = text.replace(b'"topformer.manifest/1.2"', b'"topformer.manifest/1.4", "newer": {}')
     path.write_bytes(newer.replace(b'"variant"', b'"older": 1, "variant"'))
     assert read_manifest(path).model == MANIFEST.model
-    path.write_bytes(text.replace(b"topformer.manifest/1.1", b"topformer.manifest/2"))
+    path.write_bytes(text.replace(b"topformer.manifest/1.2", b"topformer.manifest/2"))
     with pytest.raises(TopformerError, match="not a manifest this version understands") as caught:
         read_manifest(path)
     assert caught.value.why == "It is 'topformer.manifest/2', and 'topformer.manifest/1' is needed."

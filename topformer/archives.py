@@ -34,8 +34,9 @@ def open_zip(stream: BinaryIO, *, called: str, most_bytes: int) -> Generator[zip
     except TopformerError:
         raise
     except Exception as error:  # zipfile fails with a dozen others besides BadZipFile
-        # A place before the file's start is damage; a disk may fail, too.
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+        # A disk may fail, too. A place before the file's start is damage, and bz2's errors are of
+        # this type without being the system's.
+        if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
             raise
         raise TopformerError(
             f"{called} cannot be unpacked.",

@@ -152,11 +152,14 @@ def intersection_over_union(box: FloatArray, others: FloatArray) -> FloatArray:
 def matched(expected: Boxes, found: Boxes, *, iou: float) -> tuple[NDArray[np.bool_], ...]:
     """Which boxes of either side have a partner of the same class that covers them by `iou`.
 
-    Each is the partner of one only; the likelier choose first.
+    Each is the partner of one only; the likelier choose first. All are taken half a pixel wider to
+    each side: what is left of a box at the picture's edge may have no area, and is its own partner.
     """
+    wider = np.array([-0.5, -0.5, 0.5, 0.5], np.float32)
+    first, second = expected.corners + wider, found.corners + wider
     ours, theirs = np.zeros(len(expected), bool), np.zeros(len(found), bool)
     for position, label in enumerate(expected.labels.tolist()):
-        overlaps = intersection_over_union(expected.corners[position], found.corners)
+        overlaps = intersection_over_union(first[position], second)
         overlaps[theirs | (found.labels != label)] = -1
         if len(overlaps) and overlaps.max() >= iou:
             ours[position] = theirs[int(overlaps.argmax())] = True

@@ -24,21 +24,16 @@ _PICTURES = 8
 
 @torch.no_grad()
 def correct_biases(observed: fx.GraphModule, pictures: Sequence[Tensor]) -> None:
-    """Change the biases of an observed network, by the first of its pictures [1, 3, h, w].
-
-    Those that several convolutions share stay: each strays by something else.
-    """
+    """Change the biases of an observed network, by the first of its pictures [1, 3, h, w]."""
     simulation, pictures = Simulation(observed), pictures[:_PICTURES]
     expected: dict[str, Tensor] = {}
     simulation.quantise(())
     _walk(simulation.network, pictures, lambda node, mean: expected.update({node.name: mean}))
     simulation.quantise(simulation.layers)
 
-    def correct(node: fx.Node, mean: Tensor) -> Tensor | None:
-        if len(_bias_of(node).users) > 1:
-            return None
+    def correct(node: fx.Node, mean: Tensor) -> Tensor:
         shift = expected[node.name] - mean
-        observed.get_parameter(str(_bias_of(node).target)).add_(shift)
+        observed.get_parameter(_bias_name(node)).add_(shift)
         return shift
 
     _walk(simulation.network, pictures, correct)
@@ -89,7 +84,7 @@ def _compute(
     return node.target(*args, **map_arg(node.kwargs, held.__getitem__))
 
 
-def _bias_of(node: fx.Node) -> fx.Node:
+def _bias_name(node: fx.Node) -> str:
     bias = node.args[2]
     assert isinstance(bias, fx.Node)
-    return bias
+    return str(bias.target)

@@ -46,6 +46,8 @@ def observe(
     with _quiet():
         # A copy, for an exported graph shares its parameters with the network.
         graph = torch.export.export(copy.deepcopy(network), (pictures[0],)).module()
+        assert isinstance(graph, fx.GraphModule)
+        _give_biases_of_their_own(graph)
         prepared = prepare_pt2e(graph, _quantizer(frozenset(keep), foreign=foreign))
     observers = [one for one in prepared.modules() if isinstance(one, RangeObserver)]
     with torch.inference_mode():
@@ -58,6 +60,30 @@ def observe(
         for picture in pictures:
             prepared(picture)
     return prepared
+
+
+def _give_biases_of_their_own(graph: fx.GraphModule) -> None:
+    """Copy each bias for all but the first of the convolutions that share it.
+
+    Biases are stored in steps of what comes in times the weight. ExecuTorch 1.5 stores a shared one
+    once, in steps of the first convolution.
+    """
+    for bias in [node for node in graph.graph.nodes if node.op == "get_attr"]:
+        takers = [
+            user
+            for user in bias.users
+            if str(user.target).startswith("aten.conv2d.") and user.args[2:3] == (bias,)
+        ]
+        for number, taker in enumerate(takers[1:], start=2):
+            name = f"{str(bias.target).replace('.', '_')}_{number}"
+            graph.register_parameter(
+                name, nn.Parameter(graph.get_parameter(str(bias.target)).detach().clone())
+            )
+            with graph.graph.inserting_after(bias):
+                own = graph.graph.get_attr(name)
+            own.meta = dict(bias.meta)
+            taker.args = (*taker.args[:2], own, *taker.args[3:])
+    graph.recompile()
 
 
 def quantise(observed: fx.GraphModule) -> fx.GraphModule:

@@ -104,7 +104,7 @@ def test_export_hands_names_on(unnamed, tmp_path, monkeypatch):
 def test_exports_name_what_was_given(unnamed):
     """Up to the point where a target would be lowered to."""
     from topformer.classes import named_classes
-    from topformer.export.steps import prepare
+    from topformer.export.preparation import prepare
 
     def prepared(**names):
         return prepare(weights=str(unnamed), variant=None, image_size=(64, 64), **names)

@@ -215,7 +215,7 @@ def test_a_detector_is_trained_and_goes_on(boxes, tmp_path):
     [
         (["--task", "naming", "--dataset", "coco"], "no task called 'naming'"),
         (["--task", "detection", "--dataset", "camvid"], "'camvid' holds labels of pixels"),
-        (["--dataset", "coco"], "'coco' holds boxes"),
+        (["--task", "segmentation", "--dataset", "coco"], "'coco' holds boxes"),
         (["--dataset", "camvid", "--head", "lite"], "--head is for detectors"),
         ([*DETECTING, "--head", "large"], "no detection head called 'large'"),
         ([*DETECTING, "--set", "class_mix=0.5"], "sets class_mix, which is for semantic-"),
@@ -235,7 +235,7 @@ def test_what_fits_another_task_is_refused_before_anything_is_written(
 
 def test_the_recipe_of_a_head_is_shown():
     shown = {
-        head: invoke("--task", "detection", "--dataset", "coco", "--head", head, "--show-recipe")
+        head: invoke("--dataset", "coco", "--head", head, "--show-recipe")
         for head in ("retinanet", "lite")
     }
     assert 'optimizer = "sgd"' in shown["retinanet"].stdout

@@ -5,6 +5,7 @@ for a value that was read must be safe everywhere.
 """
 
 import io
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from rich.console import Console
 
 from fuzz import seeds
 from fuzz.examples import example
+from support.coco_fakes import annotations, write_split
 from support.manifest_edits import SAMPLE
 from topformer.android.aar import check_aar
 from topformer.android.assets import _check_golden_file
@@ -43,8 +45,12 @@ from topformer.benchmarks.protocol.recording import Block, Recording, gather_evi
 from topformer.benchmarks.report import plot, text
 from topformer.benchmarks.workers.device.counting import parse_log
 from topformer.benchmarks.workers.process import RowRequest, describe_loaded
+from topformer.box_drawing import boxes_image
+from topformer.boxes import Boxes
 from topformer.children import Finished
 from topformer.classes import read_classes
+from topformer.data.coco.check import check_boxes
+from topformer.data.coco.finding import find_split, sort_split
 from topformer.data.datasets import open_dataset
 from topformer.data.label_files import label_table, open_labels
 from topformer.devices import machine
@@ -65,6 +71,7 @@ from topformer.documents import Document, encode_json
 from topformer.documents import decode_document as decode
 from topformer.drawing import found_classes, label_image
 from topformer.errors import TopformerError
+from topformer.evaluation.boxes import score_found
 from topformer.images import read_picture
 from topformer.manifest import Manifest, read_manifest
 from topformer.preprocess import parse_image_size, size_in_shape, to_tensor
@@ -332,6 +339,29 @@ def _dataset(data, folder):
     encode_json(open_dataset("folder", folder).classes)
 
 
+@reader("boxes", lambda: [("json", json.dumps(annotations()).encode())], share=2)
+def _boxes(data, folder):
+    root = folder / "set"
+    write_split(root, data)
+    split, problems = sort_split(find_split(root, "train"))
+    report = check_boxes(split, problems)
+    assert report.problem_count >= len(report.problems)
+    for doubt in report.doubts:
+        assert doubt.count
+    found = []
+    for picture in split:
+        corners, labels = picture.learnable()
+        assert np.isfinite(corners).all()
+        assert (corners >= 0).all()
+        assert (labels < len(split.category_ids)).all()
+        scores = np.linspace(1, 0, len(picture), dtype=np.float32)
+        found.append(Boxes(corners=picture.corners, scores=scores, labels=picture.labels))
+        pixels = np.zeros((8, 8, 3), np.uint8)
+        boxes_image(pixels, found[-1], split.classes)
+    if found:
+        score_found(found, split)
+
+
 def picture_seeds() -> list[tuple[str, bytes]]:
     """Pictures by what they are made of."""
     kinds = {"png": "png", "jpeg": "jpeg"}
@@ -420,7 +450,7 @@ def _instructions(data, _folder):
     assert (runs > 0).all()
 
 
-@reader("golden file", lambda: [("golden", seeds.golden())])
+@reader("golden file", lambda: [("golden", one) for one in seeds.goldens()])
 def _golden(data, folder):
     _check_golden_file(written(folder, "a.golden", data), SAMPLE)
 

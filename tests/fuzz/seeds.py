@@ -18,7 +18,9 @@ from safetensors.torch import save
 
 from support.bench_fakes import emulated_bench, scripted_bench
 from support.manifest_edits import SAMPLE
+from topformer.android.answers import BoxAnswers, LabelAnswers
 from topformer.android.golden import Golden, encode_golden
+from topformer.boxes import Boxes
 from topformer.documents import encode_document, encode_json
 from topformer.manifest import GoldenCase, Manifest
 from topformer.tasks.segmentation import GOLDEN_SAMPLES
@@ -179,21 +181,29 @@ def labels() -> list[bytes]:
     return found
 
 
-def golden() -> bytes:
-    """A golden file, as the app reads it."""
-    vector = Golden(
-        model_sha256=SAMPLE.file.sha256,
-        input_sha256="1" * 64,
-        credit="somebody",
-        required=SAMPLE.parity.gates,
-        tie_margin=0.1,
-        pixels=np.zeros((8, 8, 3), np.uint8),
-        logits_shape=(2, 1, 1),
-        logits=np.ones(4, np.float32),
-        labels=np.zeros(4, np.uint16),
-        margins=np.ones(4, np.float32),
+def goldens() -> list[bytes]:
+    """Golden files, as the app reads them: of labels, and of boxes."""
+    ones = np.ones(4, np.float32)
+    labels = LabelAnswers(
+        tie=0.1, logits_shape=(2, 1, 1), logits=ones, labels=np.zeros(4, np.uint16), margins=ones
     )
-    return encode_golden(vector)
+    one_box = Boxes(
+        corners=ones[None], scores=np.full(1, 0.5, np.float32), labels=np.ones(1, np.int32)
+    )
+    boxes = BoxAnswers(tie=0.1, classes=2, levels=5, logits=ones, offsets=ones, boxes=one_box)
+    return [
+        encode_golden(
+            Golden(
+                model_sha256=SAMPLE.file.sha256,
+                input_sha256="1" * 64,
+                credit="somebody",
+                required=SAMPLE.parity.gates,
+                pixels=np.zeros((8, 8, 3), np.uint8),
+                answers=answers,
+            )
+        )
+        for answers in (labels, boxes)
+    ]
 
 
 def aar() -> bytes:

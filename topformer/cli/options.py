@@ -15,11 +15,19 @@ ClassesOption = Annotated[
 ]
 TaskOption = Annotated[
     str | None,
-    typer.Option("--task", help="segmentation or detection. A file decides for itself."),
+    typer.Option(
+        "--task",
+        help="segmentation or detection. Default: what the data set, file or checkpoint is for; "
+        "with random weights, segmentation.",
+    ),
 ]
 HeadOption = Annotated[
     str | None,
-    typer.Option("--head", help="With --task detection: retinanet, as published, or lite."),
+    typer.Option(
+        "--head",
+        help="Of a detector: retinanet, as published, or lite, for phones. Default: the "
+        "checkpoint's, or retinanet.",
+    ),
 ]
 SerialOption = Annotated[
     str | None,

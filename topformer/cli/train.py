@@ -5,18 +5,15 @@ from typing import Annotated
 
 import typer
 
-from topformer.cli.options import JsonOption
+from topformer.cli.options import HeadOption, JsonOption, TaskOption
 
 
 def train(
     dataset: Annotated[
         str, typer.Option(help="Key of the data set: ade20k, camvid, folder, coco, coco-folder...")
     ],
-    task: Annotated[str, typer.Option(help="segmentation or detection.")] = "segmentation",
-    head: Annotated[
-        str | None,
-        typer.Option(help="Of a detector: retinanet, as published (default), or lite, for phones."),
-    ] = None,
+    task: TaskOption = None,
+    head: HeadOption = None,
     data: Annotated[Path | None, typer.Option(help="Root folder of the data set.")] = None,
     size: Annotated[str, typer.Option(help="tiny, small or base.")] = "tiny",
     recipe: Annotated[

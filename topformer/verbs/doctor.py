@@ -19,7 +19,7 @@ from topformer.toolchain.programs import Missing
 
 PACKAGES = (
     "topformer", "torch", "torchvision", "executorch", "torchao",
-    "onnx", "onnxscript", "onnxsim", "onnxruntime", "numpy", "pillow",
+    "onnx", "onnxscript", "onnxsim", "onnxruntime", "numpy", "pillow", "pycocotools",
 )  # fmt: skip
 
 TOOLS = {

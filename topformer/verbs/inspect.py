@@ -80,7 +80,7 @@ def _describe(source: str, model: OpenedModel, graph: GraphInfo | None) -> list[
     weights = manifest.weights
     lines = [
         f"file: {file} ({file.stat().st_size:,} bytes)" if file.exists() else f"model: {source}",
-        f"model: TopFormer {manifest.model.variant}, {manifest.model.num_classes} classes "
+        f"model: {_network(manifest)}, {manifest.model.num_classes} classes "
         f"({manifest.classes.dataset}: {_some_names(manifest.classes)})",
         f"weights: {weights.name}{' (RANDOM)' if weights.is_random else ''}, "
         f"sha256 {weights.sha256[:12]}, licence: {weights.licence}",
@@ -102,6 +102,7 @@ def _describe(source: str, model: OpenedModel, graph: GraphInfo | None) -> list[
             f"proof: {verdict}, SQNR {worst.sqnr_db:.1f} dB, "
             f"{model.task.noun} equal {worst.result_agreement:.4%}"
         )
+        lines += [f"proof: {note}" for note in manifest.parity.notes]
     if manifest.delegation:
         delegation = manifest.delegation
         lines.append(
@@ -118,6 +119,13 @@ def _describe(source: str, model: OpenedModel, graph: GraphInfo | None) -> list[
         if graph.planned_memory_bytes is not None:
             lines.append(f"planned memory: {graph.planned_memory_bytes:,} bytes")
     return lines
+
+
+def _network(manifest: Manifest) -> str:
+    model = manifest.model
+    if not model.detection_head:
+        return f"TopFormer {model.variant}"
+    return f"TopFormer {model.variant}, detector with head {model.detection_head}"
 
 
 def _some_names(classes: Classes) -> str:

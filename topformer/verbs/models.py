@@ -8,12 +8,16 @@ from topformer.complexity import count_macs
 from topformer.console.output import print_document, print_lines
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
+from topformer.detection import HEADS
 from topformer.documents import Count, Document, SchemaName, ShortText
 from topformer.variants import VARIANTS, Variant
-from topformer.weights.blank import blank_segmenter
+from topformer.weights.blank import blank_detector, blank_segmenter
 from topformer.weights.catalogue import LICENCE, PUBLISHED
 from topformer.weights.fetch import cached_path
 from topformer.weights.loading import bundled_path
+
+# COCO's.
+_BOX_CLASSES = 80
 
 
 class VariantRow(Document, frozen=True, kw_only=True):
@@ -25,6 +29,16 @@ class VariantRow(Document, frozen=True, kw_only=True):
     macs_448: Count
     macs_512: Count
     default_weights: Literal["bundled", "random"]
+
+
+class DetectorRow(Document, frozen=True, kw_only=True):
+    """One detector, at 80 classes."""
+
+    variant: ShortText
+    head: ShortText
+    parameters: Count
+    # Multiply-adds of a square picture of that side, to the raw outputs.
+    macs_448: Count
 
 
 class CheckpointRow(Document, frozen=True, kw_only=True):
@@ -46,8 +60,9 @@ class CheckpointRow(Document, frozen=True, kw_only=True):
 class ModelsDocument(Document, frozen=True, kw_only=True):
     """What `topformer models --json` prints."""
 
-    schema: SchemaName = "topformer.models/1"
+    schema: SchemaName = "topformer.models/1.1"
     variants: tuple[VariantRow, ...]
+    detectors: tuple[DetectorRow, ...] = ()
     checkpoints: tuple[CheckpointRow, ...]
 
 
@@ -57,7 +72,11 @@ def run(*, as_json: bool) -> None:
     if as_json:
         print_document(document)
         return
-    print_table(_variant_table(document.variants), _checkpoint_table(document.checkpoints))
+    print_table(
+        _variant_table(document.variants),
+        _detector_table(document.detectors),
+        _checkpoint_table(document.checkpoints),
+    )
     for row in document.checkpoints:
         stderr().print(f"{row.name}: {row.source}", soft_wrap=True)
     print_lines((row.name for row in (*document.variants, *document.checkpoints)), shown=True)
@@ -66,6 +85,9 @@ def run(*, as_json: bool) -> None:
 def _collect() -> ModelsDocument:
     return ModelsDocument(
         variants=tuple(_variant_row(variant) for variant in VARIANTS.values()),
+        detectors=tuple(
+            _detector_row(variant, head) for head in HEADS for variant in VARIANTS.values()
+        ),
         checkpoints=tuple(
             CheckpointRow(
                 name=entry.name,
@@ -82,6 +104,16 @@ def _collect() -> ModelsDocument:
             )
             for entry in PUBLISHED
         ),
+    )
+
+
+def _detector_row(variant: Variant, head: str) -> DetectorRow:
+    model = blank_detector(variant, num_classes=_BOX_CLASSES, head=head)
+    return DetectorRow(
+        variant=variant.name,
+        head=head,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        macs_448=count_macs(model, 448, 448).total,
     )
 
 
@@ -109,6 +141,19 @@ def _variant_table(rows: tuple[VariantRow, ...]) -> Table:
             f"{row.macs_512:,}",
             row.default_weights,
         )
+    return table
+
+
+def _detector_table(rows: tuple[DetectorRow, ...]) -> Table:
+    table = Table(
+        title=f"Detectors, at {_BOX_CLASSES} classes (--task detection)", title_justify="left"
+    )
+    table.add_column("head")
+    table.add_column("size")
+    for heading in ("parameters", "MACs at 448x448"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(row.head, row.variant, f"{row.parameters:,}", f"{row.macs_448:,}")
     return table
 
 

@@ -182,7 +182,7 @@ def _random(wanted: _Wanted, classes: Classes | None) -> LoadedWeights:
     """Draw weights; the same ones every time, and without touching the caller's random state."""
     assert wanted.variant is not None
     published = dataset_classes(_PUBLISHED_CLASSES[_DETECTION if wanted.detects else _SEGMENTATION])
-    count = wanted.num_classes or len(published.names)
+    count = len(published.names) if wanted.num_classes is None else wanted.num_classes
     head = (wanted.detection_head or RETINANET) if wanted.detects else ""
     with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
         torch.default_generator.manual_seed(_RANDOM_SEED)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from topformer import metrics
 from topformer.export.quantisation.quantiser import observe, quantise
 from topformer.export.quantisation.simulation import Simulation
 
@@ -56,3 +57,34 @@ def test_a_product_of_resized_maps_stays_in_float32(observed):
 
 def test_such_a_product_is_no_layer(observed):
     assert sorted(Simulation(observed).layers) == ["", "gate", "last", "local"]
+
+
+class Shared(nn.Module):
+    """One convolution for maps of two scales, as a detector's head has it."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.both = nn.Conv2d(8, 4, 1)
+        self.last = nn.Conv2d(4, 2, 1)
+
+    def forward(self, x):
+        fine = torch.relu(self.first(x))
+        coarse = 30.0 * functional.max_pool2d(fine, 2)
+        return tuple(self.last(torch.relu(self.both(one))) for one in (fine, coarse))
+
+
+def test_a_weight_that_several_convolutions_share_is_quantised_for_all_of_them(pictures):
+    observed = observe(Shared().eval(), pictures)
+    made = quantise(observed)
+    convolutions = [node for node in made.graph.nodes if "conv2d" in str(node.target)]
+    assert len(convolutions) == 5
+    for node in convolutions:
+        taken, weight = node.args[:2]
+        assert "dequantize_per_tensor" in str(taken.target)
+        assert "dequantize_per_channel" in str(weight.target)
+    assert len({node.args[2] for node in convolutions}) == 5
+    with torch.no_grad():
+        for expected, found in zip(Shared().eval()(pictures[0]), made(pictures[0]), strict=True):
+            assert metrics.sqnr_db(expected.numpy(), found.numpy()) > 25

@@ -3,11 +3,14 @@
 import pytest
 import torch
 
+from support.detectors import finding_detector
 from topformer import metrics
+from topformer.detection import HEADS
 from topformer.export.quantisation.channel_groups import channel_groups
 from topformer.export.quantisation.equalise import equalise
 from topformer.fusion import fuse
 from topformer.model import create_model
+from topformer.networks import create_network
 from topformer.variants import VARIANTS
 from topformer.weights import load_weights
 
@@ -59,6 +62,26 @@ def test_the_network_computes_the_same(variant, shown):
     )
 
 
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("variant", ["tiny", "base"])
+def test_a_detector_computes_the_same(variant, head, shown):
+    network = fuse(finding_detector(variant, head))
+    equal = equalise(network, shown)
+    with torch.no_grad():
+        for expected, found in zip(network(shown[0]), equal(shown[0]), strict=True):
+            assert metrics.sqnr_db(expected.numpy(), found.numpy(), least_deviation=1e-3) > 60
+    changed = {
+        name.rpartition(".")[0]
+        for name, tensor in equal.state_dict().items()
+        if not torch.equal(tensor, network.state_dict()[name])
+    }
+    assert {"backbone.SIM.3.local_embedding.conv", "backbone.tpm.layer2.conv.0.c"} <= changed
+    inner = "fpn.inner_blocks.2." + ("c" if head == "lite" else "0")
+    assert inner in changed
+    if head == "lite":
+        assert {"fpn.p7.2.c", "head.logits.4.conv1.0.c", "head.offsets.0.last"} <= changed
+
+
 def test_hidden_channels_get_ranges_more_alike(golden_network, shown):
     equal = equalise(golden_network, shown)
     for path in ("backbone.tpm.layer4.conv.1", "backbone.trans.transformer_blocks.2.mlp.fc1.c"):
@@ -73,9 +96,11 @@ def test_the_network_itself_is_not_changed(golden_network, shown):
     )
 
 
-def test_no_channel_is_scaled_twice_by_one_convolution(golden_network):
+@pytest.mark.parametrize("head", ["", *HEADS])
+def test_no_channel_is_scaled_twice_by_one_convolution(head):
     """Every output channel belongs to at most one group, and so does every input channel."""
-    groups = list(channel_groups(golden_network))
+    network = create_network("tiny", 3, detection_head=head)
+    groups = list(channel_groups(fuse(network)))
     for role in ("producers", "consumers"):
         taken = set()
         for group in groups:

@@ -10,18 +10,20 @@ from torch import Tensor
 from topformer.boxes import Boxes
 from topformer.data import BoxDataset
 from topformer.data.coco import open_boxed, require_same_classes
+from topformer.data.coco.suspicions import box_doubts
+from topformer.data.doubts import shared_files
 from topformer.data.pairs import read_ahead
 from topformer.data.samples import BoxedSamples, SampleSource
 from topformer.errors import TopformerError
 from topformer.evaluation.boxes import BoxFinder, score_found
 from topformer.evaluation.boxes.finders import network_finder
+from topformer.evaluation.boxes.sheet import ShownBoxes, draw_box_sheet
 from topformer.evaluation.protocols import fixed_protocol, whole_protocol
 from topformer.evaluation.scoring import AHEAD
 from topformer.figures import Caption
 from topformer.networks import AnyNetwork
 from topformer.tasks import DETECTION
 from topformer.tasks.detection import Detection
-from topformer.training.goals.box_sheet import draw_box_sheet
 from topformer.training.goals.goal import Goal, Progress
 from topformer.training.journal import BoxScoreRecord
 from topformer.training.losses.detection import detection_loss
@@ -58,16 +60,17 @@ class DetectionGoal(Goal):
         return ("train", len(self.train)), ("val", len(self.val))
 
     def check(self, split: str, progress: Progress) -> tuple[str, ...]:
-        """See `Goal`; annotations were looked through when they were read."""
+        """See `Goal`; annotations with problems were refused when they were read."""
         found = self.train if split == "train" else self.val
         for done, _ in enumerate(read_ahead(found, open_boxed, threads=2, ahead=AHEAD), start=1):
             progress(done, len(found))
-        return ()
+        return tuple(doubt.what for doubt in box_doubts(found))
 
     def shared(self) -> str:
-        """See `Goal`; pictures are told apart by their names."""
-        both = set(self.train.file_names) & set(self.val.file_names)
-        return f"{len(both):,} pictures are in train, too" if both else ""
+        """See `Goal`."""
+        train, val = ([one.path for one in split] for split in (self.train, self.val))
+        doubt = shared_files("train", train, "val", val)
+        return "" if doubt is None else doubt.what
 
     def picture_size(self) -> tuple[int, int]:
         """See `Goal`."""
@@ -110,9 +113,14 @@ class DetectionGoal(Goal):
     def draw(self, network: AnyNetwork, title: str, notes: tuple[str, ...]) -> bytes:
         """See `Goal`."""
         find = self._finder(network)
-        shown = range(0, len(self.val), -(-len(self.val) // SHOWN_PICTURES))
-        pictures = [self.val[number] for number in shown]
-        return draw_box_sheet(pictures, find, self.classes, Caption(title=title, notes=notes))
+        shown = self.val.subset(range(0, len(self.val), -(-len(self.val) // SHOWN_PICTURES)))
+        pixels = [open_boxed(picture) for picture in shown]
+        scored = score_found([find(one) for one in pixels], shown).pictures
+        pictures = [
+            ShownBoxes(picture=one.picture, pixels=own, found=one)
+            for one, own in zip(scored, pixels, strict=True)
+        ]
+        return draw_box_sheet(pictures, self.classes, Caption(title=title, notes=notes))
 
     def _finder(self, network: AnyNetwork) -> BoxFinder:
         info = Detection.describe_detection()

@@ -8,13 +8,13 @@ from topformer import __version__
 from topformer.console.output import print_result, warn_of_letters
 from topformer.console.progress import stdout_for_results
 from topformer.console.weights import tell_licence, weights_as
-from topformer.data.datasets import check_key
+from topformer.data import BOX_DATASET_KEYS, check_key
 from topformer.detection import RETINANET, check_head
 from topformer.documents import Count, Document, SchemaName, ShortText
 from topformer.errors import UsageError
 from topformer.files import atomic_write, ensure_writable_folder
 from topformer.locks import only_run_in
-from topformer.tasks import DETECTION, SEGMENTATION
+from topformer.tasks import DETECTION, SEGMENTATION, task_named
 from topformer.temporary import sweep
 from topformer.training.checkpoints import FOLDER as CHECKPOINTS
 from topformer.training.checkpoints import Best, has_checkpoints
@@ -68,13 +68,9 @@ class TrainDocument(Document, frozen=True, kw_only=True):
     files: tuple[str, ...]
 
 
-# Tasks as they are typed.
-_TASKS = {"segmentation": SEGMENTATION, "detection": DETECTION}
-
-
 def run(
     *,
-    task: str,
+    task: str | None,
     head: str | None,
     dataset: str,
     data: Path | None,
@@ -94,32 +90,35 @@ def run(
     `assignments` are FIELD=VALUE of the recipe. Raises `UsageError` for what does not fit.
     """
     get_variant(variant)
-    form = _form(task, head, variant, dataset)
+    aim = _task(task, dataset)
+    form = _form(aim, head, variant, dataset)
     overrides = _overrides(assignments, init=init, iterations=iterations, batch=batch)
     chosen = load_recipe(dataset, variant, head=form.head, path=recipe, overrides=overrides)
-    check_task(chosen, _TASKS[task])
+    check_task(chosen, aim)
     if show_recipe:
         print_result(chosen, recipe_text(chosen).splitlines(), as_json=as_json)
         return
     if data is None:
         raise UsageError("Training needs --data ROOT, the folder of the data set.")
-    goal = open_goal(_TASKS[task], dataset, data, chosen)
+    goal = open_goal(aim, dataset, data, chosen)
     _train(goal, form, out, resume=resume, as_json=as_json)
+
+
+def _task(word: str | None, dataset: str) -> str:
+    """What the data set is for; raises `UsageError` where another task is asked for."""
+    if word is None:
+        return DETECTION if dataset in BOX_DATASET_KEYS else SEGMENTATION
+    check_key(dataset, boxes=task_named(word) == DETECTION)
+    return task_named(word)
 
 
 def _form(task: str, head: str | None, size: str, dataset: str) -> NetworkForm:
     """The network that is asked for; raises `UsageError` where it is none."""
-    if task not in _TASKS:
-        raise UsageError(
-            f"There is no task called {task!r}.",
-            next_step=f"Choose one of {', '.join(_TASKS)}.",
-        )
-    detects = _TASKS[task] == DETECTION
-    check_key(dataset, boxes=detects)
+    detects = task == DETECTION
     if not detects and head is not None:
         raise UsageError(
             "--head is for detectors, and segmentation is trained.",
-            next_step="Add --task detection, or leave --head out.",
+            next_step="Name a data set with boxes, or leave --head out.",
         )
     chosen = (head or RETINANET) if detects else ""
     if chosen:

@@ -1,6 +1,7 @@
 package io.topformer.demo
 
 import android.app.Activity
+import android.graphics.Bitmap
 import android.os.SystemClock
 import android.view.TextureView
 import android.view.View
@@ -33,7 +34,7 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
     private val percent = NumberFormat.getPercentInstance()
     private val whole = NumberFormat.getIntegerInstance()
     private var ranking = ClassRanking(0, ONE_PERCENT)
-    private var rankedStill: StillFrame? = null
+    private var ranked: Bitmap? = null
     private var textsAtMs = -TEXTS_EVERY_MS
 
     init {
@@ -121,8 +122,8 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
             ranking = ClassRanking(findings.amounts.size, step)
         }
         // Another picture has nothing to do with what was there before; boxes that stay can be counted.
-        if (rankedStill !== main.still.frame || areCounts && main.frozen) ranking.clear()
-        rankedStill = main.still.frame
+        if (ranked !== result.picture || areCounts && main.frozen) ranking.clear()
+        ranked = result.picture
         ranking.update(findings.amounts, textsAtMs)
         legend.show(ranking, classes, mayBeNone = areCounts, if (areCounts) ::count else ::share)
         val described = if (areCounts) text(R.string.boxes_described, found(classes)) else text(R.string.picture_described)

@@ -182,6 +182,18 @@ class DetectionTest : AppTest() {
     }
 
     @Test
+    fun `the self-check is of boxes`() {
+        TestDetector.goldenFile(phone.application).writeBytes(TestGolden.ofBoxes(phone.application.boxes))
+        phone.start()
+        phone.until("a checked model") { phone.text(R.id.check_line) == "Self-check passed" }
+        phone.controller.close()
+        TestDetector.goldenFile(phone.application).writeBytes(TestGolden.ofBoxes(listOf(CUP, SPOON, FakeBox(1, 0.9f, 0.1f, 0.6f, 0.3f, 0.9f))))
+        phone.start()
+        phone.untilNotice("This device computes other boxes")
+        assertContains(phone.text(R.id.notice_why), "66.67 % of the boxes have their equal")
+    }
+
+    @Test
     fun `labels and boxes take turns where the user chooses another model`() {
         TestModel.install(phone.application)
         showStreet()
@@ -249,7 +261,7 @@ class DetectionTest : AppTest() {
         val TABLE = FakeBox(4, 0.43f, 0.01f, 0.01f, 0.99f, 0.9f)
         val CROWD = listOf(
             FakeBox(0, 0.95f, 0.05f, 0.2f, 0.35f, 0.7f),
-            FakeBox(0, 0.9f, 0.09f, 0.22f, 0.45f, 0.72f),
+            FakeBox(0, 0.9f, 0.2f, 0.25f, 0.5f, 0.75f),
             FakeBox(0, 0.3f, 0.62f, 0.12f, 0.98f, 0.68f),
             FakeBox(1, 0.88f, 0.4f, 0.65f, 0.75f, 0.82f),
             FakeBox(3, 0.75f, 0.8f, 0.02f, 0.9f, 0.2f),

@@ -3,6 +3,7 @@ package io.topformer.demo
 import android.content.Context
 import io.topformer.core.ModelManifest
 import io.topformer.segmenter.Segmenter
+import java.io.File
 import java.nio.FloatBuffer
 import kotlin.math.abs
 import kotlin.math.ln
@@ -19,6 +20,8 @@ object TestDetector {
     val CLASS_NAMES = listOf("person", "dog", "cup", "traffic_light", "dining_table", "spoon")
 
     fun install(context: Context) = TestModel.install(context, manifest = manifest(), name = NAME)
+
+    fun goldenFile(context: Context) = File(context.filesDir, "models/$NAME.golden")
 
     fun manifest(): String {
         val names = CLASS_NAMES.joinToString { "\"$it\"" }

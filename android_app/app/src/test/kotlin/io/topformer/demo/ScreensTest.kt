@@ -99,6 +99,7 @@ class ScreensTest : AppTest() {
     }
 
     @Test
+    @Config(qualifiers = COARSE_PHONE)
     fun `the live picture`() {
         phone.addCamera("1", CameraCharacteristics.LENS_FACING_FRONT, sensorDegrees = 270)
         startLive(lying(leftOf(BitmapFactory.decodeFile(RealModel.picture.path), 480, 640)))

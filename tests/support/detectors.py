@@ -1,0 +1,61 @@
+"""Detectors that find something, though nobody trained them."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from topformer.classes import numbered_classes
+from topformer.detector import Detector, create_detector
+from topformer.images import bundled_pictures
+from topformer.preprocess import input_info, to_tensor
+from topformer.weights import save_weights
+
+# As the outputs of trained detectors vary: some logits of a hundred thousand are above -3 then.
+LOGIT_DEVIATION, OFFSET_DEVIATION = 1.5, 0.2
+
+
+def finding_detector(variant: str = "tiny", head: str = "lite", classes: int = 3) -> Detector:
+    """Draw a detector, and let its outputs on the bundled pictures vary as a trained one's do."""
+    torch.manual_seed(0)
+    network = create_detector(variant, classes, head=head).train()
+    info = input_info(128, 128)
+    pictures = torch.cat([torch.as_tensor(to_tensor(one, info)) for _, one in bundled_pictures()])
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the plain mean of what is seen
+    with torch.no_grad():
+        network(pictures)
+        network.eval()
+        outputs = network(pictures)
+        for part, own, deviation in zip(
+            _last_convolutions(network),
+            (outputs[:5], outputs[5:]),
+            (LOGIT_DEVIATION, OFFSET_DEVIATION),
+            strict=True,
+        ):
+            for number, last in enumerate(part):
+                # A convolution that all levels share is scaled by the finest.
+                last.weight *= deviation / own[number].std()
+    return network
+
+
+def _last_convolutions(network: Detector) -> tuple[list[nn.Conv2d], list[nn.Conv2d]]:
+    head = network.head
+    if network.detection_head == "lite":
+        return [one.last for one in head.logits], [one.last for one in head.offsets]
+    return [head.classification_head.cls_logits], [head.regression_head.bbox_reg]
+
+
+def save_finding_detector(path: Path, **drawn: object) -> Path:
+    """Write one as weights."""
+    network = finding_detector(**drawn)
+    save_weights(
+        path,
+        network,
+        classes=numbered_classes(network.num_classes),
+        name="drawn",
+        licence="none",
+        source="a test",
+    )
+    return path
