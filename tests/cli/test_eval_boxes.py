@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from support.coco_fakes import annotations, save_detector, write_split
+from support.coco_fakes import annotation, annotations, save_detector, write_split
 from topformer.cli.main import build_command
 from topformer.data.coco import read_split
 from topformer.errors import TopformerError, UsageError
@@ -142,3 +142,18 @@ def test_a_picture_that_cannot_be_read_ends_it(told, detector, tmp_path):
     error = evaluate(*words, "--image-size", 64, "--out", tmp_path / "out").exception
     assert isinstance(error, TopformerError)
     assert "5.png" in error.what
+
+
+def test_an_exported_detector_is_scored_at_its_size_beside_its_checkpoint(detector_pte, tmp_path):
+    categories = [{"id": number, "name": f"class {number}"} for number in range(3)]
+    boxes = [annotation(1, 1, [0, 0, 50, 60], category_id=0)]
+    root = write_split(tmp_path, annotations(categories=categories, annotations=boxes))
+    words = ["--dataset", "coco-folder", "--data", root, "--split", "train", "--model"]
+    words += [detector_pte, "--out", tmp_path / "out", "--json"]
+    document = json.loads(evaluate(*words).stdout)
+    assert document["runtime"] == "executorch"
+    assert (document["protocol"], document["image_size"]) == ("fixed", [64, 64])
+    scores = score_boxes(open_model(detector_pte).predict, read_split(root, "train")).scores
+    assert document["figures"]["ar_100"] == scores.ar_100
+    error = evaluate(*words, "--short-side", 64).exception
+    assert isinstance(error, UsageError)

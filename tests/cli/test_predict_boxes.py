@@ -14,7 +14,7 @@ from support.coco_fakes import annotations, save_detector, write_split
 from topformer.classes import COCO_CATEGORY_IDS, dataset_classes
 from topformer.cli.main import build_command
 from topformer.errors import UsageError
-from topformer.images import read_picture
+from topformer.images import bench_picture, read_picture
 from topformer.runtimes import open_model
 from topformer.verbs.predict.boxes import category_ids
 from topformer.verbs.predict.document import BoxPredictDocument
@@ -171,3 +171,19 @@ def test_categories_are_cocos_for_its_classes():
     assert category_ids(coco) == COCO_CATEGORY_IDS
     other = msgspec.structs.replace(coco, names=("human", *coco.names[1:]))
     assert category_ids(other) == tuple(range(1, 81))
+
+
+def test_an_exported_detector_finds_what_the_threshold_lets_pass(detector_pte, tmp_path):
+    street = tmp_path / "street.png"
+    Image.fromarray(bench_picture(64, 64).pixels).save(street)
+    expected = open_model(detector_pte).predict(read_picture(street))
+    threshold = float(np.median(expected.scores))
+    words = ["predict", street, "--model", detector_pte, "--out", tmp_path / "out", "--json"]
+    for given, count in (
+        ([], len(expected)),
+        (["--threshold", threshold], int((expected.scores > threshold).sum())),
+    ):
+        result = runner.invoke(build_command(), list(map(str, [*words, *given])))
+        document = json.loads(result.stdout)
+        assert document["runtime"] == "executorch"
+        assert len(document["pictures"][0]["boxes"]) == count > 0
