@@ -132,9 +132,14 @@ def measure_step(
 
 
 def measure_simulation(
-    step: Step, standard: Sequence[Reference], own: Sequence[Reference], yardstick: StepParity
+    step: Step,
+    standard: Sequence[Reference],
+    own: Sequence[Reference],
+    yardstick: StepParity,
+    *,
+    floor: Gates = STRAYING_FLOOR,
 ) -> tuple[StepParity, dict[str, Gates]]:
-    """Compare a calibrated precision's simulation with float64.
+    """Compare a calibrated precision's simulation with float64, held to `floor` where it strays.
 
     Returns too what its files are held to on standard inputs where it strays or all but strays; on
     the user's own pictures it must not, and they must not.
@@ -142,7 +147,7 @@ def measure_simulation(
     names = {reference.input.name for reference in standard}
     found = measure_step(step, [*standard, *own], yardstick)
     missed = {one.input: one.agreement for one in found.inputs if not one.passed}
-    floors = dict.fromkeys(missed.keys() & names, STRAYING_FLOOR)
+    floors = dict.fromkeys(missed.keys() & names, floor)
     inputs = [
         msgspec.structs.replace(one, required=floors[one.input], ill_conditioned=True)
         if one.input in floors

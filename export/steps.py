@@ -95,7 +95,7 @@ def convert(
     strays: Mapping[str, Gates] = NOTHING_STRAYS
     if precision.calibrated:
         parity, strays = measure_simulation(
-            step, prepared.standard, prepared.own, prepared.yardstick
+            step, prepared.standard, prepared.own, prepared.yardstick, floor=limits.straying
         )
     else:
         parity = measure_step(step, prepared.references, prepared.yardstick)

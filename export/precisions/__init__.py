@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
+from topformer.export.proof import STRAYING_FLOOR
 from topformer.manifest import SAME_IOU, Gates
 from topformer.registry import Registry
 
@@ -25,6 +26,8 @@ class Limits:
     max_drop: float
     # Of detectors: from which IoU on two boxes are the same.
     same_iou: float = SAME_IOU
+    # What a simulation is held to on inputs unlike those that it was calibrated with.
+    straying: Gates = STRAYING_FLOOR
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -271,7 +271,7 @@ def test_ap_judges_files(weights, found_set, tmp_path):
     assert parity.score is None
     judged = parity.average_precision
     assert (judged.metric, judged.dataset, judged.pictures) == ("AP", "coco-folder", 3)
-    assert judged.float32_ap > 0.9
+    assert judged.float32_ap > 0.5
     assert judged.drop == pytest.approx(0, abs=0.2)
     assert judged.max_drop == 0.2
     assert parity.passed

@@ -109,8 +109,9 @@ class Detection(Task[Boxes]):
         """Compare logits and offsets of each level, and match the boxes.
 
         The SQNR is that of the worst output: a level with few places counts as much as the others.
-        Constants are no signal, because the bias that objects are unlikely by (-4.6 in all logits)
-        would hide errors 12 dB larger in trained networks, and any in random ones.
+        The signal is how far an output deviates from its mean, or all levels together where that is
+        more: one without objects hardly varies. Constants are none, because the bias that objects
+        are unlikely by (-4.6 in all logits) would hide errors 12 dB larger in trained networks.
         """
         pairs = list(zip(expected.outputs, found.outputs, strict=True))
         levels = len(self.info.levels)
@@ -142,7 +143,7 @@ class Detection(Task[Boxes]):
         return Agreement(
             max_abs_error=max(metrics.max_abs_error(*pair) for pair in (*logits, *offsets)),
             sqnr_db=min(
-                metrics.sqnr_db(*pair, least_deviation=least)
+                metrics.sqnr_db(*pair, least_deviation=_deviation(pairs, least))
                 for pairs, least in (
                     (logits, LEAST_LOGIT_DEVIATION),
                     (offsets, LEAST_OFFSET_DEVIATION),
@@ -257,6 +258,12 @@ class Detection(Task[Boxes]):
 
 
 TASK = Detection
+
+
+def _deviation(pairs: Sequence[_Pair], least: float) -> float:
+    """How far the expected numbers of all levels together deviate from their mean, or `least`."""
+    together = np.concatenate([expected.reshape(-1) for expected, _ in pairs])
+    return max(float(together.std(dtype=np.float64)), least)
 
 
 def records_of_boxes(boxes: Boxes) -> bytes:
