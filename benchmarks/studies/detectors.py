@@ -232,7 +232,8 @@ def main() -> int:
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     for contestant in CONTESTANTS:
-        for side in {COUNTED_SIDE[contestant.head]} | (set() if chosen.count else {SIDE}):
+        counted = COUNTED_SIDE[contestant.head]
+        for side in {counted, counted if chosen.count else SIDE}:
             path = contestant.path(chosen.folder, side)
             if not path.exists():
                 sys.stderr.write(f"exporting {path.name}\n")
