@@ -232,8 +232,10 @@ def main() -> int:
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     for contestant in CONTESTANTS:
-        counted = COUNTED_SIDE[contestant.head]
-        for side in {counted, counted if chosen.count else SIDE}:
+        sides = {COUNTED_SIDE[contestant.head]}
+        if not chosen.count:
+            sides.add(SIDE)
+        for side in sides:
             path = contestant.path(chosen.folder, side)
             if not path.exists():
                 sys.stderr.write(f"exporting {path.name}\n")

@@ -78,6 +78,26 @@ def test_export_of_int8_says_what_with_and_what_it_lost(tmp_path, folder, tiny_o
     assert "mIoU on folder val" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--task", "panoptic"], "no task called 'panoptic'"),
+        (["--max-drop", "1"], "--max-drop is measured on data"),
+        (["--max-miou-drop", "1"], "--max-drop is measured on data"),
+        (["--head", "ssd"], "no detection head called 'ssd'"),
+        (
+            ["--task", "segmentation", "--weights", "random", "--head", "lite"],
+            "Leave one of the two out",
+        ),
+    ],
+)
+def test_export_refuses_what_cannot_be(tmp_path, words, told):
+    result = run_command("export", *words, cwd=tmp_path)
+    assert result.returncode == 2
+    assert told in result.stderr
+    assert not list((tmp_path / "out").glob("*"))
+
+
 def test_verify_from_the_command_line(random_export):
     folder, _ = random_export
     path = "out/topformer-tiny-64x96-xnnpack.pte"

@@ -33,6 +33,10 @@ def test_the_document_holds_the_same(capsys):
         ("small", 3_034_662),
         ("base", 5_062_646),
     ]
+    detectors = {(row.head, row.variant): row for row in document.detectors}
+    assert len(detectors) == 6
+    assert detectors["retinanet", "base"].parameters == 14_569_044
+    assert detectors["lite", "tiny"].macs_448 <= 1.2e9
     assert [(row.macs_448, row.macs_512) for row in document.variants] == [
         (408_363_648, 534_110_208),
         (850_756_032, 1_112_297_472),

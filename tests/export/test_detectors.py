@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 import torch
 
+from support.coco_fakes import annotation, annotations, write_split
 from support.detectors import finding_detector, save_finding_detector
 from topformer import open_model
+from topformer.data import open_box_dataset, open_dataset
 from topformer.documents import encode_document
 from topformer.errors import TopformerError, UsageError
 from topformer.export import export_model
 from topformer.export.divergence import TappedNetwork, first_divergence
 from topformer.export.precisions import get_precision, precision_names
 from topformer.export.proof import FP32_GATES
+from topformer.export.scoring import JudgingData
 from topformer.export.targets import get_target
 from topformer.export.verification import verify_file
 from topformer.fusion import fuse
@@ -232,3 +235,56 @@ def test_the_published_head_in_int8_is_one_delegate_and_right(tmp_path):
     *_, simulated, found = file.manifest.parity.steps
     for expected, one in zip(simulated.inputs, found.inputs, strict=True):
         assert one.agreement.sqnr_db > expected.agreement.sqnr_db - 3
+
+
+@pytest.fixture(scope="module")
+def found_set(tmp_path_factory, weights):
+    """Write a set in COCO's format whose truth is what float32 finds, so that its AP is 1."""
+    root = write_split(tmp_path_factory.mktemp("coco"), {}, split="val2017")
+    opened = open_model(weights, image_size=(64, 64))
+    entries = []
+    for number in (1, 2, 5):
+        boxes = opened.predict(root / "images" / "val2017" / f"{number}.png")
+        for corners, label in zip(boxes.corners.tolist(), boxes.labels.tolist(), strict=True):
+            left, top, right, bottom = corners
+            extent = [left, top, max(right - left, 1.0), max(bottom - top, 1.0)]
+            entries.append(annotation(len(entries) + 1, number, extent, category_id=label + 1))
+    categories = [{"id": number, "name": f"class {number}"} for number in (1, 2, 3)]
+    content = annotations(annotations=entries, categories=categories)
+    return write_split(root, content, split="val2017")
+
+
+def test_ap_judges_files(weights, found_set, tmp_path):
+    def made(precision, **limits):
+        data = JudgingData(dataset=open_box_dataset("coco-folder", found_set), **limits)
+        (file,) = export_model(
+            weights=str(weights),
+            targets=["onnx"],
+            precisions=[precision],
+            image_size=(64, 64),
+            out_dir=tmp_path,
+            judging=data,
+        ).files
+        return file.manifest.parity
+
+    parity = made("fp32")
+    assert parity.score is None
+    judged = parity.average_precision
+    assert (judged.metric, judged.dataset, judged.pictures) == ("AP", "coco-folder", 3)
+    assert judged.float32_ap > 0.9
+    assert judged.drop == pytest.approx(0, abs=0.2)
+    assert judged.max_drop == 0.2
+    assert parity.passed
+    assert not made("fp32", max_drop=-1.0).passed
+
+
+def test_data_of_another_task_or_of_other_classes_are_refused(weights, found_set, folder, tmp_path):
+    words = {"targets": ["onnx"], "image_size": (64, 64), "out_dir": tmp_path}
+    labels = JudgingData(dataset=open_dataset("folder", folder))
+    with pytest.raises(TopformerError, match="is for object-detection"):
+        export_model(weights=str(weights), judging=labels, **words)
+    boxes = JudgingData(dataset=open_box_dataset("coco-folder", found_set))
+    with pytest.raises(TopformerError, match="is for semantic-segmentation"):
+        export_model(variant="tiny", judging=boxes, **words)
+    with pytest.raises(TopformerError, match="80 classes"):
+        export_model(variant="tiny", detection_head="lite", judging=boxes, **words)

@@ -145,9 +145,7 @@ def _variant_table(rows: tuple[VariantRow, ...]) -> Table:
 
 
 def _detector_table(rows: tuple[DetectorRow, ...]) -> Table:
-    table = Table(
-        title=f"Detectors, at {_BOX_CLASSES} classes (--task detection)", title_justify="left"
-    )
+    table = Table(title=f"Detectors, at {_BOX_CLASSES} classes", title_justify="left")
     table.add_column("head")
     table.add_column("size")
     for heading in ("parameters", "MACs at 448x448"):

@@ -93,6 +93,11 @@ def load_weights(
     wanted = _Wanted(
         variant=variant, num_classes=num_classes, task=task, detection_head=detection_head
     )
+    if detection_head and task not in {None, _DETECTION}:
+        raise UsageError(
+            f"A detection head is asked for, and the task {task}.",
+            next_step="Leave one of the two out.",
+        )
     if isinstance(source, str) and source in VARIANTS:
         if variant not in {None, source}:
             raise UsageError(f"Weights {source} are not of size {variant}.")
