@@ -63,6 +63,17 @@ def test_tiny_is_checked_and_its_instructions_are_counted(rig, exported_tiny):
     assert_nothing_is_left(rig.device)
 
 
+def test_a_detector_is_checked_by_its_boxes(rig, detector_pte):
+    document = document_of(bench(rig, "--model", detector_pte))
+    (row,) = document.counted_rows
+    assert (row.task, row.detection_head, row.classes) == ("object-detection", "lite", 3)
+    assert row.check.passed
+    assert not row.check.exact
+    # The same boxes each time: there are some to be made.
+    assert len(set(row.instructions.samples)) == 1
+    assert row.instructions.postprocess > 10_000
+
+
 @pytest.mark.parametrize("variant", ["small", "base"])
 def test_the_other_variants_compute_the_same_on_arm(rig, tmp_path, variant):
     result = export_model(
