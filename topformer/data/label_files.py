@@ -148,7 +148,9 @@ def _read_values(path: Path) -> _Values:
         packing = str(image.tile[0].args) if image.tile else ""
         image.load()
         orientation = orientation_of(image)
-        return _values_of(path, ImageOps.exif_transpose(image), packing, orientation)
+        # A copy would take as much memory as the picture, which may have 80 million pixels.
+        ImageOps.exif_transpose(image, in_place=True)
+        return _values_of(path, image, packing, orientation)
 
 
 def _values_of(path: Path, image: Image.Image, packing: str, orientation: int) -> _Values:
@@ -163,10 +165,10 @@ def _values_of(path: Path, image: Image.Image, packing: str, orientation: int) -
         return _Values(pixels=_narrow(path, np.asarray(image)), orientation=orientation)
     # Of 16 bits a colour, Pillow keeps the upper 8, where ids are 0.
     if image.mode in _COLOUR_MODES and "16" not in packing:
-        grey = _grey(np.asarray(image), transparent=image.mode != "RGB")
+        grey = _grey(image)
         if grey is not None:
             return _Values(pixels=grey, orientation=orientation, grey_as_colours=True)
-    red_only = image.mode == "RGB" and not np.asarray(image)[:, :, 1:].any()
+    red_only = image.mode == "RGB" and not any(_band(image, number).any() for number in (1, 2))
     raise TopformerError(
         f"{path} holds colours ({image.mode}), not class ids.",
         why="Only its red channel holds values."
@@ -179,13 +181,20 @@ def _values_of(path: Path, image: Image.Image, packing: str, orientation: int) -
     )
 
 
-def _grey(bands: NDArray[np.uint8], *, transparent: bool) -> NDArray[np.uint8] | None:
+def _grey(image: Image.Image) -> NDArray[np.uint8] | None:
     """The one value of each pixel [H, W]; None where there are colours or see-through pixels."""
-    colours, opacity = (bands[:, :, :-1], bands[:, :, -1]) if transparent else (bands, None)
-    if opacity is not None and (opacity < 255).any():
+    *others, last = range(1, len(image.getbands()))
+    if image.mode == "RGB":
+        others.append(last)
+    elif (_band(image, last) < 255).any():
         return None
-    grey = colours[:, :, 0]
-    return grey if (colours == grey[:, :, None]).all() else None
+    grey = _band(image, 0)
+    return grey if all((_band(image, number) == grey).all() for number in others) else None
+
+
+def _band(image: Image.Image, number: int) -> NDArray[np.uint8]:
+    """One channel [H, W]: of several at once the arrays would be large."""
+    return np.asarray(image.getchannel(number))
 
 
 def _no_png(path: Path) -> TopformerError:
