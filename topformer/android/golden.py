@@ -40,16 +40,19 @@ Sample `i` of an array with `size` elements in C order is element `(i * 26544357
 product needs 64 bits.
 
 The check: `(pixel - mean) / std` in float32, two operations, must give the tensor's hash, bit for
-bit. The model is run on it. `10 log10(sum(e^2) / sum((e - f)^2))` over the sampled logits, expected
-`e` and found `f`, in float64, must reach the SQNR: with no difference it passes, with anything not
-finite it fails. Offsets must reach it likewise.
+bit. The model is run on it. Of labels, `10 log10(sum(e^2) / sum((e - f)^2))` over the sampled
+logits, expected `e` and found `f`, in float64, must reach the SQNR: with no difference it passes,
+with anything not finite it fails. Of boxes, logits and offsets must both reach it, with
+`sum((e - m)^2)` above the line, `m` being the mean of `e`, and at least `n d^2`: `d` is 0.25 for
+logits and 0.001 for offsets.
 
 Then logits become labels at h x w, and the share of samples that are equal, or whose margin is at
-most the tie's, must reach the least share. Boxes are made as the manifest says. From the likeliest,
-each expected one takes as its partner, of the found ones of its class that have none, the one that
-covers it most, by an IoU of at least 0.99. Of all boxes, expected and found, the share must reach
-the least that have a partner, or whose score is not above a limit by more than the tie: the score's
-threshold, or the least score of as many boxes as there may be.
+most the tie's, must reach the least share. Boxes are made as the manifest says, and compared half a
+pixel wider to each side. From the likeliest, each expected one takes as its partner, of the found
+ones of its class that have none, the one that covers it most, by at least the IoU that the manifest
+calls the same. Of all boxes, expected and found, the share must reach the least that have a
+partner, or whose score is not above a limit by more than the tie: the score's threshold, or the
+least score of as many boxes as there may be.
 """
 
 import math

@@ -13,6 +13,9 @@ public class Detection internal constructor(document: DetectionInfo) {
     public val mostBoxes: Int = document.mostBoxes
     internal val largestLogScale: Float = document.largestLogScale.toFloat()
 
+    /** From which IoU on two boxes of one class are the same to a check. */
+    internal val sameIou: Float = document.sameIou.toFloat()
+
     internal class Level(document: AnchorLevel) {
         val stride: Long = document.stride
 

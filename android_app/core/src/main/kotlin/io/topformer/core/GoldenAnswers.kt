@@ -54,7 +54,10 @@ internal class BoxAnswers(
     }
 
     override fun sqnrDb(outputs: List<FloatArray>): Double =
-        minOf(sqnrDb(logits, outputs.take(levels)), sqnrDb(offsets, outputs.drop(levels)))
+        minOf(
+            sqnrDb(logits, outputs.take(levels), LEAST_LOGIT_DEVIATION),
+            sqnrDb(offsets, outputs.drop(levels), LEAST_OFFSET_DEVIATION),
+        )
 
     /** As `_agreeing` in `topformer/tasks/detection.py`: a score close to what decides is tied. */
     override fun agreement(outputs: List<FloatArray>, manifest: ModelManifest): Double {
@@ -65,19 +68,21 @@ internal class BoxAnswers(
         if (total == 0) return 1.0
         val ours = BooleanArray(boxes.size)
         val theirs = BooleanArray(found.size)
-        match(found, ours, theirs)
+        match(found, ours, theirs, detection.sameIou)
         return 1.0 - (alone(boxes, ours, detection) + alone(found, theirs, detection)).toDouble() / total
     }
 
     /** Gives each box one partner of its class, the likelier first. */
-    private fun match(found: Boxes, ours: BooleanArray, theirs: BooleanArray) {
+    private fun match(found: Boxes, ours: BooleanArray, theirs: BooleanArray, sameIou: Float) {
+        val first = widened(boxes.corners)
+        val second = widened(found.corners)
         for (i in ours.indices) {
             var best = -1
-            var bestOverlap = SAME_IOU
+            var bestOverlap = sameIou
             for (j in theirs.indices) {
                 if (theirs[j] || found.labels[j] != boxes.labels[i]) continue
-                val overlap = overlap(boxes.corners, 4 * i, found.corners, 4 * j)
-                if (overlap > bestOverlap || best < 0 && overlap == SAME_IOU) {
+                val overlap = overlap(first, 4 * i, second, 4 * j)
+                if (overlap > bestOverlap || best < 0 && overlap == sameIou) {
                     best = j
                     bestOverlap = overlap
                 }
@@ -87,6 +92,10 @@ internal class BoxAnswers(
             theirs[best] = true
         }
     }
+
+    /** Half a pixel wider to each side: a box cut at the picture's edge may have no area. */
+    private fun widened(corners: FloatArray) =
+        FloatArray(corners.size) { corners[it] + if (it % 4 < 2) -0.5f else 0.5f }
 
     private fun alone(boxes: Boxes, hasPartner: BooleanArray, detection: Detection): Int {
         val isFull = boxes.size == detection.mostBoxes
@@ -98,15 +107,21 @@ internal class BoxAnswers(
 
     private companion object {
         // As in topformer/tasks/detection.py.
-        const val SAME_IOU = 0.99f
+        const val LEAST_LOGIT_DEVIATION = 0.25
+        const val LEAST_OFFSET_DEVIATION = 1e-3
     }
 }
 
 private const val SQNR_LIMIT_DB = 300.0
 
-/** Compares with what is found at the samples' places, outputs being one after the other. */
-private fun sqnrDb(expected: FloatArray, outputs: List<FloatArray>): Double {
+/**
+ * Compares with what is found at the samples' places, outputs being one after the other.
+ *
+ * With [leastDeviation] the signal is what the samples deviate from their mean, or so much where that is less.
+ */
+private fun sqnrDb(expected: FloatArray, outputs: List<FloatArray>, leastDeviation: Double? = null): Double {
     val size = outputs.sumOf { it.size.toLong() }
+    val middle = if (leastDeviation == null) 0.0 else expected.average()
     var signal = 0.0
     var noise = 0.0
     for (i in expected.indices) {
@@ -114,9 +129,10 @@ private fun sqnrDb(expected: FloatArray, outputs: List<FloatArray>): Double {
         val output = outputs.first { output -> (at < output.size).also { if (!it) at -= output.size } }
         val value = expected[i].toDouble()
         val difference = value - output[at.toInt()]
-        signal += value * value
+        signal += (value - middle) * (value - middle)
         noise += difference * difference
     }
+    leastDeviation?.let { signal = maxOf(signal, expected.size * it * it) }
     return when {
         !noise.isFinite() -> -SQNR_LIMIT_DB
         noise == 0.0 -> SQNR_LIMIT_DB

@@ -73,6 +73,7 @@ internal class DetectionInfo(
     @Within(0, 1) val nmsIou: Double = 0.5,
     @Within(1, 1000) val mostBoxes: Int = 100,
     @Within(0, 16) val largestLogScale: Double = ln(1000.0 / 16),
+    @Within(0, 1) val sameIou: Double = 0.99,
 )
 
 @Serializable
@@ -114,6 +115,8 @@ internal class Parity(
     val steps: List<StepParity>,
     val firstDivergence: String = "",
     val score: ScoreParity? = null,
+    val averagePrecision: PrecisionParity? = null,
+    val notes: List<String> = emptyList(),
 )
 
 @Serializable
@@ -123,6 +126,16 @@ internal class ScoreParity(
     @Within(0, ANY) val pictures: Long,
     @Within(0, 1) val float32Miou: Double,
     @Within(0, 1) val miou: Double,
+    val maxDrop: Double,
+)
+
+@Serializable
+internal class PrecisionParity(
+    val dataset: String,
+    val split: String,
+    @Within(0, ANY) val pictures: Long,
+    @Within(0, 1) val float32Ap: Double,
+    @Within(0, 1) val ap: Double,
     val maxDrop: Double,
 )
 
