@@ -133,7 +133,8 @@ class DetectionTest : AppTest() {
         phone.application.boxes = CROWD
         val camera = startLive()
         phone.application.boxes = CROWD.take(1)
-        camera.deliver(halves(Color.GRAY))
+        val image = camera.deliver(halves(Color.GRAY))
+        phone.until("a result") { image.closed }
         phone.settle()
         phone.click(R.id.freeze)
         assertEquals(listOf("Person 1"), phone.legend())
