@@ -29,7 +29,7 @@ def test_export_json_lists_the_files(random_export):
     folder, result = random_export
     assert result.returncode == 0, result.stderr
     parsed = document(result, ExportDocument)
-    assert parsed["schema"] == "topformer.export/1.1"
+    assert parsed["schema"] == "topformer.export/1.2"
     assert parsed["passed"] is True
     assert parsed["random_weights"] is True
     assert [file["target"] for file in parsed["files"]] == ["onnx", "xnnpack"]
