@@ -168,7 +168,7 @@ def _values_of(path: Path, image: Image.Image, packing: str, orientation: int) -
         grey = _grey(image)
         if grey is not None:
             return _Values(pixels=grey, orientation=orientation, grey_as_colours=True)
-    red_only = image.mode == "RGB" and not any(_band(image, number).any() for number in (1, 2))
+    red_only = image.mode == "RGB" and not any(_band(image, name).any() for name in "GB")
     raise TopformerError(
         f"{path} holds colours ({image.mode}), not class ids.",
         why="Only its red channel holds values."
@@ -183,18 +183,18 @@ def _values_of(path: Path, image: Image.Image, packing: str, orientation: int) -
 
 def _grey(image: Image.Image) -> NDArray[np.uint8] | None:
     """The one value of each pixel [H, W]; None where there are colours or see-through pixels."""
-    *others, last = range(1, len(image.getbands()))
-    if image.mode == "RGB":
-        others.append(last)
-    elif (_band(image, last) < 255).any():
-        return None
-    grey = _band(image, 0)
-    return grey if all((_band(image, number) == grey).all() for number in others) else None
+    first, *others = image.getbands()
+    if "A" in others:
+        others.remove("A")
+        if (_band(image, "A") < 255).any():
+            return None
+    grey = _band(image, first)
+    return grey if all((_band(image, name) == grey).all() for name in others) else None
 
 
-def _band(image: Image.Image, number: int) -> NDArray[np.uint8]:
+def _band(image: Image.Image, name: str) -> NDArray[np.uint8]:
     """One channel [H, W]: of several at once the arrays would be large."""
-    return np.asarray(image.getchannel(number))
+    return np.asarray(image.getchannel(name))
 
 
 def _no_png(path: Path) -> TopformerError:
