@@ -14,6 +14,9 @@ _OCTAVE_STEPS = 3
 _ASPECT_RATIOS = (0.5, 1.0, 2.0)
 ANCHORS_PER_PLACE = _OCTAVE_STEPS * len(_ASPECT_RATIOS)
 
+# A class this unlikely, with a score of 0.0003, is never a box: logits say nothing below it.
+LEAST_LOGIT = -8.0
+
 # (left, top, right, bottom) in pixels.
 Corners = tuple[float, float, float, float]
 

@@ -44,13 +44,18 @@ class RangeFinder:
         elif 0.0 < self._high - self._low < np.inf:
             self._counts += torch.histc(x.detach(), BINS, self._low, self._high).cpu().numpy()
 
+    @property
+    def extremes(self) -> tuple[float, float]:
+        """The smallest and the largest value that it was shown, or zero where that is beyond."""
+        return min(self._low, 0.0), max(self._high, 0.0)
+
     def count_values(self) -> None:
         """From now on count values between the extremes that were seen."""
         self._counts = np.zeros(BINS)
 
     def range(self) -> tuple[float, float]:
         """Cut either end in turn where the squared error is least; zero stays inside."""
-        low, high = min(self._low, 0.0), max(self._high, 0.0)
+        low, high = self.extremes
         if not low < high:
             return 0.0, 1.0
         if self.margin is not None:

@@ -45,8 +45,8 @@ PRECISION = Precision(
     max_drop=0.5,
     by_task={
         DETECTION: Limits(
-            gates=Gates(sqnr_db=12.0, result_agreement=0.6),
-            max_drop=1.0,
+            gates=Gates(sqnr_db=10.0, result_agreement=0.6),
+            max_drop=0.2,
             same_iou=0.5,
             straying=Gates(sqnr_db=0.0, result_agreement=0.0),
         )

@@ -24,6 +24,8 @@ from torchao.quantization.pt2e import allow_exported_model_train_eval
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 from torchao.quantization.pt2e.quantizer import QuantizationConfig, QuantizationSpec
 
+from topformer.detection import LEAST_LOGIT, LEVEL_STRIDES
+from topformer.detector import Detector
 from topformer.export.quantisation.annotations import Quantizer
 from topformer.export.quantisation.ranges import FOREIGN_MARGIN, RangeObserver
 from topformer.rounding import SMALLEST_SCALE
@@ -49,6 +51,8 @@ def observe(
         assert isinstance(graph, fx.GraphModule)
         _give_biases_of_their_own(graph)
         prepared = prepare_pt2e(graph, _quantizer(frozenset(keep), foreign=foreign))
+    if isinstance(network, Detector):
+        _favour_likely_classes(prepared)
     observers = [one for one in prepared.modules() if isinstance(one, RangeObserver)]
     with torch.inference_mode():
         for picture in pictures:
@@ -60,6 +64,20 @@ def observe(
         for picture in pictures:
             prepared(picture)
     return prepared
+
+
+def _favour_likely_classes(prepared: fx.GraphModule) -> None:
+    """Spend no bits on logits of classes that are no boxes.
+
+    Nearly all of a detector's logits are such, so that a range of least squared error cuts the few
+    likely ones: boxes tie in their scores, and their order is what AP measures.
+    """
+    outputs = prepared.graph.output_node().all_input_nodes
+    for output in outputs[: len(LEVEL_STRIDES)]:
+        if output.op == "call_module":
+            observer = prepared.get_submodule(str(output.target))
+            if isinstance(observer, RangeObserver):
+                observer.least = LEAST_LOGIT
 
 
 def _give_biases_of_their_own(graph: fx.GraphModule) -> None:

@@ -18,6 +18,7 @@ from support.manifest_edits import DETECTOR, GATES, OWN_MEMBERS, SAMPLE, edits
 from topformer import metrics
 from topformer.android.answers import BoxAnswers, LabelAnswers
 from topformer.android.golden import Golden, encode_golden
+from topformer.detection import LEAST_LOGIT
 from topformer.documents import encode_document
 from topformer.images import bench_picture
 from topformer.manifest import GoldenCase, Manifest
@@ -180,8 +181,10 @@ def answers(expected: LabelAnswers) -> Iterator[dict[str, Any]]:
 def detector_outputs() -> list[np.ndarray]:
     random = np.random.default_rng(8)
     outputs = [spread(random, *output.shape) for output in DETECTOR.outputs]
-    # So near their anchors all boxes have an area: one without is not even its own partner.
-    return [*(one - 2 for one in outputs[:2]), *(one / 16 for one in outputs[2:])]
+    # Some logits are below what counts. So near their anchors all boxes have an area: one without
+    # is not even its own partner.
+    logits = [np.where(one < -1, one + np.float32(LEAST_LOGIT), one - 2) for one in outputs[:2]]
+    return [*logits, *(one / 16 for one in outputs[2:])]
 
 
 def box_answers() -> BoxAnswers:

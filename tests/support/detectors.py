@@ -1,4 +1,4 @@
-"""Detectors that find something, though nobody trained them."""
+"""Detectors that find something, though nobody trained their heads."""
 
 from pathlib import Path
 
@@ -7,20 +7,25 @@ from torch import nn
 
 from topformer.classes import numbered_classes
 from topformer.detector import Detector, create_detector
-from topformer.images import bundled_pictures
-from topformer.preprocess import input_info, to_tensor
-from topformer.weights import save_weights
+from topformer.export.inputs import standard_inputs
+from topformer.preprocess import input_info
+from topformer.weights import load_weights, save_weights
 
 # As the outputs of trained detectors vary: some logits of a hundred thousand are above -3 then.
 LOGIT_DEVIATION, OFFSET_DEVIATION = 1.5, 0.2
 
 
 def finding_detector(variant: str = "tiny", head: str = "lite", classes: int = 3) -> Detector:
-    """Draw a detector, and let its outputs on the bundled pictures vary as a trained one's do."""
+    """Draw a detector, and let its outputs on the inputs of every proof vary as a trained one's do.
+
+    Tiny's backbone is the bundled one: rounding strays far in a drawn one whose outputs are loud.
+    """
     torch.manual_seed(0)
     network = create_detector(variant, classes, head=head).train()
-    info = input_info(128, 128)
-    pictures = torch.cat([torch.as_tensor(to_tensor(one, info)) for _, one in bundled_pictures()])
+    if variant == "tiny":
+        network.backbone.load_state_dict(load_weights("tiny").model.backbone.state_dict())
+    inputs = standard_inputs(input_info(128, 128))
+    pictures = torch.cat([torch.as_tensor(one.tensor) for one in inputs])
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None  # the plain mean of what is seen

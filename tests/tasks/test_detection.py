@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from topformer import metrics
 from topformer.boxes import Boxes
 from topformer.classes import numbered_classes
-from topformer.detection import LEVEL_STRIDES
+from topformer.detection import LEAST_LOGIT, LEVEL_STRIDES
 from topformer.errors import TopformerError
 from topformer.manifest import AnchorLevel, Manifest, ModelInfo, OutputInfo, WeightsInfo
 from topformer.preprocess import input_info
 from topformer.tasks import DETECTION, task_of, task_type
-from topformer.tasks.detection import LEAST_LOGIT_DEVIATION, LOGITS, OFFSETS
+from topformer.tasks.detection import LEAST_BOXES, LEAST_LOGIT_DEVIATION, LOGITS, OFFSETS
 
 SIZE, CLASSES = (64, 96), 3
 PLACES = [(-(-SIZE[0] // stride), -(-SIZE[1] // stride)) for stride in LEVEL_STRIDES]
@@ -141,7 +141,7 @@ def test_a_constant_hides_no_noise():
     random = np.random.default_rng(1)
     noise = [random.normal(0, 0.1, one.shape).astype(np.float32) for one in MANIFEST.outputs]
     found = []
-    for bias in (0.0, -40.0):
+    for bias in (0.0, -3.0):
         outputs = outputs_of(bias=bias)
         noisy = [one + error for one, error in zip(outputs, noise, strict=True)]
         found.append(TASK.compare(TASK.answer(outputs), TASK.answer(noisy)).sqnr_db)
@@ -184,8 +184,33 @@ def test_boxes_at_the_threshold_are_forgiven(answer):
         scores=np.array([0.9, limit + 5e-4], np.float32),
         labels=np.zeros(2, np.int32),
     )
-    assert TASK._agreeing(boxes, boxes[:1]) == (pytest.approx(2 / 3), 1.0)
-    assert TASK._agreeing(boxes, boxes[1:]) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+    counted = pytest.approx(1 - 1 / LEAST_BOXES)
+    assert TASK._agreeing(boxes, boxes[:1]) == (counted, 1.0)
+    assert TASK._agreeing(boxes, boxes[1:]) == (counted, counted)
+
+
+def test_one_of_few_boxes_weighs_no_more_than_one_of_many(answer):
+    few, many = answer.result[:3], answer.result[:30]
+    assert TASK._agreeing(few, few[:2])[0] == pytest.approx(1 - 1 / LEAST_BOXES)
+    assert TASK._agreeing(many, many[:29])[0] == pytest.approx(1 - 1 / 59)
+    assert TASK._agreeing(few, few[:0])[0] == pytest.approx(1 - 3 / LEAST_BOXES)
+
+
+def test_logits_of_classes_that_are_no_boxes_count_as_equal(answer):
+    """But a class that becomes likely does not, nor one that was, nor what is no number."""
+    levels = len(LEVEL_STRIDES)
+    logits, offsets = [one - 20 for one in answer.outputs[:levels]], answer.outputs[levels:]
+    assert max(one.max() for one in logits) < LEAST_LOGIT
+    expected = TASK.answer([*logits, *offsets])
+
+    def sqnr_db(change):
+        found = [*map(change, logits), *offsets]
+        return TASK.compare(expected, TASK.answer(found)).sqnr_db
+
+    assert sqnr_db(lambda one: one - 5) == metrics.SQNR_LIMIT_DB
+    assert sqnr_db(lambda one: np.full_like(one, LEAST_LOGIT + 1)) < 0
+    assert sqnr_db(lambda one: np.full_like(one, -np.inf)) == -metrics.SQNR_LIMIT_DB
+    assert TASK.compare(answer, expected).sqnr_db < 10
 
 
 def test_a_proof_without_boxes_says_so(answer):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from topformer import metrics
 from topformer.box_drawing import boxes_image
 from topformer.boxes import Boxes, boxes_from, matched
-from topformer.detection import LEVEL_STRIDES, level_anchors
+from topformer.detection import LEAST_LOGIT, LEVEL_STRIDES, level_anchors
 from topformer.errors import TopformerError
 from topformer.manifest import Agreement, AnchorLevel, DetectionInfo, Manifest, OutputInfo
 from topformer.preprocess import MAXIMUM_SIDE_PX
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LOGITS, OFFSETS = "class logits", "box offsets"
 # A box is all but tied with those that are left out when its score is this close to theirs.
 TIE_SCORE = 1e-3
+# Where there are fewer boxes than this on both sides together, one alone counts as of so many.
+LEAST_BOXES = 20
 # Outputs that vary by less than this count as if they varied by so much: logits move no score by
 # more than 0.06 then, and offsets no box by more than a thousandth of its anchor.
 LEAST_LOGIT_DEVIATION, LEAST_OFFSET_DEVIATION = 0.25, 1e-3
@@ -112,6 +114,7 @@ class Detection(Task[Boxes]):
         The signal is how far an output deviates from its mean, or all levels together where that is
         more: one without objects hardly varies. Constants are none, because the bias that objects
         are unlikely by (-4.6 in all logits) would hide errors 12 dB larger in trained networks.
+        Logits below `LEAST_LOGIT` count as equal to it: they are not what 8 bits are spent on.
         """
         pairs = list(zip(expected.outputs, found.outputs, strict=True))
         levels = len(self.info.levels)
@@ -140,6 +143,7 @@ class Detection(Task[Boxes]):
         found: Boxes,
     ) -> Agreement:
         agreement, untied = self._agreeing(expected, found)
+        logits = [(_raised(own), _raised(other)) for own, other in logits]
         return Agreement(
             max_abs_error=max(metrics.max_abs_error(*pair) for pair in (*logits, *offsets)),
             sqnr_db=min(
@@ -173,7 +177,8 @@ class Detection(Task[Boxes]):
                 limit = max(limit, float(boxes.scores.min()))
             alone += int((~has_partner).sum())
             alone_untied += int((~has_partner & (boxes.scores > limit + TIE_SCORE)).sum())
-        return 1.0 - alone / total, 1.0 - alone_untied / total
+        counted = max(total, LEAST_BOXES)
+        return 1.0 - alone / counted, 1.0 - alone_untied / counted
 
     def sample(self, answer: Answer[Boxes]) -> dict[str, bytes]:
         """Take some logits and offsets, and all boxes."""
@@ -258,6 +263,11 @@ class Detection(Task[Boxes]):
 
 
 TASK = Detection
+
+
+def _raised(logits: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Logits of any shape, none below `LEAST_LOGIT` but infinity, which is no number."""
+    return np.where(np.isfinite(logits), np.maximum(logits, LEAST_LOGIT), logits)
 
 
 def _deviation(pairs: Sequence[_Pair], least: float) -> float:

@@ -6,7 +6,7 @@ import torch
 from topformer.export.quantisation.ranges import RangeObserver
 
 
-def observed(*tensors, counted=True, **settings):
+def observed(*tensors, counted=True, least=None, **settings):
     observer = RangeObserver(
         dtype=torch.int8,
         qscheme=torch.per_tensor_affine,
@@ -15,6 +15,7 @@ def observed(*tensors, counted=True, **settings):
         eps=2**-12,
         **settings,
     )
+    observer.least = least
     for tensor in tensors:
         assert observer(tensor) is tensor
     if counted:
@@ -67,3 +68,17 @@ def test_foreign_pictures_leave_room_beyond_their_extremes():
     scale, zero_point = observed(tensor, counted=False, margin=1.25)
     assert scale == pytest.approx(5 / 255)
     assert zero_point == -64
+
+
+def test_where_few_values_count_only_these_get_the_steps():
+    """As logits are: nearly all say that there is no object, and the few others say what is."""
+    torch.manual_seed(0)
+    logits = torch.cat([20 * torch.rand(100_000) - 30, torch.tensor([-3.0, 2.0, 5.0])])
+    scale, zero_point = observed(logits, least=-8.0)
+    assert (scale, zero_point) == (pytest.approx(13 / 255), round(8 / 13 * 255) - 128)
+    assert error(logits[-3:], scale, zero_point) < 0.01 < error(logits[-3:], *observed(logits))
+
+
+def test_a_range_is_not_widened_to_values_that_say_nothing():
+    logits = torch.linspace(-5, 3, 1000)
+    assert observed(logits, least=-8.0) == observed(logits)

@@ -55,7 +55,7 @@ internal class BoxAnswers(
 
     override fun sqnrDb(outputs: List<FloatArray>): Double =
         minOf(
-            sqnrDb(logits, outputs.take(levels), LEAST_LOGIT_DEVIATION),
+            sqnrDb(logits, outputs.take(levels), LEAST_LOGIT_DEVIATION, LEAST_LOGIT),
             sqnrDb(offsets, outputs.drop(levels), LEAST_OFFSET_DEVIATION),
         )
 
@@ -69,7 +69,8 @@ internal class BoxAnswers(
         val ours = BooleanArray(boxes.size)
         val theirs = BooleanArray(found.size)
         match(found, ours, theirs, detection.sameIou)
-        return 1.0 - (alone(boxes, ours, detection) + alone(found, theirs, detection)).toDouble() / total
+        val alone = alone(boxes, ours, detection) + alone(found, theirs, detection)
+        return 1.0 - alone.toDouble() / maxOf(total, LEAST_BOXES)
     }
 
     /** Gives each box one partner of its class, the likelier first. */
@@ -106,7 +107,9 @@ internal class BoxAnswers(
     }
 
     private companion object {
-        // As in topformer/tasks/detection.py.
+        // As in topformer/tasks/detection.py and topformer/detection.py.
+        const val LEAST_BOXES = 20
+        const val LEAST_LOGIT = -8.0
         const val LEAST_LOGIT_DEVIATION = 0.25
         const val LEAST_OFFSET_DEVIATION = 1e-3
     }
@@ -118,17 +121,24 @@ private const val SQNR_LIMIT_DB = 300.0
  * Compares with what is found at the samples' places, outputs being one after the other.
  *
  * With [leastDeviation] the signal is what the samples deviate from their mean, or so much where that is less.
+ * Numbers below [least] count as equal to it, but infinity.
  */
-private fun sqnrDb(expected: FloatArray, outputs: List<FloatArray>, leastDeviation: Double? = null): Double {
+private fun sqnrDb(
+    expected: FloatArray,
+    outputs: List<FloatArray>,
+    leastDeviation: Double? = null,
+    least: Double = -Double.MAX_VALUE,
+): Double {
     val size = outputs.sumOf { it.size.toLong() }
-    val middle = if (leastDeviation == null) 0.0 else expected.average()
+    val middle = if (leastDeviation == null) 0.0 else expected.sumOf { maxOf(it.toDouble(), least) } / expected.size
     var signal = 0.0
     var noise = 0.0
     for (i in expected.indices) {
         var at = position(i, size)
         val output = outputs.first { output -> (at < output.size).also { if (!it) at -= output.size } }
-        val value = expected[i].toDouble()
-        val difference = value - output[at.toInt()]
+        val value = maxOf(expected[i].toDouble(), least)
+        val found = output[at.toInt()].toDouble()
+        val difference = value - if (found.isFinite()) maxOf(found, least) else found
         signal += (value - middle) * (value - middle)
         noise += difference * difference
     }
