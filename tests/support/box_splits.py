@@ -10,8 +10,11 @@ from topformer.data.coco import BoxedSplit
 
 
 def boxes(*found) -> Boxes:
-    """Return boxes of (score, class id, left, top, right, bottom), the likeliest first."""
-    rows = np.array(sorted(found, reverse=True), np.float64).reshape(-1, 6)
+    """Return boxes of (score, class id, left, top, right, bottom), the likeliest first.
+
+    Equal scores keep their order, as COCO has it.
+    """
+    rows = np.array(sorted(found, key=lambda one: -one[0]), np.float64).reshape(-1, 6)
     return Boxes(
         corners=rows[:, 2:].astype(np.float32),
         scores=rows[:, 0].astype(np.float32),

@@ -1,11 +1,17 @@
 """COCO's figures: equal to published ones, and to what can be counted by hand."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from support.box_splits import boxes, split_of
 from topformer.boxes import NO_BOXES
+from topformer.data import open_box_dataset
 from topformer.evaluation.boxes import score_found
+
+EXAMPLE = Path(__file__).with_name("cocoapi")
 
 # Four pictures of val2014 (42, 73, 74 and 133) with what cocoapi's example of results says of them.
 # Source: torchmetrics 0.6, tests/detection/test_map.py, which took them from cocodataset/cocoapi,
@@ -65,6 +71,41 @@ def test_figures_are_the_published_ones(capfd):
     np.testing.assert_allclose(scores.class_ar, PUBLISHED_CLASS_AR, atol=0.0005)
     assert scores.class_boxes.tolist() == [5, 1, 2, 0, 2, 1]
     assert capfd.readouterr() == ("", "")
+
+
+def test_figures_of_a_known_result_file_are_the_published_ones(tmp_path):
+    """Source: cocodataset/cocoapi, PythonAPI/pycocoEvalDemo.ipynb, the last cell's output."""
+    annotations = (EXAMPLE / "instances_val2014_100.json").read_bytes()
+    for path in ("annotations/instances_val2017.json", *names_of_pictures(annotations)):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(annotations if path.endswith(".json") else b"")
+    results = json.loads((EXAMPLE / "instances_val2014_fakebbox100_results.json").read_bytes())
+    split = open_box_dataset("coco", tmp_path).split("val")
+    found = [
+        boxes(
+            *(
+                (one["score"], split.category_ids.index(one["category_id"]), *corners(one["bbox"]))
+                for one in results
+                if one["image_id"] == picture
+            )
+        )
+        for picture in split.picture_ids
+    ]
+    scores = score_found(found, split).scores
+    assert split.crowd.sum() == 9
+    assert [round(getattr(scores, name), 3) for name in PUBLISHED] == [
+        *(0.505, 0.697, 0.573, 0.586, 0.519, 0.501),
+        *(0.387, 0.594, 0.595, 0.640, 0.566, 0.564),
+    ]
+
+
+def names_of_pictures(annotations):
+    return [f"val2017/{image['file_name']}" for image in json.loads(annotations)["images"]]
+
+
+def corners(bbox):
+    left, top, width, height = bbox
+    return left, top, left + width, top + height
 
 
 def test_the_same_boxes_are_perfect():
