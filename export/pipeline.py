@@ -10,7 +10,7 @@ import msgspec
 from topformer.documents import encode_document
 from topformer.errors import UsageError
 from topformer.export.calibration import Calibration, bundled_calibration
-from topformer.export.precisions import DEFAULT_PRECISION, Budget, Precision, get_precision
+from topformer.export.precisions import DEFAULT_PRECISION, Precision, get_precision
 from topformer.export.preparation import OnProgress, PreparedNetwork, limits_of, prepare
 from topformer.export.proof import golden_cases
 from topformer.export.scoring import Judge, JudgingData, open_judge
@@ -104,9 +104,7 @@ def export_model(
             precision,
             calibration=calibration.tensors(prepared.manifest.input) if calibrates else (),
             foreign=calibration.is_bundled,
-            budget=None
-            if judge is None or max_drop is None
-            else Budget(max_drop=max_drop, drop_of=judge.drop_of),
+            budget=None if judge is None or max_drop is None else judge.budget(max_drop),
             on_progress=on_progress,
         )
         files += [export(target, converted, judge=judge) for target in fitting]

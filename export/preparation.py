@@ -133,17 +133,20 @@ def limits_of(prepared: PreparedNetwork, precision: Precision) -> Limits:
     return precision.limits(prepared.manifest.model.task)
 
 
+def manifest_held_to(manifest: Manifest, precision: Precision) -> Manifest:
+    """Say which boxes are the same, where there are any, as the precision allows for."""
+    detection = manifest.detection
+    if detection is None:
+        return manifest
+    same_iou = precision.limits(manifest.model.task).same_iou
+    return msgspec.structs.replace(
+        manifest, detection=msgspec.structs.replace(detection, same_iou=same_iou)
+    )
+
+
 def held_to(prepared: PreparedNetwork, precision: Precision) -> PreparedNetwork:
     """Compare boxes, where there are any, as the precision allows for."""
-    detection = prepared.manifest.detection
-    if detection is None:
-        return prepared
-    manifest = msgspec.structs.replace(
-        prepared.manifest,
-        detection=msgspec.structs.replace(
-            detection, same_iou=limits_of(prepared, precision).same_iou
-        ),
-    )
+    manifest = manifest_held_to(prepared.manifest, precision)
     meaning = task_of(manifest)
 
     def again(references: tuple[Reference, ...]) -> tuple[Reference, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isnan
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,12 +18,13 @@ from topformer.errors import TopformerError
 from topformer.evaluation.boxes import score_boxes
 from topformer.evaluation.scored_model import refuse_other_count, refuse_other_task
 from topformer.evaluation.scoring import score_split
+from topformer.export.precisions import Budget
 from topformer.images import read_reduced
 from topformer.manifest import Classes, Judgement, Manifest, PrecisionParity, ScoreParity
 from topformer.preprocess import to_tensor
 from topformer.runtimes.opened import Network, OpenedModel
 from topformer.runtimes.torch_network import TorchNetwork
-from topformer.tasks import DETECTION, SEGMENTATION
+from topformer.tasks import DETECTION, SEGMENTATION, task_of
 
 SPLIT = "val"
 
@@ -40,6 +42,9 @@ class JudgingData:
 
 class Judge(ABC):
     """Scores forms of one network on one split, at one size."""
+
+    # What people call the score.
+    metric: ClassVar[str]
 
     def __init__(self, data: JudgingData, manifest: Manifest, network: nn.Module) -> None:
         self._data, self._manifest, self._network = data, manifest, network
@@ -72,6 +77,15 @@ class Judge(ABC):
         """Points of the score that another form of the network, in torch, lies below float32."""
         return 100 * (self.float32_score - self._score_of(TorchNetwork(network)))
 
+    def budget(self, max_drop: float) -> Budget:
+        """Allow forms of the network to lose so many points."""
+        return Budget(
+            max_drop=max_drop,
+            metric=self.metric,
+            task=task_of(self._manifest),
+            drop_of=self.drop_of,
+        )
+
     def judge(self, network: Network, max_drop: float) -> Judgement:
         """Score a file in its runtime."""
         allowed = max_drop if self._data.max_drop is None else self._data.max_drop
@@ -90,6 +104,8 @@ class Judge(ABC):
 
 class _LabelJudge(Judge):
     """Scores labels by their mIoU."""
+
+    metric = ScoreParity.metric
 
     def __init__(
         self, data: JudgingData, dataset: Dataset, manifest: Manifest, network: nn.Module
@@ -120,6 +136,8 @@ class _LabelJudge(Judge):
 
 class _BoxJudge(Judge):
     """Scores boxes by COCO's AP."""
+
+    metric = PrecisionParity.metric
 
     def __init__(
         self, data: JudgingData, dataset: BoxDataset, manifest: Manifest, network: nn.Module

@@ -5,12 +5,14 @@ A module sets `PRECISION`. Dropping one into this folder is all it takes to add 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor, nn
 
 from topformer.export.proof import STRAYING_FLOOR
 from topformer.manifest import SAME_IOU, Gates
 from topformer.registry import Registry
+from topformer.tasks import Task
 
 DEFAULT_PRECISION = "fp32"
 
@@ -36,6 +38,9 @@ class Budget:
 
     # Points, of which there are 100.
     max_drop: float
+    # What the score is called.
+    metric: str
+    task: Task[Any]
     # A converted network -> the points that it lies below float32. It runs over a whole split.
     drop_of: Callable[[nn.Module], float]
 

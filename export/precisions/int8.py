@@ -29,8 +29,7 @@ def _convert(network: nn.Module, materials: Materials) -> Converted:
         network,
         pictures,
         foreign=materials.foreign,
-        max_drop=budget.max_drop,
-        drop_of=budget.drop_of,
+        budget=budget,
         on_progress=materials.on_progress,
     )
     return Converted(network=made, float_layers=kept)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, fx, nn
 
+from topformer.export.precisions import Budget
 from topformer.export.quantisation.biases import correct_biases
 from topformer.export.quantisation.quantiser import observe, quantise
 from topformer.export.quantisation.sensitivity import rank_layers
@@ -20,11 +21,10 @@ def within_budget(
     pictures: Sequence[Tensor],
     *,
     foreign: bool = False,
-    max_drop: float,
-    drop_of: Callable[[nn.Module], float],
+    budget: Budget,
     on_progress: Callable[[str], None],
 ) -> tuple[fx.GraphModule, tuple[str, ...]]:
-    """Quantise a network so that it loses at most `max_drop` points of mIoU.
+    """Quantise a network so that it loses no more of its score than a budget allows.
 
     `pictures` and `foreign` are as in `observe`. Returns it with the layers that stay in float32,
     by module path. Where no number of layers is enough, it is the form that loses least; its file's
@@ -37,17 +37,17 @@ def within_budget(
     for count in _TRIES:
         if count and not ranked:
             on_progress("ranking layers by what they cost")
-            ranked = rank_layers(simulation, pictures[:_RANKING_PICTURES])
+            ranked = rank_layers(simulation, pictures[:_RANKING_PICTURES], budget.task)
         kept = tuple(ranked[:count])
         observed = observe(network, pictures, keep=kept, foreign=foreign) if kept else whole
         if not foreign:
             correct_biases(observed, pictures)
         quantised = quantise(observed)
-        drop = drop_of(quantised)
-        on_progress(f"{count} layers in float32: {drop:.2f} points of mIoU lost")
+        drop = budget.drop_of(quantised)
+        on_progress(f"{count} layers in float32: {drop:.2f} points of {budget.metric} lost")
         if best is None or drop < best[0]:
             best = drop, quantised, kept
-        if drop <= max_drop:
+        if drop <= budget.max_drop:
             break
     assert best is not None
     return best[1], best[2]

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from topformer import metrics
 from topformer.export.quantisation.simulation import Simulation
 from topformer.runtimes.torch_network import TorchNetwork
 from topformer.tasks import Outputs, Task
@@ -23,33 +22,17 @@ class LayerCost:
     # Against float32: the mean over the pictures of the SQNR, and of the share of equal results.
     sqnr_db: float
     result_agreement: float
-    # Points of the score below float32; None where there are no labelled pictures.
-    miou_drop: float | None
+    # Points of the task's score below float32; None where there are no annotated pictures.
+    score_drop: float | None
 
 
-def rank_layers(simulation: Simulation, pictures: Sequence[Tensor]) -> list[str]:
+def rank_layers(simulation: Simulation, pictures: Sequence[Tensor], task: Task[Any]) -> list[str]:
     """List layers by what quantising each of them alone costs in SQNR, the worst first.
-
-    Of several outputs, that which loses most counts.
 
     `pictures` are [1, 3, h, w]. It takes one forward pass for each layer and picture.
     """
-    expected = [_run(simulation.quantise(()), picture) for picture in pictures]
-    found = {
-        layer: np.mean(
-            [
-                min(
-                    metrics.sqnr_db(*pair)
-                    for pair in zip(
-                        wanted, _run(simulation.quantise([layer]), picture), strict=True
-                    )
-                )
-                for wanted, picture in zip(expected, pictures, strict=True)
-            ]
-        )
-        for layer in simulation.layers
-    }
-    return sorted(found, key=lambda layer: found[layer])
+    study = LayerStudy(simulation, pictures, task)
+    return sorted(simulation.layers, key=lambda layer: study.cost(layer).sqnr_db)
 
 
 class LayerStudy:
@@ -63,7 +46,7 @@ class LayerStudy:
         *,
         drop_of: Callable[[nn.Module], float] | None = None,
     ) -> None:
-        """`pictures` are [1, 3, h, w]; `drop_of` says how many points of mIoU a form loses."""
+        """`pictures` are [1, 3, h, w]; `drop_of` says how many points of its score a form loses."""
         self._simulation, self._pictures = simulation, pictures
         self._task, self._drop_of = task, drop_of
         floating = simulation.quantise(())
@@ -87,7 +70,7 @@ class LayerStudy:
             layer=name,
             sqnr_db=float(np.mean([one.sqnr_db for one in agreements])),
             result_agreement=float(np.mean([one.result_agreement for one in agreements])),
-            miou_drop=None if self._drop_of is None else self._drop_of(network),
+            score_drop=None if self._drop_of is None else self._drop_of(network),
         )
 
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from support.command import run_command
+from support.detectors import save_finding_detector
 from topformer.verbs.sensitivity.document import SensitivityDocument
 
 pytestmark = pytest.mark.slow
@@ -33,7 +34,7 @@ def test_every_layer_has_a_cost(measured):
     assert parsed["pictures"] == 1
     assert parsed["calibration"] == {"source": "folder train", "pictures": 2, "seed": 0}
     assert all(one["sqnr_db"] > parsed["whole"]["sqnr_db"] for one in layers.values())
-    assert all(one["miou_drop"] is not None for one in layers.values())
+    assert all(one["score_drop"] is not None for one in layers.values())
     assert parsed["gap"] is None
 
 
@@ -49,3 +50,16 @@ def test_data_of_other_classes_are_refused(folder, tmp_path):
     result = run_command(*words, "--weights", "tiny", cwd=tmp_path)
     assert result.returncode == 1
     assert "11 classes" in result.stderr
+
+
+def test_a_detectors_layers_cost_boxes(tmp_path):
+    weights = save_finding_detector(tmp_path / "w.safetensors")
+    words = ["sensitivity", "--weights", weights, "--image-size", "64", "--pictures", "1"]
+    result = run_command(*words, "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    parsed = json.loads(result.stdout)
+    assert (parsed["task"], parsed["metric"]) == ("object-detection", None)
+    layers = {one["layer"]: one for one in parsed["layers"]}
+    assert {"fpn.p6.0.c", "head.logits.0.last", "head.offsets.4.last"} < set(layers)
+    assert parsed["whole"]["sqnr_db"] < min(one["sqnr_db"] for one in layers.values())
+    assert "boxes equal" in result.stderr

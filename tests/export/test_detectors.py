@@ -12,18 +12,22 @@ from support.coco_fakes import annotation, annotations, write_split
 from support.detectors import finding_detector, save_finding_detector
 from topformer import open_model
 from topformer.data import open_box_dataset, open_dataset
+from topformer.detection import LEAST_LOGIT
 from topformer.documents import encode_document
 from topformer.errors import TopformerError, UsageError
 from topformer.export import export_model
 from topformer.export.divergence import TappedNetwork, first_divergence
+from topformer.export.inputs import standard_inputs
 from topformer.export.precisions import get_precision, precision_names
 from topformer.export.proof import FP32_GATES
+from topformer.export.quantisation.quantiser import observe, quantise
 from topformer.export.scoring import JudgingData
 from topformer.export.targets import get_target
 from topformer.export.verification import verify_file
 from topformer.fusion import fuse
 from topformer.images import bundled_pictures
 from topformer.manifest import SAME_IOU, manifest_path, read_manifest_of
+from topformer.preprocess import input_info
 from topformer.runtimes import inspect_graph
 from topformer.tasks import DETECTION, SEGMENTATION
 
@@ -235,6 +239,25 @@ def test_the_published_head_in_int8_is_one_delegate_and_right(tmp_path):
     *_, simulated, found = file.manifest.parity.steps
     for expected, one in zip(simulated.inputs, found.inputs, strict=True):
         assert one.agreement.sqnr_db > expected.agreement.sqnr_db - 3
+
+
+@pytest.mark.parametrize("head", ["lite", "retinanet"])
+def test_steps_are_spent_on_logits_that_can_be_boxes(head):
+    """The likeliest one is not cut, and what is below -8 is."""
+    network = fuse(finding_detector(head=head))
+    with torch.no_grad():
+        for name, bias in network.named_parameters():
+            if name.endswith(("last.bias", "cls_logits.bias")) and "offsets" not in name:
+                bias.sub_(6.0)
+    inputs = [torch.as_tensor(one.tensor) for one in standard_inputs(input_info(64, 64))]
+    with torch.inference_mode():
+        expected = torch.stack([network(one)[0] for one in inputs])
+        quantised = quantise(observe(network, inputs))
+        found = torch.stack([quantised(one)[0] for one in inputs])
+    assert expected.min() < -12
+    assert found.min() == pytest.approx(LEAST_LOGIT, abs=0.05)
+    step = float(found.unique().diff().min())
+    assert step == pytest.approx((max(float(expected.max()), 0.0) - LEAST_LOGIT) / 255, rel=0.02)
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def sensitivity(
     calibration_size: CalibrationSizeOption = 48,
     dataset: Annotated[
         str | None,
-        typer.Option(help="Data set on whose val pictures mIoU is measured: camvid, folder, ..."),
+        typer.Option(help="Data set on whose val pictures mIoU or AP is measured: camvid, ..."),
     ] = None,
     data: DataOption = None,
     pictures: Annotated[
@@ -44,7 +44,8 @@ def sensitivity(
     """Measure what each layer costs when it alone is quantised to int8.
 
     The costs are a forward pass in torch for each layer and picture: SQNR of
-    the logits and equal labels against float32 and, with a data set, mIoU.
+    the outputs and equal labels or boxes against float32 and, with a data set,
+    mIoU or AP.
     sensitivity.png and sensitivity.json are written to --out.
 
     Examples:

@@ -4,6 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from topformer.classes import numbered_classes
+from topformer.manifest import Manifest, ModelInfo, OutputInfo, WeightsInfo
+from topformer.preprocess import input_info
+from topformer.tasks import task_of
+
 
 @pytest.fixture(scope="session")
 def pictures():
@@ -27,3 +32,17 @@ def network():
         made[2].weight *= factors[:, None, None, None]
         made[4].weight /= factors[None, :, None, None]
     return made
+
+
+@pytest.fixture(scope="session")
+def task():
+    """Take what the network gives for logits of four classes."""
+    return task_of(
+        Manifest(
+            model=ModelInfo(variant="tiny", num_classes=4, fused_channels=8, depthwise_head=True),
+            weights=WeightsInfo(name="none", sha256="0" * 64, licence="none", source="a test"),
+            input=input_info(128, 128),
+            outputs=(OutputInfo(meaning="logits", shape=(1, 4, 16, 16), stride=8),),
+            classes=numbered_classes(4),
+        )
+    )

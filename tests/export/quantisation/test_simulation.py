@@ -58,8 +58,8 @@ def test_a_layer_costs_less_than_all_of_them(network, simulation, pictures):
         assert whole < alone < 100
 
 
-def test_layers_are_ranked_by_what_they_cost(network, simulation, pictures):
-    ranked = rank_layers(simulation, pictures)
+def test_layers_are_ranked_by_what_they_cost(network, simulation, pictures, task):
+    ranked = rank_layers(simulation, pictures, task)
     costs = [sqnr(network, simulation.quantise([layer]), pictures[0]) for layer in ranked]
     assert sorted(ranked) == ["0", "2", "4"]
     assert costs[0] < costs[-1]

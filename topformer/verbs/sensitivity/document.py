@@ -11,9 +11,9 @@ class LayerCostDocument(Document, frozen=True, kw_only=True):
     layer: ShortText
     # Means over the pictures.
     sqnr_db: Number
-    label_agreement: Share
-    # Points of mIoU, of which there are 100; null without data.
-    miou_drop: Number | None
+    result_agreement: Share
+    # Points of the score, of which there are 100; null without data.
+    score_drop: Number | None
 
 
 class GapDocument(Document, frozen=True, kw_only=True):
@@ -21,7 +21,7 @@ class GapDocument(Document, frozen=True, kw_only=True):
 
     # Means over the pictures.
     sqnr_db: Number
-    label_agreement: Share
+    result_agreement: Share
 
 
 class SensitivityDocument(Document, frozen=True, kw_only=True):
@@ -29,6 +29,8 @@ class SensitivityDocument(Document, frozen=True, kw_only=True):
 
     schema: SchemaName = "topformer.sensitivity/1"
     variant: ShortText
+    # As manifests name it: its results are labels, or boxes.
+    task: ShortText
     weights: WeightsInfo
     random_weights: bool
     # Height and width.
@@ -37,6 +39,8 @@ class SensitivityDocument(Document, frozen=True, kw_only=True):
     # On which every layer was measured; with a data set, of its val split.
     pictures: Count
     dataset: ShortText | None
+    # mIoU or AP; null without data.
+    metric: ShortText | None
     # In the order of execution.
     layers: tuple[LayerCostDocument, ...]
     # All layers quantised, as in the file.

@@ -13,8 +13,9 @@ from topformer.console.screen import stderr
 from topformer.console.tables import print_table
 from topformer.console.weights import announce_random, tell_notes, weights_as
 from topformer.documents import encode_document
-from topformer.errors import TopformerError
 from topformer.export.calibration import Calibration
+from topformer.export.precisions import get_precision
+from topformer.export.preparation import manifest_held_to
 from topformer.export.quantisation.gap import Gap, simulation_gap
 from topformer.export.quantisation.quantiser import observe
 from topformer.export.quantisation.rewriting import rewrite
@@ -25,11 +26,10 @@ from topformer.export.targets import get_target
 from topformer.files import atomic_write, ensure_writable_folder
 from topformer.fusion import fuse
 from topformer.manifest import Manifest
-from topformer.model import TopFormer
 from topformer.networks import AnyNetwork
 from topformer.preprocess import parse_image_size
 from topformer.runtimes.torch_network import describe
-from topformer.tasks import task_of
+from topformer.tasks import task_of, task_type
 from topformer.variants import DEFAULT_VARIANT
 from topformer.verbs.calibration import choose_calibration, judging_data, warn_of_bundled
 from topformer.verbs.sensitivity.document import (
@@ -92,12 +92,14 @@ def run(
     plot = out / "sensitivity.png"
     document = SensitivityDocument(
         variant=prepared.manifest.model.variant,
+        task=prepared.manifest.model.task,
         weights=prepared.manifest.weights,
         random_weights=prepared.manifest.weights.is_random,
         image_size=size,
         calibration=chosen.describe(),
         pictures=len(prepared.pictures),
         dataset=dataset,
+        metric=None if prepared.judge is None else prepared.judge.metric,
         layers=tuple(map(_layer, layers)),
         whole=_layer(whole),
         gap=None if measured_gap is None else _gap(measured_gap),
@@ -124,14 +126,7 @@ def _prepare(
     if weights in {None, RANDOM}:
         variant = variant or DEFAULT_VARIANT
     loaded = load_weights(weights, variant=variant)
-    if not isinstance(loaded.model, TopFormer):
-        raise TopformerError(
-            f"{loaded.info.name} is a detector.",
-            why="What a layer costs is measured in labels and mIoU.",
-            next_step="Take segmentation weights. What int8 costs a detector in all: `topformer "
-            "export --precision int8`, with --dataset for its AP.",
-        )
-    manifest = describe(loaded, size)
+    manifest = manifest_held_to(describe(loaded, size), get_precision("int8"))
     fused = fuse(loaded.model)
     calibration = chosen.tensors(manifest.input)
     judge = None if judging is None else open_judge(judging, manifest, fused)
@@ -181,20 +176,21 @@ def _layer(cost: LayerCost) -> LayerCostDocument:
     return LayerCostDocument(
         layer=cost.layer,
         sqnr_db=cost.sqnr_db,
-        label_agreement=cost.result_agreement,
-        miou_drop=cost.miou_drop,
+        result_agreement=cost.result_agreement,
+        score_drop=cost.score_drop,
     )
 
 
 def _gap(gap: Gap) -> GapDocument:
-    return GapDocument(sqnr_db=gap.sqnr_db, label_agreement=gap.result_agreement)
+    return GapDocument(sqnr_db=gap.sqnr_db, result_agreement=gap.result_agreement)
 
 
 def _show(found: SensitivityDocument) -> None:
     """Print the layers, those that cost most first, and the gap where it was measured."""
     table = Table(title="each layer alone in int8", title_justify="left")
     table.add_column("layer")
-    for heading in ("SQNR dB", "labels equal", "mIoU lost"):
+    noun, metric = task_type(found.task).noun, found.metric or "score"
+    for heading in ("SQNR dB", f"{noun} equal", f"{metric} lost"):
         table.add_column(heading, justify="right")
     _add_rows(table, sorted(found.layers, key=lambda one: one.sqnr_db))
     table.add_section()
@@ -203,12 +199,13 @@ def _show(found: SensitivityDocument) -> None:
     if found.gap is not None:
         stderr().print(
             f"XNNPACK against torch's simulation, all layers: {found.gap.sqnr_db:.1f} dB, "
-            f"{found.gap.label_agreement:.3%} equal labels"
+            f"{found.gap.result_agreement:.3%} equal {noun}"
         )
-    stderr().print(f"on {found.pictures} pictures; points of mIoU, of which there are 100")
+    unit = f"; points of {metric}, of which there are 100" if found.metric else ""
+    stderr().print(f"on {found.pictures} pictures{unit}")
 
 
 def _add_rows(table: Table, costs: Sequence[LayerCostDocument]) -> None:
     for one in costs:
-        lost = "-" if one.miou_drop is None else f"{one.miou_drop:.2f}"
-        table.add_row(one.layer, f"{one.sqnr_db:.1f}", f"{one.label_agreement:.3%}", lost)
+        lost = "-" if one.score_drop is None else f"{one.score_drop:.2f}"
+        table.add_row(one.layer, f"{one.sqnr_db:.1f}", f"{one.result_agreement:.3%}", lost)
