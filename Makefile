@@ -11,6 +11,9 @@ TYPES := build/types/topformer
 # says of a picture.
 APP_EXPORT := out/app/topformer-tiny-448x448
 JVM_MODEL := android_app/verify/target/model/$(notdir $(APP_EXPORT))-onnx
+# A detector for the same tests. Its head is drawn, so that its boxes mean nothing.
+DETECTOR := out/app/topformer-tiny-lite-192x256-onnx
+JVM_DETECTOR := android_app/verify/target/model/$(notdir $(DETECTOR))
 # Two processes of tests, each with a file at a time and with an ARM device of its own.
 SIDE_BY_SIDE := -n 2 --dist loadfile
 APK = cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
@@ -44,7 +47,7 @@ results: $(VENV)/installed
 
 # Where the rig or the app cannot be built for want of programs, the tests that need it say so and are
 # skipped; under CI they fail. An app that does not pass its own tests is always an error.
-test: $(VENV)/installed $(JVM_MODEL).golden
+test: $(VENV)/installed $(JVM_DETECTOR).golden
 	-@tests/rig/run --build
 	@$(APK) || { status=$$?; test $$status = 3 && test -z "$$CI"; }
 	$(BIN)/pytest $(SIDE_BY_SIDE)
@@ -79,8 +82,15 @@ $(JVM_MODEL).golden: $(APP_EXPORT)-onnx.onnx topformer/android/golden.py
 	$(BIN)/topformer predict topformer/pictures/china.png --model $(JVM_MODEL).onnx --out $(@D)
 	cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk.golden $(CURDIR)/$(JVM_MODEL).onnx
 
+$(JVM_DETECTOR).golden: $(JVM_MODEL).golden tests/support/detectors.py
+	PYTHONPATH=tests $(BIN)/python -m support.detectors out/app/drawn.safetensors
+	$(BIN)/topformer export --weights out/app/drawn.safetensors --target onnx --image-size 192x256 --out out/app
+	cp $(DETECTOR).onnx $(DETECTOR).json $(@D)
+	$(BIN)/topformer predict topformer/pictures/china.png --model $(JVM_DETECTOR).onnx --out $(@D)/boxes
+	cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk.golden $(CURDIR)/$(JVM_DETECTOR).onnx
+
 # The demo app, built and checked without Gradle and without an Android SDK.
-app: $(VENV)/installed $(JVM_MODEL).golden
+app: $(VENV)/installed $(JVM_DETECTOR).golden
 	$(APK)
 
 # A shell beside an emulated ARM device, or one command: make rig RUN='adb shell uname -m | cat'. It is

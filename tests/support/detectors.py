@@ -1,4 +1,9 @@
-"""Detectors that find something, though nobody trained their heads."""
+"""Detectors that find something, though nobody trained their heads.
+
+`python -m support.detectors FILE` writes one for the app's tests.
+"""
+
+import sys
 
 from pathlib import Path
 
@@ -24,7 +29,8 @@ def finding_detector(variant: str = "tiny", head: str = "lite", classes: int = 3
     network = create_detector(variant, classes, head=head).train()
     if variant == "tiny":
         network.backbone.load_state_dict(load_weights("tiny").model.backbone.state_dict())
-    inputs = standard_inputs(input_info(128, 128))
+    # Of a size at which the coarsest level has several places.
+    inputs = standard_inputs(input_info(256, 256))
     pictures = torch.cat([torch.as_tensor(one.tensor) for one in inputs])
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -64,3 +70,7 @@ def save_finding_detector(path: Path, **drawn: object) -> Path:
         source="a test",
     )
     return path
+
+
+if __name__ == "__main__":
+    save_finding_detector(Path(sys.argv[1]))

@@ -191,7 +191,7 @@ class DetectionTest : AppTest() {
         TestDetector.goldenFile(phone.application).writeBytes(TestGolden.ofBoxes(listOf(CUP, SPOON, FakeBox(1, 0.9f, 0.1f, 0.6f, 0.3f, 0.9f))))
         phone.start()
         phone.untilNotice("This device computes other boxes")
-        assertContains(phone.text(R.id.notice_why), "66.67 % of the boxes have their equal")
+        assertContains(phone.text(R.id.notice_why), "90.00 % of the boxes have their equal")
     }
 
     @Test

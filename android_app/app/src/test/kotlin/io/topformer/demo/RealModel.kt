@@ -9,15 +9,15 @@ import io.topformer.core.ManifestReader
 import io.topformer.core.ModelManifest
 import io.topformer.segmenter.Segmenter
 import io.topformer.segmenter.SegmenterException
+import org.json.JSONArray
+import org.json.JSONObject
 import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.FloatBuffer
 
-/** The default model, exported to ONNX by this project, with what Python says of one picture; `make app` makes all. */
-object RealModel {
-    private const val NAME = "topformer-tiny-448x448-onnx"
-
+/** A model exported to ONNX by this project, with what Python says of one picture; `make app` makes all. */
+open class ExportedModel(private val name: String) {
     /** Summer Palace, Beijing, by danielbuechele, CC BY 2.0. */
     val picture: File get() = folder("pictures").resolve("china.png")
 
@@ -25,23 +25,37 @@ object RealModel {
     fun install(application: DemoApplication) {
         val models = application.filesDir.resolve("models").apply { mkdirs() }
         for ((from, to) in listOf("onnx" to "pte", "json" to "json", "golden" to "golden")) {
-            made("$NAME.$from").copyTo(models.resolve("$NAME.$to"), overwrite = true)
+            made("$name.$from").copyTo(models.resolve("$name.$to"), overwrite = true)
         }
     }
 
+    protected fun manifest(): ModelManifest = ManifestReader.read(made("$name.json").readBytes())
+
+    protected fun made(name: String): File =
+        folder("model").resolve(name).also { check(it.isFile) { "$it is not there; `make app` makes it." } }
+}
+
+/** The default model. */
+object RealModel : ExportedModel("topformer-tiny-448x448-onnx") {
     /** The classes of the picture, row by row, as `topformer predict` tells them. */
     fun expectedLabels(): ShortArray {
         val labels = BitmapFactory.decodeFile(made("china.labels.png").path)
         // A picture in the colours of the classes.
-        val palette = ManifestReader.read(made("$NAME.json").readBytes()).palette
+        val palette = manifest().palette
         val classes = palette.indices.associateBy(palette::get)
         return ShortArray(labels.width * labels.height) {
             classes.getValue(labels.getPixel(it % labels.width, it / labels.width)).toShort()
         }
     }
+}
 
-    private fun made(name: String): File =
-        folder("model").resolve(name).also { check(it.isFile) { "$it is not there; `make app` makes it." } }
+/** A detector whose head nobody trained. */
+object RealDetector : ExportedModel("topformer-tiny-lite-192x256-onnx") {
+    /** COCO results of the picture, the likeliest first, as `topformer predict` writes them. */
+    fun expectedBoxes(): List<JSONObject> {
+        val results = JSONArray(made("boxes/china.boxes.json").readText())
+        return List(results.length(), results::getJSONObject)
+    }
 }
 
 /** A folder that the build names. */
