@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from support.coco_fakes import annotations, save_detector, write_split
 from topformer.classes import COCO_CATEGORY_IDS, dataset_classes
 from topformer.cli.main import build_command
+from topformer.detection import SHOWN_SCORE
 from topformer.errors import UsageError
 from topformer.images import bench_picture, read_picture
 from topformer.runtimes import open_model
@@ -103,6 +104,27 @@ def test_a_threshold_leaves_out_what_scores_less(predict, pictures):
     assert 0 < len(fewer) < len(usual)
     assert all(box["score"] > middle - 1e-5 for box in fewer)
     assert fewer == usual[: len(fewer)]
+
+
+def test_unlikely_boxes_are_in_the_results_and_not_in_the_picture(predict, pictures, tmp_path):
+    """AP counts them, and nobody wants to look at a hundred boxes."""
+
+    def run(*words):
+        result = predict(pictures / "1.png", *words)
+        overlay = np.asarray(Image.open(tmp_path / "out/1.overlay.png"))
+        scores = [one["score"] for one in json.loads((tmp_path / "out/1.boxes.json").read_text())]
+        rows = [line.split("│")[2] for line in result.stderr.splitlines() if "│ ■" in line]
+        return overlay, scores, sum(map(int, rows))
+
+    usual, scores, counted = run()
+    likely = sum(score > SHOWN_SCORE for score in scores)
+    assert 0 < counted == likely < len(scores)
+    same, likely_scores, counted = run("--threshold", SHOWN_SCORE)
+    assert counted == likely == len(likely_scores)
+    np.testing.assert_array_equal(usual, same)
+    all_of_them, _, counted = run("--threshold", 0.05)
+    assert counted == len(scores)
+    assert (all_of_them != usual).any()
 
 
 def test_nothing_found_is_no_failure(predict, pictures, tmp_path):

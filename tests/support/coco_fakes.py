@@ -62,7 +62,7 @@ def save_detector(path: Path, *, classes: int = 2, variant: str = "tiny") -> Pat
     with torch.no_grad():
         for name, parameter in network.head.named_parameters():
             if name.startswith("logits") and name.endswith("last.bias"):
-                parameter.fill_(-1.0)
+                parameter.copy_(torch.linspace(-2, 0, len(parameter)))
     save_weights(
         path,
         network,

@@ -25,7 +25,8 @@ def predict(
         typer.Option(
             min=0.0,
             max=1.0,
-            help="Of a detector: boxes must score more than this. Default: the manifest's.",
+            help="Of a detector: boxes must score more than this. Default: 0.3 to be drawn, the "
+            "manifest's (0.05) to be in the results.",
         ),
     ] = None,
     classes: ClassesOption = None,

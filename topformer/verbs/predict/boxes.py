@@ -12,6 +12,7 @@ from rich.text import Text
 from topformer.boxes import Boxes
 from topformer.classes import COCO_CATEGORY_IDS, dataset_classes
 from topformer.console.screen import stderr
+from topformer.detection import SHOWN_SCORE
 from topformer.drawing import save_pngs
 from topformer.images import read_reduced
 from topformer.manifest import Classes
@@ -39,6 +40,11 @@ class BoxResults(Results[BoxedPictureDocument]):
 
     files_are = "overlays and COCO results"
 
+    @property
+    def _shown_score(self) -> float:
+        """What boxes must score to be drawn and counted; results have more of them, as AP does."""
+        return SHOWN_SCORE if self.threshold is None else self.threshold
+
     def make(self, path: Path, *, place: int) -> BoxedPictureDocument:
         """Write the overlay and the results."""
         picture = read_reduced(path)
@@ -47,6 +53,7 @@ class BoxResults(Results[BoxedPictureDocument]):
         boxes: Boxes = task.postprocess(outputs, picture.size)
         height, width = picture.pixels.shape[:2]
         shown: Boxes = task.postprocess(outputs, (height, width))
+        shown = shown[shown.scores > self._shown_score]
         overlay_path = self.out / overlay_name(path)
         results_path = self.out / beside_overlay(overlay_path.name, ".boxes.json")
         overlay = task.draw(picture.pixels, shown, note=self.note())
@@ -83,26 +90,29 @@ class BoxResults(Results[BoxedPictureDocument]):
 
     def found_in(self, done: BoxedPictureDocument) -> str:
         """The most frequent classes with their numbers."""
-        counts = Counter(one.name for one in done.boxes).most_common()
+        counts = Counter(one.name for one in self._shown(done)).most_common()
         found = ", ".join(f"{printable(name)} {count:,}" for name, count in counts[:LINE_CLASSES])
         more = len(counts) - LINE_CLASSES
         return (found or "nothing") + (f" and {more} more" if more > 0 else "")
 
+    def _shown(self, done: BoxedPictureDocument) -> list[FoundBoxDocument]:
+        return [one for one in done.boxes if one.score > self._shown_score]
+
     def names_in(self, done: BoxedPictureDocument) -> Sequence[str]:
         """Names of the classes that were found."""
-        return [one.name for one in done.boxes]
+        return [one.name for one in self._shown(done)]
 
     def table(self, done: Sequence[BoxedPictureDocument]) -> Table:
         """Show the classes, most frequent first: their boxes, the best score, in how many pictures.
 
         A model may find nothing.
         """
-        classes = self.manifest.classes
-        boxes = Counter(box.id for one in done for box in one.boxes)
-        pictures = Counter(number for one in done for number in {box.id for box in one.boxes})
+        classes, found = self.manifest.classes, [self._shown(one) for one in done]
+        boxes = Counter(box.id for one in found for box in one)
+        pictures = Counter(number for one in found for number in {box.id for box in one})
         best: dict[int, float] = {}
-        for one in done:
-            for box in one.boxes:
+        for one in found:
+            for box in one:
                 best[box.id] = max(box.score, best.get(box.id, 0.0))
         several = len(done) > 1
         mark = "■ " if stderr().encoding.startswith("utf") else ""

@@ -24,8 +24,9 @@ class Results(ABC, Generic[PictureT]):
     # What files are made, in the plural.
     files_are: ClassVar[str]
 
-    def __init__(self, opened: OpenedModel, out: Path) -> None:
-        self.opened, self.out = opened, out
+    def __init__(self, opened: OpenedModel, out: Path, *, threshold: float | None = None) -> None:
+        """Write to the folder `out`; `threshold` is the score that the user wants boxes to have."""
+        self.opened, self.out, self.threshold = opened, out, threshold
 
     @property
     def manifest(self) -> Manifest:

@@ -61,8 +61,7 @@ def run(
     with progress_display() as show_progress, weights_as("--model "):
         show_progress(f"opening {model}")
         opened = open_model(model, image_size=size, classes=named)
-        opened = opened if threshold is None else _with_threshold(opened, threshold, model)
-        results = _results_of(opened, out, model)
+        results = _results_of(opened, out, model, threshold)
         doing = "segmenting" if isinstance(results, LabelResults) else "detecting"
         show_progress(f"{doing} {paths[0].name}" if len(paths) == 1 else doing)
         with show_progress.counting(doing, len(paths), told=True) as tell:
@@ -90,11 +89,15 @@ def run(
     return not failures
 
 
-def _results_of(opened: OpenedModel, out: Path, model: str) -> Results[Any]:
+def _results_of(
+    opened: OpenedModel, out: Path, model: str, threshold: float | None
+) -> Results[Any]:
     task = opened.manifest.model.task
     if task not in _RESULTS:
         raise TopformerError(f"{model} is for {task}, of which nothing can be shown.")
-    return _RESULTS[task](opened, out)
+    if threshold is not None:
+        opened = _with_threshold(opened, threshold, model)
+    return _RESULTS[task](opened, out, threshold=threshold)
 
 
 def _with_threshold(opened: OpenedModel, threshold: float, model: str) -> OpenedModel:

@@ -13,6 +13,7 @@ from PIL import Image
 from topformer.box_drawing import Frame, boxes_image, class_name, frames_image
 from topformer.boxes import Boxes, matched
 from topformer.data.label_files import IGNORED
+from topformer.detection import SHOWN_SCORE
 from topformer.documents import Count, Document, SchemaName, Share, encode_document, read_document
 from topformer.drawing import FoundClass, found_classes, label_image, painted_image
 from topformer.files import open_regular
@@ -21,8 +22,6 @@ from topformer.signatures import LARGEST_FILE_BYTES
 from topformer.tasks import DETECTION, SEGMENTATION
 
 DIFFERING_COLOUR = (213, 17, 90)
-# Boxes below are not shown, nor compared: there are a hundred in every picture.
-SHOWN_SCORE = 0.3
 # Two files found the same where their boxes cover each other by so much; a box of the data was
 # found where one covers it by so much.
 ALIKE_IOU = 0.9

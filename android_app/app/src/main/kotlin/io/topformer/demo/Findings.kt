@@ -56,12 +56,17 @@ class FoundLabels(val width: Int, val height: Int, classCount: Int) : Findings {
 class FoundBoxes(private val manifest: ModelManifest, mostBoxes: Int) : Findings {
     override val amounts = FloatArray(manifest.classCount)
     val boxes = Boxes(mostBoxes)
-    val count: Int get() = boxes.size
+
+    /** So many of them are shown. AP counts far less likely ones too, which the file's threshold lets pass. */
+    var count = 0
+        private set
 
     fun isOf(manifest: ModelManifest) = manifest === this.manifest
 
-    /** Counts the boxes of each class. */
+    /** Counts the boxes of each class that are shown. */
     fun countAll() {
+        count = 0
+        while (count < boxes.size && boxes.scores[count] >= LEAST_SHOWN_SCORE) count++
         amounts.fill(0f)
         for (i in 0 until count) amounts[boxes.labels[i]]++
     }
@@ -92,5 +97,8 @@ class FoundBoxes(private val manifest: ModelManifest, mostBoxes: Int) : Findings
 
     companion object {
         const val NONE = -1
+
+        // As SHOWN_SCORE in topformer/detection.py.
+        private const val LEAST_SHOWN_SCORE = 0.3f
     }
 }
