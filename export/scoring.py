@@ -18,7 +18,7 @@ from topformer.errors import TopformerError
 from topformer.evaluation.boxes import score_boxes
 from topformer.evaluation.scored_model import refuse_other_count, refuse_other_task
 from topformer.evaluation.scoring import score_split
-from topformer.export.precisions import Budget
+from topformer.export.budget import Budget
 from topformer.images import read_reduced
 from topformer.manifest import Classes, Judgement, Manifest, PrecisionParity, ScoreParity
 from topformer.preprocess import to_tensor

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from topformer.export.budget import Budget
 from topformer.export.divergence import first_divergence
-from topformer.export.precisions import Budget, Materials, Precision
+from topformer.export.precisions import Materials, Precision
 from topformer.export.preparation import (
     MeasuredStep,
     OnProgress,

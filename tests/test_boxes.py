@@ -15,6 +15,7 @@ from torchvision.ops import batched_nms, box_iou
 
 from topformer.boxes import NO_BOXES, Boxes, boxes_from, decode, matched, suppress
 from topformer.detection import ANCHORS_PER_PLACE, LEVEL_STRIDES, level_anchors
+from topformer.errors import TopformerError
 from topformer.manifest import AnchorLevel, DetectionInfo
 
 INFO = DetectionInfo(
@@ -167,6 +168,16 @@ def test_values_that_are_no_numbers_find_nothing():
     logits, offsets = random_maps(np.random.default_rng(0), (128, 128), 2, bias=-40.0)
     logits[0][...] = np.nan
     assert len(boxes_from([*logits, *offsets], INFO, (128, 128))) == 0
+
+
+def test_a_likely_box_without_sides_is_an_error():
+    logits, offsets = random_maps(np.random.default_rng(0), (128, 128), 2, bias=-40.0)
+    logits[1][0, 3, 2, 2] = 5.0
+    offsets[2][...] = np.nan  # of no box
+    assert len(boxes_from([*logits, *offsets], INFO, (128, 128))) == 1
+    offsets[1][...] = np.nan
+    with pytest.raises(TopformerError, match="sides are no numbers"):
+        boxes_from([*logits, *offsets], INFO, (128, 128))
 
 
 @repeatable

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from topformer.errors import TopformerError
 from topformer.manifest import AnchorLevel, DetectionInfo
 
 FloatArray = NDArray[np.floating]
@@ -46,7 +47,7 @@ def boxes_from(
     As torchvision's RetinaNet does (0.29, `models/detection/retinanet.py`,
     `postprocess_detections`): of each level the best candidates, corners cut at the input's edge,
     then suppression within each class over all levels. Equal scores go by level, row, column,
-    anchor and class.
+    anchor and class. Raises `TopformerError` for a likely box whose offsets are NaN.
     """
     levels = len(info.levels)
     found = [
@@ -60,6 +61,12 @@ def boxes_from(
         scores=np.concatenate([one.scores for one in found]),
         labels=np.concatenate([one.labels for one in found]),
     )
+    if np.isnan(together.corners).any():
+        raise TopformerError(
+            "The model computes a box whose sides are no numbers.",
+            why="Some of its outputs are NaN.",
+            next_step="Take other weights, or export the model again.",
+        )
     together = together[np.argsort(-together.scores, kind="stable")]
     return together[suppress(together, iou=info.nms_iou, most=info.most_boxes)]
 

@@ -17,7 +17,7 @@ ANCHORS_PER_PLACE = _OCTAVE_STEPS * len(_ASPECT_RATIOS)
 # A class this unlikely, with a score of 0.0003, is never a box: logits say nothing below it.
 LEAST_LOGIT = -8.0
 
-# Boxes that score at least this are shown. AP counts far less likely ones too.
+# Boxes that score more than this are shown. AP counts far less likely ones too.
 SHOWN_SCORE = 0.3
 
 # (left, top, right, bottom) in pixels.

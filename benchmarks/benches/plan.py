@@ -75,15 +75,16 @@ def plan_files(
         else:
             path = local_path(model)
             manifest = read_manifest_of(path)
-            _check_network(path, manifest.model, task, detection_head)
+            check_network(path, manifest.model, task, detection_head)
             try_model(path, manifest)
         sources += [(model, one) for one in chosen]
     return name_rows(sources, threads=threads, image_size=image_size)
 
 
-def _check_network(
+def check_network(
     path: Path, model: ModelInfo, task: str | None, detection_head: str | None
 ) -> None:
+    """Raise `TopformerError` for a file that is not for the task and head that are asked for."""
     for wanted, found in ((task, model.task), (detection_head, model.detection_head)):
         if wanted not in {None, found}:
             raise TopformerError(

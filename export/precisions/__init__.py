@@ -5,14 +5,13 @@ A module sets `PRECISION`. Dropping one into this folder is all it takes to add 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from torch import Tensor, nn
 
+from topformer.export.budget import Budget
 from topformer.export.proof import STRAYING_FLOOR
 from topformer.manifest import SAME_IOU, Gates
 from topformer.registry import Registry
-from topformer.tasks import Task
 
 DEFAULT_PRECISION = "fp32"
 
@@ -30,19 +29,6 @@ class Limits:
     same_iou: float = SAME_IOU
     # What a simulation is held to on inputs unlike those that it was calibrated with.
     straying: Gates = STRAYING_FLOOR
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """How much of the task's score a precision may cost, on data at hand."""
-
-    # Points, of which there are 100.
-    max_drop: float
-    # What the score is called.
-    metric: str
-    task: Task[Any]
-    # A converted network -> the points that it lies below float32. It runs over a whole split.
-    drop_of: Callable[[nn.Module], float]
 
 
 @dataclass(frozen=True, kw_only=True)

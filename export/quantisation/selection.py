@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, fx, nn
 
-from topformer.export.precisions import Budget
+from topformer.export.budget import Budget
 from topformer.export.quantisation.biases import correct_biases
 from topformer.export.quantisation.quantiser import observe, quantise
 from topformer.export.quantisation.sensitivity import rank_layers

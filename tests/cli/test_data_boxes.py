@@ -102,6 +102,17 @@ def test_doubtful_boxes_are_warnings_that_name_them(check, kind, box):
     assert [file.rsplit("/", 1)[1] for file in warnings[kind]["files"]] == ["2.png"]
 
 
+def test_turned_pictures_are_a_doubt(check, root):
+    """Whether their boxes were drawn on what viewers show, no size tells."""
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    for path in root.glob("images/*/2.png"):
+        Image.open(path).save(path, exif=exif)
+    warnings = warnings_of(check("--json"))
+    assert list(warnings) == ["turned-pictures"]
+    assert [file.rsplit("/", 1)[1] for file in warnings["turned-pictures"]["files"]] == ["2.png"]
+
+
 def test_what_is_near_a_doubt_is_none(check):
     near = [
         annotation(77, 2, [66, 20, 30.9, 44.9]),  # less than a pixel beyond the edge

@@ -226,6 +226,30 @@ def test_parts_of_a_single_value_are_refused(
             check_batch(NetworkForm(variant=VARIANTS[size]), recipe, place)
 
 
+@pytest.mark.parametrize(
+    ("changes", "fits"),
+    [
+        ({"ratio_range": (1.0, 1.0)}, True),
+        # From 160 to 80, filled up to 96, whose coarsest map has one place.
+        ({"ratio_range": (0.5, 1.0)}, False),
+        ({"ratio_range": (0.5, 1.0), "batch": 2}, True),
+        ({"ratio_range": (1.0, 1.0), "stretch": 0.5, "scale": (320, 64)}, False),
+    ],
+)
+def test_detectors_are_judged_by_the_smallest_sample(changes, fits):
+    """Their samples are as large as the crop at most."""
+    usual = {"crop": (160, 160), "batch": 1, "stretch": 1.0, "aspect_jitter": 1.0}
+    recipe = small_recipe(**usual | changes)
+    place = Place(rank=0, world_size=1, device=torch.device("cpu"))
+    form = NetworkForm(variant=VARIANTS["tiny"], head="lite")
+    if fits:
+        check_batch(form, recipe, place)
+    else:
+        with pytest.raises(UsageError, match="too little to train on") as error:
+            check_batch(form, recipe, place)
+        assert "as small as this" in error.value.why
+
+
 def test_what_is_refused_is_what_torch_cannot_train():
     model = create_model("tiny", 3).train()
     model(torch.zeros(1, 3, 64, 65))

@@ -44,7 +44,7 @@ bit. The model is run on it. Of labels, `10 log10(sum(e^2) / sum((e - f)^2))` ov
 logits, expected `e` and found `f`, in float64, must reach the SQNR: with no difference it passes,
 with anything not finite it fails. Of boxes, logits and offsets must both reach it, with
 `sum((e - m)^2)` above the line, `m` being the mean of `e`, and at least `n d^2`: `d` is 0.25 for
-logits and 0.001 for offsets.
+logits and 0.001 for offsets. Logits below -8 count as -8, but infinity.
 
 Then logits become labels at h x w, and the share of samples that are equal, or whose margin is at
 most the tie's, must reach the least share. Boxes are made as the manifest says, and compared half a

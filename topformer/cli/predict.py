@@ -40,9 +40,9 @@ def predict(
 
     Of a detector it gives NAME.overlay.png with boxes, names and scores, and
     NAME.boxes.json, which are COCO results: `jq -s add out/*.boxes.json` joins
-    those of many pictures. image_id is the number that NAME is, else the place
-    of the picture, from 1; category_id is COCO's for COCO's classes, else the
-    class id and 1.
+    those of many pictures. image_id is the number that NAME is, where the names of
+    all pictures are numbers, else the place of the picture, from 1; category_id is
+    COCO's for COCO's classes, else the class id and 1.
 
     Names that are too long for a file are shortened.
 

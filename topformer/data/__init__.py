@@ -10,6 +10,7 @@ from topformer.data.datasets import (
     Dataset,
     WholeImageScale,
     check_key,
+    dataset_task,
     open_box_dataset,
     open_dataset,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "Dataset",
     "WholeImageScale",
     "check_key",
+    "dataset_task",
     "open_box_dataset",
     "open_dataset",
 ]

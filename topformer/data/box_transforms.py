@@ -8,6 +8,8 @@ flip, and of padding to multiples of 32: mmdetection 2, configs/_base_/datasets/
 # pyright: standard
 # Not strict: torchvision ships no types.
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -78,9 +80,21 @@ def _areas(boxes: Tensor) -> Tensor:
     return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
 
 
+def smallest_sample(settings: Augmentation) -> tuple[int, int]:
+    """(height, width) of the smallest sample, of pictures no longer than `scale` is."""
+    least = settings.ratio_range[0] / math.sqrt(settings.aspect_jitter)
+    short = min(settings.scale)
+    height, width = (
+        side if settings.stretch == 1.0 else min(side, short) for side in settings.crop
+    )
+    return _filled(int(height * least)), _filled(int(width * least))
+
+
 def _filled_up(picture: Tensor) -> Tensor:
-    below, right = (-side % MULTIPLE_PX for side in picture.shape[1:])
-    # A network takes no less than 64 pixels either way.
-    below = max(below, MINIMUM_SIDE_PX - picture.shape[1])
-    right = max(right, MINIMUM_SIDE_PX - picture.shape[2])
-    return F.pad(picture, (0, right, 0, below), value=0.0)
+    height, width = picture.shape[1:]
+    return F.pad(picture, (0, _filled(width) - width, 0, _filled(height) - height), value=0.0)
+
+
+def _filled(side: int) -> int:
+    """The multiple that a side is filled up to; a network takes no less than 64 pixels."""
+    return max(MINIMUM_SIDE_PX, side + -side % MULTIPLE_PX)

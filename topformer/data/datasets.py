@@ -22,6 +22,7 @@ from topformer.data.label_files import IGNORED, MOST_CLASSES, label_table
 from topformer.data.layouts import FoundPairs, LabelForm, Layout, find_pairs
 from topformer.errors import TopformerError, UsageError
 from topformer.manifest import Classes
+from topformer.tasks import DETECTION, SEGMENTATION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,6 +261,11 @@ def open_box_dataset(key: str, root: Path) -> BoxDataset:
     return BoxDataset(key=key, root=root, scale=_BOX_SCALE, terms=terms)
 
 
+def dataset_task(key: str) -> str:
+    """The task, as manifests name it, that a known data set is for."""
+    return DETECTION if key in BOX_DATASET_KEYS else SEGMENTATION
+
+
 def check_key(key: str, *, boxes: bool = False) -> None:
     """Refuse the key of a data set that nobody knows, or that is not for the task at hand."""
     wanted, others = DATASET_KEYS, BOX_DATASET_KEYS
@@ -276,7 +282,9 @@ def check_key(key: str, *, boxes: bool = False) -> None:
         )
     raise UsageError(
         f"There is no data set called {key!r}.",
-        next_step=f"Choose one of {', '.join(wanted)}.",
+        next_step=f"Choose one of {', '.join(wanted)}"
+        + (", or of boxes " if not boxes else ", or of labels ")
+        + f"{', '.join(others)}.",
     )
 
 

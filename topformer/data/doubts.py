@@ -42,6 +42,15 @@ class _Wording:
 
 
 _WORDINGS = {
+    "turned-pictures": _Wording(
+        noun="picture",
+        verb="is|are",
+        what="{many} turned or mirrored by an EXIF orientation.",
+        why="They are shown and learnt from as viewers show them. Boxes that were drawn on the "
+        "stored pixels then lie elsewhere, and no size tells.",
+        next_step="Look at the drawn samples. Where boxes lie wrong, take it out: `exiftool "
+        "-Orientation= FILE`.",
+    ),
     "exif-orientation": _Wording(
         noun="picture",
         verb="has|have",

@@ -40,8 +40,9 @@ from topformer.weights.disarm import Unreadable
 from topformer.weights.safeload import load_pickled
 
 FOLDER = "checkpoints"
-# Base with its optimizer's state and averaged weights has about 90 MB.
-STATE_LIMIT_BYTES = 2**28
+# Base with its optimizer's state and averaged weights has about 90 MB, and some 300 MB where a
+# detector's published head tells a thousand classes apart.
+STATE_LIMIT_BYTES = 2**31
 INDEX_LIMIT_BYTES = 2**16
 
 
@@ -60,7 +61,9 @@ class Best(Document, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """Name and value, as in "mIoU 0.6544"."""
+        """Name and value, as in "mIoU 0.6544", or that there is none."""
+        if math.isnan(self.score):
+            return "no score is defined"
         return f"{'mIoU' if self.ap is None else 'AP'} {self.score:.4f}"
 
 

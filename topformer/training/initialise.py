@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from topformer.data.box_transforms import smallest_sample
 from topformer.errors import TopformerError, UsageError
 from topformer.manifest import Classes
 from topformer.networks import AnyNetwork, create_network
 from topformer.training.processes import Place
-from topformer.training.recipe import Recipe
+from topformer.training.recipe import Recipe, augmentation_of
 from topformer.variants import Variant, get_variant
 from topformer.weights import initialise_backbone
 from topformer.weights.blank import blank_detector, blank_segmenter
@@ -82,12 +83,13 @@ def check_batch(form: NetworkForm, recipe: Recipe, place: Place) -> None:
     pictures = min(len(part) for part in share.chunk(recipe.accumulate))
     if place.device.type == "cuda":
         pictures *= place.world_size  # their statistics are synchronised
-    height, width = recipe.crop
+    height, width = smallest_sample(augmentation_of(recipe)) if form.head else recipe.crop
     if pictures > 1 or _fewest_values(form, height, width) > 1:
         return
     raise UsageError(
         f"One picture of {height}x{width} at a time is too little to train on.",
-        why="The network shrinks it to a single value a channel, and BatchNorm needs two or more "
+        why=("The recipe draws samples as small as this. " if form.head else "")
+        + "The network shrinks it to a single value a channel, and BatchNorm needs two or more "
         "to learn a spread.",
         next_step="Set a larger crop (--set crop=[64,128]), or let more pictures be computed at "
         "once: a larger batch, a smaller accumulate, fewer processes.",

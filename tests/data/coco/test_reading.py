@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tracemalloc
 
 import msgspec
 import numpy as np
@@ -12,6 +13,7 @@ from support.coco_fakes import annotation, annotations, image, write_split
 from topformer.classes import COCO_CATEGORY_IDS, dataset_classes
 from topformer.data import open_box_dataset, open_dataset
 from topformer.data.coco import documents, open_boxed, read_split, require_same_classes
+from topformer.data.coco.finding import split_names
 from topformer.errors import TopformerError, UsageError
 
 
@@ -83,6 +85,8 @@ def test_splits_are_found_by_either_name(root):
     with pytest.raises(UsageError, match="val") as error:
         read_split(root, "val")
     assert "train, train2017" in error.value.next_step
+    (root / "annotations/instances_train (1).json").touch()  # a second download
+    assert split_names(root) == ["train", "train2017"]
     for name in ("../train2017", "", "a/b", "*"):
         with pytest.raises(UsageError):
             read_split(root, name)
@@ -167,6 +171,16 @@ def test_entries_that_contradict_each_other(root, changed, says):
 def test_names_cannot_leave_the_folder(root, name):
     error = refusal(root, annotations(images=[image(1), image(2, file_name=name)]))
     assert "has the file name" in error.what
+
+
+def test_long_names_take_their_own_memory(root):
+    """And not as much for each of the others."""
+    images = [image(number, file_name=f"{number}.png") for number in range(10, 2010)]
+    tracemalloc.start()
+    refusal(root, annotations(images=[*images, image(1, file_name="x" * 10_000)]))
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 20e6
 
 
 def test_how_many_there_are_is_told(root):

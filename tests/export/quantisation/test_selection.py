@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from topformer.export.precisions import Budget
+from topformer.export.budget import Budget
 from topformer.export.quantisation.quantiser import observe
 from topformer.export.quantisation.selection import within_budget
 from topformer.export.quantisation.sensitivity import rank_layers

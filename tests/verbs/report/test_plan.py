@@ -1,10 +1,16 @@
 """Which files a report makes, and which it takes."""
 
+import msgspec
 import pytest
 
-from topformer.errors import UsageError
+from support.manifest_edits import SAMPLE
+from topformer.documents import encode_document
+from topformer.errors import TopformerError, UsageError
 from topformer.export.precisions import precision_names
 from topformer.export.targets import target_names
+from topformer.files import sha256_bytes
+from topformer.manifest import manifest_path
+from topformer.tasks import DETECTION, SEGMENTATION
 from topformer.verbs.report.plan import MOST_FILES, make_plan
 
 NOTHING = {"sizes": (), "image_sizes": (), "precisions": (), "targets": (), "models": ()}
@@ -80,6 +86,26 @@ def test_what_there_is_not_is_refused_before_anything_is_made(given, what):
         plan(**given)
     assert refused.value.what == what
     assert refused.value.next_step or given == {"models": ("none.pte",)}
+
+
+def test_given_files_are_of_the_task_that_is_asked_for(tmp_path):
+    path = tmp_path / SAMPLE.file.name
+    path.write_bytes(b"x")
+    file = msgspec.structs.replace(SAMPLE.file, sha256=sha256_bytes(b"x"), size_bytes=1)
+    manifest = msgspec.structs.replace(SAMPLE, file=file)
+    manifest_path(path).write_bytes(encode_document(manifest))
+    assert plan(models=(str(path),), task=SEGMENTATION).given == (path,)
+    for asked in ({"task": DETECTION}, {"task": DETECTION, "detection_head": "lite"}):
+        with pytest.raises(TopformerError, match="is not for object-detection"):
+            plan(models=(str(path),), **asked)
+
+
+def test_what_is_made_is_for_the_datas_task_and_what_is_given_may_be_another():
+    made = plan(sizes=("tiny",), data_task=DETECTION)
+    assert {(one.source.label, one.source.task) for one in made.exports} == {
+        ("tiny-retinanet", DETECTION)
+    }
+    assert plan(task=SEGMENTATION, data_task=DETECTION).exports[0].source.task == SEGMENTATION
 
 
 @pytest.mark.parametrize("option", ["image_sizes", "precisions", "targets"])

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topformer.data.coco.sorting import MOST_TOLD, Problems
-from topformer.data.coco.splits import BoxedPicture, BoxedSplit, open_boxed
+from topformer.data.coco.splits import BoxedPicture, BoxedSplit, open_turned
 from topformer.data.coco.suspicions import box_doubts, name_boxes
-from topformer.data.doubts import Doubt
+from topformer.data.doubts import Doubt, of_files
 from topformer.data.pairs import read_ahead
 from topformer.errors import TopformerError
 
 _THREADS, _AHEAD = 2, 16
+# The EXIF orientation of pictures that viewers leave as they are.
+UPRIGHT = 1
 
 # Called with the pictures that are done and all that there are.
 CheckProgress = Callable[[int, int], None]
@@ -48,11 +51,14 @@ def check_boxes(
 ) -> BoxReport:
     """Look at what `finding.sort_split` read, and open every picture; nothing is raised."""
     unreadable: list[TopformerError] = []
-    for done, (_, error) in enumerate(
-        read_ahead(split, _try, threads=_THREADS, ahead=_AHEAD), start=1
+    turned: list[Path] = []
+    for done, (picture, found) in enumerate(
+        read_ahead(split, _orientation, threads=_THREADS, ahead=_AHEAD), start=1
     ):
-        if error is not None:
-            unreadable.append(error)
+        if isinstance(found, TopformerError):
+            unreadable.append(found)
+        elif found != UPRIGHT:
+            turned.append(picture.path)
         if progress is not None:
             progress(done, len(split))
     classes = len(split.category_ids)
@@ -61,11 +67,12 @@ def check_boxes(
     with_class = np.unique(np.stack([owners[alone], split.labels[alone]], 1), axis=0)
     sizes = sorted({(height, width) for height, width in split.sizes.tolist()}, key=_area)
     crowds = np.flatnonzero(split.crowd)
+    doubt = of_files("turned-pictures", turned)
     return BoxReport(
         split=split,
         problems=(*problems.told, *unreadable[:MOST_TOLD]),
         problem_count=problems.count + len(unreadable),
-        doubts=box_doubts(split),
+        doubts=(*box_doubts(split), *([doubt] if doubt else [])),
         boxes=np.bincount(split.labels[alone], minlength=classes),
         pictures=np.bincount(with_class[:, 1], minlength=classes),
         crowds=np.bincount(split.labels[split.crowd], minlength=classes),
@@ -80,9 +87,8 @@ def _area(size: tuple[int, int]) -> int:
     return size[0] * size[1]
 
 
-def _try(picture: BoxedPicture) -> TopformerError | None:
+def _orientation(picture: BoxedPicture) -> int | TopformerError:
     try:
-        open_boxed(picture)
+        return open_turned(picture)[1]
     except TopformerError as error:
         return error
-    return None

@@ -56,10 +56,11 @@ def find_split(root: Path, split: str) -> SplitFiles:
 def split_names(root: Path) -> list[str]:
     """The set's own names of its splits."""
     before, after = _ANNOTATIONS.split("{split}")
-    return sorted(
+    names = (
         path.relative_to(root).as_posix()[len(before) : -len(after)]
         for path in root.glob(f"{before}*{after}")
     )
+    return sorted(name for name in names if _NAME.fullmatch(name))
 
 
 def _pictures(root: Path, name: str) -> Path:

@@ -147,8 +147,10 @@ def _sound_images(
         tell("the picture id {id} is given twice, also to {name}.", "Boxes name pictures by id."),
         "Give each picture an id of its own.",
     )
-    _, codes = np.unique(names.astype(str), return_inverse=True)
-    same_file = repeated(codes) & ~same_id
+    # As many codes as names: an array of texts is as wide as the longest of them.
+    codes = dict[str, int]()
+    by_name = np.array([codes.setdefault(one, len(codes)) for one in names], np.int64)
+    same_file = repeated(by_name) & ~same_id
     problems.add(
         same_file,
         tell("picture {id} is {name}, as another one is.", "Its boxes would be in two entries."),

@@ -135,10 +135,15 @@ def open_boxed(picture: BoxedPicture) -> NDArray[np.uint8]:
 
     Raises `TopformerError` when it cannot be read, or has another size than its annotations say.
     """
+    return open_turned(picture)[0]
+
+
+def open_turned(picture: BoxedPicture) -> tuple[NDArray[np.uint8], int]:
+    """Open a picture as `open_boxed` does; returns its EXIF orientation too, 1 for upright."""
     pixels, orientation = read_turned(picture.path)
     found, expected = (pixels.shape[1], pixels.shape[0]), (picture.width, picture.height)
     if found == expected:
-        return pixels
+        return pixels, orientation
     turned = orientation >= 5 and found == expected[::-1]
     raise TopformerError(
         f"{picture.path} has another size than its annotations say.",

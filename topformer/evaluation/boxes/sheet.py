@@ -1,5 +1,6 @@
 """A sheet of pictures: each with the boxes it has and, where they were looked for, those found."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +50,8 @@ def _panels(one: ShownBoxes, classes: Classes) -> PanelPicture:
             labels=likeliest.labels,
         )
         panels.append(np.asarray(boxes_image(pixels, scaled, classes)))
-        note = f"AP50 {one.found.ap50:.3f}, {note}"
+        if not math.isnan(one.found.ap50):
+            note = f"AP50 {one.found.ap50:.3f}, {note}"
     legend = [
         (
             classes.palette[label],

@@ -18,7 +18,7 @@ from topformer.benchmarks.benches.plan import (
 from topformer.benchmarks.protocol.modes import Mode, get_mode
 from topformer.benchmarks.workers.pictures import check_picture
 from topformer.benchmarks.workers.process import RowRequest
-from topformer.detection import RETINANET
+from topformer.detection import RETINANET, check_head
 from topformer.devices.links.ssh import PREFIX as SSH
 from topformer.errors import UsageError
 from topformer.preprocess import parse_image_size
@@ -70,6 +70,8 @@ class BenchChoice:
             )
         self.get_mode()
         task = None if self.task is None else task_named(self.task)
+        if self.head is not None:
+            check_head(self.head)
         if self.head is not None and task != DETECTION:
             raise UsageError(
                 "--head is for detectors.", next_step="Add --task detection, or leave --head out."

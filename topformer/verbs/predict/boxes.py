@@ -31,8 +31,6 @@ MOST_TABLE_ROWS = 12
 LINE_CLASSES = 3
 # Hundredths of a pixel are written, as COCO's annotations have them.
 _BOX_DIGITS, _SCORE_DIGITS = 2, 5
-# Longer names are no number that COCO's tools take.
-_LONGEST_ID = 15
 
 
 class BoxResults(Results[BoxedPictureDocument]):
@@ -45,7 +43,7 @@ class BoxResults(Results[BoxedPictureDocument]):
         """What boxes must score to be drawn and counted; results have more of them, as AP does."""
         return SHOWN_SCORE if self.threshold is None else self.threshold
 
-    def make(self, path: Path, *, place: int) -> BoxedPictureDocument:
+    def make(self, path: Path, *, number: int) -> BoxedPictureDocument:
         """Write the overlay and the results."""
         picture = read_reduced(path)
         task, classes = self.opened.task, self.manifest.classes
@@ -53,15 +51,14 @@ class BoxResults(Results[BoxedPictureDocument]):
         boxes: Boxes = task.postprocess(outputs, picture.size)
         height, width = picture.pixels.shape[:2]
         shown: Boxes = task.postprocess(outputs, (height, width))
-        shown = shown[shown.scores > self._shown_score]
+        shown = shown[shown.scores.round(_SCORE_DIGITS) > self._shown_score]
         overlay_path = self.out / overlay_name(path)
         results_path = self.out / beside_overlay(overlay_path.name, ".boxes.json")
         overlay = task.draw(picture.pixels, shown, note=self.note())
-        image_id = _image_id(path, place)
         found = _written(boxes, classes)
         results = [
             ResultDocument(
-                image_id=image_id, category_id=one.category_id, bbox=one.bbox, score=one.score
+                image_id=number, category_id=one.category_id, bbox=one.bbox, score=one.score
             )
             for one in found
         ]
@@ -74,7 +71,7 @@ class BoxResults(Results[BoxedPictureDocument]):
             path=str(path),
             width=picture.size[1],
             height=picture.size[0],
-            image_id=image_id,
+            image_id=number,
             overlay=str(overlay_path),
             results=str(results_path),
             boxes=tuple(found),
@@ -163,12 +160,6 @@ def category_ids(classes: Classes) -> tuple[int, ...]:
     if classes.names == dataset_classes("coco").names:
         return COCO_CATEGORY_IDS
     return tuple(range(1, len(classes.names) + 1))
-
-
-def _image_id(path: Path, place: int) -> int:
-    """The number that a picture's name is, as in 000000000139.jpg, else its place in the run."""
-    stem = path.stem
-    return int(stem) if stem.isascii() and stem.isdigit() and len(stem) <= _LONGEST_ID else place
 
 
 def _written(boxes: Boxes, classes: Classes) -> list[FoundBoxDocument]:

@@ -81,7 +81,8 @@ class BoxedPictureDocument(Document, frozen=True, kw_only=True):
     path: str
     width: int
     height: int
-    # As the results call it: the number that its name is, else its place in the run, from 1.
+    # As the results call it: the number that its name is, where the names of all are numbers, else
+    # its place in the run, from 1.
     image_id: int
     overlay: str
     # COCO results.

@@ -29,9 +29,9 @@ class LabelResults(Results[PictureDocument]):
 
     files_are = "overlays and label pictures"
 
-    def make(self, path: Path, *, place: int) -> PictureDocument:
+    def make(self, path: Path, *, number: int) -> PictureDocument:
         """Write the overlay and the label picture."""
-        del place
+        del number
         picture = read_reduced(path)
         manifest, task = self.manifest, self.opened.task
         outputs = self.opened.outputs(picture.pixels)

@@ -14,6 +14,8 @@ from topformer.runtimes import OpenedModel
 from topformer.verbs.predict.document import FailureDocument
 
 _OVERLAY = ".overlay.png"
+# COCO's tools take no longer ones.
+_LONGEST_NUMBER = 15
 
 PictureT = TypeVar("PictureT", bound=Document)
 
@@ -34,8 +36,8 @@ class Results(ABC, Generic[PictureT]):
         return self.opened.manifest
 
     @abstractmethod
-    def make(self, path: Path, *, place: int) -> PictureT:
-        """Make all files of a picture, whose place in the run counts from 1.
+    def make(self, path: Path, *, number: int) -> PictureT:
+        """Make all files of a picture; `number` is one that no other one of the run has.
 
         Raises `TopformerError` for what cannot be read or written.
         """
@@ -76,6 +78,19 @@ class Results(ABC, Generic[PictureT]):
         """Say in the pictures what must not be overlooked."""
         random = self.manifest.weights.is_random
         return "random weights: the classes mean nothing" if random else ""
+
+
+def picture_numbers(paths: Sequence[Path]) -> list[int]:
+    """The numbers that the names are, as of 000000000139.jpg, else the places, from 1.
+
+    Where one name is no number, or two are the same, all are places: no two pictures share one.
+    """
+    names = [path.stem for path in paths]
+    if all(name.isascii() and name.isdigit() and len(name) <= _LONGEST_NUMBER for name in names):
+        numbers = [int(name) for name in names]
+        if len(set(numbers)) == len(numbers):
+            return numbers
+    return list(range(1, len(paths) + 1))
 
 
 def overlay_name(picture: Path) -> str:

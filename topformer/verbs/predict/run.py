@@ -29,7 +29,7 @@ from topformer.text import printable
 from topformer.verbs.predict.boxes import BoxResults
 from topformer.verbs.predict.document import FailureDocument
 from topformer.verbs.predict.labels import LabelResults
-from topformer.verbs.predict.results import Results, overlay_name
+from topformer.verbs.predict.results import Results, overlay_name, picture_numbers
 
 _RESULTS: dict[str, type[Results[Any]]] = {SEGMENTATION: LabelResults, DETECTION: BoxResults}
 
@@ -65,14 +65,15 @@ def run(
         doing = "segmenting" if isinstance(results, LabelResults) else "detecting"
         show_progress(f"{doing} {paths[0].name}" if len(paths) == 1 else doing)
         with show_progress.counting(doing, len(paths), told=True) as tell:
-            for number, path in enumerate(paths, start=1):
+            numbers = picture_numbers(paths)
+            for count, (path, number) in enumerate(zip(paths, numbers, strict=True), start=1):
                 try:
-                    done.append(results.make(path, place=number))
+                    done.append(results.make(path, number=number))
                     _tell(results, done[-1], with_found=len(paths) > 1)
                 except TopformerError as error:
                     failures.append(_failure(path, error))
                     _tell_failure(failures[-1])
-                tell(number)
+                tell(count)
     weights = opened.manifest.weights
     tell_notes(opened.notes)
     if done:

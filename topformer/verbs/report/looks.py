@@ -184,7 +184,7 @@ class _BoxLook(Look[Boxes]):
     noun = "boxes"
     suffix = ".json"
     words = Words(
-        intro=f"Boxes with a score of {SHOWN_SCORE} and more, as each file finds them. Below: in "
+        intro=f"Boxes with a score above {SHOWN_SCORE}, as each file finds them. Below: in "
         "pink, those without an equal in {reference}, and those of it that are missing.",
         truth="boxes of the data",
         truth_hint="",
@@ -210,7 +210,7 @@ class _BoxLook(Look[Boxes]):
         found = read_document(
             path, FoundBoxes, limit_bytes=LARGEST_FILE_BYTES, called="list of boxes"
         ).boxes
-        kept = [one for one in found if one.score >= SHOWN_SCORE]
+        kept = [one for one in found if one.score > SHOWN_SCORE]
         return Boxes(
             corners=np.array([one.corners for one in kept], np.float32).reshape(-1, 4),
             scores=np.array([one.score for one in kept], np.float32),

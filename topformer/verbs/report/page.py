@@ -288,7 +288,9 @@ def _how(document: ReportDocument, bench: BenchDocument | None) -> Iterator[tupl
 
 def _how_measured(threads: int, bench: BenchDocument) -> Iterator[tuple[str, str]]:
     protocol, environment = bench.protocol, bench.environment
-    what = "from a picture in memory to its labels at full size"
+    detects = all(row.detection_head for row in bench.rows)
+    found = "boxes" if detects else "labels at full size"
+    what = f"from a picture in memory to its {found}"
     if not bench.measured_rows:
         yield "cost", f"ARM instructions of one inference {what}, counted under emulation"
     else:

@@ -23,6 +23,7 @@ from topformer.verbs.report.document import ComparedPicture, PictureOfFile
 from topformer.verbs.report.kept import Kept
 from topformer.verbs.report.looks import LOOKS, Look, Small, Words
 from topformer.verbs.report.make import ProvedFile
+from topformer.verbs.report.scores import misfit
 
 # Shown where there are no others: a street, which most models know something of.
 BUNDLED = "china"
@@ -99,10 +100,12 @@ def compare_pictures(
 ) -> Iterator[tuple[ComparedPicture, ShownPicture]]:
     """Say of each picture what every file that passed its proof finds there.
 
-    Files are compared with the first of them; those for other tasks or with other classes have
-    nothing to be compared in.
+    Files are compared with the first of them; those for other tasks or with other classes, than
+    the data's where there are some, have nothing to be compared in.
     """
     shown = [file for file in files if file.proof.passed and file.manifest.model.task in LOOKS]
+    if data is not None:
+        shown = [file for file in shown if not misfit(file, data)]
     if not shown:
         return
     task, classes = shown[0].manifest.model.task, shown[0].manifest.classes

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from topformer.benchmarks.benches.plan import check_network
 from topformer.detection import RETINANET
 from topformer.errors import UsageError
 from topformer.export.precisions import DEFAULT_PRECISION, check_precision, precision_names
 from topformer.export.targets import check_target, target_names
 from topformer.files import local_path
+from topformer.manifest import read_manifest_of
 from topformer.preprocess import parse_image_size
 from topformer.runtimes import runtime_of
 from topformer.tasks import DETECTION
@@ -67,12 +69,14 @@ def make_plan(
     models: Sequence[str],
     task: str | None = None,
     detection_head: str | None = None,
+    data_task: str | None = None,
 ) -> Plan:
     """Combine what was asked for; without a word, all precisions and targets of the default size.
 
     Of `models`, checkpoints are exported as sizes are, and exported files taken as they are.
-    `task`, as manifests name it, and `detection_head` are those of the weights. Raises `UsageError`
-    for unknown names, and for options that say nothing.
+    `task`, as manifests name it, and `detection_head` are those that all must be of; without a
+    task, what is made is for that of the data. Raises `UsageError` for unknown names, and for
+    options that say nothing.
     """
     sizes = [*sizes, *(model for model in models if model in VARIANTS)]
     models = [model for model in dict.fromkeys(models) if model not in VARIANTS]
@@ -81,6 +85,9 @@ def make_plan(
     for path in given:
         if not path.is_file():
             raise UsageError(f"There is no file {path}.")
+    if task or detection_head:
+        for path in given:
+            check_network(path, read_manifest_of(path).model, task, detection_head)
     if given and not checkpoints and not sizes:
         _refuse_options_of_exports(image_sizes, precisions, targets)
         return Plan(exports=(), given=tuple(given))
@@ -95,7 +102,7 @@ def make_plan(
     pixels = [parse_image_size(text) for text in dict.fromkeys(image_sizes)]
     exports = tuple(
         Export(source=source, image_size=size, precision=precision, target=target)
-        for source in _sources(sizes, checkpoints, task, detection_head)
+        for source in _sources(sizes, checkpoints, task or data_task, detection_head)
         for size in pixels or [DEFAULT_IMAGE_SIZE]
         for precision in chosen_precisions
         for target in chosen_targets

@@ -14,6 +14,7 @@ from topformer.console.progress import progress_display, show_progress_line
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
 from topformer.console.weights import announce_random, weights_as
+from topformer.data import dataset_task
 from topformer.documents import encode_document
 from topformer.errors import TopformerError, UsageError
 from topformer.export.calibration import (
@@ -132,6 +133,7 @@ def run(options: ReportOptions, *, as_json: bool) -> bool:
         models=options.models,
         task=None if options.task is None else task_named(options.task),
         detection_head=options.detection_head,
+        data_task=None if options.dataset is None else dataset_task(options.dataset),
     )
     options.measure.check(len(plan.exports) + len(plan.given))
     data = _open_data(options)

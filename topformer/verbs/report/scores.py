@@ -46,7 +46,7 @@ def score_files(
 
 def _fitting(files: Sequence[ProvedFile], data: ScoringData) -> list[ProvedFile]:
     """Return the files that are for the data's task, and tell as many classes apart."""
-    unlike = {file.name: why for file in files if (why := _unlike(file, data))}
+    unlike = {file.name: why for file in files if (why := misfit(file, data))}
     if files and len(unlike) == len(files):
         first = files[0].name
         raise TopformerError(
@@ -60,7 +60,7 @@ def _fitting(files: Sequence[ProvedFile], data: ScoringData) -> list[ProvedFile]
     return [file for file in files if file.name not in unlike]
 
 
-def _unlike(file: ProvedFile, data: ScoringData) -> str:
+def misfit(file: ProvedFile, data: ScoringData) -> str:
     """Say in what a file does not fit the data; empty where it does."""
     model, own = file.manifest.model, data.classes
     if model.task != data.task:

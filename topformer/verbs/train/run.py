@@ -8,7 +8,7 @@ from topformer import __version__
 from topformer.console.output import print_result, warn_of_letters
 from topformer.console.progress import stdout_for_results
 from topformer.console.weights import tell_licence, weights_as
-from topformer.data import BOX_DATASET_KEYS, check_key
+from topformer.data import check_key, dataset_task
 from topformer.detection import RETINANET, check_head
 from topformer.documents import Count, Document, SchemaName, ShortText
 from topformer.errors import UsageError
@@ -107,7 +107,7 @@ def run(
 def _task(word: str | None, dataset: str) -> str:
     """What the data set is for; raises `UsageError` where another task is asked for."""
     if word is None:
-        return DETECTION if dataset in BOX_DATASET_KEYS else SEGMENTATION
+        return dataset_task(dataset)
     check_key(dataset, boxes=task_named(word) == DETECTION)
     return task_named(word)
 

@@ -66,7 +66,7 @@ class FoundBoxes(private val manifest: ModelManifest, mostBoxes: Int) : Findings
     /** Counts the boxes of each class that are shown. */
     fun countAll() {
         count = 0
-        while (count < boxes.size && boxes.scores[count] >= LEAST_SHOWN_SCORE) count++
+        while (count < boxes.size && boxes.scores[count] > SHOWN_SCORE) count++
         amounts.fill(0f)
         for (i in 0 until count) amounts[boxes.labels[i]]++
     }
@@ -99,6 +99,6 @@ class FoundBoxes(private val manifest: ModelManifest, mostBoxes: Int) : Findings
         const val NONE = -1
 
         // As SHOWN_SCORE in topformer/detection.py.
-        private const val LEAST_SHOWN_SCORE = 0.3f
+        private const val SHOWN_SCORE = 0.3f
     }
 }
