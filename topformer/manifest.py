@@ -150,7 +150,7 @@ class AnchorLevel(Document, frozen=True, kw_only=True):
     """The anchors of one level of a detector."""
 
     # Pixels of the input from one place to the next.
-    stride: Positive
+    stride: Side
     # (left, top, right, bottom) in pixels around the place at the upper left, in the order of the
     # outputs' channels; those of another place are moved by its column and row times the stride.
     anchors: Annotated[tuple[AnchorBox, ...], msgspec.Meta(min_length=1, max_length=64)]

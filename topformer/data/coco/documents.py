@@ -133,7 +133,7 @@ def _unfit(path: Path, text: memoryview, reason: str) -> TopformerError:
                 int(place[2])
             ]
         except (msgspec.DecodeError, RecursionError, IndexError):
-            entry += f"a {noun[place[1]]}: "
+            entry += f"one {noun[place[1]]}: "
         else:
             picture = "" if found.image_id is None else f" of picture {brief(str(found.image_id))}"
             entry += f"{noun[place[1]]} {brief(str(found.id))}{picture}: "

@@ -78,7 +78,7 @@ internal class DetectionInfo(
 
 @Serializable
 internal class AnchorLevel(
-    @Within(1, ANY) val stride: Long,
+    @Within(1, LARGEST_SIDE) val stride: Long,
     @Sized(1, 64) @Entries(4, "left, top, right and bottom") @Within(-100_000, 100_000) val anchors: List<List<Double>>,
 )
 
