@@ -263,7 +263,7 @@ class DetectionTest : AppTest() {
         val CROWD = listOf(
             FakeBox(0, 0.95f, 0.05f, 0.2f, 0.35f, 0.7f),
             FakeBox(0, 0.9f, 0.2f, 0.25f, 0.5f, 0.75f),
-            FakeBox(0, 0.3f, 0.62f, 0.12f, 0.98f, 0.68f),
+            FakeBox(0, 0.301f, 0.62f, 0.12f, 0.98f, 0.68f),
             FakeBox(1, 0.88f, 0.4f, 0.65f, 0.75f, 0.82f),
             FakeBox(3, 0.75f, 0.8f, 0.02f, 0.9f, 0.2f),
         )
