@@ -5,12 +5,13 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from topformer.benchmarks.benches.networks import check_network
 from topformer.benchmarks.documents.runner import FORM_TEXT, Form
 from topformer.benchmarks.workers.process import RowRequest
 from topformer.devices.machine import library_versions
 from topformer.errors import TopformerError, UsageError
 from topformer.files import ensure_writable_folder, local_path, sha256_bytes
-from topformer.manifest import ModelInfo, read_manifest_of
+from topformer.manifest import read_manifest_of
 from topformer.runtimes.exported import get_runtime, runtime_names
 from topformer.tasks import DETECTION
 from topformer.variants import get_variant
@@ -79,19 +80,6 @@ def plan_files(
             try_model(path, manifest)
         sources += [(model, one) for one in chosen]
     return name_rows(sources, threads=threads, image_size=image_size)
-
-
-def check_network(
-    path: Path, model: ModelInfo, task: str | None, detection_head: str | None
-) -> None:
-    """Raise `TopformerError` for a file that is not for the task and head that are asked for."""
-    for wanted, found in ((task, model.task), (detection_head, model.detection_head)):
-        if wanted not in {None, found}:
-            raise TopformerError(
-                f"{path} is not for {wanted}.",
-                why=f"It is for {' '.join(filter(None, (model.task, model.detection_head)))}.",
-                next_step="Leave --task and --head out: a file says what it is for.",
-            )
 
 
 def plan_size(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from topformer.benchmarks.benches.plan import check_network
+from topformer.benchmarks.benches.networks import check_network
 from topformer.detection import RETINANET
 from topformer.errors import UsageError
 from topformer.export.precisions import DEFAULT_PRECISION, check_precision, precision_names
