@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import jsonschema
@@ -13,8 +12,9 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
+from support.command import run_command
 from topformer.classes import dataset_classes
-from topformer.cli.main import build_command, main
+from topformer.cli.main import build_command
 from topformer.data import open_dataset
 from topformer.errors import TopformerError, UsageError
 from topformer.evaluation.protocols import whole_segmenter
@@ -317,16 +317,13 @@ def test_a_broken_picture_ends_it_and_nothing_is_written(folder, trained, tmp_pa
         ),
     ],
 )
-def test_exit_codes(arguments, code, said, folder, trained, monkeypatch, capfd):
+def test_exit_codes(arguments, code, said, folder, trained):
     filled = [argument.format(folder=folder) for argument in arguments]
     model = [] if "--model" in filled else ["--model", str(trained)]
-    monkeypatch.setattr(sys, "argv", ["topformer", "eval", *model, *filled, "--json"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == code
-    printed = capfd.readouterr().out
+    result = run_command("eval", *model, *filled, "--json")
+    assert result.returncode == code
     if said:
-        document = json.loads(printed)
+        document = json.loads(result.stdout)
         assert document["schema"] == "topformer.error/1"
         assert said in document["what"]
 
