@@ -237,6 +237,11 @@ class Conversation:
         """Kill the child, and its own with it; harmless when it is dead."""
         end(self.process)
 
+    def close(self) -> None:
+        """Kill the child, and close the pipes to it: nothing more can be read."""
+        with self.process:
+            self.kill()
+
     def stderr_tail(self) -> str:
         """End of what a dead child said on stderr, without waiting for more."""
         assert self.process.stderr is not None

@@ -224,7 +224,7 @@ class ProcessWorker:
 
     def __exit__(self, *_error: object) -> None:
         if self.conversation is not None:
-            self.conversation.kill()
+            self.conversation.close()
 
 
 def _signal_name(number: int) -> str:
