@@ -31,6 +31,11 @@ class Boxes:
             corners=self.corners[chosen], scores=self.scores[chosen], labels=self.labels[chosen]
         )
 
+    def scaled(self, horizontally: float, vertically: float) -> "Boxes":
+        """Scale the boxes as their picture is scaled."""
+        factors = np.array([horizontally, vertically] * 2, np.float32)
+        return Boxes(corners=self.corners * factors, scores=self.scores, labels=self.labels)
+
 
 NO_BOXES = Boxes(
     corners=np.zeros((0, 4), np.float32),

@@ -16,13 +16,12 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 from torchvision.transforms.v2 import functional as tv
 
+from topformer.data.coco.splits import SMALLEST_SIDE_PX
 from topformer.data.transforms import Augmentation, distort, normalise, random_size, resize
 from topformer.variants import MINIMUM_SIDE_PX
 
 # Of a box that a crop cuts, this share must be left, or it is no longer the object's.
 KEPT_SHARE = 0.25
-# Boxes of fewer pixels either way are not learnt from.
-SMALLEST_SIDE_PX = 1.0
 # Sides are filled up to a multiple, which the network's levels divide most often.
 MULTIPLE_PX = 32
 

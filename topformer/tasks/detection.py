@@ -104,8 +104,7 @@ class Detection(Task[Boxes]):
         """Make the boxes in pixels of a picture of `size`, (height, width)."""
         own = (self.manifest.input.height, self.manifest.input.width)
         found = boxes_from(outputs, self.info, own)
-        scale = np.array([size[1] / own[1], size[0] / own[0]] * 2, np.float32)
-        return Boxes(corners=found.corners * scale, scores=found.scores, labels=found.labels)
+        return found.scaled(size[1] / own[1], size[0] / own[0])
 
     def compare(self, expected: Answer[Boxes], found: Answer[Boxes]) -> Agreement:
         """Compare logits and offsets of each level, and match the boxes.

@@ -28,11 +28,8 @@ def network_finder(network: nn.Module, protocol: ScoringProtocol, info: Detectio
     @torch.inference_mode()
     def find(picture: NDArray[np.uint8]) -> Boxes:
         tensor = torch.as_tensor(to_tensor(picture, shown)).to(device)
-        outputs = [output.cpu().numpy() for output in network(tensor)]
-        require_numbers(outputs)
-        return _resized(
-            boxes_from(outputs, info, (height, width)), (height, width), picture.shape[:2]
-        )
+        found = _find(network, tensor, info, (height, width))
+        return found.scaled(picture.shape[1] / width, picture.shape[0] / height)
 
     return find
 
@@ -56,14 +53,15 @@ def whole_finder(network: nn.Module, scale: WholeImageScale, info: DetectionInfo
             for side in size
         )
         padded = functional.pad(pixels, (0, right, 0, below))[None].to(device)
-        outputs = [output.cpu().numpy() for output in network(padded)]
-        require_numbers(outputs)
-        return _resized(boxes_from(outputs, info, size), size, own)
+        return _find(network, padded, info, size).scaled(own[1] / size[1], own[0] / size[0])
 
     return find
 
 
-def _resized(boxes: Boxes, size: tuple[int, int], to: tuple[int, ...]) -> Boxes:
-    """Bring boxes in a picture of one (height, width) to another."""
-    scale = np.array([to[1] / size[1], to[0] / size[0]] * 2, np.float32)
-    return Boxes(corners=boxes.corners * scale, scores=boxes.scores, labels=boxes.labels)
+def _find(
+    network: nn.Module, tensor: torch.Tensor, info: DetectionInfo, size: tuple[int, int]
+) -> Boxes:
+    """Find boxes in [1, 3, h, w], cut at (height, width)."""
+    outputs = [output.cpu().numpy() for output in network(tensor)]
+    require_numbers(outputs)
+    return boxes_from(outputs, info, size)

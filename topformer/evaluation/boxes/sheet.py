@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from topformer.box_drawing import Frame, boxes_image, class_name, frames_image
-from topformer.boxes import Boxes
 from topformer.data.coco import BoxedPicture
 from topformer.evaluation.boxes.average_precision import PictureBoxes
 from topformer.evaluation.panels import PanelPicture, draw_panels, panel_size
@@ -44,12 +43,7 @@ def _panels(one: ShownBoxes, classes: Classes) -> PanelPicture:
     note = "1 box" if counts.total() == 1 else f"{counts.total():,} boxes"
     if one.found is not None:
         likeliest = one.found.found[: max(1, counts.total())]
-        scaled = Boxes(
-            corners=likeliest.corners * np.float32(factor),
-            scores=likeliest.scores,
-            labels=likeliest.labels,
-        )
-        panels.append(np.asarray(boxes_image(pixels, scaled, classes)))
+        panels.append(np.asarray(boxes_image(pixels, likeliest.scaled(factor, factor), classes)))
         if not math.isnan(one.found.ap50):
             note = f"AP50 {one.found.ap50:.3f}, {note}"
     legend = [

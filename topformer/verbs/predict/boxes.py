@@ -47,11 +47,10 @@ class BoxResults(Results[BoxedPictureDocument]):
         """Write the overlay and the results."""
         picture = read_reduced(path)
         task, classes = self.opened.task, self.manifest.classes
-        outputs = self.opened.outputs(picture.pixels)
-        boxes: Boxes = task.postprocess(outputs, picture.size)
+        boxes: Boxes = task.postprocess(self.opened.outputs(picture.pixels), picture.size)
         height, width = picture.pixels.shape[:2]
-        shown: Boxes = task.postprocess(outputs, (height, width))
-        shown = shown[shown.scores.round(_SCORE_DIGITS) > self._shown_score]
+        shown = boxes[boxes.scores.round(_SCORE_DIGITS) > self._shown_score]
+        shown = shown.scaled(width / picture.size[1], height / picture.size[0])
         overlay_path = self.out / overlay_name(path)
         results_path = self.out / beside_overlay(overlay_path.name, ".boxes.json")
         overlay = task.draw(picture.pixels, shown, note=self.note())

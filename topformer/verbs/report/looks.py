@@ -226,10 +226,12 @@ class _BoxLook(Look[Boxes]):
         return float(matched(truth, found, iou=FOUND_IOU)[0].mean()) if len(truth) else None
 
     def painted(self, small: Small, result: Boxes) -> Image.Image:
-        return boxes_image(np.asarray(small.image), _reduced(result, small), self.classes)
+        return boxes_image(
+            np.asarray(small.image), result.scaled(small.scale, small.scale), self.classes
+        )
 
     def painted_truth(self, small: Small, truth: Boxes) -> Image.Image:
-        corners: list[list[float]] = (truth.corners * np.float32(small.scale)).tolist()
+        corners: list[list[float]] = truth.scaled(small.scale, small.scale).corners.tolist()
         labels: list[int] = truth.labels.tolist()
         frames = [
             Frame(
@@ -259,12 +261,6 @@ class _BoxLook(Look[Boxes]):
 
 # By the tasks' names.
 LOOKS: dict[str, type[Look[Any]]] = {SEGMENTATION: _LabelLook, DETECTION: _BoxLook}
-
-
-def _reduced(boxes: Boxes, small: Small) -> Boxes:
-    return Boxes(
-        corners=boxes.corners * np.float32(small.scale), scores=boxes.scores, labels=boxes.labels
-    )
 
 
 def _faint(image: Image.Image) -> Image.Image:
