@@ -1,11 +1,70 @@
 """What evaluations of all tasks have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
+from topformer.console.output import warn
+from topformer.console.progress import ProgressDisplay
+from topformer.console.weights import announce_random, tell_notes, weights_as
 from topformer.errors import UsageError
 from topformer.evaluation.protocols import ScoringProtocol
-from topformer.files import fitting_name
+from topformer.files import ensure_writable_folder, fitting_name
+from topformer.manifest import Classes
+from topformer.runtimes import OpenedModel
+from topformer.verbs.eval.report import names_warning
+
+
+class Scored(Protocol):
+    """A model that is ready to be scored, whatever its task."""
+
+    @property
+    def opened(self) -> OpenedModel:
+        """With what is known of it."""
+        ...
+
+    @property
+    def protocol(self) -> ScoringProtocol:
+        """How pictures are shown to it."""
+        ...
+
+
+ScoredT = TypeVar("ScoredT", bound=Scored)
+
+
+def open_all(
+    folders: Mapping[str, Path],
+    open_one: Callable[[str], ScoredT],
+    *,
+    short_side: int | None,
+    show_progress: ProgressDisplay,
+) -> dict[str, ScoredT]:
+    """Open all models, and try all their folders, before the first hour of scoring.
+
+    Raises `UsageError` for a short side where a model sees no whole pictures.
+    """
+    models: dict[str, ScoredT] = {}
+    for model in folders:
+        show_progress(f"opening {model}")
+        with weights_as("--model "):
+            models[model] = open_one(model)
+        _check_short_side(short_side, models[model].protocol)
+    for folder in folders.values():
+        ensure_writable_folder(folder)
+    return models
+
+
+def tell_models(models: Mapping[str, Scored], truth: Classes) -> None:
+    """Say what is to be known of the models beside their scores; each thing once."""
+    manifests = {name: one.opened.manifest for name, one in models.items()}
+    for one in models.values():
+        tell_notes(one.opened.notes)
+    weights = [manifest.weights for manifest in manifests.values()]
+    announce_random(next((one for one in weights if one.is_random), weights[0]))
+    for name, manifest in manifests.items():
+        warning = names_warning(manifest.classes, truth)
+        if warning:
+            warn(warning if len(models) == 1 else f"{name}: {warning}")
 
 
 def result_folders(out: Path, models: Sequence[str]) -> dict[str, Path]:
@@ -26,7 +85,7 @@ def result_folders(out: Path, models: Sequence[str]) -> dict[str, Path]:
     return folders
 
 
-def check_short_side(short_side: int | None, protocol: ScoringProtocol) -> None:
+def _check_short_side(short_side: int | None, protocol: ScoringProtocol) -> None:
     """Refuse a short side where a model sees no whole pictures."""
     if short_side is not None and protocol.name != "whole":
         raise UsageError(

@@ -6,24 +6,23 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from topformer.classes import read_classes
-from topformer.console.output import print_document, print_lines, warn, warn_of_letters
+from topformer.console.output import print_document, print_lines, warn_of_letters
 from topformer.console.progress import progress_display
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
-from topformer.console.weights import announce_random, tell_notes, weights_as
 from topformer.data import BOX_DATASET_KEYS, check_key, open_dataset
 from topformer.data.layouts import FoundPairs
 from topformer.evaluation.confusion_picture import draw_confusion
-from topformer.evaluation.scored_model import ScoredModel, open_scored_model
+from topformer.evaluation.scored_model import open_scored_model
 from topformer.evaluation.scoring import show_pair
 from topformer.evaluation.sheet import draw_sheet
-from topformer.files import atomic_write, ensure_writable_folder
+from topformer.files import atomic_write
 from topformer.preprocess import parse_image_size
 from topformer.tasks import DETECTION, task_named
 from topformer.verbs.eval import comparison, report
 from topformer.verbs.eval.boxes.run import run as run_boxes
 from topformer.verbs.eval.document import EvalDocument, EvalsDocument
-from topformer.verbs.eval.results import check_short_side, result_folders
+from topformer.verbs.eval.results import open_all, result_folders, tell_models
 from topformer.verbs.eval.score import score
 
 
@@ -75,17 +74,12 @@ def run_labels(
     folders = result_folders(out, models)
     scored: list[tuple[report.Evaluation, EvalDocument]] = []
     with progress_display() as show_progress:
-        # All are opened, and all folders tried, before the first hour of scoring.
-        opened_models: dict[str, ScoredModel] = {}
-        for model in folders:
-            show_progress(f"opening {model}")
-            with weights_as("--model "):
-                opened_models[model] = open_scored_model(
-                    model, opened, image_size=size, classes=named
-                )
-            check_short_side(short_side, opened_models[model].protocol)
-        for folder in folders.values():
-            ensure_writable_folder(folder)
+        opened_models = open_all(
+            folders,
+            lambda model: open_scored_model(model, opened, image_size=size, classes=named),
+            short_side=short_side,
+            show_progress=show_progress,
+        )
         for model, scored_model in opened_models.items():
             what = split if len(folders) == 1 else f"{model} on {split}"
             done = score(
@@ -124,15 +118,7 @@ def _tell(scored: Sequence[report.Evaluation]) -> None:
     first = scored[0]
     names = [one.pair.picture.name for done in scored for one in done.worst]
     warn_of_letters((*first.dataset.classes.names, *names))
-    for done in scored:
-        tell_notes(done.scored_model.opened.notes)
-    weights = [done.scored_model.opened.manifest.weights for done in scored]
-    announce_random(next((one for one in weights if one.is_random), weights[0]))
-    for done in scored:
-        own = done.scored_model.opened.manifest.classes
-        warning = report.names_warning(own, done.dataset.classes)
-        if warning:
-            warn(warning if len(scored) == 1 else f"{done.model}: {warning}")
+    tell_models({done.model: done.scored_model for done in scored}, first.dataset.classes)
 
 
 def _show_one(document: EvalDocument, *, as_json: bool) -> None:

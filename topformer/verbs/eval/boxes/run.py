@@ -5,23 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from topformer.classes import read_classes
-from topformer.console.output import print_document, print_lines, warn, warn_of_letters
+from topformer.console.output import print_document, print_lines, warn_of_letters
 from topformer.console.progress import progress_display
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
-from topformer.console.weights import announce_random, tell_notes, weights_as
 from topformer.data import open_box_dataset
 from topformer.data.coco import open_boxed
 from topformer.evaluation.boxes import score_boxes
 from topformer.evaluation.boxes.curves import draw_curves
-from topformer.evaluation.boxes.scored_detector import ScoredDetector, open_scored_detector
+from topformer.evaluation.boxes.scored_detector import open_scored_detector
 from topformer.evaluation.boxes.sheet import ShownBoxes, draw_box_sheet
-from topformer.files import atomic_write, ensure_writable_folder
+from topformer.files import atomic_write
 from topformer.preprocess import parse_image_size
 from topformer.verbs.eval.boxes import report
 from topformer.verbs.eval.boxes.document import BoxEvalDocument, BoxEvalsDocument
-from topformer.verbs.eval.report import names_warning
-from topformer.verbs.eval.results import check_short_side, result_folders
+from topformer.verbs.eval.results import open_all, result_folders, tell_models
 
 
 def run(
@@ -46,17 +44,14 @@ def run(
     folders = result_folders(out, models)
     done: list[tuple[report.BoxEvaluation, BoxEvalDocument]] = []
     with progress_display() as show_progress:
-        # All are opened, and all folders tried, before the first hour of scoring.
-        detectors: dict[str, ScoredDetector] = {}
-        for model in folders:
-            show_progress(f"opening {model}")
-            with weights_as("--model "):
-                detectors[model] = open_scored_detector(
-                    model, opened, truth.classes, image_size=size, classes=named
-                )
-            check_short_side(short_side, detectors[model].protocol)
-        for folder in folders.values():
-            ensure_writable_folder(folder)
+        detectors = open_all(
+            folders,
+            lambda model: open_scored_detector(
+                model, opened, truth.classes, image_size=size, classes=named
+            ),
+            short_side=short_side,
+            show_progress=show_progress,
+        )
         for model, detector in detectors.items():
             what = truth.name if len(folders) == 1 else f"{model} on {truth.name}"
             with show_progress.counting(f"scoring {what}", len(truth)) as tell:
@@ -91,15 +86,7 @@ def _tell(done: Sequence[report.BoxEvaluation]) -> None:
     """Say what is to be known of the models and their pictures; each thing once."""
     truth = done[0].split.classes
     warn_of_letters((*truth.names, *(o.picture.path.name for one in done for o in one.worst)))
-    manifests = [one.scored_detector.opened.manifest for one in done]
-    for one in done:
-        tell_notes(one.scored_detector.opened.notes)
-    random = next((one for one in manifests if one.weights.is_random), manifests[0])
-    announce_random(random.weights)
-    for one, manifest in zip(done, manifests, strict=True):
-        warning = names_warning(manifest.classes, truth)
-        if warning:
-            warn(warning if len(done) == 1 else f"{one.model}: {warning}")
+    tell_models({one.model: one.scored_detector for one in done}, truth)
 
 
 def _show(documents: Sequence[BoxEvalDocument], *, as_json: bool) -> None:
