@@ -1,7 +1,6 @@
 """What `topformer data check` does: look at every file of a data set, and draw samples."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from rich.table import Table
@@ -14,11 +13,9 @@ from topformer.data import BOX_DATASET_KEYS, Dataset, open_dataset
 from topformer.data.check import SplitReport, check_split
 from topformer.data.doubts import Doubt, shared_pictures
 from topformer.data.layouts import FoundPairs
-from topformer.errors import TopformerError
-from topformer.evaluation.scoring import SegmentedPicture, show_pair
+from topformer.evaluation.scoring import show_pair
 from topformer.evaluation.sheet import draw_sheet
-from topformer.figures import Caption
-from topformer.files import atomic_write, ensure_writable_folder
+from topformer.files import ensure_writable_folder
 from topformer.verbs.data.boxes.check import run as check_boxes
 from topformer.verbs.data.document import (
     ClassContentDocument,
@@ -26,7 +23,7 @@ from topformer.verbs.data.document import (
     SplitCheckDocument,
 )
 from topformer.verbs.data.findings import (
-    SHEET_PICTURES,
+    draw_samples,
     problem_documents,
     size_range,
     tell_findings,
@@ -85,30 +82,15 @@ def _check(
 def _draw(
     opened: Dataset, name: str, found: FoundPairs, doubts: tuple[Doubt, ...], path: Path
 ) -> Path | None:
-    """Draw pictures spread over the split: neighbours are often frames of one film.
-
-    Those that warnings name come first, up to half of all. What cannot be read is left out, for it
-    is among the problems already.
-    """
     named = {file for doubt in doubts for file in doubt.files}
-    first = [pair for pair in found.pairs if pair.picture in named or pair.labels in named]
-    spread = found.pairs[:: -(-len(found.pairs) // SHEET_PICTURES)]
-    chosen = list(dict.fromkeys([*first[: SHEET_PICTURES // 2], *spread]))[:SHEET_PICTURES]
-    shown: list[SegmentedPicture] = []
-    for pair in chosen:
-        with suppress(TopformerError):
-            shown.append(show_pair(pair, found, opened.classes))
-    if not shown:
-        return None
-    caption = Caption(
+    return draw_samples(
+        path,
+        found.pairs,
+        named=[pair for pair in found.pairs if pair.picture in named or pair.labels in named],
+        show=lambda pair: show_pair(pair, found, opened.classes),
+        draw=lambda shown, caption: draw_sheet(shown, opened.classes, caption),
         title=f"{opened.classes.dataset} {name}",
-        notes=(
-            f"{len(shown)} of {len(found.pairs):,} pictures, evenly chosen"
-            + (", after some that warnings name" if first else ""),
-        ),
     )
-    atomic_write(path, draw_sheet(shown, opened.classes, caption))
-    return path
 
 
 def _document(

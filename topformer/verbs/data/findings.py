@@ -1,15 +1,51 @@
 """What checks of all data sets have in common: problems and warnings, told and written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
 
 from rich.text import Text
 
 from topformer.console.screen import stderr
 from topformer.data.doubts import Doubt
 from topformer.errors import TopformerError
+from topformer.figures import Caption
+from topformer.files import atomic_write
 from topformer.verbs.data.document import ProblemDocument, WarningDocument
 
 SHEET_PICTURES = 8
+
+ItemT = TypeVar("ItemT")
+ShownT = TypeVar("ShownT")
+
+
+def draw_samples(
+    path: Path,
+    items: Sequence[ItemT],
+    *,
+    named: Sequence[ItemT],
+    show: Callable[[ItemT], ShownT],
+    draw: Callable[[list[ShownT], Caption], bytes],
+    title: str,
+) -> Path | None:
+    """Draw samples spread over a split: neighbours are often frames of one film.
+
+    Those that warnings name come first, up to half of all. What cannot be read is left out, for it
+    is among the problems already.
+    """
+    spread = items[:: max(1, -(-len(items) // SHEET_PICTURES))]
+    chosen = list(dict.fromkeys([*named[: SHEET_PICTURES // 2], *spread]))[:SHEET_PICTURES]
+    shown: list[ShownT] = []
+    for one in chosen:
+        with suppress(TopformerError):
+            shown.append(show(one))
+    if not shown:
+        return None
+    after = ", after some that warnings name" if named else ""
+    notes = (f"{len(shown)} of {len(items):,} pictures, evenly chosen{after}",)
+    atomic_write(path, draw(shown, Caption(title=title, notes=notes)))
+    return path
 
 
 def problem_documents(problems: Sequence[TopformerError]) -> tuple[ProblemDocument, ...]:

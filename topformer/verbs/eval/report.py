@@ -11,10 +11,12 @@ from rich.text import Text
 from topformer.classes import are_numbered
 from topformer.data import Dataset, WholeImageScale
 from topformer.drawing import percent
+from topformer.evaluation.protocols import ScoringProtocol
 from topformer.evaluation.scored_model import ScoredModel, differing_names
 from topformer.evaluation.scoring import PictureScore, SplitScores
 from topformer.figures import Caption
 from topformer.manifest import Classes
+from topformer.runtimes import OpenedModel
 from topformer.verbs.eval.document import (
     ClassScoreDocument,
     EvalDocument,
@@ -44,17 +46,28 @@ class Evaluation:
 
 def caption(done: Evaluation) -> Caption:
     """Write what stands over the pictures."""
-    scores, manifest = done.scored.scores, done.scored_model.opened.manifest
-    weights = manifest.weights
+    scores, model = done.scored.scores, done.scored_model
+    return caption_of(
+        f"{done.dataset.classes.dataset} {done.split}: mIoU {score_text(scores.miou)}",
+        f"{len(done.scored.pictures):,} pictures, "
+        f"mean accuracy {score_text(scores.mean_accuracy)}, "
+        f"pixel accuracy {score_text(scores.pixel_accuracy)}",
+        model.opened,
+        model.protocol,
+    )
+
+
+def caption_of(title: str, figures: str, opened: OpenedModel, protocol: ScoringProtocol) -> Caption:
+    """Write under a title and figures whose they are, whatever the task."""
+    model, weights = opened.manifest.model, opened.manifest.weights
+    head = f", head {model.detection_head}" if model.detection_head else ""
     return Caption(
-        title=f"{done.dataset.classes.dataset} {done.split}: mIoU {score_text(scores.miou)}",
+        title=title,
         notes=(
-            f"protocol {done.scored_model.protocol.description}",
-            f"{len(done.scored.pictures):,} pictures, "
-            f"mean accuracy {score_text(scores.mean_accuracy)}, "
-            f"pixel accuracy {score_text(scores.pixel_accuracy)}",
-            f"TopFormer {manifest.model.variant}, weights {weights.name} "
-            f"({weights.sha256[:12]}), run by {done.scored_model.opened.runtime}",
+            f"protocol {protocol.description}",
+            figures,
+            f"TopFormer {model.variant}{head}, weights {weights.name} "
+            f"({weights.sha256[:12]}), run by {opened.runtime}",
         ),
         warning="RANDOM weights: the scores mean nothing" if weights.is_random else "",
     )
@@ -99,9 +112,9 @@ def document(done: Evaluation, files: Sequence[Path]) -> EvalDocument:
         protocol_description=protocol.description,
         scale=written_scale(protocol.scale),
         image_size=protocol.image_size,
-        miou=_defined(scores.miou),
-        mean_accuracy=_defined(scores.mean_accuracy),
-        pixel_accuracy=_defined(scores.pixel_accuracy),
+        miou=defined(scores.miou),
+        mean_accuracy=defined(scores.mean_accuracy),
+        pixel_accuracy=defined(scores.pixel_accuracy),
         classes=_classes(done),
         confusion=tuple(tuple(row) for row in done.scored.counts.tolist()),
         worst=tuple(
@@ -129,8 +142,8 @@ def _classes(done: Evaluation) -> tuple[ClassScoreDocument, ...]:
         ClassScoreDocument(
             id=number,
             name=name,
-            iou=_defined(float(scores.iou[number])),
-            accuracy=_defined(float(scores.accuracy[number])),
+            iou=defined(float(scores.iou[number])),
+            accuracy=defined(float(scores.accuracy[number])),
             pixels=int(done.scored.counts[number].sum()),
         )
         for number, name in enumerate(done.dataset.classes.names)
@@ -185,6 +198,6 @@ def score_text(value: float | None) -> str:
     return "undefined" if value is None or isnan(value) else f"{value:.4f}"
 
 
-def _defined(value: float) -> float | None:
-    """Null for NaN, which JSON does not have."""
-    return None if isnan(value) else value
+def defined(value: float) -> float | None:
+    """Null for NaN, which JSON does not have; rounding may go past 1."""
+    return None if isnan(value) else min(value, 1.0)

@@ -1,7 +1,6 @@
 """What `topformer data check` does with boxes: look at every entry and picture, draw samples."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from rich.table import Table
@@ -17,15 +16,14 @@ from topformer.data.coco.finding import SplitFiles, find_split, sort_split, spli
 from topformer.data.doubts import Doubt, shared_files
 from topformer.errors import TopformerError, UsageError
 from topformer.evaluation.boxes.sheet import ShownBoxes, draw_box_sheet
-from topformer.figures import Caption
-from topformer.files import atomic_write, ensure_writable_folder
+from topformer.files import ensure_writable_folder
 from topformer.verbs.data.boxes.document import (
     BoxDataCheckDocument,
     BoxSplitCheckDocument,
     ClassBoxCountsDocument,
 )
 from topformer.verbs.data.findings import (
-    SHEET_PICTURES,
+    draw_samples,
     problem_documents,
     size_range,
     tell_findings,
@@ -112,29 +110,22 @@ def _shared(split: BoxedSplit, earlier: Sequence[BoxedSplit]) -> list[Doubt]:
 
 
 def _draw(split: BoxedSplit, doubts: Sequence[Doubt], path: Path) -> Path | None:
-    """Draw pictures spread over the split, after some that warnings name.
-
-    What cannot be read is left out, for it is among the problems already.
-    """
     named = {file for doubt in doubts for file in doubt.files}
-    first = [place for place, name in enumerate(split.file_names) if split.folder / name in named]
-    spread = range(0, len(split), max(1, -(-len(split) // SHEET_PICTURES)))
-    chosen = list(dict.fromkeys([*first[: SHEET_PICTURES // 2], *spread]))[:SHEET_PICTURES]
-    shown: list[ShownBoxes] = []
-    for picture in (split[place] for place in chosen):
-        with suppress(TopformerError):
-            shown.append(ShownBoxes(picture=picture, pixels=open_boxed(picture)))
-    if not shown:
-        return None
-    caption = Caption(
+
+    def show(place: int) -> ShownBoxes:
+        picture = split[place]
+        return ShownBoxes(picture=picture, pixels=open_boxed(picture))
+
+    return draw_samples(
+        path,
+        range(len(split)),
+        named=[
+            place for place, name in enumerate(split.file_names) if split.folder / name in named
+        ],
+        show=show,
+        draw=lambda shown, caption: draw_box_sheet(shown, split.classes, caption),
         title=f"{split.classes.dataset} {split.name}",
-        notes=(
-            f"{len(shown)} of {len(split):,} pictures, evenly chosen"
-            + (", after some that warnings name" if first else ""),
-        ),
     )
-    atomic_write(path, draw_box_sheet(shown, split.classes, caption))
-    return path
 
 
 def _document(

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan
 from pathlib import Path
 
 from rich.table import Table
@@ -19,7 +18,13 @@ from topformer.verbs.eval.boxes.document import (
     ClassBoxesDocument,
     PictureBoxesDocument,
 )
-from topformer.verbs.eval.report import WORST_PICTURES, score_text, written_scale
+from topformer.verbs.eval.report import (
+    WORST_PICTURES,
+    caption_of,
+    defined,
+    score_text,
+    written_scale,
+)
 
 FIGURES = (
     *("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large"),
@@ -46,18 +51,13 @@ class BoxEvaluation:
 
 def caption(done: BoxEvaluation) -> Caption:
     """Write what stands over the pictures."""
-    scores, manifest = done.scored.scores, done.scored_detector.opened.manifest
-    weights = manifest.weights
-    return Caption(
-        title=f"{done.split.classes.dataset} {done.split.name}: AP {score_text(scores.ap)}",
-        notes=(
-            f"protocol {done.scored_detector.protocol.description}",
-            f"{len(done.split):,} pictures, {int(scores.class_boxes.sum()):,} boxes, "
-            f"AP50 {score_text(scores.ap50)}, AP75 {score_text(scores.ap75)}",
-            f"TopFormer {manifest.model.variant}, head {manifest.model.detection_head}, weights "
-            f"{weights.name} ({weights.sha256[:12]}), run by {done.scored_detector.opened.runtime}",
-        ),
-        warning="RANDOM weights: the scores mean nothing" if weights.is_random else "",
+    scores, detector = done.scored.scores, done.scored_detector
+    return caption_of(
+        f"{done.split.classes.dataset} {done.split.name}: AP {score_text(scores.ap)}",
+        f"{len(done.split):,} pictures, {int(scores.class_boxes.sum()):,} boxes, "
+        f"AP50 {score_text(scores.ap50)}, AP75 {score_text(scores.ap75)}",
+        detector.opened,
+        detector.protocol,
     )
 
 
@@ -98,7 +98,7 @@ def document(done: BoxEvaluation, files: Sequence[Path]) -> BoxEvalDocument:
 
 def figures(scores: BoxScores) -> BoxFiguresDocument:
     """Write COCO's twelve."""
-    return BoxFiguresDocument(**{name: _defined(getattr(scores, name)) for name in FIGURES})
+    return BoxFiguresDocument(**{name: defined(getattr(scores, name)) for name in FIGURES})
 
 
 def _classes(split: BoxedSplit, scores: BoxScores) -> tuple[ClassBoxesDocument, ...]:
@@ -107,18 +107,13 @@ def _classes(split: BoxedSplit, scores: BoxScores) -> tuple[ClassBoxesDocument, 
             id=number,
             category_id=split.category_ids[number],
             name=name,
-            ap=_defined(float(scores.class_ap[number])),
-            ap50=_defined(float(scores.class_ap50[number])),
-            ar=_defined(float(scores.class_ar[number])),
+            ap=defined(float(scores.class_ap[number])),
+            ap50=defined(float(scores.class_ap50[number])),
+            ar=defined(float(scores.class_ar[number])),
             boxes=int(scores.class_boxes[number]),
         )
         for number, name in enumerate(split.classes.names)
     )
-
-
-def _defined(value: float) -> float | None:
-    """Null for NaN, which JSON does not have; rounding may go past 1."""
-    return None if isnan(value) else min(value, 1.0)
 
 
 def heading(scored: BoxEvalDocument) -> Text:
