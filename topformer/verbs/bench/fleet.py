@@ -99,6 +99,8 @@ def _run_all(
             return {name: one.result() for name, one in following.items()}
         finally:
             _end(*children.values())
+            for child in children.values():
+                child.close()
 
 
 def _end(*children: Conversation) -> None:
