@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from topformer.model import DropPath
 from topformer.networks import create_network
 from topformer.tasks import DETECTION, SEGMENTATION
-from topformer.training.goals import open_goal
+from topformer.training.goals import Goal, open_goal
 from topformer.training.recipe import Recipe
 from topformer.training.run import TrainingRun
 
@@ -64,33 +66,34 @@ def make_box_folder(root: Path) -> Path:
 
 
 def small_box_run(folder: Path, out: Path, recipe: Recipe) -> TrainingRun:
-    return TrainingRun(
-        goal=open_goal(DETECTION, "coco-folder", folder, recipe),
-        recipe=recipe,
-        out=out,
-        name="trained in a test",
-        licence="none",
-        source="a test",
-        picture_size=(64, 96),
-    )
+    return _run_of(open_goal(DETECTION, "coco-folder", folder, recipe), out, (64, 96))
 
 
 def small_run(folder: Path, out: Path, recipe: Recipe) -> TrainingRun:
+    return _run_of(open_goal(SEGMENTATION, "folder", folder, recipe), out, (96, 128))
+
+
+def _run_of(goal: Goal, out: Path, picture_size: tuple[int, int]) -> TrainingRun:
     return TrainingRun(
-        goal=open_goal(SEGMENTATION, "folder", folder, recipe),
-        recipe=recipe,
+        goal=goal,
+        recipe=goal.recipe,
         out=out,
         name="trained in a test",
         licence="none",
         source="a test",
-        picture_size=(96, 128),
+        picture_size=picture_size,
     )
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    first, second = load_file(one), load_file(other)
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name]), name
 
 
 def settled_model(classes: int = len(CLASSES), *, head: str = ""):
     """A Tiny that does not care how a batch is divided: no dropout, fixed BatchNorm."""
-    import torch
-
     torch.manual_seed(0)
     model = create_network("tiny", classes, detection_head=head)
     for module in model.modules():

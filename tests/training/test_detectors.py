@@ -10,7 +10,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from support.training_fakes import SilentObserver, make_box_folder, small_box_run, small_recipe
+from support.training_fakes import (
+    SilentObserver,
+    assert_same_weights,
+    make_box_folder,
+    small_box_run,
+    small_recipe,
+)
 from topformer.errors import TopformerError, UsageError
 from topformer.networks import create_network
 from topformer.tasks import DETECTION, SEGMENTATION
@@ -37,13 +43,6 @@ def run_training(folder, out, *, head="lite", resume=False, observer=None, **fie
     run = small_box_run(folder, out, recipe)
     model = create_network("tiny", 2, detection_head=head)
     return run, train(run, model, ALONE, observer or SilentObserver(), resume=resume)
-
-
-def assert_same_weights(one: Path, other: Path) -> None:
-    first, second = load_file(one), load_file(other)
-    assert first.keys() == second.keys()
-    for name, tensor in first.items():
-        assert torch.equal(tensor, second[name]), name
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from support.training_fakes import SilentObserver, small_recipe, small_run
+from support.training_fakes import (
+    SilentObserver,
+    assert_same_weights,
+    small_recipe,
+    small_run,
+)
 from topformer.data import open_dataset
 from topformer.data.loading import training_batches
 from topformer.errors import TopformerError
@@ -36,13 +41,6 @@ def run_training(folder: Path, out: Path, *, resume: bool = False, observer=None
     run = small_run(folder, out, small_recipe(**fields))
     watcher = observer or SilentObserver()
     return train(run, create_model("tiny", 3), ALONE, watcher, resume=resume), watcher
-
-
-def assert_same_weights(one: Path, other: Path) -> None:
-    first, second = load_file(one), load_file(other)
-    assert first.keys() == second.keys()
-    for name, tensor in first.items():
-        assert torch.equal(tensor, second[name]), name
 
 
 @pytest.fixture(scope="module")
