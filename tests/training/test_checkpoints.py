@@ -17,11 +17,17 @@ from topformer.training.checkpoints import (
 )
 
 
-def save(out: Path, step: int, *, keep: int = 3) -> Path:
-    state = pack_state({"step": step, "model": {"w": torch.arange(4.0) + step}})
-    best = Best(step=step, miou=0.5)
+def save(out: Path, step: int, *, keep: int = 3, state: bytes | None = None) -> Path:
+    state = state or pack_state({"step": step, "model": {"w": torch.arange(4.0) + step}})
     return save_checkpoint(
-        out, step=step, recipe_sha256="0" * 64, best=best, model=b"m", state=state, keep=keep
+        out,
+        step=step,
+        recipe_sha256="0" * 64,
+        classes=("road", "sky"),
+        best=Best(step=step, miou=0.5),
+        model=b"m",
+        state=state,
+        keep=keep,
     )
 
 
@@ -37,6 +43,7 @@ def test_what_is_saved_is_restored(tmp_path):
     assert restored is not None
     assert has_checkpoints(tmp_path)
     assert restored.index.step == 7
+    assert restored.index.classes == ("road", "sky")
     assert restored.index.best == Best(step=7, miou=0.5)
     assert torch.equal(restored.state["model"]["w"], torch.arange(4.0) + 7)
     assert restored.passed_over == ()
@@ -86,10 +93,7 @@ def test_a_state_that_would_run_code_is_not_loaded(tmp_path):
             return (Path.touch, (tmp_path / "ran",))
 
     save(tmp_path, 1)
-    state = pack_state({"model": Hostile()})
-    save_checkpoint(
-        tmp_path, step=2, recipe_sha256="0" * 64, best=None, model=b"m", state=state, keep=3
-    )
+    save(tmp_path, 2, state=pack_state({"model": Hostile()}))
     assert restore(tmp_path).index.step == 1
     assert not (tmp_path / "ran").exists()
 

@@ -10,6 +10,7 @@ import time
 from multiprocessing import active_children
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -279,6 +280,18 @@ def test_resuming_with_another_network_is_refused(folder, tmp_path):
     run = small_run(folder, tmp_path, small_recipe())
     with pytest.raises(TopformerError, match="another network"):
         train(run, create_model("small", 3), ALONE, SilentObserver(), resume=True)
+
+
+def test_resuming_on_other_classes_is_refused(folder, tmp_path):
+    """As many as before: nothing else would tell that 0 stands for something else now."""
+    run_training(folder, tmp_path)
+    then = small_run(folder, tmp_path, small_recipe()).goal.classes
+    now = msgspec.structs.replace(then, names=(then.names[0], "tram", *then.names[2:]))
+    run = small_run(folder, tmp_path, small_recipe())
+    run.goal.classes = now
+    with pytest.raises(TopformerError, match="other classes") as caught:
+        train(run, create_model("tiny", 3), ALONE, SilentObserver(), resume=True)
+    assert caught.value.why == f'Class 1 was "{then.names[1]}" and is "tram" now.'
 
 
 def test_a_finished_run_resumed_does_nothing_more(folder, tmp_path):

@@ -24,6 +24,7 @@ from topformer.documents import (
     SchemaName,
     Sha256,
     Share,
+    ShortText,
     encode_json,
     read_document,
 )
@@ -43,7 +44,7 @@ FOLDER = "checkpoints"
 # Base with its optimizer's state and averaged weights has about 90 MB, and some 300 MB where a
 # detector's published head tells a thousand classes apart.
 STATE_LIMIT_BYTES = 2**31
-INDEX_LIMIT_BYTES = 2**16
+INDEX_LIMIT_BYTES = 2**20
 
 
 class Best(Document, frozen=True, kw_only=True):
@@ -74,6 +75,8 @@ class CheckpointIndex(Document, frozen=True, kw_only=True):
     step: Count
     # Of the recipe's fields that must not change on the way.
     recipe_sha256: Sha256
+    # Names of what the run learns to tell apart, by id.
+    classes: tuple[ShortText, ...]
     best: Best | None
     model_sha256: Sha256
     state_sha256: Sha256
@@ -94,6 +97,7 @@ def save_checkpoint(
     *,
     step: int,
     recipe_sha256: str,
+    classes: tuple[str, ...],
     best: Best | None,
     model: bytes,
     state: bytes,
@@ -103,6 +107,7 @@ def save_checkpoint(
     index = CheckpointIndex(
         step=step,
         recipe_sha256=recipe_sha256,
+        classes=classes,
         best=best,
         model_sha256=sha256_bytes(model),
         state_sha256=sha256_bytes(state),

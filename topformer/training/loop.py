@@ -3,6 +3,7 @@
 import math
 from collections.abc import Generator
 from contextlib import closing, contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,6 +13,7 @@ from topformer.data.loading import reading_trouble, training_batches
 from topformer.errors import StoppedError, TopformerError
 from topformer.files import atomic_write
 from topformer.networks import AnyNetwork
+from topformer.text import brief
 from topformer.training.allocator import keep_freed_memory
 from topformer.training.checkpoints import Best, pack_state, restore, save_checkpoint
 from topformer.training.goals import Goal
@@ -160,6 +162,7 @@ class _Loop:
                 self.run.out,
                 step=step,
                 recipe_sha256=recipe_sha256(recipe),
+                classes=self.run.goal.classes.names,
                 best=self.best,
                 model=model,
                 state=state,
@@ -191,6 +194,8 @@ class _Loop:
             self.observer.on_notice(f"a checkpoint is damaged and was passed over: {damage}")
         if restored.index.recipe_sha256 != recipe_sha256(self.run.recipe):
             raise _other_recipe(self.run, restored.index.recipe_sha256)
+        if restored.index.classes != self.run.goal.classes.names:
+            raise _other_classes(self.run, restored.index.classes)
         try:
             self.learner.load_state(restored.state)
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
@@ -250,6 +255,21 @@ def _other_recipe(run: TrainingRun, sha256: str) -> TopformerError:
         next_step=f"{advice}, or another --out: going on with other numbers would give neither "
         "run's result.",
     )
+
+
+def _other_classes(run: TrainingRun, then: tuple[str, ...]) -> TopformerError:
+    """Tell the first class that the data name otherwise than those the run was begun with."""
+    pairs = enumerate(zip_longest(then, run.goal.classes.names))
+    number, (before, now) = next((id_, pair) for id_, pair in pairs if pair[0] != pair[1])
+    return TopformerError(
+        f"The run in {run.out} was begun with other classes.",
+        why=f"Class {number} was {_named(before)} and is {_named(now)} now.",
+        next_step="Give the --dataset and --data of then, or another --out.",
+    )
+
+
+def _named(name: str | None) -> str:
+    return "not there" if name is None else f'"{brief(name, 60)}"'
 
 
 def validate(network: AnyNetwork, goal: Goal, place: Place, step: int) -> AnyScoreRecord:
