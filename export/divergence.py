@@ -29,6 +29,8 @@ class TappedNetwork(nn.Module):
     def __init__(self, network: AnyNetwork) -> None:
         super().__init__()
         self.network = copy.deepcopy(network)
+        # As it is: torch warns of the export of what says that it is in training.
+        self.training = network.training
         self.paths = _tapped_paths(network)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

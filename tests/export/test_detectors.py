@@ -162,6 +162,7 @@ def test_a_detector_that_finds_nothing_says_so(tmp_path):
     assert parity.notes == file.manifest.parity.notes == verify_file(file.path)[1].notes
 
 
+@pytest.mark.filterwarnings("error:Exporting a model while it is in training mode")
 def test_a_file_that_fails_names_the_part_that_strays(weights, tmp_path, monkeypatch):
     real = get_target("onnx")
 
