@@ -1,4 +1,4 @@
-"""What a run begins with, and recipes that cannot be followed."""
+"""What a run begins with."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from topformer.detector import create_detector
 from topformer.errors import TopformerError, UsageError
 from topformer.model import TopFormerClassifier, create_model
 from topformer.training import initialise
-from topformer.training.initialise import begin, check_fits, form_for
+from topformer.training.initialise import begin, form_for
 from topformer.training.processes import Place
 from topformer.variants import VARIANTS
 from topformer.weights import save_weights
@@ -192,13 +192,3 @@ def test_cityscapes_gets_its_published_form():
     variant = form_for("base", "cityscapes").variant
     assert (variant.fused_channels, variant.depthwise_head) == (128, False)
     assert form_for("base", "ade20k").variant == VARIANTS["base"]
-
-
-def test_recipes_that_cannot_be_followed_are_refused(classes):
-    check_fits(small_recipe(class_weights=(1.0, 2.0, 3.0)), classes, CPU)
-    with pytest.raises(UsageError, match="2 factors for 3 classes"):
-        check_fits(small_recipe(class_weights=(1.0, 2.0)), classes, CPU)
-    with pytest.raises(UsageError, match="fp16 needs a CUDA device"):
-        check_fits(small_recipe(amp="fp16"), classes, CPU)
-    with pytest.raises(UsageError, match="teacher tells 7 classes apart"):
-        check_fits(small_recipe(), classes, CPU, teacher=create_model("small", 7))

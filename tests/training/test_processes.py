@@ -13,12 +13,9 @@ from safetensors.torch import load_file
 
 from support.training_fakes import make_folder, small_recipe, small_run
 from topformer.errors import UsageError
-from topformer.model import create_model
-from topformer.training.initialise import NetworkForm, check_batch
 from topformer.training.journal import read_log
 from topformer.training.loop import validate
 from topformer.training.processes import Place, place_from
-from topformer.variants import VARIANTS
 from topformer.weights import load_model
 
 SCRIPT = Path(__file__).parents[1] / "support" / "training_script.py"
@@ -193,65 +190,3 @@ def test_a_place_is_read_from_the_environment(environment, gpus, rank, world_siz
     assert place_from(environment, gpus=gpus) == Place(
         rank=rank, world_size=world_size, device=torch.device(device)
     )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("size", VARIANTS)
-@pytest.mark.parametrize(
-    ("crop", "batch", "accumulate", "processes", "device", "fits"),
-    [
-        ((64, 64), 1, 1, 1, "cpu", False),
-        ((64, 64), 2, 1, 1, "cpu", True),
-        ((64, 65), 1, 1, 1, "cpu", True),
-        ((64, 64), 4, 4, 1, "cpu", False),
-        ((64, 64), 4, 2, 1, "cpu", True),
-        ((64, 64), 2, 1, 2, "cpu", False),
-        # Three a process, in parts of two and one.
-        ((64, 64), 6, 2, 2, "cpu", False),
-        ((128, 64), 6, 2, 2, "cpu", True),
-        # Statistics are synchronised on GPUs, where there are several.
-        ((64, 64), 2, 1, 2, "cuda", True),
-        ((64, 64), 1, 1, 1, "cuda", False),
-    ],
-)
-def test_parts_of_a_single_value_are_refused(
-    size, crop, batch, accumulate, processes, device, fits
-):
-    recipe = small_recipe(crop=crop, batch=batch, accumulate=accumulate)
-    place = Place(rank=0, world_size=processes, device=torch.device(device))
-    if fits:
-        check_batch(NetworkForm(variant=VARIANTS[size]), recipe, place)
-    else:
-        with pytest.raises(UsageError, match="too little to train on"):
-            check_batch(NetworkForm(variant=VARIANTS[size]), recipe, place)
-
-
-@pytest.mark.parametrize(
-    ("changes", "fits"),
-    [
-        ({"ratio_range": (1.0, 1.0)}, True),
-        # From 160 to 80, filled up to 96, whose coarsest map has one place.
-        ({"ratio_range": (0.5, 1.0)}, False),
-        ({"ratio_range": (0.5, 1.0), "batch": 2}, True),
-        ({"ratio_range": (1.0, 1.0), "stretch": 0.5, "scale": (320, 64)}, False),
-    ],
-)
-def test_detectors_are_judged_by_the_smallest_sample(changes, fits):
-    """Their samples are as large as the crop at most."""
-    usual = {"crop": (160, 160), "batch": 1, "stretch": 1.0, "aspect_jitter": 1.0}
-    recipe = small_recipe(**usual | changes)
-    place = Place(rank=0, world_size=1, device=torch.device("cpu"))
-    form = NetworkForm(variant=VARIANTS["tiny"], head="lite")
-    if fits:
-        check_batch(form, recipe, place)
-    else:
-        with pytest.raises(UsageError, match="too little to train on") as error:
-            check_batch(form, recipe, place)
-        assert "as small as this" in error.value.why
-
-
-def test_what_is_refused_is_what_torch_cannot_train():
-    model = create_model("tiny", 3).train()
-    model(torch.zeros(1, 3, 64, 65))
-    with pytest.raises(ValueError, match="more than 1 value per channel"):
-        model(torch.zeros(1, 3, 64, 64))

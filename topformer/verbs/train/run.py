@@ -19,13 +19,7 @@ from topformer.temporary import sweep
 from topformer.training.checkpoints import FOLDER as CHECKPOINTS
 from topformer.training.checkpoints import Best, has_checkpoints
 from topformer.training.goals import Goal, open_goal
-from topformer.training.initialise import (
-    NetworkForm,
-    begin,
-    check_batch,
-    check_fits,
-    form_for,
-)
+from topformer.training.initialise import NetworkForm, begin, form_for
 from topformer.training.loop import train
 from topformer.training.pictures import write_pictures
 from topformer.training.processes import Place, Pulse, join
@@ -36,6 +30,7 @@ from topformer.training.recipe import (
     recipe_sha256,
     recipe_text,
 )
+from topformer.training.requirements import check_batch, check_fits
 from topformer.training.run import Trained, TrainingRun
 from topformer.variants import get_variant
 from topformer.verbs.train.display import Display
