@@ -28,7 +28,7 @@ from topformer.benchmarks.workers.device.check import (
 from topformer.benchmarks.workers.device.counting import parse_log
 from topformer.benchmarks.workers.device.placed_model import PlacedModel, place_model
 from topformer.benchmarks.workers.device.worker import DeviceWorker
-from topformer.benchmarks.workers.process import RowRequest
+from topformer.benchmarks.workers.rows import RowRequest
 from topformer.devices.facts.cores import choose_mask
 from topformer.devices.facts.documents import CheckedOutput, DeviceFacts
 from topformer.devices.facts.reading import read_facts

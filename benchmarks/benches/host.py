@@ -11,7 +11,9 @@ from topformer.benchmarks.protocol.comparison import compare_run
 from topformer.benchmarks.protocol.modes import Mode
 from topformer.benchmarks.protocol.recording import Recording, gather_evidence
 from topformer.benchmarks.protocol.rounds import Worker, run_rounds
-from topformer.benchmarks.workers.process import ALLOCATOR_SETTINGS, RowRequest, start_worker
+from topformer.benchmarks.workers.host import start_worker
+from topformer.benchmarks.workers.process import ALLOCATOR_SETTINGS
+from topformer.benchmarks.workers.rows import RowRequest
 
 
 def bench_host(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from topformer.benchmarks.benches.networks import check_network
 from topformer.benchmarks.documents.runner import FORM_TEXT, Form
-from topformer.benchmarks.workers.process import RowRequest
+from topformer.benchmarks.workers.rows import RowRequest
 from topformer.devices.machine import library_versions
 from topformer.errors import TopformerError, UsageError
 from topformer.files import ensure_writable_folder, local_path, sha256_bytes

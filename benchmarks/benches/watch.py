@@ -21,7 +21,7 @@ from topformer.benchmarks.protocol.modes import Mode
 from topformer.benchmarks.protocol.recording import Recording, gather_evidence
 from topformer.benchmarks.protocol.rounds import Recorded, Worker, run_rounds
 from topformer.benchmarks.protocol.verdict import Evidence
-from topformer.benchmarks.workers.process import RowRequest
+from topformer.benchmarks.workers.rows import RowRequest
 from topformer.devices.facts.cores import cluster_word, cpus_of
 from topformer.devices.facts.documents import DeviceCore, DeviceFacts, DeviceState, StartGate
 from topformer.devices.facts.reading import read_state

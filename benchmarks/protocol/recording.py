@@ -8,7 +8,7 @@ import numpy as np
 from topformer.benchmarks.documents.runner import Measured, SampleNs
 from topformer.benchmarks.protocol.statistics import Array, first_and_last_third
 from topformer.benchmarks.protocol.verdict import Evidence
-from topformer.benchmarks.workers.process import Loaded, RowRequest
+from topformer.benchmarks.workers.rows import Loaded, RowRequest
 from topformer.devices.machine import Counters
 
 

@@ -10,7 +10,7 @@ from topformer.benchmarks.documents.runner import Measured
 from topformer.benchmarks.protocol.modes import Mode, round_orders
 from topformer.benchmarks.protocol.recording import Block, Recording
 from topformer.benchmarks.protocol.statistics import RATIO_ALLOWANCE
-from topformer.benchmarks.workers.process import Loaded, RowRequest
+from topformer.benchmarks.workers.rows import Loaded, RowRequest
 from topformer.devices.machine import Counters, read_counters
 
 # How often progress is told: each time costs the machine a little.

@@ -17,7 +17,8 @@ from topformer.benchmarks.documents.runner import (
     decode_document,
 )
 from topformer.benchmarks.workers.device.check import ReferenceOutput, compute_reference
-from topformer.benchmarks.workers.process import Loaded, Patience, RowRequest, describe_loaded
+from topformer.benchmarks.workers.process import Patience
+from topformer.benchmarks.workers.rows import Loaded, RowRequest, describe_loaded
 from topformer.children import LINE_LIMIT_BYTES
 from topformer.devices.facts.documents import CheckedOutput
 from topformer.devices.links.adb import AdbLink

@@ -2,43 +2,25 @@
 
 import os
 import signal
-import sys
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn, Self
 
-from topformer.benchmarks.bundle.build import build_bundle, default_cache
-from topformer.benchmarks.documents.conditions import (
-    Build,
-    StartingPicture,
-    told_or_input_size,
-)
 from topformer.benchmarks.documents.runner import (
     ExpectedT,
-    Form,
-    Load,
     Measured,
-    Opened,
     RunnerBlock,
     RunnerFailureError,
     RunnerOpened,
-    SampleNs,
     decode_document,
-    session_options,
 )
-from topformer.benchmarks.workers.pictures import open_picture, picture_name, resized_from
+from topformer.benchmarks.workers.rows import Loaded, RowRequest, describe_loaded
 from topformer.children import LINE_LIMIT_BYTES, Conversation, EndlessOutputError
-from topformer.documents import encode_json
 from topformer.errors import TopformerError
 from topformer.interrupts import ctrl_c_held
-from topformer.manifest import Manifest, read_manifest_of
-from topformer.temporary import temporary_folder
+from topformer.manifest import Manifest
 from topformer.text import brief, printable
 
-# -P keeps the working folder out of the worker's imports.
-WORKER_COMMAND = (sys.executable, "-P", "-m", "topformer.benchmarks.workers.python")
 # glibc hands large blocks back to the kernel or keeps them, and chance decides which when a process
 # starts: one in five took half as long again to postprocess all its life, because every run
 # faulted the same pages in anew. Told to keep them, all processes are alike. torch eager gains
@@ -48,45 +30,6 @@ ALLOCATOR_SETTINGS = {
     "MALLOC_MMAP_THRESHOLD_": str(2**25),  # the most that glibc takes
 }
 WHY_LIMIT = 1000
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowRequest:
-    """One row to measure: what to run, how, and what to call it."""
-
-    # Unique in its run.
-    name: str
-    # A model file, a size or a published checkpoint's name.
-    source: str
-    runtime: str
-    threads: int
-    form: Form = ""
-    image_size: tuple[int, int] | None = None
-    # A file or "HEIGHTxWIDTH"; None begins at the network's input size.
-    picture: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loaded:
-    """A model that is ready, and what it took to get there."""
-
-    model: str
-    sha256: str
-    variant: str
-    task: str
-    detection_head: str
-    classes: int
-    weights_name: str
-    weights_random: bool
-    precision: str
-    image_size: tuple[int, int]
-    picture_name: str
-    picture: StartingPicture
-    build: Build | None
-    import_ns: int
-    load_ns: int
-    first: SampleNs
-    warmups: tuple[SampleNs, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,76 +175,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def describe_loaded(
-    request: RowRequest, manifest: Manifest, opened: Opened, *, import_ns: int = 0
-) -> Loaded:
-    """Put together what a model's manifest and its worker say."""
-    file, info = manifest.file, manifest.input
-    return Loaded(
-        model=file.name if file else Path(request.source).name,
-        sha256=file.sha256 if file else manifest.weights.sha256,
-        variant=manifest.model.variant,
-        task=manifest.model.task,
-        detection_head=manifest.model.detection_head,
-        classes=manifest.model.num_classes,
-        weights_name=manifest.weights.name,
-        weights_random=manifest.weights.is_random,
-        precision=file.precision if file else "fp32",
-        image_size=(info.height, info.width),
-        picture_name=picture_name(request.picture),
-        picture=told_or_input_size(opened.picture, (info.height, info.width)),
-        build=opened.build,
-        import_ns=import_ns,
-        load_ns=opened.load_ns,
-        first=opened.first,
-        warmups=opened.warmups,
-    )
-
-
-@contextmanager
-def start_worker(
-    request: RowRequest,
-    *,
-    command: Sequence[str] = WORKER_COMMAND,
-    patience: Patience = DEFAULT_PATIENCE,
-) -> Generator[ProcessWorker]:
-    """Measure a row on this machine; its process is dead when the context ends, however it ends."""
-
-    def prepare(warmups: int) -> Service:
-        if request.runtime == "runner":
-            return _runner_service(request, folder, warmups)
-        load = Load(
-            source=os.fsencode(request.source),
-            form=request.form,
-            threads=request.threads,
-            image_size=request.image_size,
-            picture=None if request.picture is None else os.fsencode(request.picture),
-            warmups=warmups,
-        )
-        return Service(command=[*command, encode_json(load).decode()])
-
-    with (
-        temporary_folder() as folder,
-        ProcessWorker(request, prepare, patience=patience) as worker,
-    ):
-        yield worker
-
-
-def _runner_service(request: RowRequest, folder: Path, warmups: int) -> Service:
-    model = Path(request.source)
-    bundle = build_bundle("host", cache=default_cache(), on_progress=lambda _: None)
-    manifest = read_manifest_of(model)
-    picture = open_picture(request.picture, manifest.input)
-    raw = folder / "picture.rgb"
-    raw.write_bytes(picture.pixels.tobytes())
-    options = session_options(
-        manifest,
-        model=model,
-        picture=raw,
-        starts_with=resized_from(picture, manifest.input),
-        threads=request.threads,
-        warmups=warmups,
-    )
-    return Service(command=[*bundle.command, "serve", *options], manifest=manifest)

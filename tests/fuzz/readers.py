@@ -44,7 +44,7 @@ from topformer.benchmarks.protocol.modes import get_mode
 from topformer.benchmarks.protocol.recording import Block, Recording, gather_evidence
 from topformer.benchmarks.report import plot, text
 from topformer.benchmarks.workers.device.counting import parse_log
-from topformer.benchmarks.workers.process import RowRequest, describe_loaded
+from topformer.benchmarks.workers.rows import RowRequest, describe_loaded
 from topformer.box_drawing import boxes_image
 from topformer.boxes import Boxes
 from topformer.children import Finished

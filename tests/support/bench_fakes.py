@@ -12,7 +12,7 @@ from topformer.benchmarks.documents.runner import Measured, SampleNs
 from topformer.benchmarks.protocol.modes import COUNTING, Mode
 from topformer.benchmarks.protocol.rounds import run_rounds
 from topformer.benchmarks.workers.device.counting import InstructionLog
-from topformer.benchmarks.workers.process import Loaded, RowRequest
+from topformer.benchmarks.workers.rows import Loaded, RowRequest
 from topformer.devices.facts.documents import CheckedOutput
 
 CHECK = CheckedOutput(

@@ -6,13 +6,8 @@ from typing import NoReturn
 from topformer.benchmarks.documents.runner import Measured
 from topformer.benchmarks.workers.device.counting import LOG_LIMIT_BYTES
 from topformer.benchmarks.workers.device.placed_model import PlacedModel
-from topformer.benchmarks.workers.process import (
-    DEFAULT_PATIENCE,
-    Patience,
-    ProcessWorker,
-    RowRequest,
-    Service,
-)
+from topformer.benchmarks.workers.process import DEFAULT_PATIENCE, Patience, ProcessWorker, Service
+from topformer.benchmarks.workers.rows import RowRequest
 from topformer.children import Conversation
 from topformer.devices.links.link import output_of
 from topformer.devices.workspace import DeviceProgram, Placement

@@ -21,7 +21,7 @@ from support.bench_fakes import (
 from topformer.benchmarks.benches.host import bench_host
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.benchmarks.documents.rows import PARTS
-from topformer.benchmarks.workers.process import start_worker
+from topformer.benchmarks.workers.host import start_worker
 from topformer.devices.machine import Counters
 from topformer.errors import TopformerError
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from topformer.benchmarks.workers.process import Patience, RowRequest, start_worker
+from topformer.benchmarks.workers.host import start_worker
+from topformer.benchmarks.workers.process import Patience
+from topformer.benchmarks.workers.rows import RowRequest
 from topformer.errors import TopformerError
 
 pytestmark = pytest.mark.slow
@@ -124,7 +126,8 @@ def test_a_worker_dies_with_an_error_of_the_host():
 
 HOST = """
 import sys
-from topformer.benchmarks.workers.process import RowRequest, start_worker
+from topformer.benchmarks.workers.host import start_worker
+from topformer.benchmarks.workers.rows import RowRequest
 request = RowRequest(name="row", source="fake", runtime="torch", threads=1)
 with start_worker(request, command=[sys.executable, *sys.argv[1:]]) as worker:
     worker.load(warmups=0)

@@ -12,7 +12,7 @@ from topformer.benchmarks.benches.app import bench_app
 from topformer.benchmarks.benches.plan import APP, name_rows
 from topformer.benchmarks.benches.watch import DevicePlan
 from topformer.benchmarks.documents.bench import BenchDocument
-from topformer.benchmarks.workers.process import RowRequest
+from topformer.benchmarks.workers.rows import RowRequest
 from topformer.console.progress import stdout_for_results
 from topformer.devices.links.adb import AdbLink
 from topformer.errors import UsageError, advising

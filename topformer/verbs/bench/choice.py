@@ -17,7 +17,7 @@ from topformer.benchmarks.benches.plan import (
 )
 from topformer.benchmarks.protocol.modes import Mode, get_mode
 from topformer.benchmarks.workers.pictures import check_picture
-from topformer.benchmarks.workers.process import RowRequest
+from topformer.benchmarks.workers.rows import RowRequest
 from topformer.detection import RETINANET, check_head
 from topformer.devices.links.ssh import PREFIX as SSH
 from topformer.errors import UsageError

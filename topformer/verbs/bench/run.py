@@ -9,7 +9,7 @@ from topformer.benchmarks.benches.host import bench_host
 from topformer.benchmarks.benches.plan import RUNNER
 from topformer.benchmarks.bundle.build import build_bundle, default_cache
 from topformer.benchmarks.documents.bench import BenchDocument, read_bench
-from topformer.benchmarks.workers.process import RowRequest
+from topformer.benchmarks.workers.rows import RowRequest
 from topformer.console.progress import stdout_for_results
 from topformer.console.weights import weights_as
 from topformer.devices.links.adb import SeveralDevicesError, choose_devices, connect

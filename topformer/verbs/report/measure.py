@@ -9,7 +9,7 @@ from topformer.benchmarks.benches.host import bench_host
 from topformer.benchmarks.documents.bench import BenchDocument, read_bench
 from topformer.benchmarks.documents.rows import MeasuredRow, Row
 from topformer.benchmarks.protocol.modes import get_mode
-from topformer.benchmarks.workers.process import RowRequest
+from topformer.benchmarks.workers.rows import RowRequest
 from topformer.console.output import warn
 from topformer.console.progress import stdout_for_results
 from topformer.devices.links.adb import choose_devices, connect

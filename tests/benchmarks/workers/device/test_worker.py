@@ -19,7 +19,8 @@ from topformer.benchmarks.workers.device.check import (
 )
 from topformer.benchmarks.workers.device.placed_model import place_model
 from topformer.benchmarks.workers.device.worker import DeviceWorker
-from topformer.benchmarks.workers.process import Patience, RowRequest
+from topformer.benchmarks.workers.process import Patience
+from topformer.benchmarks.workers.rows import RowRequest
 from topformer.devices.facts.reading import read_facts
 from topformer.devices.workspace import open_workspace
 from topformer.errors import TopformerError

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from topformer.benchmarks.documents.conditions import StartingPicture
-from topformer.benchmarks.workers.process import RowRequest, start_worker
+from topformer.benchmarks.workers.host import start_worker
+from topformer.benchmarks.workers.rows import RowRequest
 from topformer.errors import TopformerError
 
 
