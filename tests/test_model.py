@@ -1,4 +1,6 @@
+import copy
 import hashlib
+import math
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from support.golden_inputs import golden_input, sample_positions
 from support.golden_step import golden_step
 from topformer.errors import UsageError
 from topformer.fusion import fuse
-from topformer.model import DropPath, TopFormerClassifier, create_model
+from topformer.model import LARGEST_HALF, Attention, DropPath, TopFormerClassifier, create_model
 from topformer.variants import TINY, VARIANTS, get_variant
 
 CASES = range(4)  # 512x512, 448x448, 384x576, 321x481
@@ -193,3 +195,21 @@ def test_classifier_pools_tokens_to_a_32nd():
     with torch.inference_mode():
         model(torch.zeros(1, 3, 224, 224))
     assert shapes == [(1, 208, 7, 7)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_attention_beyond_the_largest_half_stays_a_number(seed):
+    """It is not scaled, and an infinity less an infinity, as in softmax, would be NaN."""
+    torch.manual_seed(seed)
+    attention = Attention(32, heads=2, key_channels=16, value_channels=32).eval()
+    picture = torch.randn(1, 32, 7, 7)
+    query, key = (part(picture).reshape(2, 16, 49) for part in (attention.to_q, attention.to_k))
+    largest = (query.transpose(1, 2) @ key).abs().max().item()
+    # Shared by both, so that neither leaves the range.
+    for projection in (attention.to_q, attention.to_k):
+        projection.c.weight.data *= math.sqrt(1.5 * LARGEST_HALF / largest)
+    with torch.no_grad():
+        expected = attention(picture)
+        found = copy.deepcopy(attention).half()(picture.half()).float()
+    assert found.isfinite().all()
+    assert (found - expected).abs().mean() < 0.1 * expected.abs().mean()

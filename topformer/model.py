@@ -20,6 +20,8 @@ from torch.nn import functional
 from topformer.errors import UsageError
 from topformer.variants import LOGIT_STRIDE, MINIMUM_SIDE_PX, Variant, get_variant
 
+LARGEST_HALF = torch.finfo(torch.float16).max
+
 
 def conv_bn(
     in_channels: int,
@@ -134,7 +136,8 @@ class Attention(nn.Module):
     """Multi-head self-attention over the token grid, with 1x1 convolutions as projections.
 
     The product of queries and keys is NOT scaled by 1/sqrt(d): the official code defines the factor
-    and never uses it, and the published weights are trained without it.
+    and never uses it, and the published weights are trained without it. So it can leave the range
+    of half precision, where it is held to the largest number: infinities would become NaN.
     """
 
     def __init__(
@@ -157,7 +160,10 @@ class Attention(nn.Module):
         query = self.to_q(x).reshape(groups, self.key_channels, tokens).transpose(1, 2)
         key = self.to_k(x).reshape(groups, self.key_channels, tokens)
         value = self.to_v(x).reshape(groups, self.value_channels, tokens).transpose(1, 2)
-        weights = torch.bmm(query, key).softmax(dim=-1)  # [b * heads, tokens, tokens]
+        likeness = torch.bmm(query, key)  # [b * heads, tokens, tokens]
+        if likeness.dtype == torch.float16:
+            likeness = likeness.clamp(-LARGEST_HALF, LARGEST_HALF)
+        weights = likeness.softmax(dim=-1)
         mixed = torch.bmm(weights, value).transpose(1, 2)  # [b * heads, value, tokens]
         return self.proj(mixed.reshape(batch, self.heads * self.value_channels, height, width))
 
