@@ -16,6 +16,8 @@ ANCHORS_PER_PLACE = _OCTAVE_STEPS * len(_ASPECT_RATIOS)
 
 # A class this unlikely, with a score of 0.0003, is never a box: logits say nothing below it.
 LEAST_LOGIT = -8.0
+# A class this likely, with a score of 0.98, is a box: how much likelier it is matters little.
+SURE_LOGIT = 4.0
 
 # Boxes that score more than this are shown. AP counts far less likely ones too.
 SHOWN_SCORE = 0.3

@@ -24,7 +24,7 @@ from torchao.quantization.pt2e import allow_exported_model_train_eval
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 from torchao.quantization.pt2e.quantizer import QuantizationConfig, QuantizationSpec
 
-from topformer.detection import LEAST_LOGIT, LEVEL_STRIDES
+from topformer.detection import LEAST_LOGIT, LEVEL_STRIDES, SURE_LOGIT
 from topformer.detector import Detector
 from topformer.export.quantisation.annotations import Quantizer
 from topformer.export.quantisation.ranges import FOREIGN_MARGIN, RangeObserver
@@ -67,17 +67,18 @@ def observe(
 
 
 def _favour_likely_classes(prepared: fx.GraphModule) -> None:
-    """Spend no bits on logits of classes that are no boxes.
+    """Spend no bits on logits of classes that are no boxes, and cut none of those that are.
 
-    Nearly all of a detector's logits are such, so that a range of least squared error cuts the few
-    likely ones: boxes tie in their scores, and their order is what AP measures.
+    Nearly all of a detector's logits are of the first kind, so that a range of least squared error
+    cuts the few likely ones: boxes tie in their scores, and their order is what AP measures. Likely
+    ones may not even be among the calibration pictures.
     """
     outputs = prepared.graph.output_node().all_input_nodes
     for output in outputs[: len(LEVEL_STRIDES)]:
         if output.op == "call_module":
             observer = prepared.get_submodule(str(output.target))
             if isinstance(observer, RangeObserver):
-                observer.least = LEAST_LOGIT
+                observer.telling = (LEAST_LOGIT, SURE_LOGIT)
 
 
 def _give_biases_of_their_own(graph: fx.GraphModule) -> None:

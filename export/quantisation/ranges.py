@@ -27,9 +27,9 @@ class RangeObserver(UniformQuantizationObserverBase):
     def __init__(self, *, margin: float | None = None, **settings: Any) -> None:
         super().__init__(**settings)
         self.finder = RangeFinder(margin=margin)
-        # Values below it say nothing, and the largest say most: no bits are spent on those, and
-        # these are not cut, few as they are. None where errors count alike everywhere.
-        self.least: float | None = None
+        # Where the largest values say most, few as they are: no bits are spent below the first, and
+        # all up to the second are kept, and what was seen above. None where errors count alike.
+        self.telling: tuple[float, float] | None = None
 
     def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Look at an activation of any shape, and pass it on as it is."""
@@ -41,6 +41,9 @@ class RangeObserver(UniformQuantizationObserverBase):
     ) -> tuple[Tensor, Tensor]:
         """Return scale and zero point, each [1]."""
         low, high = self.finder.range()
-        if self.least is not None:
-            low, high = max(low, self.least), max(high, self.finder.extremes[1])
+        if self.telling is not None:
+            low, high = (
+                max(low, self.telling[0]),
+                max(high, self.finder.extremes[1], self.telling[1]),
+            )
         return activation_steps(torch.tensor([low]), torch.tensor([high]))

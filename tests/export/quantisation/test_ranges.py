@@ -6,7 +6,7 @@ import torch
 from topformer.export.quantisation.ranges import RangeObserver
 
 
-def observed(*tensors, counted=True, least=None, **settings):
+def observed(*tensors, counted=True, telling=None, **settings):
     observer = RangeObserver(
         dtype=torch.int8,
         qscheme=torch.per_tensor_affine,
@@ -15,7 +15,7 @@ def observed(*tensors, counted=True, least=None, **settings):
         eps=2**-12,
         **settings,
     )
-    observer.least = least
+    observer.telling = telling
     for tensor in tensors:
         assert observer(tensor) is tensor
     if counted:
@@ -74,11 +74,13 @@ def test_where_few_values_count_only_these_get_the_steps():
     """As logits are: nearly all say that there is no object, and the few others say what is."""
     torch.manual_seed(0)
     logits = torch.cat([20 * torch.rand(100_000) - 30, torch.tensor([-3.0, 2.0, 5.0])])
-    scale, zero_point = observed(logits, least=-8.0)
+    scale, zero_point = observed(logits, telling=(-8.0, 4.0))
     assert (scale, zero_point) == (pytest.approx(13 / 255), round(8 / 13 * 255) - 128)
     assert error(logits[-3:], scale, zero_point) < 0.01 < error(logits[-3:], *observed(logits))
 
 
-def test_a_range_is_not_widened_to_values_that_say_nothing():
-    logits = torch.linspace(-5, 3, 1000)
-    assert observed(logits, least=-8.0) == observed(logits)
+def test_a_range_is_widened_to_values_that_say_most_and_to_no_others():
+    """The pictures at hand may show none of what a network is for."""
+    scale, zero_point = observed(torch.linspace(-5, -3, 1000), telling=(-8.0, 4.0))
+    assert scale == pytest.approx(9 / 255, rel=0.02)
+    assert zero_point == pytest.approx(5 / 9 * 255 - 128, abs=2)
