@@ -35,7 +35,14 @@ def test_values_and_refusals_are_fine(monkeypatch):
 
     outcome = run(monkeypatch, only_bad(refuse))
     assert (outcome.inputs, outcome.accepted, outcome.failures) == (6, 1, {})
-    assert outcome.peak_memory_bytes > 2**20
+
+
+def test_memory_is_counted_beyond_what_there_was(monkeypatch):
+    """Whoever runs it may hold gigabytes."""
+    held = bytes(bytearray(range(256))) * 2**20
+    outcome = run(monkeypatch, only_bad(lambda: len(bytearray(range(256)) * 2**18)))
+    assert len(held) > 2**27
+    assert 2**26 <= outcome.peak_memory_bytes < 2**27
 
 
 def test_other_exceptions_are_told_once_with_their_place(monkeypatch):
