@@ -124,6 +124,24 @@ def test_verify_of_a_changed_file_exits_with_1(random_export, tmp_path):
     assert "next:" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "what", "helps"),
+    [
+        (["export", "--nope"], "No such option: --nope", "topformer export --help"),
+        (["models", "tiny"], "Got unexpected extra argument(s) (tiny)", "topformer models --help"),
+        (["exprot"], "No such command 'exprot'.", "topformer --help"),
+    ],
+)
+def test_misuse_is_one_document_too(words, what, helps):
+    result = run_command(*words, "--json")
+    assert result.returncode == 2
+    error = json.loads(result.stdout)
+    assert error["schema"] == "topformer.error/1"
+    assert error["what"].startswith(what)
+    assert helps in error["next_step"]
+    assert what in result.stderr
+
+
 def test_inspect_shows_what_is_inside(random_export):
     folder, _ = random_export
     result = run_command("inspect", "out/topformer-tiny-64x96-xnnpack.pte", "--json", cwd=folder)

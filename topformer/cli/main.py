@@ -46,7 +46,7 @@ def build_command(verb: str | None = None) -> typer.Typer:
     """Build the command line; given one of `VERBS`, or "", no other verb is imported."""
     command = typer.Typer(
         name="topformer",
-        help="From a TopFormer checkpoint to a verified, measured segmentation model on a phone.",
+        help="From a TopFormer checkpoint to a verified, measured model on a phone.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -96,6 +96,10 @@ def _run(arguments: Sequence[str], *, as_json: bool) -> None:
         _refuse_addresses(verb, arguments)
         try:
             build_command(verb)()
+        except SystemExit as stopped:
+            if as_json:
+                _print_misuse(stopped, verb)
+            raise
         finally:
             # Here, where a failure can still be told.
             sys.stdout.flush()
@@ -130,6 +134,17 @@ def _fail(error: TopformerError, *, as_json: bool) -> NoReturn:
         except SystemExit:  # its reader is gone
             pass
     sys.exit(error.exit_code)
+
+
+def _print_misuse(stopped: SystemExit, verb: str) -> None:
+    """Print as a document what the library of the command line told on stderr, if it did."""
+    tell = getattr(stopped.__context__, "format_message", None)
+    if tell is None:
+        return
+    from topformer.console.output import ErrorDocument, print_document
+
+    help_ = " ".join(filter(None, ("topformer", verb if verb in VERBS else "", "--help")))
+    print_document(ErrorDocument(what=tell(), why="", next_step=f"`{help_}` has what there is."))
 
 
 def _end(succeeded: bool | None, **_options: object) -> None:
