@@ -205,7 +205,9 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, Path] = {}
     for path in paths:
         if not path.exists():
-            raise UsageError(f"{path} does not exist.")
+            raise UsageError(
+                f"{path} does not exist.", next_step="Name pictures, and folders of pictures."
+            )
         for picture in sorted(filter(_is_picture, path.iterdir())) if path.is_dir() else [path]:
             found.setdefault(picture.resolve(), picture)
     return list(found.values())

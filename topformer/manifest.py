@@ -427,7 +427,9 @@ def read_manifest_of(model_file: Path) -> Manifest:
     finish_set(model_file)
     path = manifest_path(model_file)
     if not model_file.exists():
-        raise UsageError(f"There is no file {model_file}.")
+        raise UsageError(
+            f"There is no file {model_file}.", next_step="`topformer export` makes model files."
+        )
     if not path.exists():
         raise TopformerError(
             f"{model_file} has no manifest.",

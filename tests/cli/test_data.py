@@ -36,7 +36,7 @@ def test_a_sound_data_set_gives_sheets_and_exit_0(folder, tmp_path):
     for sheet in sheets:
         with Image.open(sheet) as image:
             assert image.width > 700
-    assert "train: 3 pictures, 128x96 pixels" in result.stderr
+    assert "train: 3 pictures, 96x128 pixels" in result.stderr
     assert "road" in result.stderr
 
 

@@ -61,7 +61,7 @@ def test_a_sound_data_set_gives_a_sheet_and_exit_0(check, tmp_path):
     assert result.stdout.splitlines() == [str(sheet), "sound"]
     with Image.open(sheet) as drawn:
         assert drawn.width > 700
-    heading = "train2017: 3 pictures, 96x64 pixels, 1 of them without boxes; 2 boxes"
+    heading = "train2017: 3 pictures, 64x96 pixels, 1 of them without boxes; 2 boxes"
     assert heading in result.stderr
     (split,) = document_of(check("--json"))["splits"]
     assert (split["pictures"], split["boxes"], split["background"]) == (3, 2, 1)

@@ -41,9 +41,10 @@ class Problems:
         """Take in the entries of a mask; `tell` says of one what is wrong, and why it matters."""
         positions = np.flatnonzero(wrong)
         self.count += len(positions)
-        for position in positions[:MOST_TOLD].tolist():
+        for number, position in enumerate(positions[:MOST_TOLD].tolist()):
             what, why = tell(position)
-            more = f" So it is with {len(positions) - 1:,} more." if len(positions) > 1 else ""
+            is_first = number == 0 and len(positions) > 1
+            more = f" So it is with {len(positions) - 1:,} more." if is_first else ""
             self.told.append(
                 TopformerError(f"{self.path}: {what}", why=f"{why}{more}", next_step=next_step)
             )

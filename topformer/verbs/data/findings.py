@@ -75,7 +75,7 @@ def size_range(smallest: tuple[int, int] | None, largest: tuple[int, int] | None
     """Write the sizes, (height, width), of a split's pictures as the end of a phrase."""
     if smallest is None or largest is None:
         return ""
-    low, high = (f"{width}x{height}" for height, width in (smallest, largest))
+    low, high = (f"{height}x{width}" for height, width in (smallest, largest))
     return f", {low}" + (f" to {high}" if high != low else "") + " pixels"
 
 
