@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.cli.main import build_command
 from topformer.errors import TopformerError, UsageError
+from topformer.verbs.bench.choice import BenchChoice
 
 
 def run(*arguments: str):
@@ -34,7 +35,6 @@ def run(*arguments: str):
         (["--size", "huge"], "huge"),
         (["--image-size", "big"], "big"),
         (["--task", "juggling"], "no task called 'juggling'"),
-        (["--head", "lite"], "--head is for detectors"),
         (["--task", "segmentation", "--head", "lite"], "--head is for detectors"),
         (["--task", "detection", "--head", "tail"], "no detection head called 'tail'"),
         (["--picture", "480"], "no picture 480"),
@@ -151,3 +151,18 @@ def test_a_bad_baseline_is_refused_before_anything_is_measured(tmp_path, monkeyp
     baseline = tmp_path / "baseline.json"
     baseline.write_text('{"schema": "topformer.eval/1"}')
     assert "is not a bench document" in str(run("--gate", str(baseline)).exception)
+
+
+def test_a_head_says_that_detectors_are_meant(monkeypatch):
+    planned = {}
+    monkeypatch.setattr(
+        "topformer.verbs.bench.choice.plan_size",
+        lambda size, **options: planned.update(options, size=size) or [],
+    )
+    chosen = BenchChoice(
+        device="host", models=(), variant="tiny", runtimes=(), threads=(1,), mode="quick",
+        image_size=None, head="lite",
+    )  # fmt: skip
+    chosen.check()
+    assert chosen.plan(lambda _text: None) == []
+    assert (planned["size"], planned["detection_head"]) == ("tiny", "lite")

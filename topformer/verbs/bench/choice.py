@@ -69,13 +69,10 @@ class BenchChoice:
                 "ssh:HOST (ARM Linux).",
             )
         self.get_mode()
-        task = None if self.task is None else task_named(self.task)
         if self.head is not None:
             check_head(self.head)
-        if self.head is not None and task != DETECTION:
-            raise UsageError(
-                "--head is for detectors.", next_step="Add --task detection, or leave --head out."
-            )
+        if self.head is not None and self._task() != DETECTION:
+            raise UsageError("--head is for detectors.", next_step="Leave --head or --task out.")
         if self.picture is not None:
             check_picture(self.picture)
         if self.device != "host":
@@ -98,7 +95,7 @@ class BenchChoice:
         return [replace(request, picture=self.picture) for request in requests]
 
     def _plan(self, side: tuple[int, int] | None, on_progress: OnProgress) -> list[RowRequest]:
-        task = None if self.task is None else task_named(self.task)
+        task = self._task()
         if self.models:
             return plan_files(
                 self.models,
@@ -117,6 +114,12 @@ class BenchChoice:
             cache=platformdirs.user_cache_path("topformer") / "bench",
             on_progress=on_progress,
         )
+
+    def _task(self) -> str | None:
+        """The task as manifests name it, which a head tells, too; None leaves it to the models."""
+        if self.task is not None:
+            return task_named(self.task)
+        return None if self.head is None else DETECTION
 
     def encoded(self) -> str:
         """Return it as JSON for another process; names that are not UTF-8 stay what they are."""
