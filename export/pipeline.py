@@ -60,7 +60,7 @@ def export_model(
     detection_head: str | None = None,
     targets: Sequence[str] | None = None,
     precisions: Sequence[str] = (DEFAULT_PRECISION,),
-    image_size: tuple[int, int],
+    image_size: tuple[int, int] | None = None,
     out_dir: Path,
     images_dir: Path | None = None,
     classes: Classes | None = None,

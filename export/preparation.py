@@ -71,14 +71,14 @@ def prepare(
     variant: str | None,
     task: str | None = None,
     detection_head: str | None = None,
-    image_size: tuple[int, int],
+    image_size: tuple[int, int] | None = None,
     images_dir: Path | None = None,
     classes: Classes | None = None,
     on_progress: OnProgress = lambda _doing: None,
 ) -> PreparedNetwork:
     """Load and fuse a network, and measure these steps, which come before any precision.
 
-    `task` and `detection_head` are as in `load_weights`.
+    `task` and `detection_head` are as in `load_weights`; `image_size` is as in `open_model`.
     """
     on_progress("loading weights")
     loaded = load_weights(
@@ -89,7 +89,7 @@ def prepare(
         classes=classes,
         progress=partial(_tell_transfer, on_progress),
     )
-    manifest = describe(loaded, image_size)
+    manifest = describe(loaded, image_size or loaded.input_size)
     pictures = picture_inputs(images_dir, manifest.input) if images_dir else []
     float64 = copy.deepcopy(loaded.model).double()
     on_progress("running the float64 reference")
@@ -123,7 +123,8 @@ def prepare(
             (float32_step, yardstick),
             (fused_step, measure_step(fused_step, references, yardstick)),
         ),
-        picture_size=loaded.picture_size,
+        # Where they were stretched, their shape is not what the network knows.
+        picture_size=None if loaded.sample_size else loaded.picture_size,
         notes=loaded.notes,
     )
 

@@ -176,6 +176,7 @@ def test_the_published_start_is_fetched_or_says_how_to_get_it(folder, tmp_path, 
     arguments = [argument for argument in SMALL if argument not in {"--init", "none"}]
     result = invoke("--dataset", "folder", "--data", folder, "--out", tmp_path / "o", *arguments)
     assert isinstance(result.exception, ByHandError)
+    assert not (tmp_path / "o").exists()
     assert result.exception.next_step == (
         "Get it with a browser. Here: --init PATH/TO/FILE.pth, or --init none to train from scratch"
     )
@@ -206,6 +207,7 @@ def test_a_detector_is_trained_and_goes_on(boxes, tmp_path):
     again = invoke(*chosen, "--set", "stretch=1", "--resume")
     assert again.exit_code == 0, again.output
     assert again.stdout.startswith("AP 0.")
+    assert "the run was complete" in again.stderr
     other = invoke(*chosen, "--set", "stretch=1", "--resume", "--head", "retinanet")
     assert isinstance(other.exception, TopformerError)
 

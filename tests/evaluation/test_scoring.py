@@ -108,9 +108,9 @@ def test_a_picture_that_cannot_be_read_ends_it(dataset):
     assert len(steps) == 2
 
 
-def write_checkpoint(path, classes: Classes):
+def write_checkpoint(path, classes: Classes, **stated):
     model = create_model("tiny", len(classes.names))
-    save_weights(path, model, classes=classes, name="-", licence="-", source="-")
+    save_weights(path, model, classes=classes, name="-", licence="-", source="-", **stated)
     return path
 
 
@@ -122,6 +122,16 @@ def test_a_checkpoint_is_whole_unless_given_a_size(dataset, tmp_path):
     fixed = open_scored_model(checkpoint, dataset, image_size=(64, 96))
     assert fixed.protocol.name == "fixed"
     assert fixed.protocol.image_size == (64, 96)
+
+
+def test_a_checkpoint_that_learnt_from_stretched_pictures_is_scored_on_them(dataset, tmp_path):
+    checkpoint = write_checkpoint(tmp_path / "one", dataset.classes, sample_size=(96, 64))
+    protocols = [
+        open_scored_model(checkpoint, dataset, **asked).protocol
+        for asked in ({}, {"image_size": (64, 64)}, {"whole": True})
+    ]
+    assert [one.image_size for one in protocols] == [(96, 64), (64, 64), None]
+    assert protocols[2].scale == dataset.scale
 
 
 def test_another_number_of_classes_is_refused(dataset, tmp_path):

@@ -12,9 +12,11 @@ from onnx import TensorProto, helper
 import topformer
 from support.manifest_edits import SAMPLE
 from support.vouching import vouch_for
+from topformer.classes import numbered_classes
 from topformer.errors import TopformerError
 from topformer.export.targets import target_names
 from topformer.images import bundled_pictures
+from topformer.model import create_model
 from topformer.runtimes import OpenedModel, open_network
 from topformer.tasks.upsampling import upsample_labels
 from topformer.weights import load_weights, save_weights
@@ -76,6 +78,16 @@ def test_our_safetensors_open_like_the_checkpoint_they_came_from(golden_path, tm
 def test_a_checkpoint_takes_any_input_size(golden_path):
     model = topformer.open_model(golden_path, image_size=(96, 160))
     assert model.outputs(bundled_pictures()[0][1])[0].shape == (1, 150, 12, 20)
+
+
+def test_a_checkpoint_that_learnt_from_stretched_pictures_takes_that_size(tmp_path):
+    path = tmp_path / "mine.safetensors"
+    model, classes = create_model("tiny", 2), numbered_classes(2)
+    save_weights(
+        path, model, classes=classes, name="m", licence="l", source="s", sample_size=(96, 160)
+    )
+    assert topformer.open_model(path).manifest.input.shape == (1, 3, 96, 160)
+    assert topformer.open_model(path, image_size=(64, 64)).manifest.input.shape == (1, 3, 64, 64)
 
 
 def test_an_exported_file_has_its_own_size(exported_tiny):

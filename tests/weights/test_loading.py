@@ -258,6 +258,14 @@ def test_saved_weights_say_what_pictures_they_learnt_from(tmp_path):
     assert load_weights(tmp_path / "w.safetensors").picture_size is None
 
 
+def test_saved_weights_say_to_what_size_pictures_were_stretched(tmp_path):
+    model, path = create_model("tiny", num_classes=2), tmp_path / "w.safetensors"
+    saved(path, model, sample_size=(96, 128))
+    assert load_weights(path).input_size == load_weights(path).sample_size == (96, 128)
+    saved(path, model)
+    assert (load_weights(path).sample_size, load_weights(path).input_size) == (None, (448, 448))
+
+
 def test_untrained_weights_stay_marked(tmp_path):
     model = create_model("tiny", num_classes=2)
     saved(tmp_path / "w.safetensors", model, random_seed=3)

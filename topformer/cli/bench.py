@@ -57,7 +57,9 @@ def bench(
     mode: ModeOption = "standard",
     image_size: Annotated[
         str | None,
-        typer.Option(help="Input size in pixels: one side, or HEIGHTxWIDTH. Default: 448."),
+        typer.Option(
+            help="Input size in pixels: one side, or HEIGHTxWIDTH. Default: as in `export`."
+        ),
     ] = None,
     picture: Annotated[
         str | None,

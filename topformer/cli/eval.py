@@ -46,7 +46,8 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
 
     There are two protocols, and their scores must not be compared. Checkpoints
     are scored on whole pictures as published ("whole"). Exported files, and
-    checkpoints given --image-size, see pictures stretched to one size ("fixed").
+    checkpoints given --image-size or trained on stretched pictures, see pictures
+    stretched to one size ("fixed"); --short-side asks for whole ones.
 
     confusion.png and worst.png are written to --out; of several models, to a
     folder for each. Pixels of no class never count.

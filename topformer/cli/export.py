@@ -11,6 +11,7 @@ from topformer.cli.options import (
     ClassesOption,
     DataOption,
     HeadOption,
+    ImageSizeOption,
     JsonOption,
     TaskOption,
 )
@@ -34,9 +35,7 @@ def export(
     ] = None,
     task: TaskOption = None,
     head: HeadOption = None,
-    image_size: Annotated[
-        str, typer.Option(help="Input size in pixels: one side, or HEIGHTxWIDTH.")
-    ] = "448",
+    image_size: ImageSizeOption = None,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out"),
     images: Annotated[
         Path | None, typer.Option(help="Folder of pictures of yours to add to the proof.")
@@ -79,6 +78,8 @@ def export(
       topformer export --precision int8 --calibration camvid --dataset camvid --data CamVid
 
       topformer export --task detection --head lite --size tiny
+
+      topformer export --weights boxes.safetensors --precision int8 --calibration coco --data COCO
     """
     from topformer.verbs.export import run
 

@@ -29,6 +29,14 @@ HeadOption = Annotated[
         "checkpoint's, or retinanet.",
     ),
 ]
+ImageSizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--image-size",
+        help="Input size in pixels: one side, or HEIGHTxWIDTH. Default: that to which the "
+        "checkpoint's training pictures were stretched, or 448.",
+    ),
+]
 SerialOption = Annotated[
     str | None,
     typer.Option("--serial", help="With adb: which device; see `topformer devices`."),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from topformer.cli.options import ClassesOption, JsonOption
+from topformer.cli.options import ClassesOption, ImageSizeOption, JsonOption
 
 
 def predict(
@@ -16,10 +16,7 @@ def predict(
         str, typer.Option(help="A .pte, .onnx, .pth or .safetensors file, or a name.")
     ] = "tiny",
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out"),
-    image_size: Annotated[
-        str | None,
-        typer.Option(help="Input size for a checkpoint: one side, or HEIGHTxWIDTH. Default: 448."),
-    ] = None,
+    image_size: ImageSizeOption = None,
     threshold: Annotated[
         float | None,
         typer.Option(

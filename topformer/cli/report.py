@@ -24,7 +24,8 @@ def report(
     image_size: Annotated[
         list[str] | None,
         typer.Option(
-            help="Input size in pixels: one side, or HEIGHTxWIDTH; repeat for more. Default: 448."
+            help="Input size in pixels: one side, or HEIGHTxWIDTH; repeat for more. Default: as in "
+            "export."
         ),
     ] = None,
     precision: Annotated[
@@ -92,6 +93,8 @@ def report(
       topformer report --size tiny --size small --image-size 384 --image-size 512
 
       topformer report --model best.safetensors --dataset camvid --data CamVid
+
+      topformer report --model boxes.safetensors --dataset coco --data COCO
 
       topformer report --model a.pte --model b.pte --device adb --cores big
     """

@@ -9,6 +9,7 @@ from topformer.cli.options import (
     CalibrationOption,
     CalibrationSizeOption,
     DataOption,
+    ImageSizeOption,
     JsonOption,
 )
 
@@ -21,9 +22,7 @@ def sensitivity(
         str | None,
         typer.Option(help="Checkpoint: a path, an https URL, a published name, or `random`."),
     ] = None,
-    image_size: Annotated[
-        str, typer.Option(help="Input size in pixels: one side, or HEIGHTxWIDTH.")
-    ] = "448",
+    image_size: ImageSizeOption = None,
     calibration: CalibrationOption = None,
     calibration_size: CalibrationSizeOption = 48,
     dataset: Annotated[

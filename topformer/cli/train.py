@@ -21,7 +21,9 @@ def train(
     ] = None,
     init: Annotated[
         str | None,
-        typer.Option(help="imagenet, none or a checkpoint. Default: the recipe's."),
+        typer.Option(
+            help="imagenet (which a browser must get), none or a checkpoint. Default: the recipe's."
+        ),
     ] = None,
     iters: Annotated[int | None, typer.Option(min=1, help="Optimizer steps.")] = None,
     batch: Annotated[
@@ -56,7 +58,7 @@ def train(
 
       topformer train --dataset folder --data my/set --iters 8000 --set amp=bf16
 
-      topformer train --task detection --head lite --dataset coco --data ROOT
+      topformer train --head lite --dataset coco --data ROOT --init none
 
       torchrun --nproc-per-node 8 -m topformer train --dataset ade20k --data ROOT
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from topformer.data import Dataset
-from topformer.errors import TopformerError
+from topformer.errors import TopformerError, UsageError
 from topformer.evaluation.protocols import (
     ScoringProtocol,
     Segmenter,
@@ -32,20 +32,23 @@ def open_scored_model(
     dataset: Dataset,
     *,
     image_size: tuple[int, int] | None = None,
+    whole: bool = False,
     classes: Classes | None = None,
 ) -> ScoredModel:
     """Open any source of a model to be scored on `dataset`.
 
     Checkpoints are scored on whole pictures, or with `image_size` (height, width) at that fixed
-    size; exported files always at their own. `classes` take the place of those the model names.
-    Raises `TopformerError` when the model cannot be opened, is for another task, or has another
-    number of classes than the data set.
+    size; without it at that of their training pictures, where those were stretched to one and
+    `whole` pictures are not asked for. Exported files are scored at their own size, always.
+    `classes` take the place of those the model names. Raises `TopformerError` when the model cannot
+    be opened, is for another task, or has another number of classes than the data set.
     """
     opened = open_model(source, image_size=image_size, classes=classes)
+    is_whole = image_size is None and (whole or opened.sample_size is None)
     refuse_other_task(opened.manifest, SEGMENTATION, source)
     refuse_other_count(opened.manifest.classes, dataset.classes, source)
     network = opened.network
-    if image_size is None and isinstance(network, TorchNetwork):
+    if is_whole and isinstance(network, TorchNetwork):
         return ScoredModel(
             opened=opened,
             protocol=whole_protocol(dataset.scale),
@@ -56,10 +59,10 @@ def open_scored_model(
 
 
 def refuse_other_task(manifest: Manifest, task: str, source: str | Path) -> None:
-    """Raise `TopformerError` where a model is not for the task that a data set has truth for."""
+    """Raise `UsageError` where a model is not for the task that a data set has truth for."""
     if manifest.model.task == task:
         return
-    raise TopformerError(
+    raise UsageError(
         f"{source} is for {manifest.model.task}, not for {task}.",
         why=f"The data set holds what is needed to score {task}.",
         next_step="Name a data set for its task, or another model.",

@@ -13,7 +13,6 @@ from topformer.runtimes.exported import GraphInfo, Runtime, all_runtimes, find_r
 from topformer.runtimes.log import log_kept_aside
 from topformer.runtimes.opened import Network, OpenedModel
 from topformer.text import well_formed
-from topformer.variants import DEFAULT_IMAGE_SIZE
 
 __all__ = [
     "GraphInfo",
@@ -94,19 +93,18 @@ def open_model(
 ) -> OpenedModel:
     """Open a model file, a size ("tiny") or a published checkpoint's name.
 
-    `image_size` is (height, width) and applies to checkpoints only, 448x448 unless given: an
-    exported file has its own size. `threads` None leaves the runtime's own choice. `classes` take
-    the place of those that the file names. An exported file is first tried (`try_model`), unless
-    the caller has `tried` it. Raises `TopformerError` when the file, its manifest or its weights
-    cannot be used.
+    `image_size` is (height, width) and applies to checkpoints only: an exported file has its own
+    size. Without it a checkpoint takes the size to which its training pictures were stretched,
+    where they were, and 448x448 elsewhere. `threads` None leaves the runtime's own choice.
+    `classes` take the place of those that the file names. An exported file is first tried
+    (`try_model`), unless the caller has `tried` it. Raises `TopformerError` when the file, its
+    manifest or its weights cannot be used.
     """
     runtime = runtime_of(source)
     if runtime == "torch":
         from topformer.runtimes.torch_network import open_checkpoint  # noqa: PLC0415
 
-        return open_checkpoint(
-            source, image_size=image_size or DEFAULT_IMAGE_SIZE, threads=threads, classes=classes
-        )
+        return open_checkpoint(source, image_size=image_size, threads=threads, classes=classes)
     path = local_path(source)
     manifest = read_manifest_of(path)
     own_size = (manifest.input.height, manifest.input.width)

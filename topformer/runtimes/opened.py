@@ -40,6 +40,8 @@ class OpenedModel:
     network: Network
     # What was wrapped around a checkpoint's weights and taken off, in sentences.
     notes: tuple[str, ...] = ()
+    # (height, width) to which a checkpoint's training pictures were stretched, where they were.
+    sample_size: tuple[int, int] | None = None
     task: Task[Any] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -49,21 +49,22 @@ def describe(loaded: LoadedWeights, image_size: tuple[int, int]) -> Manifest:
 def open_checkpoint(
     source: str | Path,
     *,
-    image_size: tuple[int, int],
+    image_size: tuple[int, int] | None,
     threads: int | None,
     classes: Classes | None = None,
 ) -> OpenedModel:
-    """Load weights and open them at one input size (height, width)."""
+    """Load weights and open them at one input size (height, width), or at their own."""
     if threads is not None:
         torch.set_num_threads(threads)
     return open_loaded(load_weights(source, classes=classes), image_size=image_size)
 
 
-def open_loaded(loaded: LoadedWeights, *, image_size: tuple[int, int]) -> OpenedModel:
-    """Open weights that are loaded already at one input size (height, width)."""
+def open_loaded(loaded: LoadedWeights, *, image_size: tuple[int, int] | None) -> OpenedModel:
+    """Open weights that are loaded already at one input size (height, width), or at their own."""
     return OpenedModel(
-        manifest=describe(loaded, image_size),
+        manifest=describe(loaded, image_size or loaded.input_size),
         runtime="torch",
         network=TorchNetwork(loaded.model),
         notes=loaded.notes,
+        sample_size=loaded.sample_size,
     )

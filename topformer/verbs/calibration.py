@@ -65,7 +65,7 @@ def warn_of_bundled(calibration: Calibration) -> None:
     """Warn where nobody gave pictures like those that the model is for."""
     if calibration.is_bundled:
         warn(
-            "calibrated with the bundled pictures, which are not of what the model is for: on "
-            "street scenes int8 lost 0.2 points of mIoU so, and below 0.1 with pictures of "
+            "calibrated with the bundled pictures, which are not of what the model is for: "
+            "segmenting streets, int8 lost 0.2 points of mIoU so, and below 0.1 with pictures of "
             "streets. Pass some of your own with --calibration DIR."
         )

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import safetensors
@@ -29,6 +29,7 @@ from topformer.errors import TopformerError
 from topformer.files import read_bytes, sha256_bytes
 from topformer.manifest import Classes, ModelInfo
 from topformer.text import brief
+from topformer.variants import MINIMUM_SIDE_PX
 from topformer.weights.class_names import classes_in
 from topformer.weights.disarm import Unreadable
 from topformer.weights.file_kinds import describe_folder, describe_unknown
@@ -45,12 +46,13 @@ _SHOWN_OBJECTS = 4
 
 COUNTER = "num_batches_tracked"
 HEADER_KEY = "topformer"
+_InputSide = Annotated[int, msgspec.Meta(ge=MINIMUM_SIDE_PX, le=4096)]
 
 
 class WeightsHeader(Document, frozen=True, kw_only=True):
     """What our own safetensors files say of themselves, as JSON in their metadata."""
 
-    schema: SchemaName = "topformer.weights/1.1"
+    schema: SchemaName = "topformer.weights/1.2"
     model: ModelInfo
     classes: Classes
     name: ShortText
@@ -59,6 +61,9 @@ class WeightsHeader(Document, frozen=True, kw_only=True):
     random_seed: Seed | None = None
     # Usual (height, width) in pixels of the pictures it was trained on.
     picture_size: tuple[Positive, Positive] | None = None
+    # (height, width) to which they were stretched, half the time or more, as a file of that size
+    # stretches them. None where the network saw them in their own shape, or parts of them.
+    sample_size: tuple[_InputSide, _InputSide] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

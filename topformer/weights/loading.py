@@ -20,7 +20,7 @@ from topformer.manifest import Classes, WeightsInfo
 from topformer.model import TopFormer, TopFormerClassifier
 from topformer.networks import AnyNetwork, create_network
 from topformer.text import brief
-from topformer.variants import VARIANTS, get_variant
+from topformer.variants import DEFAULT_IMAGE_SIZE, VARIANTS, get_variant
 from topformer.weights.blank import blank_classifier, blank_detector, blank_segmenter
 from topformer.weights.checkpoints import (
     COUNTER,
@@ -55,8 +55,15 @@ class LoadedWeights:
     classes: Classes
     # Usual (height, width) of the pictures it was trained on, where the weights say so.
     picture_size: tuple[int, int] | None = None
+    # (height, width) to which they were stretched, where they were.
+    sample_size: tuple[int, int] | None = None
     # What was wrapped around the weights and taken off, in sentences.
     notes: tuple[str, ...] = ()
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(height, width) of pictures as the network knows them best."""
+        return self.sample_size or DEFAULT_IMAGE_SIZE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,6 +262,7 @@ def _from_file(source: WeightsSource, wanted: _Wanted, classes: Classes | None) 
         info=info,
         classes=classes,
         picture_size=header.picture_size if header else None,
+        sample_size=header.sample_size if header else None,
         notes=checkpoint.notes,
     )
 

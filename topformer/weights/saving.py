@@ -23,6 +23,8 @@ class Statement(TypedDict):
     random_seed: NotRequired[int | None]
     # Usual (height, width) of the pictures that they were trained on.
     picture_size: NotRequired[tuple[int, int] | None]
+    # (height, width) to which they were stretched; None where they were not.
+    sample_size: NotRequired[tuple[int, int] | None]
 
 
 def save_weights(path: Path, model: AnyNetwork, **stated: Unpack[Statement]) -> WeightsInfo:

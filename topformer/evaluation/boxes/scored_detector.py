@@ -29,20 +29,23 @@ def open_scored_detector(
     truth: Classes,
     *,
     image_size: tuple[int, int] | None = None,
+    whole: bool = False,
     classes: Classes | None = None,
 ) -> ScoredDetector:
     """Open any source of a detector to be scored on a split of `dataset` whose classes are `truth`.
 
     Checkpoints are scored on whole pictures, or with `image_size` (height, width) at that fixed
-    size; exported files always at their own. `classes` take the place of those the model names.
-    Raises `TopformerError` when the model cannot be opened, is no detector, or has another number
-    of classes than the split.
+    size; without it at that of their training pictures, where those were stretched to one and
+    `whole` pictures are not asked for. Exported files are scored at their own size, always.
+    `classes` take the place of those the model names. Raises `TopformerError` when the model cannot
+    be opened, is no detector, or has another number of classes than the split.
     """
     opened = open_model(source, image_size=image_size, classes=classes)
+    is_whole = image_size is None and (whole or opened.sample_size is None)
     refuse_other_task(opened.manifest, DETECTION, source)
     refuse_other_count(opened.manifest.classes, truth, source)
     network, info = opened.network, opened.manifest.detection
-    if image_size is None and isinstance(network, TorchNetwork) and info is not None:
+    if is_whole and isinstance(network, TorchNetwork) and info is not None:
         return ScoredDetector(
             opened=opened,
             protocol=whole_protocol(dataset.scale),

@@ -76,7 +76,9 @@ def run_labels(
     with progress_display() as show_progress:
         opened_models = open_all(
             folders,
-            lambda model: open_scored_model(model, opened, image_size=size, classes=named),
+            lambda model: open_scored_model(
+                model, opened, image_size=size, whole=short_side is not None, classes=named
+            ),
             short_side=short_side,
             show_progress=show_progress,
         )

@@ -59,7 +59,7 @@ def run(
     *,
     variant: str | None,
     weights: str | None,
-    image_size: str,
+    image_size: str | None,
     calibration: str | None,
     calibration_size: int,
     dataset: str | None,
@@ -70,7 +70,7 @@ def run(
     as_json: bool,
 ) -> None:
     """Measure every layer; write a picture and a document."""
-    size = parse_image_size(image_size)
+    size = None if image_size is None else parse_image_size(image_size)
     chosen = choose_calibration(calibration, data, pictures=calibration_size)
     judging = judging_data(dataset, data, pictures=pictures)
     ensure_writable_folder(out)
@@ -95,7 +95,7 @@ def run(
         task=prepared.manifest.model.task,
         weights=prepared.manifest.weights,
         random_weights=prepared.manifest.weights.is_random,
-        image_size=size,
+        image_size=(prepared.manifest.input.height, prepared.manifest.input.width),
         calibration=chosen.describe(),
         pictures=len(prepared.pictures),
         dataset=dataset,
@@ -118,7 +118,7 @@ def _prepare(
     *,
     weights: str | None,
     variant: str | None,
-    size: tuple[int, int],
+    size: tuple[int, int] | None,
     chosen: Calibration,
     judging: JudgingData | None,
     pictures: int,
@@ -126,7 +126,7 @@ def _prepare(
     if weights in {None, RANDOM}:
         variant = variant or DEFAULT_VARIANT
     loaded = load_weights(weights, variant=variant)
-    manifest = manifest_held_to(describe(loaded, size), get_precision("int8"))
+    manifest = manifest_held_to(describe(loaded, size or loaded.input_size), get_precision("int8"))
     fused = fuse(loaded.model)
     calibration = chosen.tensors(manifest.input)
     judge = None if judging is None else open_judge(judging, manifest, fused)

@@ -155,13 +155,16 @@ def _train(goal: Goal, form: NetworkForm, out: Path, *, resume: bool, as_json: b
             ensure_writable_folder(out)
             stack.enter_context(only_run_in(out))
             sweep(out / CHECKPOINTS)
-        has_run = _prepare_folder(out, recipe, place, resume=resume)
+        has_run = _has_run(out, resume=resume)
+        # Before anything is written or checked: what it begins with may have to be got by hand.
+        with weights_as("--init ", otherwise=", or --init none to train from scratch"):
+            start = begin(form, goal.classes, recipe, resumed=has_run, progress=display.on_fetch)
+        if place.is_first and not has_run:
+            atomic_write(out / "recipe.toml", recipe_text(recipe).encode())
         run = _training_run(goal, form, out)
         if place.is_first and not has_run:
             _check(run, place, display)
         place.meet()
-        with weights_as("--init ", otherwise=", or --init none to train from scratch"):
-            start = begin(form, goal.classes, recipe, resumed=has_run, progress=display.on_fetch)
         display.on_notice(f"{start.description}; {goal.splits[0][1]:,} training pictures")
         if place.world_size > 1 and place.device.type == "cpu":
             display.on_notice(
@@ -170,6 +173,8 @@ def _train(goal: Goal, form: NetworkForm, out: Path, *, resume: bool, as_json: b
         trained = train(run, start.model, place, display, resume=has_run, teacher=teacher)
         if not place.is_first:
             return
+        if trained.resumed_from == trained.steps:
+            display.on_notice("the run was complete: no step was left")
         display.on_notice("drawing curves and predictions")
         files = write_pictures(run, trained)
     _finish(
@@ -183,7 +188,7 @@ def _train(goal: Goal, form: NetworkForm, out: Path, *, resume: bool, as_json: b
     )
 
 
-def _prepare_folder(out: Path, recipe: Recipe, place: Place, *, resume: bool) -> bool:
+def _has_run(out: Path, *, resume: bool) -> bool:
     """Whether there is a run to go on with; a run is never overwritten."""
     has_run = has_checkpoints(out)
     if has_run and not resume:
@@ -191,8 +196,6 @@ def _prepare_folder(out: Path, recipe: Recipe, place: Place, *, resume: bool) ->
             f"{out} already holds a run.",
             next_step="Add --resume to go on with it, or choose another --out.",
         )
-    if place.is_first and not has_run:
-        atomic_write(out / "recipe.toml", recipe_text(recipe).encode())
     return has_run
 
 
@@ -208,6 +211,7 @@ def _training_run(goal: Goal, form: NetworkForm, out: Path) -> TrainingRun:
         source=f"topformer {__version__} train {asked}--dataset {key} --size {size}, "
         f"recipe {recipe_sha256(recipe)[:16]}",
         picture_size=goal.picture_size(),
+        sample_size=goal.protocol.image_size,
     )
 
 

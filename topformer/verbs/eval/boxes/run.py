@@ -47,7 +47,12 @@ def run(
         detectors = open_all(
             folders,
             lambda model: open_scored_detector(
-                model, opened, truth.classes, image_size=size, classes=named
+                model,
+                opened,
+                truth.classes,
+                image_size=size,
+                whole=short_side is not None,
+                classes=named,
             ),
             short_side=short_side,
             show_progress=show_progress,
