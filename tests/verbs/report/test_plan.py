@@ -4,20 +4,34 @@ import msgspec
 import pytest
 
 from support.manifest_edits import SAMPLE
+from topformer.classes import numbered_classes
 from topformer.documents import encode_document
 from topformer.errors import TopformerError, UsageError
 from topformer.export.precisions import precision_names
 from topformer.export.targets import target_names
 from topformer.files import sha256_bytes
 from topformer.manifest import manifest_path
+from topformer.model import create_model
 from topformer.tasks import DETECTION, SEGMENTATION
 from topformer.verbs.report.plan import MOST_FILES, make_plan
+from topformer.weights import save_weights
 
 NOTHING = {"sizes": (), "image_sizes": (), "precisions": (), "targets": (), "models": ()}
 
 
 def plan(**given):
     return make_plan(**NOTHING | given)
+
+
+def exported(folder, name=SAMPLE.file.name, **model):
+    """Write what stands for an exported file, with its manifest."""
+    path = folder / name
+    path.write_bytes(b"x")
+    file = msgspec.structs.replace(SAMPLE.file, name=name, sha256=sha256_bytes(b"x"), size_bytes=1)
+    changed = msgspec.structs.replace(SAMPLE.model, **model)
+    manifest = msgspec.structs.replace(SAMPLE, file=file, model=changed)
+    manifest_path(path).write_bytes(encode_document(manifest))
+    return path
 
 
 def names(made):
@@ -51,8 +65,7 @@ def test_all_combinations_are_made_in_the_order_in_which_they_were_named():
 
 
 def test_exported_files_are_taken_and_checkpoints_are_exported(tmp_path):
-    (tmp_path / "a.pte").touch()
-    models = (str(tmp_path / "a.pte"), "runs/best.pth", "other/best.pth", "base")
+    models = (str(exported(tmp_path, "a.pte")), "runs/best.pth", "other/best.pth", "base")
     made = plan(models=models, precisions=("fp32",), targets=("onnx",))
     assert [path.name for path in made.given] == ["a.pte"]
     assert names(made) == [
@@ -63,9 +76,21 @@ def test_exported_files_are_taken_and_checkpoints_are_exported(tmp_path):
     assert [one.source.weights for one in made.exports] == [None, *models[1:3]]
 
 
+def test_weights_that_say_their_size_are_exported_at_it(tmp_path):
+    path = tmp_path / "mine.safetensors"
+    model, classes = create_model("tiny", 2), numbered_classes(2)
+    save_weights(
+        path, model, classes=classes, name="m", licence="l", source="s", sample_size=(96, 160)
+    )
+    chosen = {"models": (str(path),), "precisions": ("fp32",), "targets": ("onnx",)}
+    assert names(plan(**chosen)) == ["mine 96x160 fp32 onnx"]
+    assert names(plan(**chosen, image_sizes=("64",))) == ["mine 64x64 fp32 onnx"]
+    path.write_bytes(b"no weights")
+    assert names(plan(**chosen)) == ["mine 448x448 fp32 onnx"]
+
+
 def test_given_files_alone_are_all_there_is(tmp_path):
-    path = tmp_path / "a.onnx"
-    path.touch()
+    path = exported(tmp_path)
     made = plan(models=(str(path), str(path)))
     assert (made.exports, made.given) == ((), (path,))
 
@@ -89,29 +114,35 @@ def test_what_there_is_not_is_refused_before_anything_is_made(given, what):
 
 
 def test_given_files_are_of_the_task_that_is_asked_for(tmp_path):
-    path = tmp_path / SAMPLE.file.name
-    path.write_bytes(b"x")
-    file = msgspec.structs.replace(SAMPLE.file, sha256=sha256_bytes(b"x"), size_bytes=1)
-    manifest = msgspec.structs.replace(SAMPLE, file=file)
-    manifest_path(path).write_bytes(encode_document(manifest))
+    path = exported(tmp_path)
     assert plan(models=(str(path),), task=SEGMENTATION).given == (path,)
     for asked in ({"task": DETECTION}, {"task": DETECTION, "detection_head": "lite"}):
         with pytest.raises(TopformerError, match="is not for object-detection"):
             plan(models=(str(path),), **asked)
 
 
-def test_what_is_made_is_for_the_datas_task_and_what_is_given_may_be_another():
+def test_what_is_made_is_for_the_datas_task():
     made = plan(sizes=("tiny",), data_task=DETECTION)
     assert {(one.source.label, one.source.task) for one in made.exports} == {
         ("tiny-retinanet", DETECTION)
     }
-    assert plan(task=SEGMENTATION, data_task=DETECTION).exports[0].source.task == SEGMENTATION
+    with pytest.raises(UsageError, match="The data are for object-detection"):
+        plan(task=SEGMENTATION, data_task=DETECTION)
+
+
+def test_files_of_two_tasks_are_not_judged_together(tmp_path):
+    one = exported(tmp_path)
+    other = exported(tmp_path, "other.onnx", task=DETECTION, detection_head="lite")
+    for given, data_task in (((one, other), None), ((other,), SEGMENTATION), ((one,), DETECTION)):
+        with pytest.raises(UsageError, match=r" and .* for ") as refused:
+            plan(models=tuple(map(str, given)), data_task=data_task)
+        assert refused.value.next_step == "Make a report of each task."
+    assert plan(models=(str(other),), data_task=DETECTION).given == (other,)
 
 
 @pytest.mark.parametrize("option", ["image_sizes", "precisions", "targets"])
 def test_options_that_say_nothing_are_refused(tmp_path, option):
-    path = tmp_path / "a.pte"
-    path.touch()
+    path = exported(tmp_path, "a.pte")
     with pytest.raises(UsageError) as refused:
         plan(models=(str(path),), **{option: ("64",)})
     flag = f"--{option.rstrip('s').replace('_', '-')}"

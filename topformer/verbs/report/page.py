@@ -125,7 +125,9 @@ def _finalize(value: object) -> object:
 
 def _share(value: float) -> str:
     """Write a share in per cent, never rounded up to all."""
-    return "100 %" if value == 1.0 else f"{min(100 * value, 99.9999):.4f}".rstrip("0") + " %"
+    if value == 1.0:
+        return "100 %"
+    return f"{min(100 * value, 99.9999):.4f}".rstrip("0").rstrip(".") + " %"
 
 
 def _title(document: ReportDocument) -> str:

@@ -1,12 +1,13 @@
 """What a person asked `topformer report` for: which files to make, and which to take."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from topformer.benchmarks.benches.networks import check_network
 from topformer.detection import RETINANET
-from topformer.errors import UsageError
+from topformer.errors import TopformerError, UsageError
 from topformer.export.precisions import DEFAULT_PRECISION, check_precision, precision_names
 from topformer.export.targets import check_target, target_names
 from topformer.files import local_path
@@ -15,6 +16,7 @@ from topformer.preprocess import parse_image_size
 from topformer.runtimes import runtime_of
 from topformer.tasks import DETECTION
 from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_VARIANT, VARIANTS, get_variant
+from topformer.weights.checkpoints import read_checkpoint
 from topformer.weights.sources import RANDOM
 
 # More are neither measured in one run nor read on one page.
@@ -75,8 +77,8 @@ def make_plan(
 
     Of `models`, checkpoints are exported as sizes are, and exported files taken as they are.
     `task`, as manifests name it, and `detection_head` are those that all must be of; without a
-    task, what is made is for that of the data. Raises `UsageError` for unknown names, and for
-    options that say nothing.
+    task, that of the data is. Raises `UsageError` for unknown names, for options that say nothing,
+    and for files of several tasks.
     """
     sizes = [*sizes, *(model for model in models if model in VARIANTS)]
     models = [model for model in dict.fromkeys(models) if model not in VARIANTS]
@@ -84,10 +86,17 @@ def make_plan(
     given = [local_path(model) for model in models if model not in checkpoints]
     for path in given:
         if not path.is_file():
-            raise UsageError(f"There is no file {path}.")
-    if task or detection_head:
-        for path in given:
-            check_network(path, read_manifest_of(path).model, task, detection_head)
+            raise UsageError(
+                f"There is no file {path}.", next_step="`topformer export` makes model files."
+            )
+    if task is not None and data_task not in {None, task}:
+        raise UsageError(
+            f"The data are for {data_task}, and not for {task}.",
+            next_step="Leave --task out, or name other data.",
+        )
+    for path in given:
+        check_network(path, read_manifest_of(path).model, task, detection_head)
+    _check_same_task(given, data_task)
     if given and not checkpoints and not sizes:
         _refuse_options_of_exports(image_sizes, precisions, targets)
         return Plan(exports=(), given=tuple(given))
@@ -103,7 +112,7 @@ def make_plan(
     exports = tuple(
         Export(source=source, image_size=size, precision=precision, target=target)
         for source in _sources(sizes, checkpoints, task or data_task, detection_head)
-        for size in pixels or [DEFAULT_IMAGE_SIZE]
+        for size in pixels or [_own_size(source)]
         for precision in chosen_precisions
         for target in chosen_targets
     )
@@ -114,6 +123,20 @@ def make_plan(
             next_step="Name fewer sizes, precisions or targets, or make several reports.",
         )
     return Plan(exports=exports, given=tuple(given))
+
+
+def _check_same_task(given: Sequence[Path], data_task: str | None) -> None:
+    """Refuse files that the data, or the file before, cannot be compared with."""
+    wanted, source = data_task, "the data"
+    for path in given:
+        found = read_manifest_of(path).model.task
+        if wanted is not None and found != wanted:
+            raise UsageError(
+                f"{path} is for {found}, and {source} for {wanted}.",
+                why="What one finds says nothing of the other, so neither can be preferred.",
+                next_step="Make a report of each task.",
+            )
+        wanted, source = found, str(path)
 
 
 def _default_precisions() -> list[str]:
@@ -149,6 +172,18 @@ def _sources(
             task=task,
             detection_head=detection_head,
         )
+
+
+def _own_size(source: Source) -> tuple[int, int]:
+    """The size that weights of ours say, as `open_model` takes it."""
+    path = Path(source.weights or "")
+    if path.suffix == ".safetensors" and path.is_file():
+        # What cannot be read is told where a file is made of it.
+        with suppress(TopformerError):
+            header = read_checkpoint(path, read_classes=False).header
+            if header is not None and header.sample_size is not None:
+                return header.sample_size
+    return DEFAULT_IMAGE_SIZE
 
 
 def _refuse_options_of_exports(
