@@ -30,8 +30,9 @@ def show_parity(title: str, parity: Parity, task: str, *, calibrated: bool) -> N
             step.step,
             f"{worst.max_abs_error:.1e}",
             f"{worst.sqnr_db:.1f}",
-            f"{worst.result_agreement:.4%}",
-            f"{worst.result_agreement_untied:.4%}",
+            # The notes say of what there was nothing to compare.
+            "none there" if parity.notes else f"{worst.result_agreement:.4%}",
+            "" if parity.notes else f"{worst.result_agreement_untied:.4%}",
         )
     print_table(table)
     for line in _explain(parity, noun, calibrated=calibrated):
