@@ -46,7 +46,8 @@ _SHOWN_OBJECTS = 4
 
 COUNTER = "num_batches_tracked"
 HEADER_KEY = "topformer"
-_InputSide = Annotated[int, msgspec.Meta(ge=MINIMUM_SIDE_PX, le=4096)]
+# As recipes have it.
+_InputSide = Annotated[int, msgspec.Meta(ge=MINIMUM_SIDE_PX, le=8192)]
 
 
 class WeightsHeader(Document, frozen=True, kw_only=True):
