@@ -89,16 +89,13 @@ def make_plan(
             raise UsageError(
                 f"There is no file {path}.", next_step="`topformer export` makes model files."
             )
-    if task is not None and data_task not in {None, task}:
-        raise UsageError(
-            f"The data are for {data_task}, and not for {task}.",
-            next_step="Leave --task out, or name other data.",
-        )
+    only_given = given and not checkpoints and not sizes
+    if only_given:
+        _refuse_options_of_exports(image_sizes, precisions, targets)
     for path in given:
         check_network(path, read_manifest_of(path).model, task, detection_head)
-    _check_same_task(given, data_task)
-    if given and not checkpoints and not sizes:
-        _refuse_options_of_exports(image_sizes, precisions, targets)
+    _check_same_task(given, task, data_task)
+    if only_given:
         return Plan(exports=(), given=tuple(given))
     for name in sizes:
         get_variant(name)
@@ -125,8 +122,13 @@ def make_plan(
     return Plan(exports=exports, given=tuple(given))
 
 
-def _check_same_task(given: Sequence[Path], data_task: str | None) -> None:
-    """Refuse files that the data, or the file before, cannot be compared with."""
+def _check_same_task(given: Sequence[Path], task: str | None, data_task: str | None) -> None:
+    """Refuse what is asked for and files that the data, or the file before, do not fit."""
+    if task is not None and data_task not in {None, task}:
+        raise UsageError(
+            f"The data are for {data_task}, and not for {task}.",
+            next_step="Leave --task out, or name other data.",
+        )
     wanted, source = data_task, "the data"
     for path in given:
         found = read_manifest_of(path).model.task
