@@ -82,7 +82,6 @@ def _run_of(goal: Goal, out: Path, picture_size: tuple[int, int]) -> TrainingRun
         licence="none",
         source="a test",
         picture_size=picture_size,
-        sample_size=goal.protocol.image_size,
     )
 
 

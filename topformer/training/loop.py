@@ -149,7 +149,7 @@ class _Loop:
             licence=run.licence,
             source=run.source,
             picture_size=run.picture_size,
-            sample_size=run.sample_size,
+            sample_size=run.goal.protocol.image_size,
         )
 
     def _write_weights(self, path: Path, *, required: bool) -> None:

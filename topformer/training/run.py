@@ -39,8 +39,6 @@ class TrainingRun:
     source: str
     # Usual (height, width) of the training pictures.
     picture_size: tuple[int, int]
-    # (height, width) to which they are stretched; None where they are not.
-    sample_size: tuple[int, int] | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What a person asked `topformer report` for: which files to make, and which to take."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from topformer.errors import TopformerError, UsageError
 from topformer.export.precisions import DEFAULT_PRECISION, check_precision, precision_names
 from topformer.export.targets import check_target, target_names
 from topformer.files import local_path
-from topformer.manifest import read_manifest_of
+from topformer.manifest import ModelInfo, read_manifest_of
 from topformer.preprocess import parse_image_size
 from topformer.runtimes import runtime_of
 from topformer.tasks import DETECTION
@@ -92,9 +92,10 @@ def make_plan(
     only_given = given and not checkpoints and not sizes
     if only_given:
         _refuse_options_of_exports(image_sizes, precisions, targets)
-    for path in given:
-        check_network(path, read_manifest_of(path).model, task, detection_head)
-    _check_same_task(given, task, data_task)
+    networks = {path: read_manifest_of(path).model for path in given}
+    for path, network in networks.items():
+        check_network(path, network, task, detection_head)
+    _check_same_task(networks, task, data_task)
     if only_given:
         return Plan(exports=(), given=tuple(given))
     for name in sizes:
@@ -122,7 +123,9 @@ def make_plan(
     return Plan(exports=exports, given=tuple(given))
 
 
-def _check_same_task(given: Sequence[Path], task: str | None, data_task: str | None) -> None:
+def _check_same_task(
+    networks: Mapping[Path, ModelInfo], task: str | None, data_task: str | None
+) -> None:
     """Refuse what is asked for and files that the data, or the file before, do not fit."""
     if task is not None and data_task not in {None, task}:
         raise UsageError(
@@ -130,15 +133,14 @@ def _check_same_task(given: Sequence[Path], task: str | None, data_task: str | N
             next_step="Leave --task out, or name other data.",
         )
     wanted, source = data_task, "the data"
-    for path in given:
-        found = read_manifest_of(path).model.task
-        if wanted is not None and found != wanted:
+    for path, network in networks.items():
+        if wanted not in {None, network.task}:
             raise UsageError(
-                f"{path} is for {found}, and {source} for {wanted}.",
+                f"{path} is for {network.task}, and {source} for {wanted}.",
                 why="What one finds says nothing of the other, so neither can be preferred.",
                 next_step="Make a report of each task.",
             )
-        wanted, source = found, str(path)
+        wanted, source = network.task, str(path)
 
 
 def _default_precisions() -> list[str]:

@@ -211,7 +211,6 @@ def _training_run(goal: Goal, form: NetworkForm, out: Path) -> TrainingRun:
         source=f"topformer {__version__} train {asked}--dataset {key} --size {size}, "
         f"recipe {recipe_sha256(recipe)[:16]}",
         picture_size=goal.picture_size(),
-        sample_size=goal.protocol.image_size,
     )
 
 
