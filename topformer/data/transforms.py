@@ -92,8 +92,8 @@ def paste_classes(
     Both are picture float32 [3, h, w] and labels int64 [h, w] of one size. Source: Olsson et al.,
     "ClassMix", arXiv 2007.07936, section 3, with true labels in place of predicted ones.
     """
-    present = other[1].unique()
-    present = present[present != IGNORED].numpy()
+    # Counting takes a small part of the time of `unique`, which sorts.
+    present = other[1].flatten().bincount(minlength=IGNORED)[:IGNORED].nonzero()[:, 0].numpy()
     pasted = torch.from_numpy(rng.permutation(present)[: (len(present) + 1) // 2])
     mask = torch.isin(other[1], pasted)
     return torch.where(mask, other[0], sample[0]), torch.where(mask, other[1], sample[1])
