@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from support.golden_step import golden_step
 from support.training_fakes import small_recipe
+from topformer.training.losses import segmentation
 from topformer.training.losses.segmentation import distillation_loss, iou_loss, segmentation_loss
 
 
@@ -28,6 +29,20 @@ def enlarged(logits, labels):
     return functional.interpolate(
         logits, labels.shape[1:], mode="bilinear", align_corners=False
     ).detach()
+
+
+@pytest.mark.parametrize("size", [(40, 48), (33, 50), (7, 6), (4, 90)])
+@pytest.mark.parametrize("every", [1, 2])
+def test_logits_are_enlarged_as_interpolate_does(size, every):
+    generator = torch.Generator().manual_seed(1)
+    logits = torch.randn(2, 3, 5, 6, generator=generator, requires_grad=True)
+    pull = torch.randn(2, 3, *size, generator=generator)[:, :, ::every, ::every]
+    wanted = functional.interpolate(logits, size, mode="bilinear", align_corners=False)
+    wanted = wanted[:, :, ::every, ::every]
+    found = segmentation.enlarged(logits, torch.zeros(2, *size), every=every)
+    gradients = [torch.autograd.grad((one * pull).sum(), logits)[0] for one in (wanted, found)]
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-5, atol=1e-4)
 
 
 def test_ignored_pixels_count_in_the_denominator_only(batch):
