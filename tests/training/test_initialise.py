@@ -80,6 +80,25 @@ def test_all_of_ones_own_weights_are_taken(classes, tmp_path):
     assert all(torch.equal(tensor, own.state_dict()[name]) for name, tensor in state.items())
 
 
+def test_a_start_that_was_all_learnt_may_be_averaged_in(classes, tmp_path):
+    torch.save({"state_dict": create_model("tiny", 3).state_dict()}, tmp_path / "w.pth")
+    recipe = small_recipe(init=str(tmp_path / "w.pth"), start_share=0.5)
+    start = begin(form_for("tiny", "folder"), classes, recipe)
+    assert start.description == "376 of 376 tensors of w.pth"
+
+
+def test_a_start_of_which_a_part_is_drawn_is_not_averaged_in(classes, tmp_path):
+    torch.save({"state_dict": create_model("tiny", 7).state_dict()}, tmp_path / "w.pth")
+    recipe = small_recipe(init=str(tmp_path / "w.pth"), start_share=0.5)
+    with pytest.raises(UsageError, match="drawn at random here"):
+        begin(form_for("tiny", "folder"), classes, recipe)
+
+
+def test_random_weights_are_not_averaged_in(classes):
+    with pytest.raises(UsageError, match="drawn at random here"):
+        begin(form_for("tiny", "folder"), classes, small_recipe(init="none", start_share=0.5))
+
+
 @pytest.mark.parametrize("prefix", ["", "backbone.", "module.model.backbone."])
 def test_a_bare_backbone_gives_what_it_has(classes, tmp_path, prefix):
     backbone = create_model("tiny", 7).backbone.state_dict()

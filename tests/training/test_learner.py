@@ -98,6 +98,23 @@ def test_averaged_weights_follow_the_formula(batch):
             torch.testing.assert_close(value, expected[name], msg=name, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_a_share_of_the_start_is_averaged_in(batch, decay):
+    start = create_model_seeded().state_dict()
+    alone, _ = learn(batch, create_model_seeded(), steps=2, ema_decay=decay)
+    learner, _ = learn(batch, create_model_seeded(), steps=2, ema_decay=decay, start_share=0.25)
+    assert_close(learner.model.state_dict(), alone.model.state_dict(), rtol=0, atol=0)
+    moved = 0.0
+    for name, value in tensors(learner).items():
+        if value.is_floating_point():
+            end = tensors(alone)[name]
+            torch.testing.assert_close(value, 0.75 * end + 0.25 * start[name], msg=name)
+            moved = max(moved, (end - start[name]).abs().max().item())
+        else:
+            assert torch.equal(value, tensors(alone)[name])
+    assert moved > 0.01
+
+
 @pytest.mark.parametrize("fields", [{"channels_last": True}, {"amp": "bf16"}])
 def test_faster_ways_compute_nearly_the_same_loss(batch, fields):
     _, (plain,) = learn(batch)
@@ -147,7 +164,7 @@ def test_a_loss_that_is_no_number_names_the_pictures(batch):
 
 
 # Rounded from step 2 on: the ranges learnt then are part of the state.
-@pytest.mark.parametrize("changes", [{}, {"quantise_from": 1 / 6}])
+@pytest.mark.parametrize("changes", [{}, {"quantise_from": 1 / 6}, {"start_share": 0.5}])
 def test_a_state_taken_up_goes_on_bit_for_bit(batch, changes):
     fields = {"ema_decay": 0.9, "iterations": 6} | changes
     through, _ = learn(batch, create_model_seeded(), steps=6, **fields)

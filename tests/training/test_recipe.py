@@ -36,7 +36,7 @@ PUBLISHED_DEFAULTS = {
     "head_rate_factor": 10.0, "warmup_iterations": 1500, "warmup_ratio": 1e-6, "poly_power": 1.0,
     "ratio_range": (0.5, 2.0), "cat_max_ratio": 0.75, "flip_probability": 0.5, "photometric": True,
     "aspect_jitter": 1.0, "class_weights": (), "ohem_threshold": 0.0, "label_smoothing": 0.0,
-    "teacher": "", "ema_decay": 0.0, "amp": "off", "accumulate": 1, "quantise_from": 1.0,
+    "teacher": "", "ema_decay": 0.0, "start_share": 0.0, "amp": "off", "accumulate": 1, "quantise_from": 1.0,
 }  # fmt: skip
 
 
@@ -132,6 +132,7 @@ def test_a_file_changes_single_fields_and_options_win(tmp_path):
         ("learning_rate = nan", "learning_rate"),
         ("quantise_from = 1.5", "<= 1"),
         ("quantise_from = 0.9\ncompile = true", "exclude"),
+        ("quantise_from = 0.9\nstart_share = 0.5", "exclude"),
     ],
 )
 def test_a_recipe_that_does_not_hold_together_is_refused(tmp_path, text, problem):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from topformer.errors import TopformerError
+from topformer.errors import TopformerError, UsageError
 from topformer.manifest import Classes
 from topformer.networks import AnyNetwork, create_network
 from topformer.training.recipe import Recipe
@@ -59,14 +59,15 @@ def begin(
     """Create the network of a recipe and fill it as `recipe.init` says.
 
     Of a run that is `resumed` the checkpoint has all numbers: where they came from is not opened.
-    Raises `UsageError` for a start that does not exist and `TopformerError` for one that cannot be
-    fetched or does not fit.
+    Raises `UsageError` for a start that does not exist, or is to be averaged in and was not all
+    learnt, and `TopformerError` for one that cannot be fetched or does not fit.
     """
     torch.default_generator.manual_seed(recipe.seed)
     model = create_network(form.variant, len(classes.names), detection_head=form.head)
     if resumed:
         return Beginning(model=model, description=f"begun with init {recipe.init}")
     if recipe.init == NONE:
+        _refuse_to_average(recipe)
         return Beginning(model=model, description=f"random weights, seed {recipe.seed}")
     if recipe.init == IMAGENET:
         name = next(
@@ -79,12 +80,23 @@ def begin(
         source = find_source(recipe.init, task="semantic-segmentation", progress=progress)
     checkpoint = read_checkpoint(source.path, read_classes=False)
     if _CLASSIFIER_HEAD in checkpoint.tensors:
+        _refuse_to_average(recipe)
         initialise_backbone(model, checkpoint)
         return Beginning(model=model, description=f"backbone of {checkpoint.path.name}")
-    return Beginning(model=model, description=_copy_fitting(model, checkpoint))
+    return Beginning(model=model, description=_copy_fitting(model, checkpoint, recipe))
 
 
-def _copy_fitting(model: AnyNetwork, checkpoint: Checkpoint) -> str:
+def _refuse_to_average(recipe: Recipe) -> None:
+    """Raise `UsageError` where weights that are drawn at random would be averaged in."""
+    if recipe.start_share:
+        raise UsageError(
+            "start_share averages in what a run begins with, and that is drawn at random here.",
+            why="It is for going on with a network that knows the classes already.",
+            next_step="Give such weights with --init FILE, or leave start_share out.",
+        )
+
+
+def _copy_fitting(model: AnyNetwork, checkpoint: Checkpoint, recipe: Recipe) -> str:
     """Copy every tensor of the same name and shape, and say which stay as drawn.
 
     A network gives all that fits, whatever it is for; a bare backbone what it has.
@@ -116,6 +128,7 @@ def _copy_fitting(model: AnyNetwork, checkpoint: Checkpoint) -> str:
         if name not in fitting and not name.endswith("_tracked")
     )
     if drawn:
+        _refuse_to_average(recipe)
         parts = ", ".join(f"{part} ({count})" for part, count in drawn.items())
         described += f", the others drawn at random: {parts}"
     if _CLASSIFYING in state and _CLASSIFYING in given and _CLASSIFYING not in fitting:

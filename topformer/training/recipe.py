@@ -156,6 +156,13 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ema_decay: Annotated[
         float, Meta(ge=0, lt=1, description="Of averaged weights, which are then used; 0: off.")
     ] = 0.0
+    start_share: Annotated[
+        Share,
+        Meta(
+            description="Share of the weights it began with, averaged into those it gives: keeps "
+            "what they knew of other pictures; 0: off."
+        ),
+    ] = 0.0
     amp: Annotated[
         Literal["off", "bf16", "fp16"], Meta(description="Mixed precision; fp16 on CUDA only.")
     ] = "off"
@@ -201,6 +208,8 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError("ohem_threshold and class_weights exclude each other")
         if self.compile and self.quantise_from < 1.0:
             raise ValueError("compile and quantise_from exclude each other")
+        if self.start_share and self.quantise_from < 1.0:
+            raise ValueError("start_share and quantise_from exclude each other")
 
     @property
     def first_rounded_step(self) -> int:
