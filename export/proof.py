@@ -43,7 +43,8 @@ FLOAT32_FLOOR = Gates(sqnr_db=40.0, result_agreement=0.95)
 # to the simulation, within what runtimes were seen to differ from it by.
 STRAYING_FLOOR = Gates(sqnr_db=6.0, result_agreement=0.0)
 SIMULATION_SLACK_DB = 3.0
-SIMULATION_SLACK_RESULTS = 0.05
+# Twice that of a sound file: on black all classes all but tie, and whole regions change at once.
+SIMULATION_SLACK_RESULTS = 0.2
 
 # A manifest keeps samples of answers. Where fewer results than this need be equal, samples need
 # less by so many standard deviations, and by so much SQNR.

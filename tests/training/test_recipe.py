@@ -36,7 +36,8 @@ PUBLISHED_DEFAULTS = {
     "head_rate_factor": 10.0, "warmup_iterations": 1500, "warmup_ratio": 1e-6, "poly_power": 1.0,
     "ratio_range": (0.5, 2.0), "cat_max_ratio": 0.75, "flip_probability": 0.5, "photometric": True,
     "aspect_jitter": 1.0, "class_weights": (), "ohem_threshold": 0.0, "label_smoothing": 0.0,
-    "teacher": "", "ema_decay": 0.0, "start_share": 0.0, "amp": "off", "accumulate": 1, "quantise_from": 1.0,
+    "teacher": "", "ema_decay": 0.0, "start_share": 0.0, "amp": "off", "accumulate": 1,
+    "quantise_from": 1.0,
 }  # fmt: skip
 
 

@@ -31,7 +31,7 @@ RANGES_EVERY = 50
 
 
 class Learner:
-    """A network, its optimizer, and averaged weights, its start and a teacher as the recipe says."""
+    """A network, its optimizer and, as the recipe says, averages, its start and a teacher."""
 
     def __init__(
         self,
