@@ -26,7 +26,7 @@ class ScreensTest : AppTest() {
         showPicture()
         phone.screenshot("picture")
         assertEquals("tiny, 448 × 448, fp32", phone.text(R.id.model_line))
-        assertEquals(listOf("Sky", "Tree", "Building", "Fence", "Road"), phone.legend().map { it.substringBeforeLast(' ') })
+        assertEquals(listOf("Sky", "Tree", "Building", "Sign symbol"), phone.legend().map { it.substringBeforeLast(' ') })
     }
 
     @Test
@@ -125,7 +125,8 @@ class ScreensTest : AppTest() {
             shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(300))
         }
         assertContains(phone.text(R.id.timing_line), "fps")
-        assertEquals(listOf("Sky", "Tree", "Building"), phone.legend().take(3).map { it.substringBefore(' ') })
+        // Upright and in landscape the camera sees different shares of them.
+        assertEquals(setOf("Sky", "Tree", "Building"), phone.legend().take(3).map { it.substringBefore(' ') }.toSet())
     }
 
     private fun showPicture() {
