@@ -39,7 +39,7 @@ def test_logits_are_enlarged_as_interpolate_does(size, every):
     pull = torch.randn(2, 3, *size, generator=generator)[:, :, ::every, ::every]
     wanted = functional.interpolate(logits, size, mode="bilinear", align_corners=False)
     wanted = wanted[:, :, ::every, ::every]
-    found = segmentation.enlarged(logits, torch.zeros(2, *size), every=every)
+    found = segmentation.enlarge(logits, torch.zeros(2, *size), every=every)
     gradients = [torch.autograd.grad((one * pull).sum(), logits)[0] for one in (wanted, found)]
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-5, atol=1e-4)

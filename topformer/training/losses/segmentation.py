@@ -25,17 +25,17 @@ def segmentation_loss(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
     Dividing by all pixels, and not by the labelled ones, is what the published training does: a
     crop with little in it moves the weights little.
     """
-    # Contiguous, since the matrix products of `enlarged` need each map's rows side by side.
+    # Contiguous, since the matrix products of `enlarge` need each map's rows side by side.
     logits = _wide(logits).contiguous()
-    loss = _cross_entropy(enlarged(logits, labels), labels, recipe)
+    loss = _cross_entropy(enlarge(logits, labels), labels, recipe)
     if recipe.iou_weight:
         # Every second pixel each way tells nearly as much, at a quarter of the cost.
-        thinned = enlarged(logits, labels, every=2), labels[:, ::2, ::2]
+        thinned = enlarge(logits, labels, every=2), labels[:, ::2, ::2]
         loss = loss + recipe.iou_weight * iou_loss(*thinned)
     return loss
 
 
-def enlarged(logits: Tensor, labels: Tensor, *, every: int = 1) -> Tensor:
+def enlarge(logits: Tensor, labels: Tensor, *, every: int = 1) -> Tensor:
     """Bilinear logits at every n-th pixel of the labels: [b, c, h, w], [b, H, W] -> [b, c, H', W'].
 
     As `interpolate` with align_corners False makes them, by two matrix products: on a CPU these
