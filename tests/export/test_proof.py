@@ -16,6 +16,7 @@ from topformer.export.proof import (
     FLOAT32_FLOOR,
     FP32_GATES,
     Step,
+    _near,
     check_golden,
     golden_cases,
     measure_simulation,
@@ -23,7 +24,7 @@ from topformer.export.proof import (
     measure_yardstick,
     refer,
 )
-from topformer.manifest import Gates, Manifest, WeightsInfo
+from topformer.manifest import Agreement, Gates, Manifest, WeightsInfo
 from topformer.model import create_model
 from topformer.preprocess import input_info
 from topformer.runtimes.torch_network import TorchNetwork, describe
@@ -199,6 +200,18 @@ def test_a_file_may_fall_short_of_a_simulation_that_just_passes(references, floa
     assert not any(one.ill_conditioned for one in step.inputs)
     assert [*strays] == [odd.name]
     assert strays[odd.name].sqnr_db == pytest.approx(found.sqnr_db - 3)
+
+
+@pytest.mark.parametrize(
+    ("simulated", "held"), [(1.0, 0.7), (0.76, 0.7), (0.72, 0.67), (0.69, 0.49), (0.1, 0.0)]
+)
+def test_labels_may_fall_further_where_the_simulation_has_too_few(simulated, held):
+    agreement = Agreement(
+        max_abs_error=1.0, sqnr_db=30.0, result_agreement=simulated, result_agreement_untied=1.0
+    )
+    gates = _near(agreement, Gates(sqnr_db=18.0, result_agreement=0.7))
+    assert gates.result_agreement == pytest.approx(held)
+    assert gates.sqnr_db == 18.0
 
 
 def test_a_simulation_must_not_stray_on_the_users_own_pictures(references, float32, loaded):
