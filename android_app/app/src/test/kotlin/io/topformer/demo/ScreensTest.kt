@@ -102,7 +102,7 @@ class ScreensTest : AppTest() {
     @Config(qualifiers = COARSE_PHONE)
     fun `the live picture`() {
         phone.addCamera("1", CameraCharacteristics.LENS_FACING_FRONT, sensorDegrees = 270)
-        startLive(lying(leftOf(BitmapFactory.decodeFile(RealModel.picture.path), 480, 640)))
+        startLive(lying(leftOf(BitmapFactory.decodeFile(RealModel.picture.path), 480, 640)), "Tree", "Sky", "Building")
         phone.screenshot("live")
     }
 
@@ -110,11 +110,11 @@ class ScreensTest : AppTest() {
     @Config(qualifiers = COARSE_PHONE_ON_ITS_SIDE)
     fun `the live picture in landscape`() {
         phone.layOnSide()
-        startLive(leftOf(BitmapFactory.decodeFile(RealModel.picture.path), 640, 480))
+        startLive(leftOf(BitmapFactory.decodeFile(RealModel.picture.path), 640, 480), "Sky", "Tree", "Building")
         phone.screenshot("live-landscape")
     }
 
-    private fun startLive(seen: Bitmap) {
+    private fun startLive(seen: Bitmap, vararg mostSeen: String) {
         phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK, sensorDegrees = 90)
         val camera = phone.startLive()
         assertEquals("Self-check passed", phone.text(R.id.check_line))
@@ -125,8 +125,7 @@ class ScreensTest : AppTest() {
             shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(300))
         }
         assertContains(phone.text(R.id.timing_line), "fps")
-        // Upright and in landscape the camera sees different shares of them.
-        assertEquals(setOf("Sky", "Tree", "Building"), phone.legend().take(3).map { it.substringBefore(' ') }.toSet())
+        assertEquals(mostSeen.toList(), phone.legend().take(3).map { it.substringBefore(' ') })
     }
 
     private fun showPicture() {
