@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from support.onnx_teachers import KERNEL, write_teacher
 from topformer.cli.main import build_command
 from topformer.errors import ByHandError, TopformerError, UsageError
 from topformer.training.recipe import load_recipe
@@ -114,6 +115,23 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
     assert isinstance(result.exception, kind)
     assert said in str(result.exception)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_run_learns_from_a_network_in_onnx(folder, tmp_path):
+    teacher = write_teacher(tmp_path / "teacher.onnx")
+    chosen = ["--dataset", "folder", "--data", folder, *SMALL, "--set", f"teacher={teacher}"]
+    result = invoke(*chosen, "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    alone = invoke(*chosen[:-2], "--out", tmp_path / "alone")
+    assert alone.exit_code == 0, alone.output
+    losses = [(tmp_path / run / "log.jsonl").read_text() for run in ("run", "alone")]
+    assert losses[0] != losses[1]
+    write_teacher(teacher, kernel=KERNEL[:2])
+    refused = invoke(*chosen, "--out", tmp_path / "refused")
+    assert isinstance(refused.exception, UsageError)
+    assert "tells 2 classes apart, the data set 3" in str(refused.exception)
+    assert not (tmp_path / "refused").exists()
 
 
 def test_faulty_data_stop_a_run_before_its_first_step(folder, tmp_path):

@@ -139,7 +139,10 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float, Meta(ge=0, description="Of 1 - soft IoU, averaged over classes, beside the loss.")
     ] = 0.0
     teacher: Annotated[
-        str, Meta(description="Weights of a network to learn from as well; none: empty.")
+        str,
+        Meta(
+            description="Weights, or an ONNX file, of a network to learn from as well; none: empty."
+        ),
     ] = ""
     distill_weight: Annotated[
         float, Meta(ge=0, description="Of the divergence from the teacher, beside the loss.")

@@ -6,16 +6,13 @@ from torch import Tensor, nn
 from topformer.data.box_transforms import smallest_sample
 from topformer.errors import UsageError
 from topformer.manifest import Classes
-from topformer.networks import AnyNetwork
 from topformer.training.initialise import NetworkForm
 from topformer.training.processes import Place
 from topformer.training.recipe import Recipe, augmentation_of
 from topformer.weights.blank import blank_detector, blank_segmenter
 
 
-def check_fits(
-    recipe: Recipe, classes_: Classes, place: Place, *, teacher: AnyNetwork | None = None
-) -> None:
+def check_fits(recipe: Recipe, classes_: Classes, place: Place) -> None:
     """Refuse a recipe that cannot be followed with these classes or on this machine."""
     classes = len(classes_.names)
     if recipe.class_weights and len(recipe.class_weights) != classes:
@@ -27,11 +24,6 @@ def check_fits(
         raise UsageError(
             "fp16 needs a CUDA device, and this machine has none.",
             next_step="Set amp to bf16 or off.",
-        )
-    if teacher is not None and teacher.num_classes != classes:
-        raise UsageError(
-            f"The teacher tells {teacher.num_classes} classes apart, the data set {classes}.",
-            next_step="Take a teacher that was trained on this data set.",
         )
 
 

@@ -120,6 +120,22 @@ def test_distillation_is_nothing_between_equals_and_more_between_others(batch):
     )
 
 
+def test_a_teacher_may_tell_more_or_fewer_places_apart(batch):
+    logits, _labels = batch
+    one = torch.tensor([1.0, -2.0, 0.5, 0.0])[None, :, None, None]
+    losses = [
+        distillation_loss(logits, one.expand(2, 4, *size), 2.0).item()
+        for size in ((5, 6), (20, 24), (2, 3))
+    ]
+    assert losses == pytest.approx(losses[:1] * 3)
+    # None of a finer teacher's places is passed over.
+    finer = one.expand(2, 4, 20, 24)
+    for place in range(24):
+        changed = finer.clone()
+        changed[:, 0, 7, place] += 5.0
+        assert distillation_loss(logits, changed, 2.0).item() != pytest.approx(losses[0], rel=1e-4)
+
+
 def test_the_iou_loss_is_that_of_a_naive_count(batch):
     logits, labels = batch
     big = enlarged(logits, labels)

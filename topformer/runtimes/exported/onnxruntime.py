@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,13 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
-def _open_session(path: Path, threads: int | None, *, profile_prefix: str = "") -> InferenceSession:
-    """Open a file: operators one after the other, `threads` inside each (None: all cores)."""
+def open_session(
+    path: Path, threads: int | None, *, spinning: bool = True, profile_prefix: str = ""
+) -> InferenceSession:
+    """Open a file: operators one after the other, `threads` inside each (None: all cores).
+
+    `spinning` threads wait for the next operator at full speed. Raises `TopformerError`.
+    """
     import onnxruntime
 
     chosen = onnxruntime.SessionOptions()
@@ -32,24 +37,38 @@ def _open_session(path: Path, threads: int | None, *, profile_prefix: str = "") 
     chosen.log_severity_level = 4  # nothing but what is fatal: errors are raised
     if threads is not None:
         chosen.intra_op_num_threads = threads
+    if not spinning:
+        chosen.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if profile_prefix:
         chosen.enable_profiling = True
         chosen.profile_file_prefix = profile_prefix
-    return onnxruntime.InferenceSession(str(path), chosen, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(str(path), chosen, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions share no base but this one
+        raise TopformerError(
+            f"ONNX Runtime cannot load {path}.",
+            why=brief(one_line(str(error)), WORDS_LIMIT),
+            next_step="Export the model again.",
+        ) from error
+
+
+def run_session(session: InferenceSession, tensor: NDArray[np.float32]) -> list[NDArray[Any]]:
+    """Give a tensor to the first input -> every output. Raises `TopformerError`."""
+    try:
+        outputs = session.run(None, {session.get_inputs()[0].name: tensor})
+        return [np.asarray(output) for output in outputs]
+    except Exception as error:  # its exceptions share no base but this one
+        raise TopformerError(
+            "ONNX Runtime failed to run the model.",
+            why=brief(one_line(str(error)), WORDS_LIMIT),
+        ) from error
 
 
 class OnnxNetwork:
     """A session over one `.onnx` file with one input."""
 
     def __init__(self, path: Path, shape: tuple[int, int, int, int], threads: int | None) -> None:
-        try:
-            self._session = _open_session(path, threads)
-        except Exception as error:  # its exceptions share no base but this one
-            raise TopformerError(
-                f"ONNX Runtime cannot load {path}.",
-                why=brief(one_line(str(error)), WORDS_LIMIT),
-                next_step="Export the model again.",
-            ) from error
+        self._session = open_session(path, threads)
         inputs = self._session.get_inputs()
         takes = [(tuple(node.shape), node.type) for node in inputs]
         if takes != [(shape, "tensor(float)")]:
@@ -58,18 +77,10 @@ class OnnxNetwork:
                 why=f"It takes {brief(str([shape for shape, _ in takes]))}, the manifest says "
                 f"{shape} in float32.",
             )
-        self._input_name = inputs[0].name
 
     def run(self, tensor: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Normalised RGB [1, 3, h, w] -> every output of the file."""
-        try:
-            outputs = self._session.run(None, {self._input_name: tensor})
-            return [np.asarray(output) for output in outputs]
-        except Exception as error:  # its exceptions share no base but this one
-            raise TopformerError(
-                "ONNX Runtime failed to run the model.",
-                why=brief(one_line(str(error)), WORDS_LIMIT),
-            ) from error
+        return run_session(self._session, tensor)
 
 
 def _read_graph(data: bytes) -> GraphInfo:
@@ -100,7 +111,7 @@ def _read_graph(data: bytes) -> GraphInfo:
 def _profile(path: Path, tensor: NDArray[np.float32], runs: int) -> list[tuple[str, float]]:
     """Time every node."""
     with temporary_folder() as folder:
-        session = _open_session(path, None, profile_prefix=str(folder / "profile"))
+        session = open_session(path, None, profile_prefix=str(folder / "profile"))
         for _ in range(runs):
             session.run(None, {session.get_inputs()[0].name: tensor})
         records = json.loads(Path(session.end_profiling()).read_bytes())

@@ -116,12 +116,15 @@ def _hard_pixels(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
 
 
 def distillation_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """Divergence of the student's classes from the teacher's at 1/8: two [b, c, h, w] -> [].
+    """Divergence of the student's classes from the teacher's: [b, c, h, w], [b, c, H, W] -> [].
 
-    T^2 KL(teacher || student) of the distributions softened by T, averaged over positions. Source:
-    Hinton et al., arXiv 1503.02531, section 2.
+    T^2 KL(teacher || student) of the distributions softened by T, averaged over the student's
+    positions. Source: Hinton et al., arXiv 1503.02531, section 2.
     """
-    wanted = (_wide(teacher) / temperature).log_softmax(1)
+    teacher = functional.interpolate(
+        _wide(teacher), student.shape[2:], mode="bilinear", align_corners=False, antialias=True
+    )
+    wanted = (teacher / temperature).log_softmax(1)
     found = (_wide(student) / temperature).log_softmax(1)
     divergence = functional.kl_div(found, wanted, reduction="none", log_target=True).sum(1)
     return divergence.mean() * temperature**2

@@ -32,9 +32,9 @@ from topformer.training.recipe import (
 )
 from topformer.training.requirements import check_batch, check_fits
 from topformer.training.run import Trained, TrainingRun
+from topformer.training.teachers import open_teacher
 from topformer.variants import get_variant
 from topformer.verbs.train.display import Display
-from topformer.weights import load_weights
 
 
 class TrainDocument(Document, frozen=True, kw_only=True):
@@ -149,8 +149,8 @@ def _train(goal: Goal, form: NetworkForm, out: Path, *, resume: bool, as_json: b
     ):
         check_batch(form, recipe, place)
         with weights_as("--set teacher="):
-            teacher = load_weights(recipe.teacher, task=goal.task).model if recipe.teacher else None
-        check_fits(recipe, goal.classes, place, teacher=teacher)
+            teacher = open_teacher(recipe, goal.classes) if recipe.teacher else None
+        check_fits(recipe, goal.classes, place)
         if place.is_first:
             ensure_writable_folder(out)
             stack.enter_context(only_run_in(out))

@@ -1,0 +1,72 @@
+"""What a network learns from beside the labels: another TopFormer, or any network in ONNX."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from topformer.errors import TopformerError, UsageError
+from topformer.manifest import Classes
+from topformer.runtimes.exported.onnxruntime import open_session, run_session
+from topformer.tasks import SEGMENTATION
+from topformer.training.recipe import Recipe
+from topformer.weights import load_weights
+
+ONNX_ADVICE = (
+    "Export it with one input, normalised RGB [batch, 3, height, width] in float32 of any batch, "
+    "and one output, logits [batch, classes, h, w] of any size."
+)
+
+
+class OnnxTeacher(nn.Module):
+    """The network in an `.onnx` file, which ONNX Runtime computes on the CPU."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        # Threads that wait by spinning would take the cores from torch, which trains meanwhile.
+        self._session = open_session(path, torch.get_num_threads(), spinning=False)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Normalised RGB [b, 3, h, w] -> logits [b, c, h', w'] where the pictures are.
+
+        Raises `TopformerError` when the file cannot take them, or gives no such thing.
+        """
+        tensor = pictures.float().cpu().contiguous().numpy()
+        outputs = run_session(self._session, tensor)
+        if len(outputs) != 1 or outputs[0].dtype.kind != "f" or outputs[0].ndim != 4:
+            found = ", ".join(f"{list(output.shape)} in {output.dtype}" for output in outputs)
+            raise TopformerError("It gives no logits.", why=f"Its outputs are {found}.")
+        return torch.as_tensor(outputs[0]).to(pictures.device)
+
+
+def open_teacher(recipe: Recipe, classes: Classes) -> nn.Module:
+    """Open a recipe's teacher, and try it on blank pictures as large as the recipe's.
+
+    Raises `UsageError` where it can't teach these classes, and what loading it raises.
+    """
+    source = Path(recipe.teacher)
+    if source.suffix.lower() != ".onnx":
+        model = load_weights(recipe.teacher, task=SEGMENTATION).model
+        _require_classes(model.num_classes, classes)
+        return model
+    teacher = OnnxTeacher(source)
+    # Two, to find out files made for one.
+    pictures = torch.zeros(min(2, recipe.batch), 3, *recipe.crop)
+    try:
+        logits = teacher(pictures)
+    except TopformerError as error:
+        raise UsageError(
+            f"{source} cannot teach with pictures of shape {list(pictures.shape)}.",
+            why=error.why,
+            next_step=ONNX_ADVICE,
+        ) from error
+    _require_classes(logits.shape[1], classes)
+    return teacher
+
+
+def _require_classes(taught: int, classes: Classes) -> None:
+    if taught != len(classes.names):
+        raise UsageError(
+            f"The teacher tells {taught} classes apart, the data set {len(classes.names)}.",
+            next_step="Take a teacher that was trained on this data set.",
+        )
