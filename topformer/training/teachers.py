@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from topformer.errors import TopformerError, UsageError
 from topformer.manifest import Classes
-from topformer.runtimes.exported.onnxruntime import open_session, run_session
+from topformer.runtimes.exported.onnxruntime import first_input, open_session, run_session
 from topformer.tasks import SEGMENTATION
 from topformer.training.recipe import Recipe
 from topformer.weights import load_weights
@@ -25,6 +25,7 @@ class OnnxTeacher(nn.Module):
         super().__init__()
         # Threads that wait by spinning would take the cores from torch, which trains meanwhile.
         self._session = open_session(path, torch.get_num_threads(), spinning=False)
+        self._input_name = first_input(self._session)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Normalised RGB [b, 3, h, w] -> logits [b, c, h', w'] where the pictures are.
@@ -32,7 +33,7 @@ class OnnxTeacher(nn.Module):
         Raises `TopformerError` when the file cannot take them, or gives no such thing.
         """
         tensor = pictures.float().cpu().contiguous().numpy()
-        outputs = run_session(self._session, tensor)
+        outputs = run_session(self._session, self._input_name, tensor)
         if len(outputs) != 1 or outputs[0].dtype.kind != "f" or outputs[0].ndim != 4:
             found = ", ".join(f"{list(output.shape)} in {output.dtype}" for output in outputs)
             raise TopformerError("It gives no logits.", why=f"Its outputs are {found}.")

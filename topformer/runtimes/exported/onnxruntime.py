@@ -52,10 +52,17 @@ def open_session(
         ) from error
 
 
-def run_session(session: InferenceSession, tensor: NDArray[np.float32]) -> list[NDArray[Any]]:
-    """Give a tensor to the first input -> every output. Raises `TopformerError`."""
+def first_input(session: InferenceSession) -> str:
+    """Return the name of a file's first input; empty where it has none, which no run takes."""
+    return next((node.name for node in session.get_inputs()), "")
+
+
+def run_session(
+    session: InferenceSession, input_name: str, tensor: NDArray[np.float32]
+) -> list[NDArray[Any]]:
+    """Give a tensor to an input -> every output. Raises `TopformerError`."""
     try:
-        outputs = session.run(None, {session.get_inputs()[0].name: tensor})
+        outputs = session.run(None, {input_name: tensor})
         return [np.asarray(output) for output in outputs]
     except Exception as error:  # its exceptions share no base but this one
         raise TopformerError(
@@ -77,10 +84,11 @@ class OnnxNetwork:
                 why=f"It takes {brief(str([shape for shape, _ in takes]))}, the manifest says "
                 f"{shape} in float32.",
             )
+        self._input_name = first_input(self._session)
 
     def run(self, tensor: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Normalised RGB [1, 3, h, w] -> every output of the file."""
-        return run_session(self._session, tensor)
+        return run_session(self._session, self._input_name, tensor)
 
 
 def _read_graph(data: bytes) -> GraphInfo:
