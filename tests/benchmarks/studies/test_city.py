@@ -1,7 +1,7 @@
 """What a network of Cityscapes says in CamVid's classes, with a small stand-in for EdgeNets.
 
 Made as the real one: EdgeNets 2b232d3, model/segmentation/espnetv2.py, class ESPNetv2Segmentation:
-`__init__(self, args, classes=21, dataset='pascal')` (line 20), which takes `s`, `channels` and
+`__init__(self, args, classes=21, dataset='pascal')` (line 21), which takes `s`, `channels` and
 `num_classes` from `args`, and logits of the pictures' size (line 163). The real one has been tried
 by hand.
 """
