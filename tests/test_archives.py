@@ -50,10 +50,17 @@ def flipped(place):
     return bytes(data)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [b"", b"PK\x05\x06", zipped("a")[:-10], zipped("b"), *(flipped(n) for n in (30, 34, 40))],
-)
+# Named, for an archive holds the time it was made at: two processes would give it two names.
+DAMAGED = {
+    "nothing": b"",
+    "no end": b"PK\x05\x06",
+    "cut off": zipped("a")[:-10],
+    "another member": zipped("b"),
+    **{f"flipped at {place}": flipped(place) for place in (30, 34, 40)},
+}
+
+
+@pytest.mark.parametrize("data", DAMAGED.values(), ids=DAMAGED.keys())
 def test_damage_of_every_kind_is_one_error(data):
     with pytest.raises(TopformerError, match="it cannot be unpacked"):
         read(data)
