@@ -123,7 +123,8 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     # The loss; all off as published.
     class_weights: Annotated[
-        tuple[float, ...], Meta(description="A factor per class; none: all count alike.")
+        tuple[float, ...],
+        Meta(description="A factor per class, by label and by teacher; none: all count alike."),
     ] = ()
     ohem_threshold: Annotated[
         Share,

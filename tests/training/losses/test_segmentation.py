@@ -7,7 +7,12 @@ from torch.nn import functional
 from support.golden_step import golden_step
 from support.training_fakes import small_recipe
 from topformer.training.losses import segmentation
-from topformer.training.losses.segmentation import distillation_loss, iou_loss, segmentation_loss
+from topformer.training.losses.segmentation import (
+    distillation_loss,
+    iou_loss,
+    segmentation_loss,
+    taught_loss,
+)
 
 
 def test_the_loss_of_the_official_step(golden):
@@ -118,6 +123,36 @@ def test_distillation_is_nothing_between_equals_and_more_between_others(batch):
     assert distillation_loss(logits + 5.0, logits.detach(), 2.0).item() == pytest.approx(
         0.0, abs=1e-5
     )
+
+
+def test_class_weights_count_where_the_teacher_finds_the_class(batch):
+    logits, _ = batch
+    sure = torch.full_like(logits, -40.0)
+    sure[:, 0] = 40.0
+    sure[:, :, 0] = sure.roll(2, 1)[:, :, 0]  # the first row: class 2
+    rows = [
+        distillation_loss(logits[:, :, rows], sure[:, :, rows], 1.0).item()
+        for rows in (slice(0, 1), slice(1, None))
+    ]
+    others = logits.shape[2] - 1
+    expected = (5.0 * rows[0] + 0.5 * others * rows[1]) / (5.0 + 0.5 * others)
+    weighted = distillation_loss(logits, sure, 1.0, (0.5, 1.0, 5.0, 1.0))
+    assert weighted.item() == pytest.approx(expected, rel=1e-4)
+    alike = [distillation_loss(logits, sure, 1.0, w).item() for w in ((), (3.0,) * 4)]
+    assert alike[0] == pytest.approx(alike[1], rel=1e-5)
+    # A class without weight, and nothing else: nothing to learn, and no division by nothing.
+    assert distillation_loss(logits, sure, 1.0, (0.0, 1.0, 0.0, 1.0)).item() == pytest.approx(0.0)
+
+
+def test_what_is_taught_counts_by_the_recipe(batch):
+    logits, labels = batch
+    weights = (0.5, 1.0, 5.0, 1.0)
+    recipe = small_recipe(class_weights=weights, distill_weight=3.0, distill_temperature=1.5)
+    taught = logits.detach().flip(1)
+    expected = segmentation_loss(logits, labels, recipe)
+    assert taught_loss(logits, labels, None, recipe).item() == expected.item()
+    expected = expected + 3.0 * distillation_loss(logits, taught, 1.5, weights)
+    assert taught_loss(logits, labels, taught, recipe).item() == pytest.approx(expected.item())
 
 
 def test_a_teacher_may_tell_more_or_fewer_places_apart(batch):

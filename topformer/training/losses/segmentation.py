@@ -1,5 +1,6 @@
 """Of label maps: cross-entropy on logits enlarged to the labels, and what may be added."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -15,7 +16,7 @@ def taught_loss(logits: Tensor, labels: Tensor, taught: Tensor | None, recipe: R
     loss = segmentation_loss(logits, labels, recipe)
     if taught is None:
         return loss
-    divergence = distillation_loss(logits, taught, recipe.distill_temperature)
+    divergence = distillation_loss(logits, taught, recipe.distill_temperature, recipe.class_weights)
     return loss + recipe.distill_weight * divergence
 
 
@@ -115,11 +116,15 @@ def _hard_pixels(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
     return mask
 
 
-def distillation_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+def distillation_loss(
+    student: Tensor, teacher: Tensor, temperature: float, class_weights: Sequence[float] = ()
+) -> Tensor:
     """Divergence of the student's classes from the teacher's: [b, c, h, w], [b, c, H, W] -> [].
 
     T^2 KL(teacher || student) of the distributions softened by T, averaged over the student's
-    positions. Source: Hinton et al., arXiv 1503.02531, section 2.
+    positions. Each counts by the weights of the classes that the teacher finds there: else what is
+    rare is unlearnt where the teacher is less sure of it than the labels are. Source: Hinton et
+    al., arXiv 1503.02531, section 2; the weights are this project's.
     """
     teacher = functional.interpolate(
         _wide(teacher), student.shape[2:], mode="bilinear", align_corners=False, antialias=True
@@ -127,6 +132,10 @@ def distillation_loss(student: Tensor, teacher: Tensor, temperature: float) -> T
     wanted = (teacher / temperature).log_softmax(1)
     found = (_wide(student) / temperature).log_softmax(1)
     divergence = functional.kl_div(found, wanted, reduction="none", log_target=True).sum(1)
+    if class_weights:
+        per_class = teacher.new_tensor(class_weights)[:, None, None]
+        weights = (teacher.softmax(1) * per_class).sum(1)
+        divergence = divergence * weights / weights.mean().clamp_min(1e-6)
     return divergence.mean() * temperature**2
 
 
