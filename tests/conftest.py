@@ -12,6 +12,7 @@ import pytest
 # Before any test loads torch, so that tests' threads wait as everybody's do.
 import topformer  # noqa: F401
 from support.lacking import lacking
+from support.shared import made_once
 
 GOLDEN = Path(__file__).parent / "golden"
 pytest_plugins = ["support.device_fixtures"]
@@ -66,11 +67,15 @@ def exported_tiny(tmp_path_factory, golden_path):
     from topformer.export.targets import target_names
 
     first = ["xnnpack", "onnx"]
-    return export_model(
-        weights=str(golden_path),
-        targets=[*first, *(name for name in target_names() if name not in first)],
-        image_size=(448, 448),
-        out_dir=tmp_path_factory.mktemp("exported"),
+    return made_once(
+        tmp_path_factory,
+        "exported",
+        lambda folder: export_model(
+            weights=str(golden_path),
+            targets=[*first, *(name for name in target_names() if name not in first)],
+            image_size=(448, 448),
+            out_dir=folder,
+        ),
     )
 
 
@@ -79,11 +84,15 @@ def exported_small(tmp_path_factory):
     """Export the bundled Tiny at 64x64 in every precision, once for the whole run."""
     from topformer.export import export_model
 
-    return export_model(
-        weights="tiny",
-        precisions=["fp32", "fp16", "int8"],
-        image_size=(64, 64),
-        out_dir=tmp_path_factory.mktemp("precisions"),
+    return made_once(
+        tmp_path_factory,
+        "precisions",
+        lambda folder: export_model(
+            weights="tiny",
+            precisions=["fp32", "fp16", "int8"],
+            image_size=(64, 64),
+            out_dir=folder,
+        ),
     )
 
 
@@ -95,10 +104,13 @@ def random_export(tmp_path_factory):
     """
     from support.command import run_command
 
-    folder = tmp_path_factory.mktemp("small")
     words = ["export", "--size", "tiny", "--weights", "random", "--image-size", "64x96", "--json"]
-    result = run_command(*words, "--target", "onnx", "--target", "xnnpack", cwd=folder)
-    return folder, result
+    targets = ["--target", "onnx", "--target", "xnnpack"]
+    return made_once(
+        tmp_path_factory,
+        "small",
+        lambda folder: (folder, run_command(*words, *targets, cwd=folder)),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -109,6 +121,10 @@ def small_pte(random_export) -> Path:
 @pytest.fixture(scope="session")
 def detector_pte(tmp_path_factory) -> Path:
     """Export a drawn Tiny with the lite head, 64x64, that finds boxes, once for the whole run."""
+    return made_once(tmp_path_factory, "detector", _export_detector)
+
+
+def _export_detector(folder: Path) -> Path:
     import torch
 
     from topformer.classes import numbered_classes
@@ -116,7 +132,6 @@ def detector_pte(tmp_path_factory) -> Path:
     from topformer.export import export_model
     from topformer.weights import save_weights
 
-    folder = tmp_path_factory.mktemp("detector")
     torch.manual_seed(0)
     detector = create_detector("tiny", 3, head="lite").eval()
     assert isinstance(detector.head, LiteHead)
