@@ -80,7 +80,7 @@ def test_the_other_variants_compute_the_same_on_arm(rig, tmp_path, variant):
         weights="random",
         variant=variant,
         targets=["xnnpack"],
-        image_size=(256, 256),
+        image_size=(128, 128),
         out_dir=tmp_path,
     )
     document = document_of(bench(rig, "--model", result.files[0].path))
