@@ -18,7 +18,7 @@ JVM_DETECTOR := android_app/verify/target/model/$(notdir $(DETECTOR))
 SIDE_BY_SIDE := -n 2 --dist loadfile
 APK = cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
 
-.PHONY: demo results app app-model test test-fast fuzz torture rig check format clean
+.PHONY: demo results app app-model test test-rig test-app test-fast fuzz torture rig check format clean
 
 demo: $(VENV)/installed
 	$(BIN)/topformer export --size tiny --target xnnpack --target onnx --out out/demo
@@ -47,10 +47,14 @@ results: $(VENV)/installed
 
 # Where the rig or the app cannot be built for want of programs, the tests that need it say so and are
 # skipped; under CI they fail. An app that does not pass its own tests is always an error.
-test: $(VENV)/installed $(JVM_DETECTOR).golden
-	-@tests/rig/run --build
-	@$(APK) || { status=$$?; test $$status = 3 && test -z "$$CI"; }
+test: test-rig test-app
 	$(BIN)/pytest $(SIDE_BY_SIDE)
+
+test-rig: $(VENV)/installed
+	-@tests/rig/run --build
+
+test-app: $(VENV)/installed $(JVM_DETECTOR).golden
+	@$(APK) || { status=$$?; test $$status = 3 && test -z "$$CI"; }
 
 # While you work: all that needs no export, training, device or app's build, in under two minutes.
 test-fast: $(VENV)/installed
