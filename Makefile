@@ -22,9 +22,9 @@ APK = cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
 
 demo: $(VENV)/installed
 	$(BIN)/topformer export --size tiny --target xnnpack --target onnx --out out/demo
-	$(BIN)/topformer predict topformer/pictures/china.png \
+	$(BIN)/topformer predict topformer/pictures/street.png topformer/pictures/china.png \
 	  --model out/demo/topformer-tiny-448x448-xnnpack.pte --out out/demo/executorch
-	$(BIN)/topformer predict topformer/pictures/china.png \
+	$(BIN)/topformer predict topformer/pictures/street.png topformer/pictures/china.png \
 	  --model out/demo/topformer-tiny-448x448-onnx.onnx --out out/demo/onnxruntime
 	$(BIN)/topformer bench --mode quick --threads 1 --plot out/demo/latency.png \
 	  --model out/demo/topformer-tiny-448x448-xnnpack.pte \

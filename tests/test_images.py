@@ -12,7 +12,13 @@ from PIL import Image
 
 from topformer import images
 from topformer.errors import TopformerError, UsageError
-from topformer.images import bundled_pictures, find_pictures, read_picture, read_reduced
+from topformer.images import (
+    bundled_picture,
+    bundled_pictures,
+    find_pictures,
+    read_picture,
+    read_reduced,
+)
 
 RAMP = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
 
@@ -278,7 +284,7 @@ def test_pictures_of_other_kinds_are_found_in_a_folder_and_then_refused(tmp_path
 def test_bundled_pictures():
     pictures = bundled_pictures()
     assert [name for name, _ in pictures] == ["china", "astronaut", "coffee", "chelsea"]
-    for _, pixels in pictures:
+    for pixels in (bundled_picture("street"), *(pixels for _, pixels in pictures)):
         assert pixels.dtype == np.uint8
         assert 200 < min(pixels.shape[:2]) <= max(pixels.shape[:2]) <= 640
         assert pixels.std() > 30
@@ -287,7 +293,8 @@ def test_bundled_pictures():
 def test_every_bundled_file_is_credited_and_small():
     folder = files("topformer") / "pictures"
     names = {entry.name for entry in folder.iterdir()}
-    assert names == {"SOURCES.md", *(f"{name}.png" for name in images.BUNDLED)}
+    pictures = (*images.BUNDLED, images.STREET)
+    assert names == {"SOURCES.md", *(f"{name}.png" for name in pictures)}
     credit = (folder / "SOURCES.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in credit for name in names - {"SOURCES.md"})
     assert sum(len((folder / name).read_bytes()) for name in names) < 2_500_000

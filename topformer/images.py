@@ -44,6 +44,8 @@ _SUBFILE_TYPE, _SUB_DIRECTORIES, _DNG_VERSION = 254, 330, 50706
 # The scene with the most kinds of things comes first.
 BUNDLED = ("china", "astronaut", "coffee", "chelsea")
 BENCH_PICTURE = BUNDLED[0]
+# To look at only: no proof, bench or calibration takes it, so that theirs stay comparable.
+STREET = "street"
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
@@ -214,15 +216,16 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
 
 
 def bundled_pictures() -> tuple[tuple[str, NDArray[np.uint8]], ...]:
-    """Read the pictures inside the package: (name, RGB [H, W, 3]).
+    """Read the pictures inside the package that proofs are made with: (name, RGB [H, W, 3]).
 
     They are stored without loss, so their values are the same everywhere. `pictures/SOURCES.md`
     names their origin and licence.
     """
-    return tuple((name, _bundled_picture(name)) for name in BUNDLED)
+    return tuple((name, bundled_picture(name)) for name in BUNDLED)
 
 
-def _bundled_picture(name: str) -> NDArray[np.uint8]:
+def bundled_picture(name: str) -> NDArray[np.uint8]:
+    """Read one picture inside the package: RGB [H, W, 3]."""
     with as_file(files("topformer") / "pictures" / f"{name}.png") as path:
         return read_picture(path)
 
@@ -240,7 +243,7 @@ def bench_picture(height: int, width: int) -> BenchPicture:
 
     Real content, because the time after the network depends on it.
     """
-    pixels = resize(_bundled_picture(BENCH_PICTURE), height, width)
+    pixels = resize(bundled_picture(BENCH_PICTURE), height, width)
     return BenchPicture(name=BENCH_PICTURE, pixels=pixels)
 
 

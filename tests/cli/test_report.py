@@ -244,7 +244,7 @@ def test_given_files_are_proved_again_without_data(small_pte, tmp_path, unmeasur
         assert [step.step for step in file.proof.steps] == ["file"]
         assert file.score is None
     assert document.scored_on is None
-    assert [picture.name for picture in document.pictures] == ["china"]
+    assert [picture.name for picture in document.pictures] == ["street"]
     assert "no data: nothing is known of accuracy" in result.stderr
     assert not (out / "files").exists()
 

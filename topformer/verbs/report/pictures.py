@@ -16,7 +16,7 @@ from topformer.devices.machine import library_versions
 from topformer.drawing import FoundClass
 from topformer.errors import UsageError
 from topformer.files import atomic_write, sha256_bytes
-from topformer.images import bundled_pictures, find_pictures, read_picture
+from topformer.images import STREET, bundled_picture, find_pictures, read_picture
 from topformer.runtimes import open_model
 from topformer.verbs.report.data import ScoringData
 from topformer.verbs.report.document import ComparedPicture, PictureOfFile
@@ -25,8 +25,6 @@ from topformer.verbs.report.looks import LOOKS, Look, Small, Words
 from topformer.verbs.report.make import ProvedFile
 from topformer.verbs.report.scores import misfit
 
-# Shown where there are no others: a street, which most models know something of.
-BUNDLED = "china"
 # Where in the split they are taken from, so that they are not of one scene.
 PLACES = (1 / 6, 1 / 2, 5 / 6)
 # On the page.
@@ -73,7 +71,7 @@ class ShownPicture:
 
 
 def choose_pictures(data: ScoringData | None, folder: Path | None) -> list[Picture]:
-    """Take the first three of a folder, else three of the data, else a bundled one.
+    """Take the first three of a folder, else three of the data, else the bundled street.
 
     Raises `UsageError` where there is none in the folder.
     """
@@ -83,8 +81,7 @@ def choose_pictures(data: ScoringData | None, folder: Path | None) -> list[Pictu
             raise UsageError(f"There are no pictures in {folder}.")
         return [Picture(name=path.name, pixels=read_picture(path)) for path in paths]
     if data is None:
-        pixels = dict(bundled_pictures())[BUNDLED]
-        return [Picture(name=BUNDLED, pixels=pixels)]
+        return [Picture(name=STREET, pixels=bundled_picture(STREET))]
     chosen = dict.fromkeys(int(data.pictures * place) for place in PLACES)
     return [
         Picture(name=one.name, pixels=one.pixels, truth=one.truth) for one in map(data.show, chosen)
