@@ -237,13 +237,12 @@ def test_a_failing_lowering_is_kept_aside_and_its_module_named(tmp_path, monkeyp
     assert isinstance(read_manifest(file.manifest_path), Manifest)
 
 
-@pytest.mark.parametrize("image_size", [(321, 481), (96, 160)])
-def test_sizes_that_are_no_multiple_of_64_export_and_verify(tmp_path, image_size):
+def test_sizes_that_are_no_multiple_of_64_export_and_verify(tmp_path):
     result = export_model(
         weights="random",
         variant="tiny",
         targets=target_names(),
-        image_size=image_size,
+        image_size=(161, 96),  # odd, and a multiple of 32
         out_dir=tmp_path,
     )
     assert result.passed
