@@ -102,7 +102,7 @@ class ScreensTest : AppTest() {
     @Config(qualifiers = COARSE_PHONE)
     fun `the live picture`() {
         phone.addCamera("1", CameraCharacteristics.LENS_FACING_FRONT, sensorDegrees = 270)
-        startLive(lying(leftOf(BitmapFactory.decodeFile(RealModel.picture.path), 480, 640)), "Tree", "Sky", "Building")
+        startLive(lying(leftOf(BitmapFactory.decodeFile(RealModel.picture.path), 480, 640)), "Building", "Sky", "Tree")
         phone.screenshot("live")
     }
 
