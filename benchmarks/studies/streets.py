@@ -7,7 +7,6 @@ CamVid's, twice, and a part of every picture in the FOLDERs, 640x480 pixels, lab
 throughout: of those a teacher speaks, and nothing else. Twice, so that enough samples have labels.
 """
 
-import shutil
 import sys
 from io import BytesIO
 from pathlib import Path
@@ -19,8 +18,9 @@ from PIL import Image
 from topformer.data import open_dataset
 from topformer.data.label_files import IGNORED
 from topformer.errors import TopformerError, UsageError
-from topformer.files import atomic_write
+from topformer.files import atomic_write, read_bytes
 from topformer.images import find_pictures, read_picture, resize
+from topformer.signatures import LARGEST_FILE_BYTES
 
 COPIES = 2
 WIDTH_PX, HEIGHT_PX = 640, 480
@@ -40,8 +40,8 @@ def write_set(camvid: Path, out: Path, folders: list[Path]) -> int:
         for pair in open_dataset("camvid", camvid).split(split).pairs:
             for copy in range(1, copies + 1):
                 name = f"{copy}-{pair.picture.stem}"
-                shutil.copyfile(pair.picture, out / f"images/{split}/{name}{pair.picture.suffix}")
-                shutil.copyfile(pair.labels, out / f"annotations/{split}/{name}.png")
+                _copy(pair.picture, out / f"images/{split}/{name}{pair.picture.suffix}")
+                _copy(pair.labels, out / f"annotations/{split}/{name}.png")
     rng = np.random.default_rng(0)
     void = np.full((HEIGHT_PX, WIDTH_PX), IGNORED, np.uint8)
     for number, path in enumerate(pictures):
@@ -60,6 +60,10 @@ def cut(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
     left = int((width - part_width) * rng.random())
     top = int((height - part_height) * rng.uniform(HIGHEST, LOWEST))
     return picture[top : top + part_height, left : left + part_width]
+
+
+def _copy(source: Path, target: Path) -> None:
+    atomic_write(target, read_bytes(source, limit_bytes=LARGEST_FILE_BYTES, kind="picture"))
 
 
 def _encode(pixels: NDArray[np.uint8], kind: str) -> bytes:
