@@ -33,22 +33,21 @@ def write_set(camvid: Path, out: Path, folders: list[Path]) -> int:
     """Write the set and return how many pictures have no labels. Raises `TopformerError`."""
     if out.exists():
         raise UsageError(f"{out} exists.", next_step="Name a folder that does not.")
+    dataset = open_dataset("camvid", camvid)
     pictures = find_pictures(folders)
     for split, copies in (("train", COPIES), ("val", 1)):
-        for kind in ("images", "annotations"):
-            (out / kind / split).mkdir(parents=True)
-        for pair in open_dataset("camvid", camvid).split(split).pairs:
+        for pair in dataset.split(split).pairs:
             for copy in range(1, copies + 1):
                 name = f"{copy}-{pair.picture.stem}"
                 _copy(pair.picture, out / f"images/{split}/{name}{pair.picture.suffix}")
                 _copy(pair.labels, out / f"annotations/{split}/{name}.png")
     rng = np.random.default_rng(0)
-    void = np.full((HEIGHT_PX, WIDTH_PX), IGNORED, np.uint8)
+    void = _encode(np.full((HEIGHT_PX, WIDTH_PX), IGNORED, np.uint8), "PNG")
     for number, path in enumerate(pictures):
         part = resize(cut(read_picture(path), rng), HEIGHT_PX, WIDTH_PX)
         name = f"street-{number:05d}"
         atomic_write(out / f"images/train/{name}.jpg", _encode(part, "JPEG"))
-        atomic_write(out / f"annotations/train/{name}.png", _encode(void, "PNG"))
+        atomic_write(out / f"annotations/train/{name}.png", void)
     return len(pictures)
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from support.folders import write_folder
 from topformer.benchmarks.studies import streets
 from topformer.data import open_dataset
 from topformer.data.pairs import open_pair
@@ -17,14 +18,14 @@ from topformer.data.pairs import open_pair
 def camvid(tmp_path):
     rng = np.random.default_rng(0)
     for split, count in (("train", 3), ("val", 2)):
-        for kind in ("images", "annotations"):
-            (tmp_path / "camvid" / kind / split).mkdir(parents=True)
-        for number in range(count):
-            name = f"{split}/{number}.png"
-            pixels = rng.integers(0, 256, (12, 16, 3), np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "camvid/images" / name)
-            ids = rng.integers(0, 11, (12, 16)).astype(np.uint8)
-            Image.fromarray(ids).save(tmp_path / "camvid/annotations" / name)
+        pairs = {
+            str(number): (
+                rng.integers(0, 256, (12, 16, 3), np.uint8),
+                rng.integers(0, 11, (12, 16), np.uint8),
+            )
+            for number in range(count)
+        }
+        write_folder(tmp_path / "camvid", pairs, split=split)
     return tmp_path / "camvid"
 
 
