@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from topformer.tasks.upsampling import upsample_labels
     from topformer.weights import load_model
 
-# torch's OpenMP threads spin while they wait, which makes everything five to ten times slower as
-# soon as another program uses the cores. OpenMP reads this when torch is loaded, so it stands here,
+# torch's OpenMP threads spin while they wait, which makes everything several times slower as soon
+# as another program uses the cores. OpenMP reads this when torch is loaded, so it stands here,
 # before any of our modules can load torch. A user's own setting stays.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # torch warns of a detail inside torchao at every import; no user can act on it.

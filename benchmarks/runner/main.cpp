@@ -7,7 +7,8 @@
 //   preprocess   the input stage alone, on a given picture
 //
 // Every command prints JSON documents on stdout and exits with 0; a failure is a document too, and
-// the exit status is then 2 for wrong usage and 1 for all else. README.md lists the options.
+// the exit status is then 2 for wrong usage and 1 for all else, but a crash ends by its own signal.
+// README.md lists the options.
 
 #include <exception>
 #include <iostream>

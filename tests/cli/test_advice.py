@@ -179,7 +179,7 @@ def commands_in(text: str) -> list[str]:
     return [part for part in parts if re.match(r"(\S+=\S* |time )*topformer [a-z]", part)]
 
 
-FOLDERS = ("benchmarks", "tests", "topformer", "android_app")
+FOLDERS = ("android_app", "benchmarks", "export", "tests", "topformer")
 DOCUMENTS = [*ROOT.glob("*.md"), *(path for one in FOLDERS for path in (ROOT / one).rglob("*.md"))]
 HELP = {
     verb: [line for line in (command.help or "").splitlines() if "  topformer " in line]

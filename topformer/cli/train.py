@@ -48,19 +48,22 @@ def train(
     log, curves, best and last weights go to --out. Ctrl-C writes a checkpoint
     first; the same command with --resume goes on, bit for bit on a CPU.
 
+    The published start is an ImageNet classifier, which a browser can get:
+    `topformer models` says where. --init none begins at random.
+
     Detectors learn boxes in COCO's format: ROOT holds annotations/instances_*.json.
 
     Start it with torchrun for several GPUs or machines.
 
     Examples:
 
-      topformer train --dataset ade20k --data ADEChallengeData2016 --size tiny
+      topformer train --dataset ade20k --data ROOT --init imagenet.pth
 
-      topformer train --dataset folder --data my/set --iters 8000 --set amp=bf16
+      topformer train --dataset folder --data ROOT --init none --set amp=bf16
 
       topformer train --head lite --dataset coco --data ROOT --init none
 
-      torchrun --nproc-per-node 8 -m topformer train --dataset ade20k --data ROOT
+      torchrun --nproc-per-node 8 -m topformer train ...
 
       topformer train --dataset ade20k --show-recipe > mine.toml
     """

@@ -81,7 +81,7 @@ def _package(name: str) -> Check:
             kind="package",
             state="missing",
             detail="not installed",
-            remedy="`pip install topformer` brings it",
+            remedy="`pip install .` in a checkout of topformer brings it",
         )
 
 
@@ -123,7 +123,7 @@ def _runtime(name: str) -> Check:
         kind="runtime",
         state="failed",
         detail=complaint[:200],
-        remedy="reinstall with `pip install --force-reinstall topformer` in a new environment",
+        remedy="install topformer in a new environment: `pip install .` in its checkout",
     )
 
 
