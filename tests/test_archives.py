@@ -66,6 +66,13 @@ def test_damage_of_every_kind_is_one_error(data):
         read(data)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_is_unpacked_without_bounds_is_refused(method):
+    with pytest.raises(TopformerError, match="packed in a way"):
+        read(zipped("a", method=method))
+    assert read(zipped("a", method=zipfile.ZIP_STORED))
+
+
 def test_errors_of_ours_and_of_the_disk_pass():
     with (
         pytest.raises(TopformerError, match="mine"),

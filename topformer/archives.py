@@ -12,6 +12,8 @@ MOST_MEMBERS = 20_000
 # Each member's entry in the directory begins with it, and takes some hundred bytes once it is read.
 _ENTRY = b"PK\x01\x02"
 _BLOCK_BYTES = 2**20
+# zipfile unpacks others in whole blocks, however little a member is said to hold.
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
 @contextmanager
@@ -30,13 +32,17 @@ def open_zip(stream: BinaryIO, *, called: str, most_bytes: int) -> Generator[zip
                     f"{called} is too large.",
                     why=f"Unpacked it has {size_bytes:,} bytes; the limit is {most_bytes:,}.",
                 )
+            if any(member.compress_type not in _METHODS for member in archive.infolist()):
+                raise TopformerError(
+                    f"{called} is packed in a way that such archives never are.",
+                    why="Its members must be stored or deflated.",
+                )
             yield archive
     except TopformerError:
         raise
     except Exception as error:  # zipfile fails with a dozen others besides BadZipFile
-        # A disk may fail, too. A place before the file's start is damage, and bz2's errors are of
-        # this type without being the system's.
-        if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
+        # A disk may fail, too. A place before the file's start is damage.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
         raise TopformerError(
             f"{called} cannot be unpacked.",

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from topformer.benchmarks.bundle import wheel
 from topformer.benchmarks.bundle.plan import (
@@ -42,12 +44,14 @@ DESCRIPTION = "bundle.json"
 DESCRIPTION_LIMIT_BYTES = 2**20
 
 OnProgress = Callable[[str], None]
+# Never a path: a description cannot point out of its folder, here or on a device.
+FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,254}$")]
 
 
 class BundleFile(Document, frozen=True, kw_only=True):
     """One file of a bundle."""
 
-    name: ShortText
+    name: FileName
     size_bytes: Count
     sha256: Sha256
 
@@ -62,7 +66,7 @@ class Bundle(Document, frozen=True, kw_only=True):
     runtime_version: ShortText
     compiler: ShortText
     # The program that loads the runner's libraries; none where the system's own does.
-    loader: ShortText | None
+    loader: FileName | None
     files: tuple[BundleFile, ...]
 
     @property
@@ -156,8 +160,7 @@ def read_bundle(folder: Path) -> Bundle | None:
 
 
 def _is_whole(folder: Path, file: BundleFile) -> bool:
-    # A name is never a path: a description cannot point out of its folder.
-    path = folder / Path(file.name).name
+    path = folder / file.name
     return sha256_file(path) == file.sha256 and path.stat().st_size == file.size_bytes
 
 

@@ -69,6 +69,8 @@ def download_wheel(version: str, folder: Path) -> Path:
         f"Downloading executorch {version} for aarch64",
         [
             sys.executable,
+            # Nothing in the folder at hand is taken for pip.
+            "-P",
             "-m",
             "pip",
             "download",

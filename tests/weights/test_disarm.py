@@ -129,6 +129,11 @@ def test_names_without_colours_get_some(read):
     assert len(set(classes.palette)) == 3
 
 
+@pytest.mark.parametrize("key", ["9" * 5000, 2**600, -1, True, 0.0, None])
+def test_keys_that_are_no_ids_name_no_classes(read, key):
+    assert read({"classes": {key: "sky"}, "state_dict": WEIGHTS}).classes is None
+
+
 @pytest.mark.parametrize(
     "content", [{"classes": 3}, {"hyper_parameters": {"classes": 3}}, {"meta": {"CLASSES": None}}]
 )
@@ -389,6 +394,22 @@ def test_arrays_that_lie_are_refused(tmp_path, change):
     with pytest.raises(TopformerError) as caught:
         read_checkpoint(path)
     assert caught.value.next_step
+
+
+def test_an_array_without_values_is_none_of_any_shape(tmp_path):
+    """Its other side could be 2**40, and lists be made for it."""
+    stream = io.BytesIO()
+    torch.save({"meta": {"CLASSES": np.zeros((2, 0))}, "state_dict": WEIGHTS}, stream)
+    long, shape = b"\x8a\x06\x00\x00\x00\x00\x00\x01", b"K\x02K\x00\x86"
+    path = tmp_path / "w.pth"
+    with zipfile.ZipFile(stream) as archive, zipfile.ZipFile(path, "w") as out:
+        for member in archive.infolist():
+            content = archive.read(member)
+            assert member.filename != "archive/data.pkl" or shape in content
+            out.writestr(member.filename, content.replace(shape, long + shape[2:]))
+    with pytest.raises(TopformerError) as caught:
+        read_checkpoint(path)
+    assert "no list of names" in caught.value.why
 
 
 def test_huge_arrays_and_texts_take_no_memory_until_asked_for(read):

@@ -264,6 +264,8 @@ def test_redirects_are_followed_over_https_only(site):
         ("http://localhost/x", "not https"),
         ("ftp://localhost/x", "not https"),
         ("file:///etc/passwd", "not allowed"),
+        ("https://[x", "IPv6"),
+        ("https://a..b/", "label"),
     ],
 )
 def test_a_redirect_to_anything_else_is_refused(site, target, why):

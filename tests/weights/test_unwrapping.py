@@ -2,6 +2,7 @@
 
 import collections
 import copy
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from topformer.model import TopFormerClassifier, create_model
 from topformer.variants import TINY
 from topformer.weights import load_classifier, load_weights
 from topformer.weights.checkpoints import read_checkpoint
+from topformer.weights.dictionaries import tensor_dictionaries
+from topformer.weights.disarm import Unreadable
+from topformer.weights.inert import StandIn
 from topformer.weights.unwrapping import unwrap
 
 torch.manual_seed(5)
@@ -318,6 +322,23 @@ def test_a_counter_of_several_numbers_is_one_clear_error(tmp_path: Path, counter
         load_weights(path)
     assert "counter 'a.num_batches_tracked' has shape" in caught.value.why
     assert caught.value.next_step
+
+
+@pytest.mark.parametrize("kind", ["looped", "long"])
+def test_modules_with_endless_names_are_refused_before_these_are_made(kind):
+    weight = torch.zeros(1)
+    many = {f"{number}": weight for number in range(10_000)}
+    module, inner = StandIn(), StandIn()
+    if kind == "looped":
+        module.state = {"_parameters": many, "_modules": {"a": module}}
+    else:
+        inner.state = {"_parameters": many}
+        module.state = {"_modules": {"x" * 10**6: inner}}
+    tracemalloc.start()
+    with pytest.raises(Unreadable, match="nested without end"):
+        list(tensor_dictionaries(module))
+    assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
+    tracemalloc.stop()
 
 
 def test_nested_and_shared_containers_end(tmp_path):

@@ -101,7 +101,7 @@ def _runtime(name: str) -> Check:
     """Run a small network in a process of its own, so that a crash is a finding and no more."""
     try:
         result = subprocess.run(
-            [sys.executable, "-m", "topformer.verbs.probe", name],
+            [sys.executable, "-P", "-m", "topformer.verbs.probe", name],
             capture_output=True,
             text=True,
             timeout=PROBE_TIMEOUT_S,

@@ -80,7 +80,7 @@ def _listed(names: object) -> list[object] | None:
     """Names as a list, also from a dictionary of ids and names; None for anything else."""
     if isinstance(names, dict):
         by_id = cast("dict[object, object]", names)
-        ids = [int(str(key)) if str(key).isdecimal() else -1 for key in list(by_id)[:CLASS_LIMIT]]
+        ids = [_id(key) for key in list(by_id)[:CLASS_LIMIT]]
         if sorted(ids) != list(range(len(by_id))):
             return None
         return [
@@ -90,6 +90,13 @@ def _listed(names: object) -> list[object] | None:
         return None
     several = cast("list[object]", names)
     return list(several) if len(several) <= CLASS_LIMIT else None
+
+
+def _id(key: object) -> int:
+    """Return a class's id; -1 for what is none. Longer texts are never turned into numbers."""
+    if isinstance(key, str):
+        return int(key) if key.isdecimal() and len(key) <= len(str(CLASS_LIMIT)) else -1
+    return key if isinstance(key, int) else -1
 
 
 def _colours(palette: object) -> object:

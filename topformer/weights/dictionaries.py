@@ -12,6 +12,7 @@ from topformer.weights.inert import StandIn
 
 _DEPTH_LIMIT = 8
 _NODE_LIMIT = 20_000
+_PATH_LIMIT = 1000
 # Dictionaries of an optimizer can have the network's names, and hold moments.
 _NO_WEIGHTS = re.compile(
     r"^opt(im(izer)?s?)?(_|$)|optimizer|exp_avg|moment(s|um_buffer)|^grad|sched"
@@ -74,13 +75,19 @@ def _module_tensors(module: StandIn) -> Iterator[tuple[str, object]]:
             for name, value in _items(parts.get(kind)):
                 hidden = any(isinstance(names, list) and name in names for names in skipped)
                 if isinstance(value, Tensor) and not hidden:
-                    yield f"{prefix}{name}", value
+                    count += 1
+                    yield _joined(prefix, name, count), value
         for name, value in _items(parts.get("_modules")):
             count += 1
-            if count > _NODE_LIMIT or len(prefix) > 1000:
-                raise Unreadable("Its modules are nested without end.")
+            below = _joined(prefix, name, count)
             if isinstance(value, StandIn):
-                waiting.append((f"{prefix}{name}.", value))
+                waiting.append((f"{below}.", value))
+
+
+def _joined(prefix: str, name: str, count: int) -> str:
+    if count > _NODE_LIMIT or len(prefix) + len(name) > _PATH_LIMIT:
+        raise Unreadable("Its modules are nested without end.")
+    return f"{prefix}{name}"
 
 
 def _items(value: object) -> Iterator[tuple[str, object]]:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from topformer.text import brief
+from topformer.weights.effort import Effort, TooMuchError
 from topformer.weights.inert import OWN, stand_in_for
 
 # A checkpoint with optimizer and averaged weights takes about 70,000.
@@ -83,7 +84,9 @@ class Disarmed:
         pending: tuple[int, str] | None = None
         try:
             for _ in range(pickles):
+                effort = Effort()
                 for opcode, argument, position in pickletools.genops(stream):
+                    effort.step(opcode.name, argument)
                     instructions += 1
                     if instructions > _INSTRUCTION_LIMIT:
                         raise Unreadable(
@@ -103,7 +106,9 @@ class Disarmed:
                         refused.add(
                             f"a {opcode.name} instruction, which torch.save writes only if asked to"
                         )
-        except (ValueError, EOFError, UnicodeDecodeError) as error:
+        except TooMuchError as error:
+            raise Unreadable("Its pickle asks for more work than any checkpoint needs.") from error
+        except (ValueError, EOFError, UnicodeDecodeError, LookupError) as error:
             raise Unreadable(f"Its pickle is damaged: {brief(str(error))}.") from error
         if refused:
             raise _refusal(refused)

@@ -7,6 +7,7 @@ from math import prod
 from typing import Any, cast
 
 import numpy as np
+import torch
 import torch._utils as torch_utils
 
 _ARRAY_LIMIT_BYTES = 16 * 2**20
@@ -109,7 +110,8 @@ class Array:
             return None
         _version, shape, kind, by_column, data = state
         dtype = kind.decoded() if isinstance(kind, _Type) else None
-        sides = tuple(side for side in _parts(shape) if isinstance(side, int) and side >= 0)
+        # A side of 0 holds nothing, and would let the others be of any size.
+        sides = tuple(side for side in _parts(shape) if isinstance(side, int) and side > 0)
         if dtype is None or sides != shape or len(sides) > _ARRAY_LIMIT_AXES:
             return None
         text = data.text if isinstance(data, _Bytes) else None
@@ -134,7 +136,7 @@ _DENSE = cast("Callable[..., object]", vars(torch_utils)["_rebuild_tensor_v2"])
 
 def _parameter(data: object = None, *_rest: object) -> object:
     """Drop the attributes a training script hung on a parameter."""
-    return data
+    return data if isinstance(data, torch.Tensor) else None
 
 
 def _plain_tensor(

@@ -62,7 +62,8 @@ def transfer(url: str, part: Path, *, progress: Progress | None = None) -> None:
                 part.unlink(missing_ok=True)
                 _write_record(record_path, _new_record(response, url))
             _receive(response, part, start=start, progress=progress)
-    except (OSError, http.client.HTTPException) as error:
+    # Where a server sends one to no address, urllib and the codec of names raise ValueError.
+    except (OSError, ValueError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError) and error.code == 416:
             # What is here does not fit the file there: the next attempt begins anew.
             part.unlink(missing_ok=True)

@@ -262,17 +262,19 @@ def test_a_damaged_bundle_is_not_used(host_runner, tmp_path, damage):
     assert read_bundle(copy) is None
 
 
-def test_a_description_cannot_point_out_of_its_folder(host_runner, tmp_path):
+@pytest.mark.parametrize("name", ["../outside", "../copy/libexecutorch.so", "..", ""])
+def test_a_description_cannot_point_out_of_its_folder(host_runner, tmp_path, name):
     copy = tmp_path / "copy"
     shutil.copytree(host_runner.folder, copy)
-    outside = tmp_path / "outside"
-    outside.write_bytes(b"x")
-    file = bundle.BundleFile(
-        name="../outside", size_bytes=1, sha256=hashlib.sha256(b"x").hexdigest()
-    )
-    changed = msgspec.structs.replace(host_runner.bundle, files=(file,))
-    (copy / bundle.DESCRIPTION).write_bytes(msgspec.json.encode(changed))
-    assert read_bundle(copy) is None
+    (tmp_path / "outside").write_bytes((copy / "libexecutorch.so").read_bytes())
+    (file,) = (one for one in host_runner.bundle.files if one.name == "libexecutorch.so")
+    for changed in (
+        {"files": (msgspec.structs.replace(file, name=name),)},
+        {"loader": name},
+    ):
+        description = msgspec.structs.replace(host_runner.bundle, **changed)
+        (copy / bundle.DESCRIPTION).write_bytes(msgspec.json.encode(description))
+        assert read_bundle(copy) is None
 
 
 def test_a_build_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
