@@ -13,7 +13,8 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.retinanet import RetinaNet, _default_anchorgen
 from torchvision.ops import batched_nms, box_iou
 
-from topformer.boxes import NO_BOXES, Boxes, boxes_from, decode, matched, suppress
+from support.box_maps import NO_BOXES
+from topformer.boxes import Boxes, boxes_from, decode, matched, suppress
 from topformer.detection import ANCHORS_PER_PLACE, LEVEL_STRIDES, level_anchors
 from topformer.errors import TopformerError
 from topformer.manifest import AnchorLevel, DetectionInfo

@@ -101,6 +101,12 @@ def test_sixteen_bits_are_scaled(tmp_path, name):
     np.testing.assert_array_equal(found[:, :, 2], expected)
 
 
+def test_sixteen_bits_have_a_transparent_value_too(tmp_path):
+    values = np.array([[0, 257, 25700, 25701]], np.uint16)
+    path = saved(tmp_path, Image.fromarray(values), "a.png", transparency=25700)
+    assert read_picture(path)[0, :, 0].tolist() == [0, 1, 255, 100]
+
+
 def test_cmyk(tmp_path):
     cmyk = Image.new("CMYK", (8, 8), (0, 255, 255, 0))  # no cyan: red
     for name, options in (("a.tiff", {}), ("a.jpg", {"quality": 95})):

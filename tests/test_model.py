@@ -1,6 +1,7 @@
 import copy
 import hashlib
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,13 @@ from support.golden_inputs import golden_input, sample_positions
 from support.golden_step import golden_step
 from topformer.errors import UsageError
 from topformer.fusion import fuse
-from topformer.model import LARGEST_HALF, Attention, DropPath, TopFormerClassifier, create_model
+from topformer.model import (
+    LARGEST_HALF,
+    Attention,
+    DropPath,
+    TopFormerClassifier,
+    create_model,
+)
 from topformer.variants import TINY, VARIANTS, get_variant
 
 CASES = range(4)  # 512x512, 448x448, 384x576, 321x481
@@ -165,6 +172,11 @@ def test_drop_path_drops_whole_samples_and_keeps_the_mean():
     assert (y == y[:, :1, :1]).all()
     assert y.mean().item() == pytest.approx(1.0, abs=0.03)
     assert layer.eval()(x) is x
+
+
+def test_a_network_may_have_one_block():
+    blocks = create_model(replace(TINY, blocks=1), 3).backbone.trans.transformer_blocks
+    assert [block.drop_path.probability for block in blocks] == [0.0]
 
 
 def test_drop_path_grows_along_the_blocks():

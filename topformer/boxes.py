@@ -37,13 +37,6 @@ class Boxes:
         return Boxes(corners=self.corners * factors, scores=self.scores, labels=self.labels)
 
 
-NO_BOXES = Boxes(
-    corners=np.zeros((0, 4), np.float32),
-    scores=np.zeros(0, np.float32),
-    labels=np.zeros(0, np.int32),
-)
-
-
 def boxes_from(
     outputs: Sequence[FloatArray], info: DetectionInfo, input_size: tuple[int, int]
 ) -> Boxes:

@@ -23,6 +23,11 @@ def is_address(given: str) -> bool:
     return _ADDRESS.match(given) is not None
 
 
+def without_query(given: str) -> str:
+    """Leave an address's query out of what is kept: signed links carry keys in it."""
+    return re.split("[?#]", given, maxsplit=1)[0] if is_address(given) else given
+
+
 def shown(given: str) -> str:
     """What a person gave, for a message: cut where it is too long."""
     return given if len(given) <= 200 else f"{given[:200]}..."

@@ -341,6 +341,10 @@ def _to_rgb(path: Path, image: Image.Image) -> Image.Image:
     if image.mode == "I" or image.mode.startswith("I;16"):
         # Pillow's own conversion clips instead of scaling.
         grey = np.asarray(image).astype(np.int64).clip(0, 65535)
+        # A PNG's one value that stands for nothing: as below, white shows through.
+        transparent = image.info.get("transparency")
+        if isinstance(transparent, int):
+            grey[grey == transparent] = 65535
         image = Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8))
     if image.has_transparency_data:
         colours = image.convert("RGBA")

@@ -1,5 +1,7 @@
 """What arrays hold, and how far one is from another: counts, errors and signal-to-noise."""
 
+from math import isnan
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,11 @@ ERROR_LIMIT = float(np.finfo(np.float32).max)
 FloatArray = NDArray[np.floating]
 # numpy counts in 64 bits, whatever the ids have: so many at once keep the copy small.
 _COUNTED_AT_ONCE = 2**20
+
+
+def defined(score: float) -> float | None:
+    """Null for NaN, which JSON does not have; rounding may go past 1."""
+    return None if isnan(score) else min(score, 1.0)
 
 
 def count_ids(ids: NDArray[np.integer], ids_in_all: int) -> NDArray[np.int64]:

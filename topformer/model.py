@@ -224,7 +224,7 @@ class SemanticsExtractor(nn.Module):
 
     def __init__(self, variant: Variant) -> None:
         super().__init__()
-        last = variant.blocks - 1
+        last = max(1, variant.blocks - 1)
         self.transformer_blocks = nn.ModuleList(
             Block(variant, drop_path=variant.drop_path * number / last)
             for number in range(variant.blocks)

@@ -10,7 +10,7 @@ from topformer.benchmarks.documents.runner import FORM_TEXT, Form
 from topformer.benchmarks.workers.rows import RowRequest
 from topformer.devices.machine import library_versions
 from topformer.errors import TopformerError, UsageError
-from topformer.files import ensure_writable_folder, local_path, sha256_bytes
+from topformer.files import ensure_writable_folder, local_path, sha256_bytes, without_query
 from topformer.manifest import read_manifest_of
 from topformer.runtimes.exported import get_runtime, runtime_names
 from topformer.tasks import DETECTION
@@ -144,14 +144,18 @@ def _short_names(sources: Collection[str]) -> dict[str, str]:
     """Return the last part of each path, or as many parts as tell it from every other."""
     names: dict[str, str] = {}
     for source in sources:
-        parts = Path(source).parts
-        others = [Path(other).parts for other in sources if other != source]
+        parts = _parts(source)
+        others = [_parts(other) for other in sources if other != source]
         length = next(
             (n for n in range(1, len(parts)) if all(parts[-n:] != o[-n:] for o in others)),
             len(parts),
         )
         names[source] = str(Path(*parts[-length:]))
     return names
+
+
+def _parts(source: str) -> tuple[str, ...]:
+    return Path(without_query(source)).parts
 
 
 def drawn_detector(variant: str, head: str, cache: Path) -> Path:
@@ -194,7 +198,7 @@ def default_exports(
     from topformer.weights import load_weights  # noqa: PLC0415
 
     weights_sha256 = load_weights(weights).info.sha256
-    folder = cache / _cache_key(weights_sha256, Path(weights).stem, image_size)
+    folder = cache / _cache_key(weights_sha256, Path(without_query(weights)).stem, image_size)
     ensure_writable_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):

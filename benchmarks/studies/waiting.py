@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 ROUNDS = 3
+_OPENMPS = ("OMP_", "GOMP_", "KMP_")
 STEPS = 6
 # What libgomp spins where nothing is set. Source: GCC, libgomp/env.c, initialize_env.
 DEFAULT_SPINS = {"GOMP_SPINCOUNT": "300000"}
@@ -45,7 +46,7 @@ JOBS = {"export": export_s, "training step": step_s}
 
 
 def _run(arguments: list[str], environment: dict[str, str]) -> str:
-    inherited = {name: v for name, v in os.environ.items() if "OMP" not in name}
+    inherited = {name: v for name, v in os.environ.items() if not name.startswith(_OPENMPS)}
     command = [sys.executable, "-m", *arguments]
     done = subprocess.run(
         command, env=inherited | environment, capture_output=True, text=True, check=True

@@ -1,18 +1,19 @@
 """Pictures of scores: what they say in their text chunk, their sizes, and hard cases."""
 
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from topformer.classes import dataset_classes, spread_palette
+from topformer.classes import dataset_classes, numbered_classes, spread_palette
 from topformer.data import IGNORED
 from topformer.evaluation.confusion import scores_of
 from topformer.evaluation.confusion_picture import draw_confusion
 from topformer.evaluation.panels import PANEL_PX
 from topformer.evaluation.scoring import SegmentedPicture
-from topformer.evaluation.sheet import draw_sheet
+from topformer.evaluation.sheet import _describe, draw_sheet
 from topformer.figures import Caption, shorten
 from topformer.manifest import Classes
 
@@ -86,6 +87,12 @@ def segmented(size, classes, *, name="one.jpg", seed=0) -> SegmentedPicture:
         truth=truth,
         predicted=rng.integers(0, classes, size),
     )
+
+
+def test_a_picture_of_which_nothing_counts_has_no_score():
+    one = replace(segmented((64, 64), 3), truth=np.full((64, 64), IGNORED, np.uint8))
+    note, _ = _describe(one, numbered_classes(3))
+    assert note == ""
 
 
 @pytest.mark.filterwarnings("error")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from topformer.boxes import Boxes
 from topformer.detection import LEVEL_STRIDES, level_anchors
 from topformer.manifest import (
     AnchorLevel,
@@ -20,6 +21,13 @@ from topformer.tasks.detection import LOGITS, OFFSETS, Detection
 
 USUAL_LEVELS = tuple(
     AnchorLevel(stride=stride, anchors=level_anchors(stride)) for stride in LEVEL_STRIDES
+)
+
+
+NO_BOXES = Boxes(
+    corners=np.zeros((0, 4), np.float32),
+    scores=np.zeros(0, np.float32),
+    labels=np.zeros(0, np.int32),
 )
 
 

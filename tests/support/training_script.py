@@ -1,5 +1,6 @@
 """A small training run as a process of its own, alone or under torchrun."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -41,6 +42,8 @@ class Telling(Rounded):
 def main() -> None:
     torch.set_num_threads(1)
     folder, out, *flags = sys.argv[1:]
+    if "--apart" in flags:
+        out = str(Path(out) / os.environ["RANK"])
     accumulate = 2 if "--accumulate" in flags else 1
     workers = 2 if "--workers" in flags else 0
     recipe = small_recipe(batch=4, accumulate=accumulate, workers=workers)

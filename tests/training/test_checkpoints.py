@@ -50,7 +50,7 @@ def test_what_is_saved_is_restored(tmp_path):
 
 
 def test_only_the_last_few_are_kept_and_the_newest_is_the_one_with_most_steps(tmp_path):
-    for step in (5, 10, 100_000_000, 20):
+    for step in (5, 10, 20, 100_000_000):
         save(tmp_path, step, keep=2)
     assert names(tmp_path) == ["step-00000020", "step-100000000"]
     assert restore(tmp_path).index.step == 100_000_000
@@ -79,6 +79,19 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path, name, 
     assert restored.index.step == 1
     assert len(restored.passed_over) == 1
     assert "step-00000002" in restored.passed_over[0]
+
+
+def test_damaged_ones_are_never_kept_in_place_of_sound_ones(tmp_path):
+    for step in (1, 2, 3):
+        save(tmp_path, step)
+    (tmp_path / "checkpoints" / "step-00000003" / "state.pt").write_bytes(b"")
+    # It went on from 2, and has not come to the step of the damaged one yet.
+    save(tmp_path, 2, keep=1)
+    assert names(tmp_path) == ["step-00000002", "step-00000003"]
+    assert restore(tmp_path).index.step == 2
+    save(tmp_path, 3, keep=1)
+    assert names(tmp_path) == ["step-00000003"]
+    assert restore(tmp_path).passed_over == ()
 
 
 def test_when_all_are_damaged_nothing_is_begun_anew_in_silence(tmp_path):

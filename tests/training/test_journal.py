@@ -1,5 +1,7 @@
 """The log: what was written is read back, cut where a run resumes, and mirrored for TensorBoard."""
 
+import math
+
 import pytest
 
 from topformer.errors import TopformerError
@@ -29,6 +31,13 @@ def test_records_are_read_back_in_order(tmp_path):
     assert read_log(tmp_path / "log.jsonl") == []
     records = [step(1), score(1), step(2)]
     assert write(tmp_path, *records) == records
+
+
+def test_scores_that_are_none_are_read_back(tmp_path):
+    none = ScoreRecord(step=2, miou=None, mean_accuracy=None, pixel_accuracy=None)
+    assert write(tmp_path, step(1), none) == [step(1), none]
+    assert none.text == "mIoU -, mean accuracy -, pixels - (whole)"
+    assert math.isnan(none.best.score)
 
 
 def test_what_an_interrupted_run_wrote_too_much_is_cut_off(tmp_path):

@@ -28,7 +28,7 @@ from topformer.evaluation.scored_model import open_scored_model
 from topformer.evaluation.scoring import score_split
 from topformer.model import create_model
 from topformer.training import checkpoints, loop
-from topformer.training.journal import ScoreRecord, StepRecord, read_log
+from topformer.training.journal import Journal, ScoreRecord, StepRecord, read_log
 from topformer.training.loop import train
 from topformer.training.processes import Place
 from topformer.training.recipe import recipe_text
@@ -92,6 +92,14 @@ class Interrupting(SilentObserver):
         super().on_step(step)
         if step == self.step:
             os.kill(os.getpid(), self.number)
+
+
+def test_a_stopped_run_keeps_what_tensorboard_was_told(folder, tmp_path, monkeypatch):
+    closed = []
+    monkeypatch.setattr(Journal, "close", lambda _journal: closed.append(True))
+    with pytest.raises(TopformerError, match="Stopped after step"):
+        run_training(folder, tmp_path, observer=Interrupting(1, signal.SIGINT))
+    assert len(closed) == 1
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from support.training_fakes import make_folder, small_recipe, small_run
+from support.training_fakes import (
+    SilentObserver,
+    make_folder,
+    settled_model,
+    small_recipe,
+    small_run,
+)
 from topformer.errors import UsageError
 from topformer.training.journal import read_log
-from topformer.training.loop import validate
+from topformer.training.loop import train, validate
 from topformer.training.processes import Place, place_from
 from topformer.weights import load_model
 
@@ -138,6 +144,22 @@ def test_a_process_that_is_killed_ends_the_other(folder, tmp_path):
     assert "Another of the processes that train together is gone." in said
     assert "--resume" in said
     assert first.exists()
+
+
+@pytest.mark.slow
+def test_processes_that_find_other_checkpoints_do_not_begin(folder, tmp_path):
+    """As on machines that do not share the run's folder."""
+    small = small_run(folder, tmp_path / "1", small_recipe(batch=4))
+    alone = Place(rank=0, world_size=1, device=torch.device("cpu"))
+    train(small, settled_model(), alone, SilentObserver())
+    (tmp_path / "0").mkdir()
+    processes = start_two(folder, tmp_path, "--resume", "--apart")
+    said = [process.communicate(timeout=240)[1] for process in processes]
+    assert [process.returncode for process in processes] == [1, 1]
+    for rank, text in enumerate(said):
+        assert f"do not find the same checkpoint in {tmp_path / str(rank)}." in text
+        assert "from the steps 0, 4." in text
+        assert "which all machines share" in text
 
 
 TOGETHER = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}

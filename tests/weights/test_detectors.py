@@ -1,6 +1,7 @@
 """Weights of detectors: written and read, and one clear error for whatever does not fit."""
 
 import json
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -14,7 +15,8 @@ from topformer.detector import Detector, create_detector
 from topformer.errors import TopformerError, UsageError
 from topformer.model import create_model
 from topformer.weights import load_weights, save_weights
-from topformer.weights.checkpoints import HEADER_KEY
+from topformer.weights.checkpoints import HEADER_KEY, Checkpoint
+from topformer.weights.matching import detection_layout
 
 DETECTION, SEGMENTATION = "object-detection", "semantic-segmentation"
 STATED = {"name": "drawn", "licence": "none", "source": "a test"}
@@ -68,6 +70,16 @@ def test_a_detector_is_read_as_it_was_written(drawn):
     assert all(torch.equal(state[name], expected[name]) for name in expected)
     same = load_weights(path, variant="tiny", task=DETECTION, num_classes=3)
     assert same.info == loaded.info
+
+
+def test_as_many_classes_are_read_as_can_be_trained():
+    """Nine anchors a place, each with an output for every class."""
+    with torch.device("meta"):
+        tensors = create_detector("tiny", 8000, head="lite").state_dict()
+    checkpoint = Checkpoint(
+        path=Path("w"), sha256="", tensors=tensors, classes=None, notes=(), header=None
+    )
+    assert detection_layout(checkpoint, "lite").num_classes == 8000
 
 
 def test_random_detectors_are_repeatable():

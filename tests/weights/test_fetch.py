@@ -133,6 +133,14 @@ def test_the_second_use_needs_no_network(site):
     assert site.ranges == [None]
 
 
+def test_a_long_address_of_any_letters_is_known_again(site):
+    address = site.address.replace("weights.pth", "重" * 300)
+    download = url_download(address)
+    assert len(download.url) > 1000
+    assert fetch(download) == fetch(download)
+    assert site.ranges == [None]
+
+
 @pytest.mark.parametrize("by_date", [False, True])
 def test_a_broken_transfer_goes_on_where_it_stopped(site, cache, by_date):
     if by_date:

@@ -193,6 +193,17 @@ def test_an_extended_network_is_still_refused(tmp_path, name, prefix):
     assert "extended" in caught.value.why
 
 
+def test_a_head_beside_the_backbone_is_called_as_it_officially_is(tmp_path):
+    path = tmp_path / "w.pth"
+    bare = {name.removeprefix("decode_head."): tensor for name, tensor in STATE.items()}
+    extra = {"backbone.SIM.1.extra.weight": torch.zeros(2)}
+    torch.save({"state_dict": bare | extra}, path)
+    with pytest.raises(TopformerError) as caught:
+        load_weights(path)
+    assert "backbone.SIM.1.extra.weight" in caught.value.what
+    assert "extended" in caught.value.why
+
+
 # Several copies
 
 

@@ -1,6 +1,7 @@
 """A sheet of pictures: each beside its labels and, where it was segmented, what was found."""
 
 from collections.abc import Sequence
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +68,8 @@ def _describe(
     else:
         counts = count(one.truth, one.predicted, number_of)
         scores, miou = scores_of(counts), picture_miou(counts)
-        note = f"mIoU {miou:.3f}, pixel accuracy {scores.pixel_accuracy:.3f}"
+        if not isnan(miou):
+            note = f"mIoU {miou:.3f}, pixel accuracy {scores.pixel_accuracy:.3f}"
         truth, predicted = counts.sum(1), counts.sum(0)
         values = [f"{iou:.2f}" for iou in scores.iou]
     legend: list[tuple[tuple[int, int, int], str]] = []

@@ -103,7 +103,11 @@ def save_checkpoint(
     state: bytes,
     keep: int,
 ) -> Path:
-    """Write a checkpoint and remove all but the newest `keep`; raises OSError when it cannot."""
+    """Write a checkpoint and remove all but the last `keep` up to it.
+
+    One of a later step is damaged, or the run would have gone on from there: it does not count.
+    Raises OSError when it cannot be written.
+    """
     index = CheckpointIndex(
         step=step,
         recipe_sha256=recipe_sha256,
@@ -128,7 +132,8 @@ def save_checkpoint(
             _remove(final)
         part.rename(final)
         sync(folder)
-    for old in _folders(out)[keep:]:
+    folders = _folders(out)
+    for old in folders[folders.index(final) + keep :]:
         _remove(old)
     return final
 

@@ -34,9 +34,10 @@ class ScoreRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="sc
     step: Count
     # See `evaluation.protocols`; logs from before it was written are of whole pictures.
     protocol: str = "whole"
-    miou: Share
-    mean_accuracy: Share
-    pixel_accuracy: Share
+    # Null where val has no pixel that counts.
+    miou: Share | None
+    mean_accuracy: Share | None
+    pixel_accuracy: Share | None
 
     @property
     def best(self) -> Best:
@@ -46,10 +47,8 @@ class ScoreRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="sc
     @property
     def text(self) -> str:
         """All scores, for a person."""
-        return (
-            f"mIoU {self.miou:.4f}, mean accuracy {self.mean_accuracy:.4f}, pixels "
-            f"{self.pixel_accuracy:.4f} ({self.protocol})"
-        )
+        miou, mean, pixels = map(_shown, (self.miou, self.mean_accuracy, self.pixel_accuracy))
+        return f"mIoU {miou}, mean accuracy {mean}, pixels {pixels} ({self.protocol})"
 
 
 class BoxScoreRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag="box-score"):
@@ -70,8 +69,12 @@ class BoxScoreRecord(Document, frozen=True, kw_only=True, tag_field="kind", tag=
     @property
     def text(self) -> str:
         """All scores, for a person."""
-        shown = ["-" if one is None else f"{one:.4f}" for one in (self.ap, self.ap50, self.ap75)]
-        return f"AP {shown[0]}, at IoU 0.5 {shown[1]}, at 0.75 {shown[2]} ({self.protocol})"
+        ap, ap50, ap75 = map(_shown, (self.ap, self.ap50, self.ap75))
+        return f"AP {ap}, at IoU 0.5 {ap50}, at 0.75 {ap75} ({self.protocol})"
+
+
+def _shown(score: float | None) -> str:
+    return "-" if score is None else f"{score:.4f}"
 
 
 AnyScoreRecord = ScoreRecord | BoxScoreRecord

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from itertools import zip_longest
 from pathlib import Path
 from typing import NoReturn
@@ -47,6 +47,8 @@ def train(
     learner = Learner(model, run.recipe, place, run.goal.loss, teacher=teacher)
     loop = _Loop(run, learner, place, observer)
     first = loop.restore() if resume else 0
+    place.meet()
+    _check_together(run, place.gather((first, loop.restored_sha256)))
     with stop_wish() as wish:
         loop.steps(first, wish)
     return loop.finish(first if resume else None)
@@ -61,6 +63,7 @@ class _Loop:
         self.run, self.learner, self.place, self.observer = run, learner, place, observer
         self.best: Best | None = None
         self.saved: int | None = None
+        self.restored_sha256 = ""
 
     def steps(self, first: int, wish: StopWish) -> None:
         """Take the steps from `first` to the recipe's end."""
@@ -79,7 +82,7 @@ class _Loop:
         )
         waited = meter.waiting_for(batches)
         # Closed at once whatever happens, so that no reading process outlives the loop.
-        with closing(batches), _readers_watched():
+        with closing(batches), closing(journal) if journal else nullcontext(), _readers_watched():
             for number in range(first, recipe.iterations):
                 batch = wish.unless_received(lambda: next(waited))
                 # They must all leave at the same step, and no step can be taken without all.
@@ -89,8 +92,6 @@ class _Loop:
                     loss = self.learner.step(number, batch)
                 meter.add(loss)
                 self._after_step(number + 1, journal, meter)
-        if journal is not None:
-            journal.close()
 
     def _stop(self, done: int, wish: StopWish) -> NoReturn:
         """Leave a checkpoint and the loop."""
@@ -206,6 +207,7 @@ class _Loop:
                 next_step="Give the same --size, --head and --dataset as then, or another --out.",
             ) from error
         self.best, self.saved = restored.index.best, restored.index.step
+        self.restored_sha256 = restored.index.state_sha256
         return restored.index.step
 
     def finish(self, resumed_from: int | None) -> Trained:
@@ -220,6 +222,17 @@ class _Loop:
             best_path=best_path if self.best and best_path.exists() else None,
             last_path=last_path,
             resumed_from=resumed_from,
+        )
+
+
+def _check_together(run: TrainingRun, starts: list[tuple[int, str]]) -> None:
+    """Refuse processes that would go on from different checkpoints; all of them raise."""
+    if len(set(starts)) > 1:
+        steps = ", ".join(f"{step:,}" for step, _ in starts)
+        raise OutOfStepError(
+            f"The processes do not find the same checkpoint in {run.out}.",
+            why=f"By rank they would go on from the steps {steps}.",
+            next_step="Give them an --out that lies in a folder which all machines share.",
         )
 
 

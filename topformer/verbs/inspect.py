@@ -13,7 +13,7 @@ from topformer.console.tables import print_table
 from topformer.console.weights import announce_random, announce_unnamed, weights_as
 from topformer.documents import Document, SchemaName
 from topformer.errors import UsageError
-from topformer.files import ensure_writable, fitting_name, local_path
+from topformer.files import ensure_writable, fitting_name, local_path, without_query
 from topformer.manifest import Classes, Manifest
 from topformer.runtimes import GraphInfo, OpenedModel, find_runtime, inspect_graph, open_model
 
@@ -58,7 +58,7 @@ def run(*, file: str, profile: bool, plot: Path | None, as_json: bool) -> None:
     if as_json:
         print_document(
             InspectDocument(
-                path=file,
+                path=without_query(file),
                 random_weights=model.manifest.weights.is_random,
                 manifest=model.manifest,
                 notes=model.notes,

@@ -164,10 +164,10 @@ def inside(copy: NetworkCopy, name: str) -> str | None:
     """
     bare = ".".join(_bare(name.split(".")))
     # What stands before a part's names in the file, and in the official naming.
-    parts = [(copy.backbone, "backbone." if copy.head else "")]
+    parts = [(copy.backbone, "backbone." if copy.head is not None else "")]
     if not copy.backbone:
         parts = [(f"{part}.", f"{part}.") for part in ("tpm", "trans", "SIM")]
-    if copy.head:
+    if copy.head is not None:
         parts.append((copy.head, "decode_head."))
     for start, own in parts:
         official = own + bare.removeprefix(start)

@@ -15,10 +15,10 @@ import msgspec
 import platformdirs
 from filelock import FileLock, Timeout
 
-from topformer.documents import Count, Document, SchemaName, Sha256, ShortText, read_document
+from topformer.documents import Count, Document, SchemaName, Sha256, read_document
 from topformer.errors import ByHandError, TopformerError, UsageError
 from topformer.files import atomic_write, sha256_file, shown
-from topformer.weights.transfer import Progress, TransferError, transfer
+from topformer.weights.transfer import Address, Progress, TransferError, transfer
 
 _LOCK_TIMEOUT_S = 900.0
 _RECORD_LIMIT_BYTES = 2**16
@@ -49,7 +49,7 @@ class FetchRecord(Document, frozen=True, kw_only=True):
     """What the first fetch brought, `NAME.sha256`."""
 
     schema: SchemaName = "topformer.fetch/1"
-    url: ShortText
+    url: Address
     sha256: Sha256
     size_bytes: Count
 

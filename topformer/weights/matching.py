@@ -92,7 +92,8 @@ def detection_layout(
     """Tell variant and class count of a detector with a head; as `segmentation_layout`."""
     found = _checked_variant(checkpoint, variant, prefix="backbone.")
     weight = _DETECTION_WEIGHTS[head]
-    found_classes, rest = divmod(_first_axis(checkpoint, weight), ANCHORS_PER_PLACE)
+    outputs = _first_axis(checkpoint, weight, most=CLASS_LIMIT * ANCHORS_PER_PLACE)
+    found_classes, rest = divmod(outputs, ANCHORS_PER_PLACE)
     if rest or not found_classes:
         raise _misfit(
             checkpoint,
@@ -223,12 +224,12 @@ def _refuse_seaformer(checkpoint: Checkpoint) -> None:
         )
 
 
-def _first_axis(checkpoint: Checkpoint, name: str) -> int:
+def _first_axis(checkpoint: Checkpoint, name: str, *, most: int = CLASS_LIMIT) -> int:
     """Length of the first axis of a weight, which is its number of outputs."""
     shape = checkpoint.shapes.get(name)
     if shape is None:
         raise _misfit(checkpoint, [name], why="It lacks this: it holds only a part of the model.")
-    if not shape or not 1 <= shape[0] <= CLASS_LIMIT:
+    if not shape or not 1 <= shape[0] <= most:
         raise _misfit(checkpoint, [name], why=f"Its shape is {list(shape)}.")
     return shape[0]
 

@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Annotated
 
 import msgspec
 
@@ -28,11 +28,15 @@ class TransferError(Exception):
     """The file did not come; the text says why."""
 
 
+# 1,000 characters, each of which can be four bytes of three letters.
+Address = Annotated[str, msgspec.Meta(max_length=12_000)]
+
+
 class PartRecord(Document, frozen=True, kw_only=True):
     """What an unfinished transfer needs to go on; it lies beside the part as `PART.json`."""
 
     schema: SchemaName = "topformer.part/1"
-    url: ShortText
+    url: Address
     # ETag or Last-Modified: tells the server which version the first half is of.
     validator: ShortText
     total_bytes: Count

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.box_maps import NO_BOXES
 from support.box_splits import boxes, split_of
-from topformer.boxes import NO_BOXES
 from topformer.data import open_box_dataset
 from topformer.evaluation.boxes import score_found
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from support.box_maps import NO_BOXES
 from support.box_splits import boxes, split_of
-from topformer.boxes import NO_BOXES
 from topformer.evaluation.boxes import score_found
 from topformer.evaluation.boxes.curves import draw_curves
 from topformer.evaluation.boxes.sheet import ShownBoxes, draw_box_sheet

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from support.report_fakes import MEASURE, fake_files, fake_measured, proved_file
@@ -77,6 +78,14 @@ def test_all_files_are_measured_in_one_bench_and_not_again(benched, tmp_path):
     assert len(benched[1][0]) == len(files) + 1
     measure_files(files, replace(MEASURE, threads=2), Kept(tmp_path), print)
     assert len(benched) == 3
+    # The same files, shown other numbers by their manifests.
+    measure_files([with_mean(file) for file in files], MEASURE, Kept(tmp_path), print)
+    assert len(benched) == 4
+
+
+def with_mean(file):
+    given = msgspec.structs.replace(file.manifest.input, mean=(0.0, 0.0, 0.0))
+    return replace(file, manifest=msgspec.structs.replace(file.manifest, input=given))
 
 
 def test_where_nothing_runs_nothing_is_measured(benched, tmp_path):

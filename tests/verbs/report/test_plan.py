@@ -64,6 +64,26 @@ def test_all_combinations_are_made_in_the_order_in_which_they_were_named():
     assert len(made.exports) == 8
 
 
+def test_no_two_sources_have_one_name():
+    made = plan(
+        task=DETECTION,
+        sizes=("tiny",),
+        models=("tiny-retinanet.pth", "a/Tiny-RetinaNet.pth", "a/best.pth", "b/best.pth"),
+        precisions=("fp32",),
+        targets=("onnx",),
+        image_sizes=("64",),
+    )
+    labels = [one.source.label for one in made.exports]
+    assert labels == [
+        "tiny-retinanet", "tiny-retinanet-2", "Tiny-RetinaNet-3", "best", "best-2",
+    ]  # fmt: skip
+
+
+def test_keys_in_an_address_stay_out_of_names():
+    made = plan(models=("https://x.org/a/best.pth?key=s.e/c",), image_sizes=("64",))
+    assert {one.source.label for one in made.exports} == {"best"}
+
+
 def test_exported_files_are_taken_and_checkpoints_are_exported(tmp_path):
     models = (str(exported(tmp_path, "a.pte")), "runs/best.pth", "other/best.pth", "base")
     made = plan(models=models, precisions=("fp32",), targets=("onnx",))

@@ -1,7 +1,6 @@
 """To find objects: RetinaNet's loss on boxes, scored by COCO's average precision."""
 
 from collections.abc import Callable
-from math import isnan
 from statistics import median_low
 from typing import Any
 
@@ -21,6 +20,7 @@ from topformer.evaluation.boxes.sheet import ShownBoxes, draw_box_sheet
 from topformer.evaluation.protocols import fixed_protocol, whole_protocol
 from topformer.evaluation.scoring import AHEAD
 from topformer.figures import Caption
+from topformer.metrics import defined
 from topformer.networks import AnyNetwork
 from topformer.tasks import DETECTION
 from topformer.tasks.detection import Detection
@@ -103,9 +103,7 @@ class DetectionGoal(Goal):
         for others in place.gather(found):
             found |= others
         scores = score_found([found[number] for number in range(len(self.val))], self.val).scores
-        ap, ap50, ap75 = (
-            None if isnan(one) else one for one in (scores.ap, scores.ap50, scores.ap75)
-        )
+        ap, ap50, ap75 = (defined(one) for one in (scores.ap, scores.ap50, scores.ap75))
         return BoxScoreRecord(
             step=step, protocol=self.protocol.description, ap=ap, ap50=ap50, ap75=ap75
         )

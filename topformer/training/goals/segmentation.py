@@ -16,6 +16,7 @@ from topformer.evaluation.protocols import fixed_protocol, network_segmenter, wh
 from topformer.evaluation.scoring import score_split, show_pair
 from topformer.evaluation.sheet import draw_sheet
 from topformer.figures import Caption
+from topformer.metrics import defined
 from topformer.networks import AnyNetwork
 from topformer.tasks import SEGMENTATION
 from topformer.training.goals.goal import Goal, Progress
@@ -80,9 +81,9 @@ class SegmentationGoal(Goal):
         return ScoreRecord(
             step=step,
             protocol=self.protocol.description,
-            miou=scores.miou,
-            mean_accuracy=scores.mean_accuracy,
-            pixel_accuracy=scores.pixel_accuracy,
+            miou=defined(scores.miou),
+            mean_accuracy=defined(scores.mean_accuracy),
+            pixel_accuracy=defined(scores.pixel_accuracy),
         )
 
     def draw(self, network: AnyNetwork, title: str, notes: tuple[str, ...]) -> bytes:

@@ -15,7 +15,9 @@ from topformer.evaluation.protocols import ScoringProtocol
 from topformer.evaluation.scored_model import ScoredModel, differing_names
 from topformer.evaluation.scoring import PictureScore, SplitScores
 from topformer.figures import Caption
+from topformer.files import without_query
 from topformer.manifest import Classes
+from topformer.metrics import defined
 from topformer.runtimes import OpenedModel
 from topformer.verbs.eval.document import (
     ClassScoreDocument,
@@ -100,7 +102,7 @@ def document(done: Evaluation, files: Sequence[Path]) -> EvalDocument:
         done.scored.scores,
     )
     return EvalDocument(
-        model=done.model,
+        model=without_query(done.model),
         runtime=opened.runtime,
         variant=opened.manifest.model.variant,
         weights=opened.manifest.weights,
@@ -196,8 +198,3 @@ def summary(scored: EvalDocument) -> list[str]:
 def score_text(value: float | None) -> str:
     """Write a score of 0 to 1, or that there is none."""
     return "undefined" if value is None or isnan(value) else f"{value:.4f}"
-
-
-def defined(value: float) -> float | None:
-    """Null for NaN, which JSON does not have; rounding may go past 1."""
-    return None if isnan(value) else min(value, 1.0)

@@ -9,7 +9,7 @@ from topformer.console.progress import ProgressDisplay
 from topformer.console.weights import announce_random, tell_notes, weights_as
 from topformer.errors import UsageError
 from topformer.evaluation.protocols import ScoringProtocol
-from topformer.files import ensure_writable_folder, fitting_name
+from topformer.files import ensure_writable_folder, fitting_name, without_query
 from topformer.manifest import Classes
 from topformer.runtimes import OpenedModel
 from topformer.verbs.eval.report import names_warning
@@ -75,11 +75,12 @@ def result_folders(out: Path, models: Sequence[str]) -> dict[str, Path]:
     folders: dict[str, Path] = {}
     taken: set[str] = set()
     for model in chosen:
-        name, number = fitting_name(Path(model).name, ""), 1
+        last, number = Path(without_query(model)).name, 1
+        name = fitting_name(last, "")
         # Names that differ in case only are one name on some systems.
         while name.casefold() in taken:
             number += 1
-            name = fitting_name(Path(model).name, f"-{number}")
+            name = fitting_name(last, f"-{number}")
         taken.add(name.casefold())
         folders[model] = out / name
     return folders

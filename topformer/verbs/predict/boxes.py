@@ -14,6 +14,7 @@ from topformer.classes import COCO_CATEGORY_IDS, dataset_classes
 from topformer.console.screen import stderr
 from topformer.detection import SHOWN_SCORE
 from topformer.drawing import save_pngs
+from topformer.files import without_query
 from topformer.images import read_reduced
 from topformer.manifest import Classes
 from topformer.text import printable
@@ -141,7 +142,7 @@ class BoxResults(Results[BoxedPictureDocument]):
         manifest, info = self.manifest, self.manifest.detection
         assert info is not None
         return BoxPredictDocument(
-            model=model,
+            model=without_query(model),
             runtime=self.opened.runtime,
             variant=manifest.model.variant,
             detection_head=manifest.model.detection_head,

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from topformer.console.screen import stderr
 from topformer.drawing import found_classes, label_image, percent, save_pngs
+from topformer.files import without_query
 from topformer.images import read_reduced
 from topformer.text import printable
 from topformer.verbs.predict.document import (
@@ -108,7 +109,7 @@ class LabelResults(Results[PictureDocument]):
         """Write all that is known of the run."""
         weights = self.manifest.weights
         return PredictDocument(
-            model=model,
+            model=without_query(model),
             runtime=self.opened.runtime,
             variant=self.manifest.model.variant,
             weights=weights,

@@ -13,7 +13,7 @@ from topformer.export import export_model
 from topformer.export.calibration import Calibration
 from topformer.export.precisions import get_precision
 from topformer.export.verification import verify_file
-from topformer.files import atomic_write, sha256_file
+from topformer.files import atomic_write, sha256_bytes, sha256_file
 from topformer.manifest import (
     MANIFEST_LIMIT_BYTES,
     Manifest,
@@ -47,6 +47,11 @@ class ProvedFile:
         """Of the file."""
         assert self.manifest.file is not None
         return self.manifest.file.sha256
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Hashes of the file and its manifest, which says how to use it: what results stand for."""
+        return self.sha256, sha256_bytes(encode_document(self.manifest))
 
     @property
     def was_calibrated_here(self) -> bool:

@@ -135,7 +135,7 @@ def measure_files(
         return None
     link = _link(options)
     facts = {
-        "files": [(file.name, file.sha256) for file in measured],
+        "files": [(file.name, *file.identity) for file in measured],
         "device": cpu_model() if link is None else link.name,
         "options": options,
         "versions": library_versions(),

@@ -127,7 +127,7 @@ def _find(
     """Write what a file finds in each picture, unless it is there."""
     name = f"{look.noun} {file.name}"
     facts = {
-        "sha256": file.sha256,
+        "file": file.identity,
         "pictures": [sha256_bytes(picture.pixels.tobytes()) for picture in pictures],
         "versions": library_versions(),
     }

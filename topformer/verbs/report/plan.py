@@ -10,7 +10,7 @@ from topformer.detection import RETINANET
 from topformer.errors import TopformerError, UsageError
 from topformer.export.precisions import DEFAULT_PRECISION, check_precision, precision_names
 from topformer.export.targets import check_target, target_names
-from topformer.files import local_path
+from topformer.files import local_path, without_query
 from topformer.manifest import ModelInfo, read_manifest_of
 from topformer.preprocess import parse_image_size
 from topformer.runtimes import runtime_of
@@ -152,17 +152,19 @@ def _sources(
     sizes: Sequence[str], checkpoints: Sequence[str], task: str | None, detection_head: str | None
 ) -> Iterator[Source]:
     detects = task == DETECTION or detection_head is not None
+    taken: set[str] = set()
     for size in dict.fromkeys(sizes or ([] if checkpoints else [DEFAULT_VARIANT])):
+        label = f"{size}-{detection_head or RETINANET}" if detects else size
+        taken.add(label.casefold())
         yield Source(
-            label=f"{size}-{detection_head or RETINANET}" if detects else size,
+            label=label,
             weights=None,
             variant=size,
             task=task,
             detection_head=detection_head,
         )
-    taken = set(sizes)
     for checkpoint in checkpoints:
-        stem = label = Path(checkpoint).stem or "weights"
+        stem = label = Path(without_query(checkpoint)).stem or "weights"
         number = 1
         while label.casefold() in taken:
             number += 1

@@ -23,7 +23,7 @@ from topformer.export.calibration import (
     bundled_calibration,
     dataset_calibration,
 )
-from topformer.files import ensure_writable_folder, is_address
+from topformer.files import ensure_writable_folder, without_query
 from topformer.locks import only_run_in
 from topformer.manifest import manifest_path
 from topformer.sets import write_set
@@ -84,7 +84,7 @@ class ReportOptions:
             ("--image-size", self.image_sizes),
             ("--precision", self.precisions),
             ("--target", self.targets),
-            ("--model", [_without_query(model) for model in self.models]),
+            ("--model", [without_query(model) for model in self.models]),
         ):
             words += [word for value in values for word in (option, value)]
         measure = self.measure
@@ -106,10 +106,6 @@ class ReportOptions:
         ):
             words += [] if value == usual else [option, str(value)]
         return shlex.join(words)
-
-
-def _without_query(model: str) -> str:
-    return model.partition("?")[0] if is_address(model) else model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,11 +157,7 @@ def _make(
         if not files:
             raise _nothing_made(not_made)
         scores = score_files(files, data, kept, show_progress) if data is not None else {}
-    if any(
-        file.manifest.file and file.manifest.file.calibration
-        for file in files
-        if file.origin == "exported"
-    ):
+    if any(file.was_calibrated_here for file in files):
         warn_of_bundled(calibration)
     measured = measure_files(files, options.measure, kept, show_progress_line)
     with progress_display() as show_progress:

@@ -26,7 +26,7 @@ def score_files(
     scores: dict[str, FileScore] = {}
     for file in _fitting([file for file in files if file.proof.passed], data):
         name = f"score {file.name}"
-        facts = {"sha256": file.sha256, "data": data.sha256, "versions": library_versions()}
+        facts = {"file": file.identity, "data": data.sha256, "versions": library_versions()}
         known = kept.find(name, facts)
         if known is not None:
             path = known[0]

@@ -12,6 +12,8 @@ from topformer.data.coco import BoxedSplit
 from topformer.evaluation.boxes import BoxScores, PictureBoxes, SplitBoxScores
 from topformer.evaluation.boxes.scored_detector import ScoredDetector
 from topformer.figures import Caption
+from topformer.files import without_query
+from topformer.metrics import defined
 from topformer.verbs.eval.boxes.document import (
     BoxEvalDocument,
     BoxFiguresDocument,
@@ -21,7 +23,6 @@ from topformer.verbs.eval.boxes.document import (
 from topformer.verbs.eval.report import (
     WORST_PICTURES,
     caption_of,
-    defined,
     score_text,
     written_scale,
 )
@@ -67,7 +68,7 @@ def document(done: BoxEvaluation, files: Sequence[Path]) -> BoxEvalDocument:
     info, scores = opened.manifest.detection, done.scored.scores
     assert info is not None
     return BoxEvalDocument(
-        model=done.model,
+        model=without_query(done.model),
         runtime=opened.runtime,
         variant=opened.manifest.model.variant,
         detection_head=opened.manifest.model.detection_head,
