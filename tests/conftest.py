@@ -220,17 +220,23 @@ def app_build():
 
 
 @pytest.fixture(scope="session")
-def runner_cache(tmp_path_factory) -> Path:
-    # As the user's cache has it, so that XDG_CACHE_HOME can point there.
-    return tmp_path_factory.mktemp("cache") / "topformer" / "runner"
+def host_runner(tmp_path_factory):
+    """Build the C++ runner for this machine, once for the whole run."""
+    from topformer.benchmarks.bundle.build import build_bundle
+
+    # The cache lies as the user's does, so that XDG_CACHE_HOME can point there.
+    return made_once(
+        tmp_path_factory,
+        "cache",
+        lambda folder: build_bundle(
+            "host", cache=folder / "topformer" / "runner", on_progress=lambda _: None
+        ),
+    )
 
 
 @pytest.fixture(scope="session")
-def host_runner(runner_cache):
-    """Build the C++ runner for this machine, once for the whole run: about ten seconds."""
-    from topformer.benchmarks.bundle.build import build_bundle
-
-    return build_bundle("host", cache=runner_cache, on_progress=lambda _: None)
+def runner_cache(host_runner) -> Path:
+    return host_runner.folder.parent
 
 
 @pytest.fixture(scope="session")

@@ -71,6 +71,7 @@ def test_the_promised_names_are_importable_from_the_root():
     import topformer
 
     for name in topformer.__all__:
-        assert getattr(topformer, name) is not None
+        found = getattr(topformer, name)
+        assert found.__name__ == name if callable(found) else found
     with pytest.raises(AttributeError):
         _ = topformer.no_such_name

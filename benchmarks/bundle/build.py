@@ -16,6 +16,7 @@ import msgspec
 
 from topformer.benchmarks.bundle import wheel
 from topformer.benchmarks.bundle.plan import (
+    AARCH64_LOADER,
     SOURCE_FOLDER,
     NdkPaths,
     Plan,
@@ -39,7 +40,6 @@ from topformer.toolchain.cpp import Toolchain
 from topformer.toolchain.programs import run_step
 
 PROGRAM = "topformer-runner"
-AARCH64_LOADER = "ld-linux-aarch64.so.1"
 DESCRIPTION = "bundle.json"
 DESCRIPTION_LIMIT_BYTES = 2**20
 

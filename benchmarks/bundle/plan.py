@@ -3,7 +3,8 @@
 import os
 import platform
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -16,7 +17,12 @@ from topformer.toolchain.cpp import Toolchain
 from topformer.toolchain.programs import Missing
 
 SOURCE_FOLDER = Path(__file__).parents[1] / "runner"
+# An editor keeps files of its own there, whose names begin with a dot.
+_SOURCES = ("CMakeLists.txt", "[!.]*.cmake", "[!.]*.cpp", "[!.]*.h")
 KEY_CHARACTERS = 20
+# What the C++ libraries of the cross compiler are made of, each from a package of its own.
+SYSTEM_LIBRARIES = ("libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1")
+AARCH64_LOADER = "ld-linux-aarch64.so.1"
 # Every build of ExecuTorch since 1.2 installs it; its wheels do not.
 VERSION_HEADER = "include/executorch/runtime/core/version.h"
 HEADER_LIMIT_BYTES = 2**16
@@ -44,8 +50,8 @@ class Plan:
     # Where find_package looks; None where the wheel is fetched first.
     executorch: Path | None
     options: tuple[str, ...] = ()
-    # Names, sizes and times of a user's own libraries, which have no version.
-    archives: tuple[str, ...] = ()
+    # What else goes in, as it is now: a version or a path stays when the files behind it change.
+    contents: tuple[str, ...] = ()
 
     def key(self) -> str:
         """Name what goes in, so that another compiler, library or source makes another bundle."""
@@ -56,9 +62,11 @@ class Plan:
             str(self.toolchain.compiler),
             self.toolchain.compiler_version,
             *self.options,
-            *self.archives,
+            *self.contents,
         ]
-        for source in sorted(SOURCE_FOLDER.iterdir()):
+        sources = [path for glob in _SOURCES for path in SOURCE_FOLDER.glob(glob)]
+        # How it is built stands in the modules beside this one.
+        for source in sorted([*sources, *Path(__file__).parent.glob("*.py")]):
             facts += [source.name, sha256_file(source)]
         return sha256_bytes("\n".join(facts).encode())[:KEY_CHARACTERS]
 
@@ -100,6 +108,7 @@ def _plan_host() -> Plan:
         version=installed.version,
         executorch=installed.folder / "share" / "cmake",
         options=(f"-DCMAKE_CXX_COMPILER={compiler}",),
+        contents=(installed.record_sha256,),
     )
 
 
@@ -128,7 +137,15 @@ def _plan_aarch64() -> Plan:
             "-DCMAKE_SYSTEM_PROCESSOR=aarch64",
             f"-DCMAKE_CXX_COMPILER={compiler}",
         ),
+        contents=tuple(_hashes_of_libraries(compiler)),
     )
+
+
+def _hashes_of_libraries(compiler: Path | Missing) -> Iterator[str]:
+    assert not isinstance(compiler, Missing)
+    for name in (AARCH64_LOADER, *SYSTEM_LIBRARIES):
+        path = cpp.library_of_compiler(compiler, name)
+        yield f"{name} {'' if path is None else sha256_file(path)}"
 
 
 def _plan_ndk(paths: NdkPaths) -> Plan:
@@ -153,9 +170,10 @@ def _plan_ndk(paths: NdkPaths) -> Plan:
         if not path.is_file():
             found.append(Missing(what=f"{name} (no {path})", remedy=remedy))
     programs.refuse_missing(*found, what="The runner for ndk")
+    toolchain = _toolchain(cmake, toolchain_file, None)
     return Plan(
         target="ndk",
-        toolchain=_toolchain(cmake, toolchain_file, None),
+        toolchain=replace(toolchain, compiler_version=_ndk_compiler(paths.ndk)),
         version=_version_in(version_header),
         executorch=package.resolve(),
         options=(
@@ -164,11 +182,19 @@ def _plan_ndk(paths: NdkPaths) -> Plan:
             "-DANDROID_PLATFORM=android-28",
             "-DANDROID_STL=c++_static",
         ),
-        archives=tuple(
+        contents=tuple(
             f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}"
             for path in sorted((paths.executorch / "lib").glob("*.a"))
         ),
     )
+
+
+def _ndk_compiler(ndk: Path) -> str:
+    """Name an NDK's compiler and its version, or the NDK where that cannot be asked."""
+    for compiler in sorted(ndk.glob("toolchains/llvm/prebuilt/*/bin/clang++")):
+        if version := programs.first_line_of(compiler):
+            return version
+    return f"clang of the NDK in {ndk.name}"
 
 
 def _version_in(header: Path) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from topformer.archives import open_zip
 from topformer.errors import TopformerError
-from topformer.files import open_regular
+from topformer.files import open_regular, sha256_bytes
 from topformer.toolchain.programs import Missing, run_step
 
 AARCH64_PLATFORM = "manylinux_2_28_aarch64"
@@ -41,6 +41,8 @@ class Installed:
     folder: Path
     # As an index knows it: without a local part such as "+cpu".
     version: str
+    # Of the list of its files with their hashes: two builds have one version.
+    record_sha256: str
 
 
 def find_installed() -> Installed | Missing:
@@ -53,7 +55,11 @@ def find_installed() -> Installed | Missing:
     folder = Path(str(found.locate_file("executorch")))
     if not (folder / "share/cmake/executorch-config.cmake").is_file():
         return missing
-    return Installed(folder=folder, version=found.version.partition("+")[0])
+    return Installed(
+        folder=folder,
+        version=found.version.partition("+")[0],
+        record_sha256=sha256_bytes((found.read_text("RECORD") or "").encode()),
+    )
 
 
 def find_pip() -> Missing | None:

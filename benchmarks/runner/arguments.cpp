@@ -3,7 +3,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
-#include <cstring>
 
 #include "errors.h"
 
@@ -70,7 +69,7 @@ Arguments::Arguments(int count, const char* const* values) {
 
 std::string Arguments::take_text(const std::string& name) {
   std::string text = take_optional_text(name);
-  if (text.empty()) throw usage_error("The option --" + name + " is missing or empty.");
+  if (text.empty()) throw usage_error("The option --" + name + " is missing.");
   return text;
 }
 
@@ -79,6 +78,8 @@ std::string Arguments::take_optional_text(const std::string& name) {
   if (found == options_.end()) return "";
   std::string text = found->second;
   options_.erase(found);
+  // As of a shell's variable that is not set: what was asked for must not be left out in silence.
+  if (text.empty()) throw usage_error("The option --" + name + " is empty.");
   return text;
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <string>
 
 #include "errors.h"
 #include "limits.h"
@@ -70,15 +69,24 @@ BoxFinder::BoxFinder(const DetectionOptions& options, const std::vector<MapShape
     finders_.emplace_back(shape, options.score_threshold, options.candidates_per_level);
   }
   candidates_.reserve(levels * static_cast<std::size_t>(options.candidates_per_level));
+  decoded_.reserve(candidates_.capacity());
   boxes_.reserve(static_cast<std::size_t>(options.most_boxes));
 }
 
 const std::vector<Box>& BoxFinder::find(const std::vector<const float*>& outputs) {
   gather(outputs);
-  boxes_.clear();
+  decoded_.clear();
   const std::size_t levels = finders_.size();
   for (const Candidate& candidate : candidates_) {
-    const Box box = decode(candidate, outputs[levels + candidate.level]);
+    decoded_.push_back(decode(candidate, outputs[levels + candidate.level]));
+    const BoxSides& sides = decoded_.back().sides;
+    if (std::any_of(sides.begin(), sides.end(), [](float side) { return std::isnan(side); })) {
+      throw RunnerError("model-output", "The model computes a box whose sides are no numbers.",
+                        "Some of its outputs are NaN.");
+    }
+  }
+  boxes_.clear();
+  for (const Box& box : decoded_) {
     if (is_covered(box)) continue;
     boxes_.push_back(box);
     if (boxes_.size() == static_cast<std::size_t>(options_.most_boxes)) break;

@@ -29,7 +29,8 @@ class BoxFinder {
   BoxFinder(const DetectionOptions& options, const std::vector<MapShape>& outputs,
             const PictureSize& input);
 
-  // The likeliest first. They live until the next call.
+  // The likeliest first. They live until the next call. Raises RunnerError, as Python does, where a
+  // likely one has offsets that are NaN.
   const std::vector<Box>& find(const std::vector<const float*>& outputs);
 
  private:
@@ -53,6 +54,7 @@ class BoxFinder {
   float bottom_;
   std::vector<PlaceFinder> finders_;
   std::vector<Candidate> candidates_;
+  std::vector<Box> decoded_;
   std::vector<Box> boxes_;
 };
 

@@ -13,7 +13,6 @@
 #include <exception>
 #include <iostream>
 #include <new>
-#include <sstream>
 #include <string>
 
 #include "arguments.h"
@@ -28,7 +27,7 @@
 namespace topformer {
 namespace {
 
-// "100000 100000", with something to spare.
+// "50000 50000", with something to spare.
 constexpr std::size_t kRequestLimitBytes = 64;
 
 void about(Arguments& arguments) {

@@ -1,7 +1,6 @@
 #include "places.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "lanes.h"

@@ -1,5 +1,7 @@
 #include "preprocess.h"
 
+#include <cmath>
+
 #include "arguments.h"
 #include "files.h"
 #include "limits.h"
@@ -18,6 +20,12 @@ InputOptions InputOptions::take(Arguments& arguments) {
   options.picture.width = take_side("picture-width", options.size.width);
   options.mean = arguments.take_triple("mean");
   options.std = arguments.take_triple("std");
+  for (const float deviation : options.std) {
+    if (std::fabs(deviation) < kLeastDeviation) {
+      throw usage_error("The option --std has a deviation of next to nothing.",
+                        "Pixels are divided by it.");
+    }
+  }
   return options;
 }
 

@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,15 +13,26 @@ namespace {
 
 constexpr const char* kEndMarker = "topformer.runner.end";
 
-// Also from a signal handler: no memory is allocated, no lock taken.
-void write_stdout(const char* data, std::size_t size_bytes) {
+// Says whether all was written. Also from a signal handler: no memory is allocated, no lock taken.
+bool write_stdout(const char* data, std::size_t size_bytes) {
   while (size_bytes > 0) {
     const ssize_t written = ::write(STDOUT_FILENO, data, size_bytes);
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
+    if (written < 0 && errno == EAGAIN) {
+      pollfd room{STDOUT_FILENO, POLLOUT, 0};
+      ::poll(&room, 1, -1);
+      continue;
+    }
+    if (written <= 0) return false;
     data += written;
     size_bytes -= static_cast<std::size_t>(written);
   }
+  return true;
+}
+
+bool write_document(JsonWriter& document) {
+  const std::string text = document.field("end", kEndMarker).end_object().text() + "\n";
+  return write_stdout(text.data(), text.size());
 }
 
 struct Crash {
@@ -58,14 +70,16 @@ JsonWriter begin_document(const std::string& schema) {
 }
 
 void print_document(JsonWriter document) {
-  const std::string text = document.field("end", kEndMarker).end_object().text() + "\n";
-  write_stdout(text.data(), text.size());
+  if (!write_document(document)) {
+    throw RunnerError("output", "The document cannot be written to stdout.", std::strerror(errno));
+  }
 }
 
 void print_error(const RunnerError& error) {
   JsonWriter document = begin_document("topformer.runner-error/1");
   document.field("code", error.code).field("what", std::string(error.what()));
-  print_document(document.field("why", error.why));
+  // Where this cannot be written either, the exit status tells all that can be told.
+  write_document(document.field("why", error.why));
 }
 
 void report_crashes() {

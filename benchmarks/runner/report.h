@@ -13,7 +13,7 @@ namespace topformer {
 // Begins a document.
 JsonWriter begin_document(const std::string& schema);
 
-// Ends it and writes it to stdout at once.
+// Ends it and writes it to stdout at once. Raises RunnerError where it cannot be written.
 void print_document(JsonWriter document);
 
 void print_error(const RunnerError& error);

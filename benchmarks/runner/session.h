@@ -38,7 +38,6 @@ class Session {
   // Opens everything, runs once cold and then warms up. Raises RunnerError.
   explicit Session(const SessionOptions& options);
 
-  RunTimes run_once();
   std::vector<RunTimes> run(int count);
 
   // What it took to open, and what came out of the last run.
@@ -49,6 +48,7 @@ class Session {
   void write_profile(const std::string& path);
 
  private:
+  RunTimes run_once();
   void mark(Stage stage) const;
 
   SessionOptions options_;

@@ -41,7 +41,7 @@ from topformer.manifest import Manifest
 from topformer.tasks import Outputs, Task, output_bytes
 
 _REQUEST = re.compile(rb"([1-9]\d{0,5}) (\d{1,6})\n?")
-# "100000 100000", with something to spare.
+# "50000 50000", with something to spare.
 _REQUEST_LIMIT_BYTES = 64
 
 
@@ -205,8 +205,9 @@ def peak_memory_bytes() -> int:
         (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
     except (OSError, ValueError, IndexError):
-        # Bytes on macOS.
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        # Bytes on macOS, kibibytes elsewhere.
+        return peak if sys.platform == "darwin" else peak * 1024
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -64,6 +65,33 @@ def scripted(monkeypatch):
     return document
 
 
+def test_options_of_devices_reach_the_bench(scripted, monkeypatch):
+    asked = []
+
+    def bench_device(link, plan, *, on_progress, on_warning):
+        asked.append((link, plan))
+        return scripted
+
+    monkeypatch.setattr("topformer.verbs.bench.run.bench_device", bench_device)
+    monkeypatch.setattr("topformer.verbs.bench.run.connect_ssh", lambda name: f"link to {name}")
+    words = ["--max-start-temp", "31.5", "--cores", "1", "--runner", "built", "--mode", "quick"]
+    result = run("--device", "ssh:board", *words)
+    assert result.exit_code == 0, result.output
+    ((link, plan),) = asked
+    assert link == "link to ssh:board"
+    assert (plan.max_start_c, plan.cores, plan.bundle) == (31.5, "1", Path("built"))
+    assert plan.mode.name == "quick"
+
+
+def test_threads_and_sizes_make_rows(scripted, monkeypatch):
+    asked = []
+    monkeypatch.setattr("topformer.verbs.bench.run._plan", lambda choice, _: asked.append(choice))
+    assert run("--threads", "1", "--threads", "3", "--size", "tiny").exit_code == 0
+    (choice,) = asked
+    assert list(choice.threads) == [1, 3]
+    assert choice.variant == "tiny"
+
+
 def test_json_is_one_document_on_stdout(scripted):
     result = run("--json")
     assert result.exit_code == 0
@@ -111,15 +139,6 @@ def test_a_picture_that_is_none_is_refused_before_anything_runs(tmp_path):
     error = run("--picture", str(path)).exception
     assert isinstance(error, TopformerError)
     assert "is not a picture" in error.what
-
-
-def test_a_worker_that_cannot_open_its_file_fails_the_command(exported_tiny, tmp_path):
-    source = exported_tiny.files[0]
-    broken = tmp_path / source.path.name
-    broken.write_bytes(b"not a program")
-    broken.with_suffix(".json").write_bytes(source.manifest_path.read_bytes())
-    error = run("--model", str(broken)).exception
-    assert "is not the file its manifest describes" in str(error)
 
 
 def test_a_gate_that_is_passed_says_so_on_stderr(scripted, tmp_path):

@@ -9,6 +9,7 @@ from dataclasses import replace
 import jsonschema
 import msgspec
 import pytest
+from PIL import Image
 
 from support.command import run_command
 from topformer.manifest import manifest_path
@@ -107,6 +108,18 @@ def test_verify_from_the_command_line(random_export):
     assert parsed["passed"] is True
     assert parsed["against"] == "manifest"
     assert run_command("verify", path, cwd=folder).stdout == f"{path}: verified\n"
+
+
+def test_verify_against_weights_takes_ones_own_pictures(random_export, tmp_path):
+    folder, _ = random_export
+    Image.new("RGB", (50, 70), "teal").save(tmp_path / "mine.png")
+    words = ["--weights", "random", "--images", tmp_path, "--json"]
+    result = run_command("verify", "out/topformer-tiny-64x96-onnx.onnx", *words, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    parsed = document(result, VerifyDocument)
+    assert (parsed["passed"], parsed["against"]) == (True, "weights")
+    inputs = [one["input"] for one in parsed["parity"]["steps"][-1]["inputs"]]
+    assert "image:mine.png" in inputs
 
 
 def test_verify_of_a_changed_file_exits_with_1(random_export, tmp_path):

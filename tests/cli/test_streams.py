@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -12,6 +13,7 @@ from support.command import run_command
 
 pytestmark = pytest.mark.slow  # processes
 
+ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from topformer.cli.main import main; main()"]
 # As a file system of other people's names has it: Latin-1, a control sequence, markup, Chinese.
 NAMES = [b"caf\xe9.png", b"\x1b[2J.png", b"a [red] b.png", "街道.png".encode(), b"two\nlines.png"]
@@ -80,7 +82,11 @@ def test_errors_about_such_names_are_documents_too(verb):
     assert r"caf\xe9 [red].pte" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["models"], ["models", "--json"], ["--help"], ["--version"]])
+# Needs no torch, and prints a table or a document.
+COMPARE = ["compare", ROOT / "benchmarks/results/host-448-tiny.json", "--anyway"]
+
+
+@pytest.mark.parametrize("arguments", [COMPARE, [*COMPARE, "--json"], ["--help"], ["--version"]])
 @pytest.mark.parametrize(
     ("redirected", "status", "told"),
     [(">/dev/full", 1, "No space left on device"), ("2>/dev/full", 0, "")],
@@ -115,7 +121,7 @@ def test_an_error_that_nobody_reads_keeps_its_status():
     assert done.stderr.count("error:") == 1
 
 
-@pytest.mark.parametrize("arguments", [["models"], ["models", "--json"], ["schema", "manifest"]])
+@pytest.mark.parametrize("arguments", [COMPARE, [*COMPARE, "--json"], ["schema", "manifest"]])
 def test_a_reader_that_went_ends_the_command_quietly(arguments):
     read, write = os.pipe()
     os.close(read)

@@ -54,7 +54,7 @@ def test_the_run_leaves_its_recipe_curves_and_predictions(trained):
 
     out, result = trained
     saved = load_recipe("folder", "tiny", path=out / "recipe.toml")
-    assert saved.iterations == 4
+    assert (saved.iterations, saved.batch) == (4, 2)
     for name in ("curves.png", "predictions.png"):
         with Image.open(out / name) as picture:
             assert picture.format == "PNG"

@@ -95,9 +95,11 @@ def test_a_second_ctrl_c_waits_for_the_cleaning_up(local_link):
             adb.write_text(adb.read_text().replace("\n", f"\nkill -INT {os.getpid()}\n", 1))
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with pytest.raises(KeyboardInterrupt):
-        run()
-    signal.signal(signal.SIGINT, before)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert left(local_link) == []
 
 
@@ -219,6 +221,21 @@ def test_names_that_are_not_ours_are_left_alone(local_link, bundle):
         ours.with_name(name).mkdir()
     assert install_bundle(local_link, *bundle) == command
     assert len(left(local_link)) == 4
+
+
+def test_old_bundles_of_other_versions_go_when_a_new_one_comes(local_link, bundle):
+    week_old_s = time.time() - 9 * 86400
+    other = f"topformer-runner-{'a' * 16}"
+    kept = [f"{other}-{'1' * 16}", f"{other}-{'2' * 16}.part", "topformer-runner-mine", "photos"]
+    gone = [f"{other}-{'3' * 16}", f"{other}-{'4' * 16}.part"]
+    for name in (*kept, *gone):
+        folder = Path(local_link.scratch_folder) / name
+        folder.mkdir()
+        # The first two are another bench's, at work.
+        if name not in kept[:2]:
+            os.utime(folder, (week_old_s, week_old_s))
+    command = install_bundle(local_link, *bundle)
+    assert sorted(left(local_link)) == sorted([*kept, Path(command[0]).parent.name])
 
 
 def test_a_bundle_that_breaks_off_leaves_nothing(local_link, bundle):

@@ -130,15 +130,14 @@ def test_the_graph_can_be_looked_at(files):
 
 
 def test_another_detector_behind_the_manifest_fails(files, tmp_path):
-    """The hash fits, but the network is another one."""
-    other = save_finding_detector(tmp_path / "other.safetensors", variant="small")
-    made = export_model(
-        weights=str(other), targets=["onnx"], image_size=(64, 64), out_dir=tmp_path / "other"
-    ).files[0]
-    file = files["onnx.onnx"]
+    """The hash fits, but the network is another one, and be it its own int8 form."""
+    file, made = files["onnx.onnx"], files["onnx-int8.onnx"].manifest.file
     path = tmp_path / file.path.name
-    shutil.copy(made.path, path)
-    lying = msgspec.structs.replace(file.manifest, file=made.manifest.file)
+    shutil.copy(files["onnx-int8.onnx"].path, path)
+    claimed = msgspec.structs.replace(
+        file.manifest.file, sha256=made.sha256, size_bytes=made.size_bytes
+    )
+    lying = msgspec.structs.replace(file.manifest, file=claimed)
     manifest_path(path).write_bytes(encode_document(lying))
     assert not verify_file(path)[1].passed
 

@@ -10,7 +10,6 @@ from topformer.export.targets import get_target, target_names
 from topformer.export.targets.onnx import describe_change
 from topformer.fusion import fuse
 from topformer.model import create_model
-from topformer.variants import VARIANTS
 
 pytestmark = pytest.mark.slow
 
@@ -19,30 +18,18 @@ def test_the_shipped_targets_are_found():
     assert target_names() == ["onnx", "xnnpack"]
 
 
-@pytest.mark.parametrize(
-    ("variant", "height", "width"),
-    # What a size changes is alike in every variant: none has another number of stages.
-    [*((variant, 448, 448) for variant in VARIANTS), ("tiny", 512, 512), ("tiny", 384, 576)],
-)
-def test_the_network_lowers_to_one_delegate(variant, height, width):
-    network = fuse(create_model(variant).eval())
+# What a size changes is alike in every variant: none has another number of stages. Tiny at 448x448,
+# Small and Base are looked at where they are exported anyway.
+@pytest.mark.parametrize(("height", "width"), [(512, 512), (384, 576)])
+def test_the_network_lowers_to_one_delegate(height, width):
+    network = fuse(create_model("tiny").eval())
     delegation = get_target("xnnpack").lower(network, torch.randn(1, 3, height, width)).delegation
     assert delegation.delegates == 1
     assert delegation.outside == ()
     assert delegation.macs_inside_share == 1.0
     convolutions = {group.operator: group for group in delegation.inside}
-    assert convolutions["aten.convolution.default"].macs > 4e8 * (variant != "tiny")
+    assert convolutions["aten.convolution.default"].macs > 4e8
     assert delegation.planned_memory_bytes >= 4 * 3 * height * width
-
-
-def test_what_falls_outside_at_other_sizes_has_a_reason():
-    network = fuse(create_model("tiny").eval())
-    delegation = get_target("xnnpack").lower(network, torch.randn(1, 3, 160, 100)).delegation
-    (group,) = delegation.outside
-    assert group.operator == "aten._adaptive_avg_pool2d.default"
-    assert group.count == 4
-    assert group.reason
-    assert delegation.delegates == 2
 
 
 def test_an_operator_the_partitioner_refuses_carries_its_own_words():

@@ -5,6 +5,7 @@ Standard output and the exit status are the command's own.
 
 import os
 import signal
+import subprocess
 import sys
 from types import FrameType
 
@@ -54,5 +55,8 @@ if __name__ == "__main__":
     except TopformerError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
+    except subprocess.TimeoutExpired as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

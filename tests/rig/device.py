@@ -78,12 +78,13 @@ class Device:
         address = f":{self._port:04X} "
         tables = [Path(f"/proc/{pid}/net/tcp") for pid in self._daemons()]
         tables += [table.with_name("tcp6") for table in tables]
+        lines: list[str] = []
+        for table in tables:
+            # One that has just ended has none.
+            with suppress(OSError):
+                lines += table.read_text().splitlines()[1:]
         # State 0A is LISTEN.
-        return any(
-            address in line and line.split()[3] == "0A"
-            for table in tables
-            for line in table.read_text().splitlines()[1:]
-        )
+        return any(address in line and line.split()[3] == "0A" for line in lines)
 
     def processes(self) -> list[DeviceProcess]:
         """All that runs on the device but adbd."""
@@ -160,7 +161,8 @@ class Device:
 
     def _signal(self, number: signal.Signals) -> None:
         for pid in self._daemons():
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _daemons(self) -> set[int]:
         return {process.pid for process in self._all() if process.command[0] == "/sbin/adbd"}

@@ -61,12 +61,15 @@ def build_root() -> Path:
 def _key(qemu: Path) -> str:
     """Name what goes in: our files, qemu, and which packages (their versions are noted inside)."""
     facts = [SUITE, *WANTED, EMULATED_CPU, sha256_file(qemu)]
-    sources = [HERE / name for name in ("debs.py", "root.py", "hardware.py")]
+    sources = [HERE / name for name in ("debs.py", "root.py", "hardware.py", "packages.py")]
     sources += [
         *HERE.glob("*.c"),
         *(path for path in (HERE / "files").rglob("*") if path.is_file()),
     ]
-    facts += [f"{path.relative_to(HERE)} {sha256_file(path)}" for path in sorted(sources)]
+    facts += [
+        f"{path.relative_to(HERE)} {path.stat().st_mode:o} {sha256_file(path)}"
+        for path in sorted(sources)
+    ]
     return sha256_bytes("\n".join(facts).encode())[:KEY_CHARACTERS]
 
 

@@ -10,16 +10,21 @@ import pytest
 
 from rig.device import wait_until
 from rig.namespace import processes
+from support.lacking import lacking
 
 ROOT = Path(__file__).parent.parent.parent
 RUN = ROOT / "tests/rig/run"
 # Without the rig of these tests there is no other either, and they are skipped with its reason.
-pytestmark = [
-    pytest.mark.usefixtures("arm_runner"),
-    pytest.mark.skipif(not (ROOT / ".venv/installed").exists(), reason="needs `make .venv`"),
-]
+pytestmark = pytest.mark.usefixtures("arm_runner", "installed")
 # The network tells the processes of one rig from those of all others.
 NETWORK = "readlink /proc/self/ns/net"
+
+
+@pytest.fixture
+def installed():
+    """Have the environment that `make rig` would make."""
+    if not (ROOT / ".venv/installed").exists():
+        lacking("no .venv/installed: `make .venv/installed` makes it")
 
 
 def call(*command):

@@ -48,8 +48,8 @@ def _cmake_version(cmake: Path) -> tuple[int, ...]:
 
 
 def find_make() -> Missing | None:
-    """Say what is missing when neither of the programs that CMake drives is there."""
-    if shutil.which("make") or shutil.which("ninja"):
+    """Say what is missing when the program that CMake drives unless told otherwise is not there."""
+    if shutil.which("make"):
         return None
     return Missing(what="make", remedy="`apt install make`")
 

@@ -21,8 +21,13 @@ STEP_TIMEOUT_S = 900.0
 LOG_TAIL_BYTES = 4000
 END_GRACE_S = 10.0
 _STDERR = 2
-# Results equal Python's only when nobody adds flags such as -ffast-math, and these hold flags.
-_FLAG_VARIABLES = {"CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"}
+# Results equal Python's only when nobody adds flags such as -ffast-math or headers of another
+# library, and these do.
+_FLAG_VARIABLES = {
+    *("CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "MAKEFLAGS", "MFLAGS"),
+    *("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH"),
+    *("COMPILER_PATH", "GCC_EXEC_PREFIX"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

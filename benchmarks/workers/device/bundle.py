@@ -1,7 +1,8 @@
 """The runner's bundle on a device: pushed once, kept for the next bench, and trusted never.
 
 It lies in a folder whose name holds the bundle's hash and a random part. Every file is hashed
-before each use, and a folder that holds anything else than the bundle is removed.
+before each use, and a folder that holds anything else than the bundle is removed. When a new one
+comes, those of other versions that are older than a week go.
 """
 
 import platform
@@ -21,6 +22,7 @@ from topformer.files import sha256_bytes
 
 _NAME = "topformer-runner"
 _LISTING_LIMIT_BYTES = 2**16
+_KEPT_DAYS = 7
 
 
 def bundle_target(facts: DeviceFacts) -> str:
@@ -52,6 +54,7 @@ def install_bundle(link: Link, folder: Path, bundle: Bundle) -> list[str]:
     try:
         _push(link, folder, bundle, unfinished)
         output_of(link, ["mv", unfinished, installed], what=f"Naming {installed}")
+        _remove_old(link, key)
     except BaseException:
         _remove_quietly(link, unfinished)
         raise
@@ -60,8 +63,21 @@ def install_bundle(link: Link, folder: Path, bundle: Bundle) -> list[str]:
 
 def _candidates(link: Link, key: str) -> list[str]:
     script = f"ls -d {shlex.quote(link.scratch_folder)}/{_NAME}-{key}-*"
-    listed = link.run(["sh", "-c", script], limit_bytes=_LISTING_LIMIT_BYTES).stdout
-    pattern = re.escape(f"{link.scratch_folder}/{_NAME}-{key}-") + r"[0-9a-f]{16}"
+    return _folders(link, ["sh", "-c", script], rf"{key}-[0-9a-f]{{16}}")
+
+
+def _remove_old(link: Link, key: str) -> None:
+    """Remove what other versions and killed pushes left; another bench may use what is newer."""
+    command = ["find", link.scratch_folder, "-maxdepth", "1", "-mtime", f"+{_KEPT_DAYS}"]
+    for folder in _folders(link, command, r"[0-9a-f]{16}-[0-9a-f]{16}(\.part)?"):
+        if not re.search(rf"-{key}-[0-9a-f]+$", folder):
+            _remove_quietly(link, folder)
+
+
+def _folders(link: Link, command: list[str], ending: str) -> list[str]:
+    """Those of the paths that a command lists whose names are of bundles and end so."""
+    listed = link.run(command, limit_bytes=_LISTING_LIMIT_BYTES).stdout
+    pattern = re.escape(f"{link.scratch_folder}/{_NAME}-") + f"({ending})"
     names = listed.decode(errors="replace").splitlines()
     return [name for name in names if re.fullmatch(pattern, name)]
 

@@ -1,6 +1,7 @@
 """Bundles: what is missing is named, what is fetched is checked, what is damaged is not used."""
 
 import base64
+import dataclasses
 import hashlib
 import os
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from support.lacking import lacking
 from topformer.benchmarks.bundle import build as bundle
 from topformer.benchmarks.bundle import plan as bundle_plan
 from topformer.benchmarks.bundle import wheel
@@ -133,6 +135,40 @@ def test_the_plan_for_an_ndk_takes_its_toolchain(tmp_path):
     assert plan_bundle("ndk", paths).key() != key
 
 
+def test_an_ndk_of_another_compiler_makes_another_bundle(tmp_path):
+    config = "lib/cmake/ExecuTorch/executorch-config.cmake"
+    for file in ("build/cmake/android.toolchain.cmake", config, bundle_plan.VERSION_HEADER):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text('#define ET_VERSION "1.5.0"\n')
+    paths = NdkPaths(ndk=tmp_path, executorch=tmp_path)
+    clang = tmp_path / "toolchains/llvm/prebuilt/linux-x86_64/bin"
+    clang.mkdir(parents=True)
+    keys = set()
+    for version in ("18.0.1", "19.0.0"):
+        program(clang, "clang++", f"echo Android clang version {version}")
+        plan = plan_bundle("ndk", paths)
+        assert plan.toolchain.compiler_version == f"Android clang version {version}"
+        keys.add(plan.key())
+    assert len(keys) == 2
+
+
+def test_the_key_follows_the_libraries_and_what_is_compiled_only(monkeypatch, tmp_path):
+    sources = tmp_path / "runner"
+    shutil.copytree(bundle_plan.SOURCE_FOLDER, sources)
+    monkeypatch.setattr(bundle_plan, "SOURCE_FOLDER", sources)
+    plan = plan_bundle("host", None)
+    key = plan.key()
+    assert key == plan_bundle("host", None).key()
+    # As `cmake -B build` and an editor leave them, and what nobody compiles.
+    (sources / "build").mkdir()
+    (sources / ".#main.cpp").symlink_to("nowhere")
+    (sources / "README.md").write_text("other words")
+    assert plan.key() == key
+    assert dataclasses.replace(plan, contents=("rebuilt",)).key() != key
+    (sources / "main.cpp").write_text("int main() {}")
+    assert plan.key() != key
+
+
 def test_other_systems_are_told_so(monkeypatch):
     monkeypatch.setattr(bundle_plan.platform, "system", lambda: "Darwin")
     assert "Linux only" in refused("host").what
@@ -140,6 +176,7 @@ def test_other_systems_are_told_so(monkeypatch):
 
 def test_flags_of_the_user_do_not_reach_the_compiler():
     kept = build_environment({"CXXFLAGS": "-ffast-math", "CXX": "x", "CMAKE_BUILD_TYPE": "Debug",
+                              "CPATH": "/other", "MAKEFLAGS": "-k",
                               "PATH": "/bin", "HOME": "/home"})  # fmt: skip
     assert kept == {"PATH": "/bin", "HOME": "/home"}
 
@@ -231,6 +268,7 @@ def test_the_host_bundle_holds_all_it_needs_and_runs_elsewhere(host_runner, tmp_
     shutil.copytree(host_runner.folder, copy)
     command = host_runner.bundle.command(str(copy))
     assert subprocess.run([*command, "about"], capture_output=True, check=True).stdout
+    assert os.fsencode(bundle_plan.SOURCE_FOLDER) not in (copy / bundle.PROGRAM).read_bytes()
     (copy / "libexecutorch.so").unlink()
     assert subprocess.run([*command, "about"], capture_output=True, check=False).returncode != 0
 
@@ -311,8 +349,9 @@ def test_an_aarch64_bundle_starts_with_its_own_loader():
     ]  # fmt: skip
 
 
-@pytest.mark.skipif(not shutil.which("aarch64-linux-gnu-g++"), reason="no compiler for aarch64")
 def test_a_bundle_for_aarch64_gets_every_system_library_it_asks_for(tmp_path):
+    if not shutil.which("aarch64-linux-gnu-g++"):
+        lacking("no compiler for aarch64: `apt install g++-aarch64-linux-gnu`")
     source, folder = tmp_path / "main.cpp", tmp_path / "bundle"
     source.write_text("#include <iostream>\nint main() { std::cout << 1; }\n")
     folder.mkdir()

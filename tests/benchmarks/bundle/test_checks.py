@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from support.lacking import lacking
 from topformer.benchmarks.bundle.plan import SOURCE_FOLDER
 from topformer.toolchain import cpp
 from topformer.toolchain.programs import Missing
@@ -26,7 +27,7 @@ def configured(tmp_path):
     """Configure the runner with a package in ExecuTorch's place; returns what CMake complains."""
     cmake = cpp.find_cmake()
     if isinstance(cmake, Missing):
-        pytest.skip(cmake.what)
+        lacking(f"no {cmake.what}")
 
     def configure(package, **headers):
         for name, text in headers.items():

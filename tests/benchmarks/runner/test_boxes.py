@@ -9,12 +9,13 @@ from support.box_maps import USUAL_LEVELS, detection_task, random_outputs
 from support.runner_calls import Runner
 from topformer.benchmarks.documents.conditions import StartingPicture
 from topformer.benchmarks.documents.runner import RunnerRun, decode_document, session_options
+from topformer.errors import TopformerError
 from topformer.files import sha256_bytes
 from topformer.images import bench_picture
 from topformer.manifest import AnchorLevel
 from topformer.runtimes import open_model
 from topformer.tasks import output_bytes
-from topformer.tasks.detection import LOGITS
+from topformer.tasks.detection import LOGITS, OFFSETS
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,22 @@ def test_logits_that_are_no_numbers(runner, special):
         if described.meaning == LOGITS:
             output[random.random(output.shape) < 0.05] = special
     same_boxes(runner, task, outputs)
+
+
+def test_offsets_that_are_no_numbers_are_refused_where_python_refuses_them(runner):
+    task = detection_task((96, 64))
+    outputs = random_outputs(task, seed=9, mean=0.0)
+    for output, described in zip(outputs, task.manifest.outputs, strict=True):
+        if described.meaning == OFFSETS:
+            output[np.random.default_rng(10).random(output.shape) < 0.01] = np.nan
+    for make in (task.postprocess, lambda *given: runner.result(*given, *task.runner_options())):
+        with pytest.raises(TopformerError, match="sides are no numbers"):
+            make(outputs, (96, 64))
+    # Boxes that nobody asks for may have any.
+    for output, described in zip(outputs, task.manifest.outputs, strict=True):
+        if described.meaning == LOGITS:
+            output[...] = -50.0
+    assert len(same_boxes(runner, task, outputs)) == 0
 
 
 def test_offsets_without_measure(runner):

@@ -3,6 +3,8 @@
 import math
 import os
 import resource
+import subprocess
+from contextlib import suppress
 
 import pytest
 
@@ -46,7 +48,7 @@ def run_options(runner, **changes):
         (["about", "--=x"], "--=x is no option"),
         (["run", "--threads=1", "--threads=1"], "given twice"),
         (["run"], "--model is missing"),
-        (["run", "--model="], "--model is missing"),
+        (["run", "--model="], "--model is empty"),
         (["postprocess", "--outputs=x", "--shapes=9x9"], "--shapes cannot be 9x9"),
         (["postprocess", "--outputs=x", "--shapes=1x4097x1"], "--shapes cannot be 1x4097x1"),
         (["postprocess", "--outputs=x", "--shapes=300x1000x1000"], "--shapes cannot be"),
@@ -92,6 +94,9 @@ NO_TRIPLES = (
         {"picture": None},
         *({"picture-height": value} for value in ("0", "32769", "")),
         {"picture-width": "x"},
+        *({"std": value} for value in ("0,1,1", "1,1e-46,1", "1,1,-1e-7")),
+        # Of a shell's variable that is not set.
+        *({name: ""} for name in ("task", "write-result", "write-output", "mark-stages")),
     ],
 )
 def test_options_out_of_range(runner, change):
@@ -168,6 +173,33 @@ def test_output_that_cannot_be_written_leaves_nothing(runner, exported_tiny, tmp
     failure = runner.refusal("run", *options, f"--write-result={missing}", status=1)
     assert failure.code == "file-unwritable"
     assert not missing.parent.exists()
+
+
+def test_a_document_that_cannot_be_written_is_a_failure(runner):
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >/dev/full', "sh", *runner.command, "about"], check=False
+    )
+    assert done.returncode == 1
+
+
+def test_a_document_is_written_whole_where_its_reader_is_slow(runner):
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    # Until no more goes in.
+    with suppress(BlockingIOError):
+        while os.write(write, b"x" * 4096):
+            pass
+    with suppress(BlockingIOError):
+        while os.write(write, b"x"):
+            pass
+    running = subprocess.Popen([*runner.command, "about"], stdout=write)
+    os.close(write)
+    with pytest.raises(subprocess.TimeoutExpired):
+        running.wait(timeout=0.5)
+    with os.fdopen(read, "rb") as stream:
+        said = stream.read().lstrip(b"x")
+    assert running.wait(timeout=60) == 0
+    assert decode_document(said, RunnerAbout).runtime == "executorch"
 
 
 def test_too_little_memory_is_said(runner):

@@ -1,6 +1,7 @@
 """Where files are measured, and what does not fit is refused before any is made."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -86,6 +87,36 @@ def test_all_files_are_measured_in_one_bench_and_not_again(benched, tmp_path):
 def with_mean(file):
     given = msgspec.structs.replace(file.manifest.input, mean=(0.0, 0.0, 0.0))
     return replace(file, manifest=msgspec.structs.replace(file.manifest, input=given))
+
+
+@pytest.mark.parametrize("device", ["ssh:board", "adb"])
+def test_a_device_is_asked_for_what_the_runner_runs(monkeypatch, tmp_path, device):
+    asked = []
+    link = SimpleNamespace(name="a device")
+
+    def bench_device(given, plan, *, on_progress, on_warning):
+        asked.append((given, plan))
+        files = [proved_file(name=one.name) for one in plan.requests]
+        return fake_measured(files, {file.name: 9.0 for file in files}).bench
+
+    monkeypatch.setattr(measure, "bench_device", bench_device)
+    monkeypatch.setattr(measure, "connect_ssh", lambda name: {"ssh:board": link}[name])
+    monkeypatch.setattr(measure, "choose_devices", lambda serial, all_devices: [serial])
+    monkeypatch.setattr(measure, "connect", lambda serial: {"A1": link}[serial])
+    options = replace(
+        MEASURE, device=device, serial="A1" if device == "adb" else None,
+        threads=2, cores="big", max_start_temp_c=31.0,
+    )  # fmt: skip
+    files = [proved_file(), proved_file(target="onnx")]
+    found = measure_files(files, options, Kept(tmp_path), print)
+    ((given, plan),) = asked
+    assert given is link
+    assert [(one.name, one.source, one.runtime, one.threads) for one in plan.requests] == [
+        (files[0].name, str(files[0].path), "runner", 2)
+    ]
+    assert (plan.cores, plan.max_start_c, plan.mode.name) == ("big", 31.0, "quick")
+    assert measure_files(files, options, Kept(tmp_path), print).bench == found.bench
+    assert len(asked) == 1
 
 
 def test_where_nothing_runs_nothing_is_measured(benched, tmp_path):

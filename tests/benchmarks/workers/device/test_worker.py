@@ -11,7 +11,7 @@ import pytest
 from support.fake_worker import fake_manifest
 from topformer.benchmarks.benches.host import Worker
 from topformer.benchmarks.workers.device import check
-from topformer.benchmarks.workers.device.bundle import bundle_target, install_bundle
+from topformer.benchmarks.workers.device.bundle import install_bundle
 from topformer.benchmarks.workers.device.check import (
     ReferenceOutput,
     check_output,
@@ -21,7 +21,6 @@ from topformer.benchmarks.workers.device.placed_model import place_model
 from topformer.benchmarks.workers.device.worker import DeviceWorker
 from topformer.benchmarks.workers.process import Patience
 from topformer.benchmarks.workers.rows import RowRequest
-from topformer.devices.facts.reading import read_facts
 from topformer.devices.workspace import open_workspace
 from topformer.errors import TopformerError
 from topformer.export.proof import FP32_GATES
@@ -198,21 +197,3 @@ def test_a_runner_that_does_not_start_shows_why(placed, reference_of):
     with pytest.raises(TopformerError, match="The runner does not run on local") as raised:
         check_output(broken, reference_of(placed), threads=1)
     assert "/no/such/loader" in raised.value.why
-
-
-def test_the_same_over_ssh(loopback, host_runner, exported_tiny, reference_of, tmp_path):
-    from topformer.devices.links.ssh import connect_ssh
-
-    link = dataclasses.replace(connect_ssh("ssh:board"), scratch_folder=str(tmp_path))
-    assert bundle_target(read_facts(link)) == "host"
-    with open_workspace(link, on_left=pytest.fail) as workspace:
-        runner = install_bundle(link, host_runner.folder, host_runner.bundle)
-        placed = place_model(workspace, exported_tiny.files[0].path, runner)
-        checked = check_output(placed, reference_of(placed), threads=1)
-        assert checked.passed
-        with DeviceWorker(
-            request(placed), placed, expected_outputs_sha256=checked.outputs_sha256
-        ) as worker:
-            worker.load(warmups=1)
-            assert len(worker.measure(samples=2, warmups=1).samples) == 2
-    assert not Path(workspace.folder).exists()
