@@ -39,7 +39,7 @@ android {
         }
     }
 
-    // A stored model is read where it lies, without being unpacked first; so is native code.
+    // A model is copied to a file before it is opened, and hardly gets smaller; native code is read where it lies.
     androidResources {
         noCompress += "pte"
     }

@@ -26,7 +26,7 @@ class CameraControl(
         /** On the camera's thread. */
         fun onFrame(frame: YuvFrame, turnDegrees: Int, mirror: Boolean, timestampNs: Long)
 
-        /** [picture] or [displayDegrees] is another one. */
+        /** [picture] or [shownDegrees] is another one. */
         fun onPicture()
 
         fun ask(wish: Wish)
@@ -41,6 +41,7 @@ class CameraControl(
     /** Whether there is another camera to turn to. */
     val canFlip: Boolean get() = camera != null && looksBothWays
     private var frozen = false
+    private var frozenDegrees = 0
     private var output: SurfaceTexture? = null
 
     /** The size of the upright picture where the display is in its natural place; null while no camera runs. */
@@ -55,6 +56,9 @@ class CameraControl(
             Surface.ROTATION_270 -> 270
             else -> 0
         }
+
+    /** How far it is, or was when what is shown was frozen. */
+    val shownDegrees: Int get() = if (frozen) frozenDegrees else displayDegrees
     private var asking = false
     private var refused = false
     private var canAskAgain = false
@@ -97,6 +101,7 @@ class CameraControl(
 
     fun freeze(freeze: Boolean) {
         frozen = freeze
+        frozenDegrees = displayDegrees
         camera?.freeze(freeze)
     }
 

@@ -135,7 +135,8 @@ class CameraSource(
         val reader = ImageReader.newInstance(size.width, size.height, ImageFormat.YUV_420_888, 3).also { images = it }
         reader.setOnImageAvailableListener({ reporting { take(it, sensorDegrees, facing) } }, handler)
         val screen = Preview(progress) { slots, onFrame ->
-            previews.open(shown, sensorDegrees, slots, handler) { reporting { onFrame.run() } }
+            // One may come between the end of the preview and that of its thread.
+            previews.open(shown, sensorDegrees, slots, handler) { if (!closed) reporting { onFrame.run() } }
         }
         preview = screen
         screen.isFrozen = frozen
@@ -235,6 +236,9 @@ fun facings(context: Context): Set<Facing> = try {
     val manager = context.getSystemService(CameraManager::class.java)
     manager?.cameraIdList.orEmpty().mapTo(HashSet()) { facingOf(checkNotNull(manager), it) }
 } catch (_: CameraAccessException) {
+    emptySet()
+} catch (_: IllegalArgumentException) {
+    // It was unplugged between two steps.
     emptySet()
 }
 

@@ -81,6 +81,8 @@ class Engine(private val factory: SegmenterFactory, private val clock: Clock, pr
                 val ready = model.prepare()
                 val opened = Pipeline(ready.manifest, factory.open(ready.file, ready.manifest, threads), clock)
                 pipeline = opened
+                // The screen asks for them, and must not wait.
+                opened.manifest.run { shownNames to shownPalette }
                 val selfCheck = SelfCheck.run(opened, ready.golden)
                 tell { listener.onModel(opened.manifest, selfCheck) }
             }

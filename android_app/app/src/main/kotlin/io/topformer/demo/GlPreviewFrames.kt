@@ -52,23 +52,35 @@ class GlPreviewFrames(size: Size, sensorDegrees: Int, slots: Int, handler: Handl
     override val surface: Surface
 
     init {
-        check(EGL14.eglMakeCurrent(display, offscreen, offscreen, context)) { "The GPU can't be used." }
-        fromCamera = TextureCopy(GLES11Ext.GL_TEXTURE_EXTERNAL_OES, "#extension GL_OES_EGL_image_external : require\n", "samplerExternalOES")
-        toScreen = TextureCopy(GLES20.GL_TEXTURE_2D, "", "sampler2D")
-        cameraTexture = IntArray(1).also { GLES20.glGenTextures(1, it, 0) }[0]
-        GLES20.glGenTextures(slots, kept, 0)
-        GLES20.glGenFramebuffers(slots, targets, 0)
-        for (slot in 0 until slots) makeSlot(slot)
-        camera = SurfaceTexture(cameraTexture)
-        camera.setDefaultBufferSize(size.width, size.height)
-        camera.setOnFrameAvailableListener({ onFrame.run() }, handler)
-        surface = Surface(camera)
+        try {
+            check(EGL14.eglMakeCurrent(display, offscreen, offscreen, context)) { "The GPU can't be used." }
+            fromCamera = TextureCopy(GLES11Ext.GL_TEXTURE_EXTERNAL_OES, "#extension GL_OES_EGL_image_external : require\n", "samplerExternalOES")
+            toScreen = TextureCopy(GLES20.GL_TEXTURE_2D, "", "sampler2D")
+            cameraTexture = IntArray(1).also { GLES20.glGenTextures(1, it, 0) }[0]
+            GLES20.glGenTextures(slots, kept, 0)
+            GLES20.glGenFramebuffers(slots, targets, 0)
+            for (slot in 0 until slots) makeSlot(slot)
+            camera = SurfaceTexture(cameraTexture)
+            camera.setDefaultBufferSize(size.width, size.height)
+            camera.setOnFrameAvailableListener({ onFrame.run() }, handler)
+            surface = Surface(camera)
+        } catch (error: RuntimeException) {
+            giveBack()
+            throw error
+        }
     }
 
     override fun latch(): Long {
-        camera.updateTexImage()
+        update()
         camera.getTransformMatrix(cameraMatrix)
         return camera.timestamp
+    }
+
+    // Some of its failures are of no class of their own.
+    private fun update() = try {
+        camera.updateTexImage()
+    } catch (error: RuntimeException) {
+        throw IllegalStateException(error)
     }
 
     override fun keep(slot: Int) {
@@ -106,6 +118,10 @@ class GlPreviewFrames(size: Size, sensorDegrees: Int, slots: Int, handler: Handl
         showOn(null)
         surface.release()
         camera.release()
+        giveBack()
+    }
+
+    private fun giveBack() {
         EGL14.eglMakeCurrent(display, EGL14.EGL_NO_SURFACE, EGL14.EGL_NO_SURFACE, EGL14.EGL_NO_CONTEXT)
         EGL14.eglDestroySurface(display, offscreen)
         // With all its textures.

@@ -5,6 +5,7 @@ import android.content.Context
 import android.util.AttributeSet
 import android.view.MotionEvent
 import android.widget.TextView
+import androidx.core.view.ViewCompat
 
 /** A tool that does something while it is held. A screen reader's click, which can't be held, turns it on and off. */
 @SuppressLint("AppCompatCustomView")
@@ -15,8 +16,15 @@ class HoldView(context: Context, attributes: AttributeSet?) : TextView(context, 
             if (field == value) return
             field = value
             isActivated = value
+            sayState()
             onHold(value)
         }
+
+    init {
+        sayState()
+    }
+
+    private fun sayState() = ViewCompat.setStateDescription(this, resources.getText(if (held) R.string.on else R.string.off))
 
     @SuppressLint("ClickableViewAccessibility")
     override fun onTouchEvent(event: MotionEvent): Boolean {

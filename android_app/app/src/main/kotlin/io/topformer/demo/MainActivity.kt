@@ -55,9 +55,9 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
         screen.details.models.setOnClickListener(::showMenu)
         screen.details.about.setOnClickListener { main.model.opened?.let { showAbout(this, it) } }
         onClick(R.id.open_picture) { showPictures(this, ::open) { ask(Wish.PICTURE) } }
-        onClick(R.id.freeze) { if (main.still.frame == null) main.freeze(!main.frozen) else main.still.backToCamera() }
-        onClick(R.id.flip) { main.camera.flip() }
-        onClick(R.id.share) { main.share { screen.preview.bitmap?.let(screen.picture::over) } }
+        onClick(R.id.freeze) { if (main.still.hasPlace) main.still.backToCamera() else main.freeze(!main.frozen) }
+        onClick(R.id.flip, main::flip)
+        onClick(R.id.share) { main.share(screen::live) }
         closeSheetOnBack()
         main.ui = this
         render()
@@ -97,7 +97,9 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
 
     override fun showResult(result: Result) {
         if (main.notices.shown != null) return
+        val isBack = screen.picture.isOpened && result.picture == null
         screen.showResult(result)
+        if (isBack) placePreview()
         if (!awaitsDrawing) screen.picture.viewTreeObserver.registerFrameCommitCallback(onDrawn)
         awaitsDrawing = true
     }
@@ -110,7 +112,7 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
 
     private fun placePreview() {
         val size = main.camera.picture.takeIf { main.notices.shown == null }
-        screen.showPreview(size, main.camera.displayDegrees)
+        screen.showPreview(size, main.camera.shownDegrees)
     }
 
     override fun onSurfaceTextureAvailable(texture: SurfaceTexture, width: Int, height: Int) = main.camera.showOn(texture)
@@ -125,20 +127,22 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
 
     override fun onSurfaceTextureUpdated(texture: SurfaceTexture) = Unit
 
-    override fun ask(wish: Wish) {
-        try {
-            when (wish) {
-                Wish.CAMERA_PERMISSION -> askForCamera.launch(arrayOf(Manifest.permission.CAMERA))
-                Wish.PICTURE -> pickPicture.launch(PickVisualMediaRequest(PickVisualMedia.ImageOnly))
-                Wish.MODEL_FILES -> pickModel.launch(arrayOf("*/*"))
-                Wish.MODEL_MENU -> showMenu(screen.notice)
-            }
-        } catch (error: ActivityNotFoundException) {
-            main.tellOnce(R.string.no_app, error.message.orEmpty())
+    override fun ask(wish: Wish) = launching {
+        when (wish) {
+            Wish.CAMERA_PERMISSION -> askForCamera.launch(arrayOf(Manifest.permission.CAMERA))
+            Wish.PICTURE -> pickPicture.launch(PickVisualMediaRequest(PickVisualMedia.ImageOnly))
+            Wish.MODEL_FILES -> pickModel.launch(arrayOf("*/*"))
+            Wish.MODEL_MENU -> showMenu(screen.notice)
         }
     }
 
-    override fun open(intent: Intent) = startActivity(intent)
+    override fun open(intent: Intent) = launching { startActivity(intent) }
+
+    private inline fun launching(action: () -> Unit) = try {
+        action()
+    } catch (error: ActivityNotFoundException) {
+        main.tellOnce(R.string.no_app, error.message.orEmpty())
+    }
 
     private fun onAnswer(granted: Map<String, Boolean>) {
         val camera = Manifest.permission.CAMERA

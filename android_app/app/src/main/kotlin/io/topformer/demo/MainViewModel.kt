@@ -67,6 +67,8 @@ class MainViewModel(private val application: DemoApplication) :
     fun leave() {
         visible = false
         camera.stop()
+        // What the camera showed is gone with it.
+        if (!still.hasPlace) freeze(false)
     }
 
     /** The size at which a picture's labels will be seen. */
@@ -77,9 +79,17 @@ class MainViewModel(private val application: DemoApplication) :
 
     fun freeze(freeze: Boolean) {
         frozen = freeze
+        // What comes next has nothing to do with what was before.
+        if (!freeze) times.clear()
         model.engine.takeFrames(!frozen && still.frame == null)
         camera.freeze(frozen)
         ui?.render()
+    }
+
+    /** Turns to the other camera. */
+    fun flip() {
+        freeze(false)
+        camera.flip()
     }
 
     /** Offers what is seen to other apps: an opened picture with what was found, or what is on the screen where that is live. */
@@ -164,7 +174,9 @@ class MainViewModel(private val application: DemoApplication) :
 
     /** What is [shown] is on the screen. */
     fun onDrawn() {
-        if (!drawn) shown?.let { times.add(it.timings, application.clock.nowNs()) }
+        // One may still come from where nothing is seen any more.
+        val seen = shown?.takeIf { it.picture === still.frame?.picture }
+        if (!drawn && seen != null) times.add(seen.timings, application.clock.nowNs())
         drawn = true
     }
 

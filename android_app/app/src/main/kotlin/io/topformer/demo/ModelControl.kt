@@ -120,6 +120,8 @@ class ModelControl(
     private fun goOn(first: () -> Unit = {}) = NoticeAction(R.string.go_on) {
         first()
         notices.model = null
+        // Its memory may have been given back behind the notice.
+        resume()
     }
 
     private fun choose() = NoticeAction(R.string.choose_model) { host.ask(Wish.MODEL_MENU) }

@@ -66,6 +66,9 @@ class PictureView(context: Context, attributes: AttributeSet?) : View(context, a
     private val matrixOfContent = Matrix()
     private val matrixValues = FloatArray(9)
 
+    /** Whether an opened picture is seen. */
+    val isOpened: Boolean get() = result?.picture != null
+
     /** Shows a result: over its opened picture, or over the camera's preview where it has none. */
     fun show(next: Result?) {
         result = next
@@ -79,15 +82,15 @@ class PictureView(context: Context, attributes: AttributeSet?) : View(context, a
         return matrixOf(width, height, turnDegrees)
     }
 
-    /** What is seen of a preview of this view's size, with the labels over it. */
-    fun over(preview: Bitmap): Bitmap {
+    /** What is seen of a preview of this view's size that is placed by a matrix, with the labels over it. */
+    fun over(preview: Bitmap, placedBy: Matrix): Bitmap {
         val seen = Rect()
         RectF(placement.left, placement.top, placement.left + placement.width, placement.top + placement.height).round(seen)
         if (!seen.intersect(0, 0, preview.width, preview.height)) return preview
         val composed = Bitmap.createBitmap(seen.width(), seen.height(), Bitmap.Config.ARGB_8888)
         val canvas = Canvas(composed)
         canvas.translate(-seen.left.toFloat(), -seen.top.toFloat())
-        canvas.drawBitmap(preview, 0f, 0f, null)
+        canvas.drawBitmap(preview, placedBy, picturePaint)
         drawFindings(canvas)
         return composed
     }

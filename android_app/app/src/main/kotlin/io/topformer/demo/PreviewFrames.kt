@@ -13,7 +13,7 @@ interface PreviewFrames : AutoCloseable {
     /** For the camera. */
     val surface: Surface
 
-    /** Takes the newest frame from the camera; returns when it was taken, by the camera's clock. */
+    /** Takes the newest frame from the camera; returns when it was taken, by the camera's clock. Throws [IllegalStateException]. */
     fun latch(): Long
 
     /** Keeps the frame that was latched. */

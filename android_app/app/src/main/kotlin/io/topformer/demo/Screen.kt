@@ -73,7 +73,7 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
     fun render() {
         val told = main.notices.shown
         val result = main.shown.takeIf { told == null }
-        val isStill = main.still.frame != null
+        val isStill = main.still.hasPlace
         notice.show(told)
         picture.opacity = main.settings.opacity
         picture.show(result)
@@ -156,12 +156,16 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
     /** Puts the camera's picture where its labels are; null takes it away. */
     fun showPreview(size: Size?, displayDegrees: Int) {
         preview.visibility = if (size == null) View.INVISIBLE else View.VISIBLE
-        if (size == null) return
+        // Until the camera's first labels are there, it lies behind an opened picture that has a place of its own.
+        if (size == null || picture.isOpened) return
         val lying = displayDegrees % 180 == 90
         val width = if (lying) size.height else size.width
         val height = if (lying) size.width else size.height
         preview.setTransform(picture.previewMatrix(width, height, (360 - displayDegrees) % 360))
     }
+
+    /** What is seen of the camera's picture, with the labels over it; null where there is none. */
+    fun live(): Bitmap? = preview.bitmap?.let { picture.over(it, preview.getTransform(null)) }
 
     private fun showFreeze(frozen: Boolean) =
         if (frozen) freeze.showTool(R.string.resume, R.drawable.resume) else freeze.showTool(R.string.freeze, R.drawable.freeze)

@@ -2,8 +2,6 @@ package io.topformer.demo
 
 import io.topformer.core.LabelColours
 import io.topformer.core.ModelManifest
-import io.topformer.core.displayName
-import io.topformer.core.vividPalette
 
 /** A model's classes as the user wants to see them: their names and colours, one of them alone, or without some. */
 class ShownClasses private constructor(
@@ -12,10 +10,10 @@ class ShownClasses private constructor(
     val alone: Int?,
     val hidden: Set<Int>,
 ) {
-    val names: List<String> = manifest.classNames.map(::displayName)
+    val names: List<String> = manifest.shownNames
 
     /** By class id, 0xFFRRGGBB. */
-    val palette: IntArray = if (isVivid) vividPalette(manifest.palette) else manifest.palette
+    val palette: IntArray = if (isVivid) manifest.shownPalette else manifest.palette
     val isAll: Boolean get() = alone == null && hidden.isEmpty()
 
     /** Whether nothing has changed since. */

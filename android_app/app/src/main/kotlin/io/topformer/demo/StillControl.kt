@@ -18,6 +18,8 @@ class StillControl(
         fun onStill(frame: StillFrame?)
     }
 
+    /** Whether a picture is shown, or waited for since an earlier day. */
+    val hasPlace: Boolean get() = settings.still != null
     var frame: StillFrame? = null
         private set
 

@@ -30,7 +30,7 @@ class Times {
         rate.add(nowNs)
     }
 
-    /** What comes next is of another model. */
+    /** What comes next is of another model, or of another picture. */
     fun clear() {
         listOf(preprocess, execute, postprocess, whole).forEach(LatencyStats::clear)
         rate.clear()

@@ -10,6 +10,7 @@ import android.widget.SeekBar
 import android.widget.TextView
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.annotation.Config
+import java.io.File
 import kotlin.test.Test
 import kotlin.test.assertContains
 import kotlin.test.assertEquals
@@ -64,6 +65,25 @@ class AccessibilityTest : AppTest() {
     }
 
     @Test
+    fun `whether the bare picture is shown is said`() {
+        showPicture()
+        val compare = phone.view<View>(R.id.compare)
+        assertEquals("off", compare.createAccessibilityNodeInfo().stateDescription)
+        phone.press(compare)
+        assertEquals("on", compare.createAccessibilityNodeInfo().stateDescription)
+    }
+
+    @Test
+    @Config(qualifiers = "ar-ldrtl-$PHONE_ON_ITS_SIDE")
+    fun `the sheet is on the left where lines begin on the right`() {
+        showPicture()
+        val place = Rect()
+        phone.view<View>(R.id.sheet).getGlobalVisibleRect(place)
+        assertTrue(place.right < phone.view<View>(R.id.root).width / 2, "$place")
+        assertTrue(phone.view<PictureView>(R.id.picture).placeOf(0f, 0f).x > place.right, "The sheet lies over the picture.")
+    }
+
+    @Test
     fun `notices are said as they come`() {
         phone.start()
         assertEquals(View.ACCESSIBILITY_LIVE_REGION_POLITE, phone.view<View>(R.id.notice).accessibilityLiveRegion)
@@ -80,6 +100,19 @@ class AccessibilityTest : AppTest() {
     @Test
     @Config(qualifiers = PHONE_ON_ITS_SIDE)
     fun `no text is cut in landscape`() = forAllFonts { pictureIsWhole() }
+
+    @Test
+    @Config(qualifiers = HALF_OF_A_PHONE_ON_ITS_SIDE)
+    fun `no text is cut in half of a screen`() = forAllFonts { pictureIsWhole() }
+
+    @Test
+    @Config(qualifiers = HALF_OF_A_PHONE_ON_ITS_SIDE)
+    fun `half of a screen is not left to the sheet`() {
+        showPicture(streetPicture(640, 360))
+        val view = phone.view<PictureView>(R.id.picture)
+        val width = view.placeOf(1f, 1f).x - view.placeOf(0f, 0f).x
+        assertTrue(width > view.width / 3, "The picture is $width wide in ${view.width}.")
+    }
 
     @Test
     @Config(qualifiers = "w320dp-h569dp-mdpi")
@@ -111,10 +144,10 @@ class AccessibilityTest : AppTest() {
         assertWhole(atLeast = 3)
     }
 
-    private fun showPicture() {
+    private fun showPicture(file: File = streetPicture(300, 400)) {
         TestModel.install(phone.application)
         phone.start()
-        phone.openPicture(streetPicture(300, 400))
+        phone.openPicture(file)
         phone.untilLabels()
         phone.settle()
     }
@@ -143,5 +176,6 @@ class AccessibilityTest : AppTest() {
 
     private companion object {
         const val CLASSES = 6
+        const val HALF_OF_A_PHONE_ON_ITS_SIDE = "w440dp-h387dp-land-mdpi"
     }
 }

@@ -7,6 +7,7 @@ import io.topformer.segmenter.Segmenter
 import java.nio.FloatBuffer
 import kotlin.test.Test
 import kotlin.test.assertEquals
+import kotlin.test.assertTrue
 
 /** From the camera's image to the labels on the screen, nothing of the app's own is left for the garbage collector. */
 class AllocationTest : AppTest() {
@@ -56,6 +57,13 @@ class AllocationTest : AppTest() {
         }
     }
 
+    @Test
+    fun `an allocation would be seen`() {
+        var kept = IntArray(0)
+        assertTrue(bytesARun { kept = IntArray(4) } >= 16)
+        assertEquals(4, kept.size)
+    }
+
     private inline fun show(fill: (Result) -> Unit) {
         val result = checkNotNull(results.take())
         fill(result)
@@ -66,15 +74,16 @@ class AllocationTest : AppTest() {
     private fun pipeline(action: (Pipeline) -> Unit) =
         Pipeline(manifest, FixedSegmenter(FakeSegmenter(manifest)), phone.application.clock).use(action)
 
-    private fun assertNone(run: () -> Unit) {
+    private fun assertNone(run: () -> Unit) = assertEquals(0L, bytesARun(run), "Bytes are allocated for each frame.")
+
+    private fun bytesARun(run: () -> Unit): Long {
         repeat(20) { run() }
         // Of some rounds the least counts: the JVM links code at any time, on this thread.
-        val bytes = List(5) {
+        return List(5) {
             val before = allocatedBytes(threads) as Long
             repeat(RUNS) { run() }
             (allocatedBytes(threads) as Long - before) / RUNS
         }.min()
-        assertEquals(0, bytes, "Bytes are allocated for each frame.")
     }
 
     private class FixedSegmenter(fake: Segmenter) : Segmenter {

@@ -1,6 +1,8 @@
 package io.topformer.demo
 
 import android.content.Intent
+import android.graphics.Bitmap
+import android.graphics.Canvas
 import android.graphics.Color
 import android.os.Looper
 import android.widget.TextView
@@ -173,6 +175,17 @@ class BenchTest : AppTest() {
     fun `without storage the screen says so`() {
         start(Intent().putExtra("bench", "run").putExtra("samples", 1))
         until("an answer") { line.contains("can't be written. There is no shared storage.") }
+    }
+
+    @Test
+    fun `what the screen says can be read`() {
+        start(Intent())
+        val view = bench.get().window.decorView
+        val screen = Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888).also { view.draw(Canvas(it)) }
+        val letters = bench.get().requireViewById<TextView>(R.id.bench_line).currentTextColor
+        val (dark, bright) = listOf(screen.getPixel(view.width / 2, 40), letters).map { Color.luminance(it) }.sorted()
+        // Contrast as WCAG 2 has it: 4.5 to 1 for text of any size.
+        assertTrue((bright + 0.05f) / (dark + 0.05f) >= 4.5f, "$dark on $bright")
     }
 
     private fun start(intent: Intent) {

@@ -8,6 +8,7 @@ import android.hardware.camera2.CameraCharacteristics
 import android.hardware.camera2.CameraDevice.StateCallback
 import android.hardware.camera2.CameraManager
 import android.provider.MediaStore
+import android.view.View
 import org.robolectric.Shadows.shadowOf
 import kotlin.test.BeforeTest
 import kotlin.test.Test
@@ -60,6 +61,16 @@ class CameraTroublesTest : AppTest() {
         phone.untilNotice("The camera was lost")
         phone.screenshot("camera-lost")
         noticed("The camera was lost", camera)
+    }
+
+    @Test
+    fun `another camera that is unplugged while it is listed is no trouble`() {
+        addCamera()
+        phone.addCamera("1", CameraCharacteristics.LENS_FACING_FRONT)
+        LiveCamera.unpluggedId = "1"
+        showFrame(phone.startLive())
+        phone.untilLabels()
+        assertFalse(phone.view<View>(R.id.flip).isEnabled)
     }
 
     @Test

@@ -2,7 +2,10 @@ package io.topformer.demo
 
 import android.graphics.Bitmap
 import android.graphics.BitmapFactory
+import android.graphics.Canvas
 import android.graphics.Color
+import android.graphics.Paint
+import android.graphics.RectF
 import android.hardware.camera2.CameraCharacteristics
 import android.os.Looper
 import android.view.View
@@ -166,18 +169,30 @@ class DetectionTest : AppTest() {
     fun `names are read on any photo, within the picture, and none lies on another`() {
         val manifest = ModelStore(phone.application, "none").list().single().prepare().manifest
         val classes = ShownClasses.of(manifest, Settings(phone.application.getSharedPreferences("other", 0)) {})
-        val many = List(30) { FakeBox(it % 6, 0.9f - it * 0.01f, it % 6 * 0.16f, it / 6 * 0.19f, it % 6 * 0.16f + 0.15f, it / 6 * 0.19f + 0.17f) }
+        val many = List(30) { FakeBox((it + 4) % 6, 0.9f - it * 0.01f, it % 6 * 0.16f, it / 6 * 0.19f, it % 6 * 0.16f + 0.15f, it / 6 * 0.19f + 0.17f) }
         for (ground in listOf(Color.BLACK, Color.WHITE)) {
             val result = Result()
             val still = StillFrame(IntArray(300 * 300) { ground }, 300, 300)
             Pipeline(manifest, FakeDetector(manifest) { many }, phone.application.clock).use { it.run(still, 30, 30, result) }
-            val drawn = compose(still.picture, result, classes, opacity = 0.5f)
+            val drawn = still.picture.copy(Bitmap.Config.ARGB_8888, true)
+            val canvas = TagCanvas(drawn)
+            FindingsPainter().draw(canvas, result.findings, RectF(0f, 0f, 300f, 300f), classes, unit = 0.75f, textSize = 9.75f)
             val colours = List(300 * 300) { drawn.getPixel(it % 300, it / 300) }
             for (id in 0 until 6) {
-                val text = if (Color.luminance(classes.palette[id]) > 0.179f) Color.BLACK else Color.WHITE
-                val contrast = contrast(classes.palette[id], text)
-                assertTrue(contrast >= 4.5f, "$contrast")
                 assertTrue(colours.count { isNear(classes.palette[id], it) } > 100, "Class $id can't be seen on $ground.")
+            }
+            // Each class's likeliest box has room for its name.
+            assertEquals(classes.names.toSet(), canvas.tags.map { it.texts.first().text }.toSet())
+            for ((i, tag) in canvas.tags.withIndex()) {
+                assertTrue(isWithin(RectF(0f, 0f, 300f, 300f), tag.place), "A tag is at ${tag.place}.")
+                for (other in canvas.tags.take(i)) assertFalse(RectF.intersects(other.place, tag.place), "${other.place} and ${tag.place}")
+                assertEquals(2, tag.texts.size)
+                for (text in tag.texts) {
+                    assertTrue(isWithin(tag.place, text.place), "${text.text} is at ${text.place} of ${tag.place}.")
+                    assertEquals(0xFF to 0xFF, Color.alpha(tag.colour) to Color.alpha(text.colour))
+                    val contrast = contrast(tag.colour, text.colour)
+                    assertTrue(contrast >= 4.5f, "$contrast")
+                }
             }
         }
     }
@@ -224,6 +239,9 @@ class DetectionTest : AppTest() {
         return (light + 0.05f) / (dark + 0.05f)
     }
 
+    /** But for rounding. */
+    private fun isWithin(around: RectF, place: RectF) = RectF(around).apply { inset(-0.01f, -0.01f) }.contains(place)
+
     private fun isNear(one: Int, other: Int) =
         listOf(Color::red, Color::green, Color::blue).all { abs(it(one) - it(other)) <= 24 }
 
@@ -253,6 +271,39 @@ class DetectionTest : AppTest() {
             shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(300))
         }
         return camera
+    }
+
+    private class PaintedText(val text: String, val place: RectF, val colour: Int)
+
+    private class Tag(val place: RectF, val colour: Int) {
+        val texts = mutableListOf<PaintedText>()
+    }
+
+    /** Notes every text that is drawn, by what was drawn under it last. */
+    private class TagCanvas(picture: Bitmap) : Canvas(picture) {
+        val tags = mutableListOf<Tag>()
+        private var under = Tag(RectF(), Color.TRANSPARENT)
+
+        override fun drawRoundRect(rect: RectF, rx: Float, ry: Float, paint: Paint) {
+            super.drawRoundRect(rect, rx, ry, paint)
+            under = Tag(RectF(rect), paint.color)
+        }
+
+        override fun drawText(text: String, start: Int, end: Int, x: Float, y: Float, paint: Paint) {
+            super.drawText(text, start, end, x, y, paint)
+            note(text.substring(start, end), x, y, paint)
+        }
+
+        override fun drawText(text: String, x: Float, y: Float, paint: Paint) {
+            super.drawText(text, x, y, paint)
+            note(text, x, y, paint)
+        }
+
+        private fun note(text: String, x: Float, y: Float, paint: Paint) {
+            if (tags.lastOrNull() !== under) tags += under
+            val place = RectF(x, y + paint.ascent(), x + paint.measureText(text), y + paint.descent())
+            under.texts += PaintedText(text, place, paint.color)
+        }
     }
 
     private companion object {

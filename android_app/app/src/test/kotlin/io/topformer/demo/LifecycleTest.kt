@@ -4,19 +4,23 @@ import android.content.ComponentCallbacks2
 import android.graphics.Color
 import android.hardware.camera2.CameraCharacteristics
 import android.hardware.display.DisplayManager
+import android.os.Handler
 import android.view.Display
 import android.view.Surface
 import android.widget.SeekBar
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.shadows.ShadowDisplayManager
+import org.robolectric.shadows.ShadowLooper
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.Semaphore
 import java.util.concurrent.TimeUnit
+import java.util.concurrent.atomic.AtomicReference
 import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 import kotlin.test.assertFalse
+import kotlin.test.assertNull
 import kotlin.test.assertTrue
 
 /** What is begun on one thread while another gives it back. */
@@ -40,6 +44,22 @@ class LifecycleTest : AppTest() {
         gate.release(10)
         phone.settle()
         assertEquals(1, phone.application.opened.single().runs)
+    }
+
+    @Test
+    fun `a frame that comes while the camera is given back is nobody's affair`() {
+        val camera = phone.startLive()
+        val thread = Thread.getAllStackTraces().keys.single { it.name == "camera" }
+        val crash = AtomicReference<Throwable>()
+        thread.setUncaughtExceptionHandler { _, error -> crash.set(error) }
+        val goOn = CountDownLatch(1)
+        val looper = ShadowLooper.getAllLoopers().single { it.thread === thread }
+        Handler(looper).post { goOn.await(10, TimeUnit.SECONDS) }
+        phone.controller.pause()
+        camera.deliver(halves(Color.GRAY))
+        goOn.countDown()
+        phone.until("the end of the camera's thread") { !thread.isAlive }
+        assertNull(crash.get())
     }
 
     @Test

@@ -21,6 +21,10 @@ import java.util.concurrent.CopyOnWriteArrayList
 
 /** What happened to the phone's cameras, and what shall. Robolectric's own deliver no frames and refuse nothing. */
 object LiveCamera {
+    /** A camera that is listed, but gone when something is asked of it. */
+    @Volatile
+    var unpluggedId: String? = null
+
     /** Thrown when a camera is opened. */
     @Volatile
     var refusal: Exception? = null
@@ -52,6 +56,7 @@ object LiveCamera {
     internal var lastDevice: CameraDevice? = null
 
     fun reset() {
+        unpluggedId = null
         refusal = null
         openedIds.clear()
         readers.clear()
@@ -89,6 +94,12 @@ class CamerasShadow : ShadowCameraManager() {
             ClassParameter.from(CameraDevice.StateCallback::class.java, remembering(callback)),
             ClassParameter.from(Handler::class.java, handler),
         )
+    }
+
+    @Implementation
+    public override fun getCameraCharacteristics(id: String): CameraCharacteristics {
+        require(id != LiveCamera.unpluggedId) { "Unknown camera ID $id" }
+        return super.getCameraCharacteristics(id)
     }
 
     // Robolectric's own list of them is of a class that apps don't see.

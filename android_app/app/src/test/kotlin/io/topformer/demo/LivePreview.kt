@@ -54,11 +54,14 @@ class LivePreview(val size: Size, private val sensorDegrees: Int, slots: Int, pr
         }
         val upright = Bitmap.createBitmap(seen, 0, 0, seen.width, seen.height, turn, false)
         synchronized(this) { arrived += Frame(timestampNs, upright) }
-        handler.post { if (!closed) onFrame.run() }
+        // As a SurfaceTexture does, also when it was given back meanwhile.
+        handler.post(onFrame)
     }
 
     @Synchronized
     override fun latch(): Long {
+        // Source: SurfaceTexture_updateTexImage in android_graphics_SurfaceTexture.cpp.
+        if (closed) throw RuntimeException("Error during updateTexImage (see logcat for details)")
         latched = arrived.last()
         return latched.timestampNs
     }
@@ -100,18 +103,23 @@ class PreviewShadow : ShadowView() {
 
     @Implementation
     public override fun draw(canvas: Canvas) {
-        if (place == null || LiveCamera.preview?.output !== place) return
-        val picture = LiveCamera.preview?.shown ?: return
         canvas.save()
         canvas.concat(view.getTransform(null))
-        val all = RectF(0f, 0f, view.width.toFloat(), view.height.toFloat())
-        canvas.drawBitmap(picture, null, all, Paint(Paint.FILTER_BITMAP_FLAG))
+        drawContent(canvas)
         canvas.restore()
     }
 
+    private fun drawContent(canvas: Canvas) {
+        if (place == null || LiveCamera.preview?.output !== place) return
+        val picture = LiveCamera.preview?.shown ?: return
+        val all = RectF(0f, 0f, view.width.toFloat(), view.height.toFloat())
+        canvas.drawBitmap(picture, null, all, Paint(Paint.FILTER_BITMAP_FLAG))
+    }
+
+    // Source: Readback::copyLayerInto in libs/hwui, which leaves the view's transform out.
     @Implementation
     fun getBitmap(): Bitmap =
-        Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888).also { draw(Canvas(it)) }
+        Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888).also { drawContent(Canvas(it)) }
 
     @Implementation
     fun onDetachedFromWindowInternal() {

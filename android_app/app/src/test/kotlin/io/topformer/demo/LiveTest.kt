@@ -4,11 +4,13 @@ import android.graphics.Color
 import android.hardware.camera2.CameraCharacteristics
 import android.view.View
 import android.widget.SeekBar
+import androidx.lifecycle.ViewModelProvider
 import java.util.concurrent.Semaphore
 import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFalse
+import kotlin.test.assertNotEquals
 import kotlin.test.assertTrue
 
 /** Frames on their way from the camera to the screen. */
@@ -95,6 +97,86 @@ class LiveTest : AppTest() {
     }
 
     @Test
+    fun `a frozen picture that was left gives way to the camera`() {
+        val before = phone.startLive()
+        hideLabels()
+        show(before, 60)
+        phone.click(R.id.freeze)
+        phone.controller.pause().stop()
+        phone.controller.restart().start().resume()
+        assertEquals("Freeze", phone.text(R.id.freeze))
+        show(phone.untilLive(), 120)
+    }
+
+    @Test
+    fun `a frozen picture stays under its labels when the screen is turned`() {
+        val camera = phone.startLive()
+        hideLabels()
+        camera.deliver(halves(above = Color.BLACK, below = Color.WHITE))
+        phone.until("a frame") { sides() == listOf(WHITE, BLACK) }
+        phone.click(R.id.freeze)
+        phone.layOnSide()
+        phone.turn(PHONE_ON_ITS_SIDE)
+        phone.settle()
+        assertEquals(listOf(WHITE, BLACK), sides())
+        phone.click(R.id.freeze)
+        camera.deliver(halves(above = Color.BLACK, below = Color.WHITE))
+        phone.until("a frame of the screen as it is") { isGrey(BLACK, phone.colourAt(0.5f, 0.3f)) }
+    }
+
+    @Test
+    fun `what was before a pause, or seen elsewhere, is not in the times`() {
+        val first = phone.startLive()
+        val times = ViewModelProvider(phone.activity)[MainViewModel::class.java].times
+        hideLabels()
+        repeat(3) { show(first, 60 + 20 * it) }
+        assertTrue(times.whole.count >= 3)
+        phone.click(R.id.freeze)
+        phone.click(R.id.freeze)
+        assertEquals(0, times.whole.count)
+        show(first, 60)
+        phone.controller.pause().stop()
+        phone.controller.restart().start().resume()
+        assertEquals(0, times.whole.count)
+        show(phone.untilLive(), 90)
+        phone.click(R.id.flip)
+        assertEquals(0, times.whole.count)
+        show(phone.untilLive(), 60)
+        phone.openPicture(streetPicture(300, 400))
+        untilPicture()
+        assertEquals(1, times.whole.count)
+        assertEquals(0.0, times.rate.perSecond)
+    }
+
+    @Test
+    fun `an opened picture keeps its time while the app is left`() {
+        phone.start()
+        phone.openPicture(streetPicture(300, 400))
+        phone.untilLabels()
+        phone.settle()
+        val before = phone.text(R.id.timing_line)
+        phone.controller.pause().stop()
+        phone.controller.restart().start().resume()
+        phone.settle()
+        assertEquals(before, phone.text(R.id.timing_line))
+    }
+
+    @Test
+    fun `an opened picture stays where it is until the camera's first labels are there`() {
+        phone.startLive()
+        phone.openPicture(streetPicture(300, 400))
+        untilPicture()
+        val corners = corners()
+        phone.click(R.id.freeze)
+        val camera = phone.untilLive()
+        phone.settle()
+        assertEquals(corners, corners())
+        hideLabels()
+        show(camera, 120)
+        assertNotEquals(corners, corners())
+    }
+
+    @Test
     fun `the other camera is opened, and mirrored if it looks at the user`() {
         val back = phone.startLive()
         hideLabels()
@@ -168,6 +250,13 @@ class LiveTest : AppTest() {
         camera.deliver(halves(grey(level)))
         phone.until("a frame of grey $level") { isGrey(level, phone.colourAt(0.5f, 0.5f)) }
     }
+
+    private fun untilPicture() {
+        phone.until("an opened picture") { phone.text(R.id.freeze) == "Camera" && LiveCamera.running.isEmpty() }
+        phone.settle()
+    }
+
+    private fun corners() = phone.view<PictureView>(R.id.picture).run { listOf(placeOf(0f, 0f), placeOf(1f, 1f)) }
 
     private fun hideLabels() {
         phone.view<SeekBar>(R.id.opacity).progress = 0

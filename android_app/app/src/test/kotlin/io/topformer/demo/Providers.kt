@@ -10,6 +10,8 @@ import android.provider.OpenableColumns
 import org.robolectric.Robolectric
 import java.io.File
 import java.io.FileNotFoundException
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.TimeUnit
 
 /** What the providers below have in common: nothing but files. */
 abstract class FileProvider : ContentProvider() {
@@ -31,6 +33,9 @@ abstract class FileProvider : ContentProvider() {
 class Documents : FileProvider() {
     private val documents = ArrayList<Pair<String, File>>()
 
+    /** Waited for before anything is read; null where the provider is quick. */
+    var gate: CountDownLatch? = null
+
     /** Set when the app's permission to read is over. */
     var isRevoked = false
 
@@ -43,6 +48,7 @@ class Documents : FileProvider() {
         MatrixCursor(arrayOf(OpenableColumns.DISPLAY_NAME)).apply { addRow(arrayOf(documents[numberOf(uri)].first)) }
 
     override fun openFile(uri: Uri, mode: String): ParcelFileDescriptor {
+        gate?.await(10, TimeUnit.SECONDS)
         if (isRevoked) throw SecurityException("Permission denial: reading $uri")
         return ParcelFileDescriptor.open(documents[numberOf(uri)].second, ParcelFileDescriptor.MODE_READ_ONLY)
     }

@@ -44,6 +44,9 @@ class SelfCheckTest : AppTest() {
         phone.controller.restart().start().resume()
         phone.until("the model open again") { phone.application.opened.size == 2 }
         phone.untilLabels()
+        phone.settle()
+        assertEquals("This device computes other labels", phone.text(R.id.check_line))
+        assertFalse(phone.isShown(R.id.notice))
     }
 
     @Test

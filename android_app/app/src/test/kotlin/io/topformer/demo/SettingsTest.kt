@@ -2,6 +2,7 @@ package io.topformer.demo
 
 import android.graphics.Color
 import android.hardware.camera2.CameraCharacteristics
+import android.view.View
 import android.view.accessibility.AccessibilityEvent
 import android.view.accessibility.AccessibilityManager
 import android.widget.RadioButton
@@ -9,6 +10,7 @@ import android.widget.SeekBar
 import io.topformer.core.ManifestReader
 import io.topformer.core.vividPalette
 import org.robolectric.Shadows.shadowOf
+import java.util.concurrent.CountDownLatch
 import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertContains
@@ -97,6 +99,24 @@ class SettingsTest : AppTest() {
         phone.start()
         phone.untilLive()
         assertFalse(phone.isShown(R.id.notice))
+    }
+
+    @Test
+    fun `a picture that is not given on another day need not be waited for`() {
+        val documents = Documents.install()
+        val gate = CountDownLatch(1).also { documents.gate = it }
+        val picture = documents.add("street.png", streetPicture(300, 400).readBytes())
+        phone.application.getSharedPreferences("settings", 0).edit().putString("still", picture.toString()).apply()
+        phone.allowCamera()
+        phone.start()
+        phone.until("a model") { phone.text(R.id.model_line).isNotEmpty() }
+        assertEquals("Camera", phone.text(R.id.freeze))
+        assertTrue(phone.view<View>(R.id.freeze).isEnabled)
+        phone.click(R.id.freeze)
+        phone.untilLive()
+        gate.countDown()
+        phone.settle()
+        assertEquals("Freeze", phone.text(R.id.freeze))
     }
 
     @Test

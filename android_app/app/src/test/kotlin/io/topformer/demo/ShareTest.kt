@@ -10,6 +10,7 @@ import android.view.View
 import android.widget.SeekBar
 import androidx.core.content.FileProvider
 import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
 import java.io.File
 import kotlin.math.abs
 import kotlin.test.BeforeTest
@@ -91,6 +92,20 @@ class ShareTest : AppTest() {
         val shared = read(share())
         val colour = shared.getPixel(shared.width / 2, shared.height / 2)
         assertTrue(Color.red(colour) > 250 && Color.blue(colour) < 5, Integer.toHexString(colour))
+    }
+
+    @Test
+    @Config(qualifiers = PHONE_ON_ITS_SIDE)
+    fun `a live picture is shared as it lies under its labels`() {
+        phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK)
+        phone.layOnSide()
+        val camera = phone.startLive()
+        camera.deliver(halves(above = Color.RED, below = Color.BLUE))
+        phone.untilLabels()
+        phone.settle()
+        val shared = read(share())
+        // On the screen alone the top is shaded, for the time over it.
+        assertTrue(alike(shared) > 0.9, "Only ${alike(shared)} of the pixels are alike.")
     }
 
     @Test

@@ -103,6 +103,30 @@ class StatesTest : AppTest() {
     }
 
     @Test
+    fun `a model that was given back behind its notice is there again when its user goes on`() {
+        TestModel.goldenFile(phone.application).writeBytes(TestGolden.of(shift = 1))
+        phone.start()
+        phone.untilNotice("This device computes other labels")
+        phone.controller.pause().stop()
+        phone.activity.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
+        phone.until("the model closed") { phone.application.opened.single().closed }
+        phone.controller.restart().start().resume()
+        phone.click(R.id.notice_action)
+        phone.until("the model open again") { phone.application.opened.size == 2 && phone.text(R.id.model_line).isNotEmpty() }
+        assertFalse(phone.application.opened.last().closed || phone.isShown(R.id.notice))
+    }
+
+    @Test
+    fun `a phone without such settings is a message`() {
+        phone.start()
+        refusePermission()
+        phone.untilNotice("The camera is not allowed")
+        shadowOf(phone.application).checkActivities(true)
+        phone.click(R.id.notice_action)
+        phone.untilNotice("No app on this device can do that")
+    }
+
+    @Test
     fun `the model is closed with the screen`() {
         startWithPicture()
         phone.controller.pause().stop().destroy()

@@ -8,9 +8,11 @@ import kotlin.math.sqrt
 
 /**
  * Vivid colours for the eye in place of a file's own, 0xFFRRGGBB: each keeps its hue as far as it has one, and all are
- * as far from each other as they can be. Whoever knows a data set's colours finds them again.
+ * as far from each other as they can be. Whoever knows a data set's colours finds them again. More classes than there are
+ * colours to tell apart keep their own.
  */
 public fun vividPalette(palette: IntArray): IntArray {
+    if (palette.size > MOST_CLASSES) return palette
     val wanted = palette.map(Oklab::of)
     val candidates = candidates()
     val chosen = arrayOfNulls<Candidate>(palette.size)
@@ -81,6 +83,8 @@ private class Oklab(val lightness: Double, val a: Double, val b: Double) {
     }
 }
 
+// More than data sets for segmentation have. Time goes with the square of their number.
+private const val MOST_CLASSES = 256
 private val calm = Oklab.of(0x4DB8FF)
 private const val HUES = 24
 private val TONES = listOf(0.9f to 1f, 0.45f to 1f, 0.9f to 0.75f)

@@ -11,7 +11,6 @@ public class LatencyStats(window: Int = 120) {
 
     public val p50Ms: Double get() = percentileMs(50)
     public val p90Ms: Double get() = percentileMs(90)
-    public val minMs: Double get() = percentileMs(0)
 
     public fun add(durationNs: Long) {
         durationsMs[(added++ % durationsMs.size).toInt()] = durationNs / 1e6

@@ -31,6 +31,10 @@ public class ModelManifest internal constructor(document: ManifestDocument) {
     /** By class id, 0xFFRRGGBB. */
     public val palette: IntArray = document.classes.palette
         .map { colour -> colour.fold(0xFF) { argb, level -> (argb shl 8) or level } }.toIntArray()
+
+    /** As people see them, by class id. Worked out once, where they are first asked for. */
+    public val shownNames: List<String> by lazy { classNames.map(::displayName) }
+    public val shownPalette: IntArray by lazy { vividPalette(palette) }
     public val fileName: String = document.file.name
     public val fileSizeBytes: Long = document.file.sizeBytes
     public val fileSha256: String = document.file.sha256

@@ -36,7 +36,12 @@ class DisplayTest {
 
     @Test
     fun `many classes get colours too`() {
-        assertEquals(150, vividPalette(IntArray(150) { it * 1001 }).size)
+        val own = IntArray(150) { it * 0x9E3779 and 0xFFFFFF }
+        assertEquals(50, vividPalette(own.copyOf(50)).toSet().size)
+        // Of these there are not so many that can be told apart.
+        val vivid = vividPalette(own)
+        assertEquals(150, vivid.size)
+        assertTrue(vivid.toSet().size > 60, "${vivid.toSet().size} colours")
     }
 
     @Test

@@ -13,7 +13,7 @@ class LatencyStatsTest {
         val stats = stats(10, 40, 10, 30, 20)
         assertEquals(25.0, stats.p50Ms)
         assertEquals(37.0, stats.p90Ms, 1e-9)
-        assertEquals(10.0, stats.minMs)
+        assertEquals(10.0, stats.percentileMs(0))
         assertEquals(40.0, stats.percentileMs(100))
         assertEquals(4, stats.count)
     }
@@ -22,7 +22,7 @@ class LatencyStatsTest {
     fun `only the last samples count`() {
         val stats = stats(3, 1, 500, 7, 9, 8)
         assertEquals(3, stats.count)
-        assertEquals(7.0, stats.minMs)
+        assertEquals(7.0, stats.percentileMs(0))
         assertEquals(8.0, stats.p50Ms)
         assertEquals(9.0, stats.percentileMs(100))
     }
