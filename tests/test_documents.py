@@ -1,6 +1,7 @@
 """Documents: what a newer minor version adds is ignored, other major versions are refused."""
 
 import json
+import re
 
 import msgspec
 import pytest
@@ -112,14 +113,17 @@ def test_the_rule_holds_for_manifests(tmp_path):
 )
 def test_values_that_would_do_harm_later_are_refused(place, value):
     read_back = json.loads(encode_document(MANIFEST))
-    decode_document(json.dumps(read_back), Manifest, refusal="no")
+    decode_document(json.dumps(read_back), Manifest, refusal="It does harm.")
     *path, last = [int(one) if one.isdigit() else one for one in place.split(".")]
     holder = read_back
     for one in path:
         holder = holder[one]
     holder[last] = value
-    with pytest.raises(TopformerError, match="no"):
-        decode_document(json.dumps(read_back), Manifest, refusal="no")
+    with pytest.raises(TopformerError, match=r"It does harm\.") as caught:
+        decode_document(json.dumps(read_back), Manifest, refusal="It does harm.")
+    # That value is complained of, or what holds it, and no other.
+    at = re.search(r" at `\$\.(.+)`$", caught.value.why)
+    assert re.sub(r"\.(\d+)", r"[\1]", place).startswith(at[1])
 
 
 def test_a_file_is_named_and_bounded(tmp_path):

@@ -5,6 +5,8 @@ import os
 import signal
 import stat
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -153,9 +155,11 @@ def test_a_signal_waits_while_the_files_are_moved(old, monkeypatch):
 
     monkeypatch.setattr(sets, "move_out", interrupted)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with pytest.raises(KeyboardInterrupt):
-        write(old, b"new")
-    signal.signal(signal.SIGINT, before)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write(old, b"new")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert read(old) == {"m.pte": b"new", "m.json": b"new"}
 
 
@@ -174,11 +178,15 @@ def test_readers_see_whole_pairs_while_one_is_replaced(tmp_path):
             for pair in pairs:
                 write_set(pair.files(tmp_path))
 
-    writer = threading.Thread(target=replace)
-    writer.start()
-    try:
-        found = {read_manifest_of(tmp_path / NAME).file.sha256 for _ in range(40)}
-    finally:
-        stopped.set()
-        writer.join()
-    assert found <= {pair.manifest.file.sha256 for pair in pairs}
+    found, deadline = [], time.monotonic() + 20
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(replace)
+        try:
+            while len(found) < 40 or len(set(found)) < 2:
+                if writing.done() or time.monotonic() > deadline:
+                    break
+                found.append(read_manifest_of(tmp_path / NAME).file.sha256)
+        finally:
+            stopped.set()
+    writing.result()
+    assert set(found) == {pair.manifest.file.sha256 for pair in pairs}

@@ -116,10 +116,19 @@ def test_ctrl_c_leaves_the_old_model_whole(embedded, model, app, monkeypatch):
     assert {path: path.read_bytes() for path in embedded.parent.iterdir()} == before
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "a b.pte", "-rf.pte", "ä.pte", ".hidden.pte"])
-def test_other_names_are_wrong_usage(tmp_path, app, name):
-    with pytest.raises(UsageError):
-        embed_model(tmp_path / name, app)
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("model.onnx", "is not a .pte"),
+        *((name, "cannot be a name") for name in ("a b.pte", "-rf.pte", "ä.pte", ".hidden.pte")),
+    ],
+)
+def test_other_names_are_wrong_usage(model, app, name, why):
+    other = model.rename(model.with_name(name))
+    model.with_suffix(".json").rename(other.with_suffix(".json"))
+    with pytest.raises(UsageError, match=why):
+        embed_model(other, app)
+    assert names_in(app) == []
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -109,41 +109,50 @@ def test_a_part_is_refused(length):
         decode_golden(ENCODED[:length])
 
 
+RANGE, LENGTH = "values that are out of range", "its length is not what its header says"
+
+
 @pytest.mark.parametrize(
-    ("offset", "value"),
+    ("offset", "value", "why"),
     [
-        *((offset, struct.pack("<I", bad)) for offset in (12, 16, 24, 28) for bad in (0, 4097)),
-        *((20, struct.pack("<I", bad)) for bad in (0, 65536)),
-        *((32, struct.pack("<I", bad)) for bad in (0, 4097, 2**32 - 1)),
-        (36, struct.pack("<I", 1001)),
-        *((offset, struct.pack("<d", math.nan)) for offset in (40, 48, 56)),
-        (48, struct.pack("<d", 1.5)),
-        (156, struct.pack("<f", math.inf)),
-        (168, struct.pack("<f", math.nan)),
-        (128, b"\xff"),
+        *(
+            (offset, struct.pack("<I", bad), RANGE)
+            for offset, least_bad in ((12, 4097), (16, 4097), (20, 65536), (24, 4097), (28, 4097))
+            for bad in (0, least_bad)
+        ),
+        *((32, struct.pack("<I", bad), RANGE) for bad in (0, 4097, 2**32 - 1)),
+        (36, struct.pack("<I", 1001), RANGE),
+        *((offset, struct.pack("<d", math.nan), RANGE) for offset in (40, 48, 56)),
+        *((48, struct.pack("<d", bad), RANGE) for bad in (-0.1, 1.5)),
+        (12, struct.pack("<I", 3), LENGTH),
+        (156, struct.pack("<f", math.inf), "its answers are no numbers"),
+        (168, struct.pack("<f", math.nan), "its answers are no numbers"),
+        (128, b"\xff", "its credit is no text"),
     ],
 )
-def test_a_whole_file_with_impossible_values_is_refused(offset, value):
+def test_a_whole_file_with_impossible_values_is_refused(offset, value, why):
     body = ENCODED[:offset] + value + ENCODED[offset + len(value) : -32]
-    with pytest.raises(GoldenFormatError):
+    with pytest.raises(GoldenFormatError, match=why):
         decode_golden(sealed(body))
 
 
 @pytest.mark.parametrize(
-    ("offset", "value"),
+    ("offset", "value", "why"),
     [
-        *((20, struct.pack("<I", bad)) for bad in (0, 65536)),
-        *((24, struct.pack("<I", bad)) for bad in (0, 17)),
-        *((28, struct.pack("<I", bad)) for bad in (0, 2, 1001)),
-        (8, struct.pack("<I", 3)),
-        *((offset, struct.pack("<f", math.nan)) for offset in (156, 164, 172, 188)),
-        (188, struct.pack("<f", 1.5)),
-        (192, struct.pack("<I", 5)),
+        *((20, struct.pack("<I", bad), RANGE) for bad in (0, 65536)),
+        *((24, struct.pack("<I", bad), RANGE) for bad in (0, 17)),
+        (28, struct.pack("<I", 1001), RANGE),
+        *((28, struct.pack("<I", other), LENGTH) for other in (0, 2)),
+        (8, struct.pack("<I", 3), "its version is 3, not 1 or 2"),
+        *((at, struct.pack("<f", math.nan), "its answers are no numbers") for at in (156, 164)),
+        *((at, struct.pack("<f", math.nan), "its answers are no boxes") for at in (172, 188)),
+        (188, struct.pack("<f", 1.5), "its answers are no boxes"),
+        (192, struct.pack("<I", 5), "its answers are no boxes"),
     ],
 )
-def test_boxes_that_cannot_be_are_refused(offset, value):
+def test_boxes_that_cannot_be_are_refused(offset, value, why):
     body = BOXES_ENCODED[:offset] + value + BOXES_ENCODED[offset + len(value) : -32]
-    with pytest.raises(GoldenFormatError):
+    with pytest.raises(GoldenFormatError, match=why):
         decode_golden(sealed(body))
 
 

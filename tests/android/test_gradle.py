@@ -108,12 +108,14 @@ def test_a_jdk_that_is_too_old_or_broken(programs, app, said, why):
 
 @pytest.mark.parametrize("said", ["javac 17", "javac 21.0.1", "javac 26-ea"])
 def test_a_jdk_that_is_new_enough(programs, app, said):
-    assert find_jdk(17) != programs("javac", f"echo {said}").parent
-    assert not isinstance(find_jdk(17), Missing)
+    assert isinstance(find_jdk(17), Missing)
+    javac = programs("javac", f"echo {said}")
+    assert find_jdk(17) == javac
 
 
 def test_java_home_counts_before_the_path(programs, app, tmp_path, monkeypatch):
-    programs("javac", "echo javac 17.0.15")
+    javac = programs("javac", "echo javac 17.0.15")
+    assert find_jdk(17) == javac
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     assert "JAVA_HOME has none" in find_jdk(17).what
 

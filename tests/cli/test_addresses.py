@@ -1,12 +1,14 @@
 """Addresses in place of files: named as they were given, refused in a sentence or fetched."""
 
 import urllib.request
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.main import get_command
 
+import topformer
 from support.command import run_command
 from topformer.cli.main import ADDRESS_OPTIONS, build_command
 from topformer.errors import TopformerError, UsageError
@@ -36,7 +38,8 @@ REFUSED = [
     ("https://example.org/\udcff", "no address has", ""),
     ("https://example.org/" + "a" * 2000, "2,020 characters", "by other means"),
 ]
-VERBS = (["predict", "none.png", "--model"], ["export", "--weights"], ["inspect"])
+PICTURE = Path(topformer.__file__).parent / "pictures/street.png"
+VERBS = (["predict", PICTURE, "--model"], ["export", "--weights"], ["inspect"])
 
 
 @pytest.mark.parametrize(("address", "why", "next_step"), REFUSED)
@@ -52,7 +55,7 @@ def test_an_address_that_is_not_fetched_is_named_as_given(address, why, next_ste
 
 
 @pytest.mark.parametrize("address", ["http://example.org/a.pth", "https://[::1/a", "https:/x"])
-@pytest.mark.parametrize("verb", VERBS[1:], ids=" ".join)
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb[0])
 def test_verbs_tell_so(verb, address):
     done = run_command(*verb, address)
     assert done.returncode == 2

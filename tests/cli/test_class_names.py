@@ -8,11 +8,13 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
+from topformer.classes import dataset_classes
 from topformer.cli.main import build_command
 from topformer.model import create_model
 
 runner = CliRunner()
 NAMES = tuple(f"part {number}" for number in range(11))
+CAMVID = dataset_classes("camvid").names
 
 
 def run(*arguments):
@@ -66,10 +68,11 @@ def test_predict_takes_names_for_checkpoints(unnamed, picture, tmp_path, kind):
     assert result.exit_code == 0, result.output
     assert "name no classes" not in result.stderr
     found = {one["id"]: one["name"] for one in json.loads(result.stdout)["pictures"][0]["classes"]}
+    assert found
     if kind != "key":
         assert found == {number: NAMES[number] for number in found}
     else:
-        assert not any(name.startswith("class ") for name in found.values())
+        assert found == {number: CAMVID[number] for number in found}
 
 
 def test_predict_takes_names_for_exported_files_and_refuses_too_few(small_pte, picture, tmp_path):
@@ -80,6 +83,7 @@ def test_predict_takes_names_for_exported_files_and_refuses_too_few(small_pte, p
     result = run(*fixed)
     assert result.exit_code == 0, result.output
     classes = json.loads(result.stdout)["pictures"][0]["classes"]
+    assert classes
     assert all(one["name"] == f"thing {one['id']}" for one in classes)
     names.write_text("one\ntwo\n")
     refused = run(*fixed)

@@ -14,6 +14,7 @@ from topformer.cli.main import build_command
 from topformer.data.coco import read_split
 from topformer.errors import TopformerError, UsageError
 from topformer.evaluation.boxes import score_boxes
+from topformer.images import read_picture
 from topformer.runtimes import open_model
 from topformer.verbs.eval.boxes.document import BoxEvalDocument, BoxEvalsDocument
 
@@ -146,14 +147,20 @@ def test_a_picture_that_cannot_be_read_ends_it(told, detector, tmp_path):
 
 def test_an_exported_detector_is_scored_at_its_size_beside_its_checkpoint(detector_pte, tmp_path):
     categories = [{"id": number, "name": f"class {number}"} for number in range(3)]
-    boxes = [annotation(1, 1, [0, 0, 50, 60], category_id=0)]
-    root = write_split(tmp_path, annotations(categories=categories, annotations=boxes))
+    root = write_split(tmp_path, annotations(categories=categories, annotations=[]))
+    # What it finds in a picture is what should be found, or it would be right nowhere.
+    found = open_model(detector_pte).predict(read_picture(root / "images/train2017/1.png"))
+    left, top, right, bottom = found.corners[0].tolist()
+    box = annotation(1, 1, [left, top, right - left, bottom - top])
+    box["category_id"] = int(found.labels[0])
+    write_split(tmp_path, annotations(categories=categories, annotations=[box]))
     words = ["--dataset", "coco-folder", "--data", root, "--split", "train", "--model"]
     words += [detector_pte, "--out", tmp_path / "out", "--json"]
     document = json.loads(evaluate(*words).stdout)
     assert document["runtime"] == "executorch"
     assert (document["protocol"], document["image_size"]) == ("fixed", [64, 64])
     scores = score_boxes(open_model(detector_pte).predict, read_split(root, "train")).scores
-    assert document["figures"]["ar_100"] == scores.ar_100
+    assert document["figures"]["ap50"] == scores.ap50 > 0
+    assert document["figures"]["ar_100"] == scores.ar_100 > 0
     error = evaluate(*words, "--short-side", 64).exception
     assert isinstance(error, UsageError)

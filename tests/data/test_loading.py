@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from support.folders import write_folder
+from support.lacking import lacking
 from topformer.data import loading, open_dataset, sharing
 from topformer.data.loading import reading_trouble, slot_at, training_batches
 from topformer.data.pairs import open_pair, read_ahead, usual_picture_size
@@ -204,7 +205,7 @@ def test_reading_needs_no_room_in_dev_shm(dataset):
     """In a mount namespace with a /dev/shm of 64 KB, where no batch has room."""
     mounted = "mount -t tmpfs -o size=64k tmpfs /dev/shm"
     if subprocess.run(["unshare", "-m", "sh", "-c", mounted], check=False).returncode:
-        pytest.skip("mounts cannot be changed here")
+        lacking("mounts cannot be changed here")
     read = (
         "import sys; from pathlib import Path; from test_loading import *\n"
         "dataset = open_dataset('folder', Path(sys.argv[1]))\n"

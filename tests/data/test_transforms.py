@@ -267,9 +267,10 @@ def test_the_aspect_is_jittered_both_ways_within_its_bound():
 
 def test_labels_are_scaled_to_the_nearest_pixel_as_opencv_does():
     """OpenCV takes pixel floor(i * old / new), whatever the size."""
-    _, labels = marked(37, 53)
+    picture, labels = marked(37, 53)
     for height, width in ((74, 106), (20, 31), (90, 61)):
-        scaled = tv.resize(labels[None], [height, width], tv.InterpolationMode.NEAREST)[0]
+        exact = plain(stretch=1.0, crop=(height, width))
+        _, scaled = random_scale(picture, labels, exact, generator())
         rows = torch.arange(height) * 37 // height
         columns = torch.arange(width) * 53 // width
         assert torch.equal(scaled, labels[rows][:, columns])
@@ -344,7 +345,8 @@ def test_each_distortion_is_drawn_from_its_published_range_in_the_published_orde
 
 def test_a_hue_of_a_third_turns_red_into_green():
     red = torch.tensor([200, 20, 20], dtype=torch.uint8)[:, None, None]
-    assert tv.adjust_hue(red, 1 / 3)[:, 0, 0].tolist() == [20, 200, 20]
+    rng = ScriptedGenerator([0, 1, 0, 0, 1], [1 / 3])
+    assert photometric_distortion(red, rng)[:, 0, 0].tolist() == [20, 200, 20]
 
 
 @few

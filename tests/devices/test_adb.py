@@ -383,7 +383,9 @@ def test_ctrl_c_ends_the_client_too(fake_adb, tmp_path):
     path = fake_adb(f"echo $$ > {tmp_path}/pid; kill -INT {os.getpid()}; exec sleep 600")
     # Shells let what they start in the background ignore it.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with pytest.raises(KeyboardInterrupt):
-        AdbLink(adb=str(path), serial="A1").run(["true"])
-    signal.signal(signal.SIGINT, before)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            AdbLink(adb=str(path), serial="A1").run(["true"])
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert not alive(int((tmp_path / "pid").read_text()))

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,7 @@ def test_this_machine_describes_itself():
     assert machine.cpu_count() >= 1
     assert machine.cpu_model()
     first, second = machine.read_counters(), machine.read_counters()
-    if first.busy_s is not None:
-        assert second.busy_s is not None
-        assert second.busy_s >= first.busy_s
+    stat = Path("/proc/stat")
+    fields = stat.read_text().split()[1:9] if stat.exists() else []
+    if any(map(int, fields)):  # some sandboxes show a table of zeros
+        assert second.busy_s >= first.busy_s > 0

@@ -108,3 +108,4 @@ def test_no_channel_is_scaled_twice_by_one_convolution(head):
                 own = {(path, channel) for channel in range(first, first + group.channels)}
                 assert not taken & own
                 taken |= own
+        assert taken
