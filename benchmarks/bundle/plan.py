@@ -108,7 +108,7 @@ def _plan_host() -> Plan:
         version=installed.version,
         executorch=installed.folder / "share" / "cmake",
         options=(f"-DCMAKE_CXX_COMPILER={compiler}",),
-        contents=(installed.record_sha256,),
+        contents=(installed.files_sha256,),
     )
 
 

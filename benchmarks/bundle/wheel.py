@@ -9,7 +9,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
@@ -42,7 +42,7 @@ class Installed:
     # As an index knows it: without a local part such as "+cpu".
     version: str
     # Of the list of its files with their hashes: two builds have one version.
-    record_sha256: str
+    files_sha256: str
 
 
 def find_installed() -> Installed | Missing:
@@ -58,8 +58,13 @@ def find_installed() -> Installed | Missing:
     return Installed(
         folder=folder,
         version=found.version.partition("+")[0],
-        record_sha256=sha256_bytes((found.read_text("RECORD") or "").encode()),
+        files_sha256=_hash_of_files(found),
     )
+
+
+def _hash_of_files(package: Distribution) -> str:
+    listed = (f"{one} {one.hash.value if one.hash else ''}" for one in package.files or ())
+    return sha256_bytes("\n".join(sorted(listed)).encode(errors="surrogateescape"))
 
 
 def find_pip() -> Missing | None:

@@ -25,7 +25,7 @@ def _value(kind: inspect.Type) -> Any:  # noqa: PLR0911 - one line a type
         case inspect.IntType() | inspect.FloatType():
             return max(kind.ge or 0, 1 if kind.le is None or kind.le >= 1 else 0)
         case inspect.StrType():
-            return "0" * 64 if "64" in (kind.pattern or "") else "some text"
+            return "0" * 64 if "64" in (kind.pattern or "") else "some-text"
         case inspect.BytesType():
             return "AAAA"
         case inspect.DictType():
