@@ -115,13 +115,14 @@ format: $(VENV)/installed
 	$(BIN)/ruff check --fix $(CODE)
 
 # Quiet on standard output, which belongs to the command of `make rig`. uv unpacks torch and CUDA's
-# libraries in a quarter of pip's time, but knows nothing of pip's own settings: where those name the
-# only index that can be reached, pip does it.
+# libraries in a third of pip's time, but knows nothing of pip's own settings: where those name the
+# only index that can be reached, pip does it. Without bytecode each process would compile torch anew
+# where PYTHONDONTWRITEBYTECODE is set, as in many containers.
 $(VENV)/installed: pyproject.toml
 	@echo "Installing topformer and its tools into $(VENV)" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) >&2
 	@$(BIN)/python -m pip install --quiet uv >&2
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]' >&2 \
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[dev]' >&2 \
 	  || $(BIN)/python -m pip install --quiet --editable '.[dev]' >&2
 	@touch $@
 
