@@ -67,7 +67,7 @@ def test_importing_the_package_imports_nothing_heavy():
     assert not {"torch", "numpy", "executorch", "onnx"} & set(loaded)
 
 
-@pytest.mark.slow  # imports torch, which was never compiled to bytecode in a fresh environment
+@pytest.mark.slow  # the first to import torch, from a cold disk in a fresh environment
 def test_the_promised_names_are_importable_from_the_root():
     import topformer
 
