@@ -116,7 +116,7 @@ def name_rows(
 ) -> list[RowRequest]:
     """One row for each (source, runtime), form and thread count, under a name of its own."""
     several = len(set(sources)) > len({runtime for _, runtime in sources})
-    names = _short_names({source for source, _ in sources})
+    names = _short_names(dict.fromkeys(source for source, _ in sources))
     requests: list[RowRequest] = []
     seen = Counter[str]()
     for count in dict.fromkeys(threads):
@@ -150,7 +150,9 @@ def _short_names(sources: Collection[str]) -> dict[str, str]:
             (n for n in range(1, len(parts)) if all(parts[-n:] != o[-n:] for o in others)),
             len(parts),
         )
-        names[source] = str(Path(*parts[-length:]))
+        # Addresses may differ in their query alone, which stays out of names.
+        alike = sum(_parts(other) == parts for other in names)
+        names[source] = str(Path(*parts[-length:])) + (f" ({alike + 1})" if alike else "")
     return names
 
 

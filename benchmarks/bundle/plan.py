@@ -108,7 +108,7 @@ def _plan_host() -> Plan:
         version=installed.version,
         executorch=installed.folder / "share" / "cmake",
         options=(f"-DCMAKE_CXX_COMPILER={compiler}",),
-        contents=(installed.files_sha256,),
+        contents=(wheel.hash_of_installed(),),
     )
 
 

@@ -9,7 +9,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
@@ -41,8 +41,6 @@ class Installed:
     folder: Path
     # As an index knows it: without a local part such as "+cpu".
     version: str
-    # Of the list of its files with their hashes: two builds have one version.
-    files_sha256: str
 
 
 def find_installed() -> Installed | Missing:
@@ -55,15 +53,13 @@ def find_installed() -> Installed | Missing:
     folder = Path(str(found.locate_file("executorch")))
     if not (folder / "share/cmake/executorch-config.cmake").is_file():
         return missing
-    return Installed(
-        folder=folder,
-        version=found.version.partition("+")[0],
-        files_sha256=_hash_of_files(found),
-    )
+    return Installed(folder=folder, version=found.version.partition("+")[0])
 
 
-def _hash_of_files(package: Distribution) -> str:
-    listed = (f"{one} {one.hash.value if one.hash else ''}" for one in package.files or ())
+def hash_of_installed() -> str:
+    """Tell the installed executorch from another build of its version: by its list of files."""
+    files = distribution("executorch").files or ()
+    listed = (f"{one} {one.hash.value if one.hash else ''}" for one in files)
     return sha256_bytes("\n".join(sorted(listed)).encode(errors="surrogateescape"))
 
 

@@ -68,7 +68,8 @@ def _candidates(link: Link, key: str) -> list[str]:
 
 def _remove_old(link: Link, key: str) -> None:
     """Remove what other versions and killed pushes left; another bench may use what is newer."""
-    command = ["find", link.scratch_folder, "-maxdepth", "1", "-mtime", f"+{_KEPT_DAYS}"]
+    command = ["find", link.scratch_folder, "-maxdepth", "1", "-name", f"{_NAME}-*"]
+    command += ["-mtime", f"+{_KEPT_DAYS}"]
     for folder in _folders(link, command, r"[0-9a-f]{16}-[0-9a-f]{16}(\.part)?"):
         if not re.search(rf"-{key}-[0-9a-f]+$", folder):
             _remove_quietly(link, folder)

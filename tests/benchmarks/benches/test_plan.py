@@ -43,6 +43,13 @@ def test_files_of_one_name_are_told_apart_by_their_folders():
     assert [name.partition(",")[0] for name in names(rows)] == ["a/m.pte", "b/a/m.pte", "n.pte"]
 
 
+def test_addresses_that_differ_in_their_query_are_told_apart_without_it():
+    sources = [(f"https://x.org/get?id={key}", "torch") for key in ("s1", "s2")]
+    told = names(name_rows(sources, threads=[1], image_size=HD))
+    assert len(set(told)) == len(told) == 4
+    assert not any("again" in name or "id=" in name for name in told)
+
+
 def test_a_file_named_twice_is_measured_twice():
     rows = name_rows([("a.pte", "executorch")] * 2, threads=[1], image_size=HD)
     assert names(rows) == ["executorch, 1 thread", "executorch, 1 thread (again, 2)"]
