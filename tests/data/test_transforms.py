@@ -8,7 +8,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from torchvision.transforms.v2 import functional as tv
 
 from topformer.data.label_files import IGNORED
 from topformer.data.transforms import (
@@ -24,6 +23,7 @@ from topformer.data.transforms import (
     random_crop,
     random_scale,
     scale_saturation,
+    shift_hue,
     through_jpeg,
 )
 from topformer.images import bundled_pictures
@@ -225,6 +225,7 @@ def windows_drawn(labels: Tensor, ratio: float, seed: int = 0) -> tuple[Tensor, 
         # Ignored pixels are no class, and count neither way.
         (halves(10, 10, IGNORED, 1, 5), 0.75, CROP_ATTEMPTS + 1),
         (halves(10, 10, IGNORED, IGNORED, 5), 0.75, CROP_ATTEMPTS + 1),
+        (halves(10, 10, IGNORED, IGNORED, 5), 1.0, 1),
         (torch.cat([halves(5, 10, 1, 2, 5), halves(5, 10, IGNORED, IGNORED, 0)]), 0.75, 1),
     ],
 )
@@ -298,6 +299,27 @@ def test_saturation_of_one_changes_nothing_and_grey_stays_grey(seed):
     assert torch.equal(scale_saturation(grey, 1.5), grey)
 
 
+def naive_hue(pixel: tuple[int, ...], turn: float) -> list[float]:
+    hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in pixel))
+    return [255 * c for c in colorsys.hsv_to_rgb((hue + turn) % 1.0, saturation, value)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.tuples(*[st.integers(0, 255)] * 3), st.floats(-1.0, 1.0))
+def test_hue_is_turned_as_in_hsv(pixel, turn):
+    picture = torch.tensor(pixel, dtype=torch.uint8)[:, None, None]
+    found = shift_hue(picture, turn)[:, 0, 0].tolist()
+    assert found == pytest.approx(naive_hue(pixel, turn), abs=0.51)
+
+
+@few
+@given(SEEDS)
+def test_a_whole_turn_of_hue_changes_nothing(seed):
+    picture, _ = noise(9, 9, seed)
+    for turn in (-1.0, 0.0, 1.0):
+        assert torch.equal(shift_hue(picture, turn), picture)
+
+
 class ScriptedGenerator:
     """Answers draws from a script, and notes what was asked for."""
 
@@ -334,12 +356,12 @@ def test_each_distortion_is_drawn_from_its_published_range_in_the_published_orde
     found = photometric_distortion(picture, rng)
     assert rng.asked == [2, (-32, 32), 2, 2, (0.5, 1.5), 2, (0.5, 1.5), 2, (-0.1, 0.1)]
     expected = linear(linear(picture, 1.0, 20.5), 1.3, 0.0)
-    assert torch.equal(found, tv.adjust_hue(scale_saturation(expected, 0.7), 0.05))
+    assert torch.equal(found, shift_hue(scale_saturation(expected, 0.7), 0.05))
 
     rng = ScriptedGenerator([1, 0, 1, 1, 1], [-9.0, 0.7, 0.05, 1.3])
     found = photometric_distortion(picture, rng)
     assert rng.asked == [2, (-32, 32), 2, 2, (0.5, 1.5), 2, (-0.1, 0.1), 2, (0.5, 1.5)]
-    expected = tv.adjust_hue(scale_saturation(linear(picture, 1.0, -9.0), 0.7), 0.05)
+    expected = shift_hue(scale_saturation(linear(picture, 1.0, -9.0), 0.7), 0.05)
     assert torch.equal(found, linear(expected, 1.3, 0.0))
 
 
