@@ -1,11 +1,11 @@
 """Does reading keep ahead of training? How long a batch takes to make, and a step to compute.
 
-    python -m topformer.benchmarks.studies.training DATASET ROOT [SIZE]
+    python -m topformer.benchmarks.studies.training DATASET ROOT [SIZE [FIELD=VALUE...]]
 
-Both follow the data set's shipped recipe, with random weights and on this machine. Batches are made
-in this process on one thread, as a reading process makes them; steps use the cores torch takes.
-They are measured in turn. The command exits with 1 when the recipe's reading processes cannot keep
-up with the steps.
+Both follow the data set's shipped recipe, but for the fields given, with random weights and on this
+machine. Batches are made in this process on one thread, as a reading process makes them; steps use
+the GPU, or the cores torch takes. They are measured in turn. The command exits with 1 when the
+recipe's reading processes cannot keep up with the steps.
 """
 
 import sys
@@ -26,7 +26,7 @@ from topformer.training.goals import open_goal
 from topformer.training.initialise import form_for
 from topformer.training.learner import Learner
 from topformer.training.processes import Place
-from topformer.training.recipe import load_recipe
+from topformer.training.recipe import Recipe, load_recipe
 
 ROUNDS = 12
 # Not counted: memory is taken and kernels are chosen in the first ones.
@@ -46,9 +46,8 @@ class Timing:
         return float(np.median(self.batch_ms) / np.median(self.step_ms))
 
 
-def measure(dataset: str, root: Path, size: str, *, rounds: int = ROUNDS) -> Timing:
+def measure(dataset: str, root: Path, size: str, recipe: Recipe, *, rounds: int = ROUNDS) -> Timing:
     """Make a batch and take a step on it, in turn."""
-    recipe = load_recipe(dataset, size)
     goal = open_goal(SEGMENTATION, dataset, root, recipe)
     keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -80,13 +79,14 @@ def measure(dataset: str, root: Path, size: str, *, rounds: int = ROUNDS) -> Tim
 
 def main() -> int:
     """Print both times and return the exit status."""
-    if not 3 <= len(sys.argv) <= 4:
+    if len(sys.argv) < 3:
         sys.stderr.write(f"{__doc__}")
         return 2
     dataset, root = sys.argv[1], Path(sys.argv[2])
     size = sys.argv[3] if len(sys.argv) > 3 else "tiny"
-    recipe = load_recipe(dataset, size)
-    timing = measure(dataset, root, size)
+    fields = dict(field.split("=", 1) for field in sys.argv[4:])
+    recipe = load_recipe(dataset, size, overrides=fields)
+    timing = measure(dataset, root, size, recipe)
     for name, values in (("a batch", timing.batch_ms), ("a step", timing.step_ms)):
         low, median, high = np.percentile(values, (10, 50, 90))
         sys.stdout.write(f"{name:8} {median:7.0f} ms ({low:.0f} to {high:.0f})\n")

@@ -10,13 +10,16 @@ from topformer.benchmarks.studies import training
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "load_recipe", lambda _dataset, _size: small_recipe(workers=1))
+    def load(_dataset, _size, *, overrides):
+        return small_recipe(workers=1, **{name: int(text) for name, text in overrides.items()})
+
+    monkeypatch.setattr(training, "load_recipe", load)
     return make_folder(tmp_path)
 
 
 @pytest.mark.slow
 def test_every_round_gives_both_times(folder):
-    timing = training.measure("folder", folder, "tiny", rounds=3)
+    timing = training.measure("folder", folder, "tiny", small_recipe(), rounds=3)
     assert len(timing.batch_ms) == len(timing.step_ms) == 3
     assert min(*timing.batch_ms, *timing.step_ms) > 0
     assert timing.reading_share > 0
@@ -24,11 +27,11 @@ def test_every_round_gives_both_times(folder):
 
 @pytest.mark.slow
 def test_the_command_says_whether_reading_keeps_up(folder, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["training", "folder", str(folder)])
+    monkeypatch.setattr(sys, "argv", ["training", "folder", str(folder), "tiny", "batch=3"])
     assert training.main() in {0, 1}  # as this machine happens to be loaded
     printed = capsys.readouterr().out
     assert "a step" in printed
-    assert "tiny on folder, 2 samples of 64x96" in printed
+    assert "tiny on folder, 3 samples of 64x96" in printed
 
 
 def test_slow_reading_exits_with_1(folder, monkeypatch):
