@@ -115,7 +115,7 @@ check: $(VENV)/installed
 	rm -rf $(TYPES) && mkdir -p $(TYPES)
 	ln -s $(addprefix $(CURDIR)/,$(wildcard topformer/*) export benchmarks) $(TYPES)
 	$(BIN)/basedpyright
-	$(BIN)/pytest -q tests/test_layers.py tests/test_packaging.py
+	$(BIN)/pytest -q tests/test_layers.py
 
 format: $(VENV)/installed
 	$(BIN)/ruff format $(CODE)
