@@ -20,7 +20,13 @@ pytest_plugins = ["support.device_fixtures"]
 # Whatever takes one of these fixtures, itself or through another, has the mark. What is slow for
 # another reason says so where it stands, and nobody can forget it: see `pytest_runtest_call`.
 MARKS = {
-    "slow": {"exported_tiny", "exported_small", "random_export", "host_runner", "detector_pte"},
+    "slow": {
+        "exported_tiny",
+        "exported_small",
+        "random_export",
+        "host_runner",
+        "exported_detector",
+    },
     "rig": {"rig"},
     "app": {"app_build"},
 }
@@ -119,42 +125,35 @@ def small_pte(random_export) -> Path:
 
 
 @pytest.fixture(scope="session")
-def detector_pte(tmp_path_factory) -> Path:
-    """Export a drawn Tiny with the lite head, 64x64, that finds boxes, once for the whole run."""
-    return made_once(tmp_path_factory, "detector", _export_detector)
+def detector_weights(tmp_path_factory) -> Path:
+    """Write a Tiny with the lite head, of three classes, that finds boxes."""
+    from support.detectors import save_finding_detector
+
+    return made_once(
+        tmp_path_factory, "finding", lambda folder: save_finding_detector(folder / "w.safetensors")
+    )
 
 
-def _export_detector(folder: Path) -> Path:
-    import torch
-
-    from topformer.classes import numbered_classes
-    from topformer.detector import LiteHead, create_detector
+@pytest.fixture(scope="session")
+def exported_detector(tmp_path_factory, detector_weights):
+    """Export that detector at 64x64 for XNNPACK, once for the whole run."""
     from topformer.export import export_model
-    from topformer.weights import save_weights
 
-    torch.manual_seed(0)
-    detector = create_detector("tiny", 3, head="lite").eval()
-    assert isinstance(detector.head, LiteHead)
-    for tower in detector.head.logits:
-        # A drawn detector sees nothing anywhere.
-        torch.nn.init.normal_(tower.get_submodule("last").weight, std=1.0)
-        torch.nn.init.constant_(tower.get_submodule("last").bias, -2.0)
-    save_weights(
-        folder / "w.safetensors",
-        detector,
-        classes=numbered_classes(3),
-        name="drawn",
-        licence="none",
-        source="a test",
+    return made_once(
+        tmp_path_factory,
+        "detector",
+        lambda folder: export_model(
+            weights=str(detector_weights),
+            targets=["xnnpack"],
+            image_size=(64, 64),
+            out_dir=folder,
+        ),
     )
-    exported = export_model(
-        weights=str(folder / "w.safetensors"),
-        targets=["xnnpack"],
-        image_size=(64, 64),
-        out_dir=folder,
-    )
-    assert exported.passed
-    return exported.files[0].path
+
+
+@pytest.fixture(scope="session")
+def detector_pte(exported_detector) -> Path:
+    return exported_detector.files[0].path
 
 
 @pytest.fixture
