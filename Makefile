@@ -52,7 +52,7 @@ test: test-of-app test-of-rest
 # What reads the app's build. Most of that build leaves a core idle, so that under `make -j2` all
 # other tests go on beside it.
 test-of-app: test-app
-	$(BIN)/pytest -m app
+	$(BIN)/pytest -m app tests/android
 
 test-of-rest: test-rig
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not app'

@@ -14,7 +14,8 @@ import topformer  # noqa: F401
 from support.lacking import lacking
 from support.shared import made_once
 
-GOLDEN = Path(__file__).parent / "golden"
+HERE = Path(__file__).parent
+GOLDEN = HERE / "golden"
 pytest_plugins = ["support.device_fixtures"]
 
 # Whatever takes one of these fixtures, itself or through another, has the mark. What is slow for
@@ -39,6 +40,8 @@ def pytest_collection_modifyitems(items):
         for mark, fixtures in MARKS.items():
             if not fixtures.isdisjoint(item.fixturenames):
                 item.add_marker(mark)
+        # `make test` looks nowhere else for them: to collect all tests takes long.
+        assert not item.get_closest_marker("app") or item.path.parent == HERE / "android"
 
 
 @pytest.hookimpl(wrapper=True)
