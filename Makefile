@@ -15,7 +15,7 @@ JVM_MODEL := android_app/verify/target/model/$(notdir $(APP_EXPORT))-onnx
 DETECTOR := out/app/topformer-tiny-lite-192x256-onnx
 JVM_DETECTOR := android_app/verify/target/model/$(notdir $(DETECTOR))
 # Two processes of tests, each with a file at a time and with an ARM device of its own.
-SIDE_BY_SIDE := -n 2 --dist loadfile
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 APK = cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
 
 .PHONY: demo results app app-model test test-of-app test-of-rest test-rig test-app test-fast fuzz torture rig check format clean

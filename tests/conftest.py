@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,10 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(mark)
         # `make test` looks nowhere else for them: to collect all tests takes long.
         assert not item.get_closest_marker("app") or item.path.parent == HERE / "android"
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # The files with most to do come first, so that no process has to wait for the other's last.
+        slow = Counter(item.path for item in items if any(map(item.get_closest_marker, MARKS)))
+        items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.hookimpl(wrapper=True)
