@@ -14,6 +14,7 @@ from topformer.benchmarks.documents.bench import read_bench
 from topformer.benchmarks.report.text import tables
 from topformer.console import tables as tables_module
 from topformer.console.tables import fit, print_table
+from topformer.verbs import models
 
 ROOT = Path(__file__).parents[2]
 BENCH = ROOT / "benchmarks" / "results" / "host-448-tiny.json"
@@ -136,12 +137,20 @@ VERBS = {
 }
 
 
-# `models` counts the multiply-adds of every network that there is.
+@pytest.fixture(scope="module")
+def all_models():
+    """Count the multiply-adds of every network that there is, once."""
+    return models._collect()
+
+
 @pytest.mark.parametrize("width", [40, 60, 80])
 @pytest.mark.parametrize(
     "line", [pytest.param("models", marks=pytest.mark.slow), "doctor --skip-runtimes"]
 )
-def test_verbs_draw_their_tables_so(monkeypatch, line, width):
+def test_verbs_draw_their_tables_so(request, monkeypatch, line, width):
+    if line == "models":
+        found = request.getfixturevalue("all_models")
+        monkeypatch.setattr(models, "_collect", lambda: found)
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("PATH", "/nowhere")
     told = run_command(*line.split()).stderr
