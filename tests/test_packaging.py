@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
-def wheel_names(tmp_path_factory) -> set[str]:
+def wheel(tmp_path_factory) -> Path:
     """Build a wheel in a copy, so that no build folder of the checkout leaks into it."""
     source = tmp_path_factory.mktemp("source")
     tracked = subprocess.run(
@@ -28,7 +28,17 @@ def wheel_names(tmp_path_factory) -> set[str]:
         capture_output=True, check=True,
     )  # fmt: skip
     (wheel,) = out.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheel_names(wheel) -> set[str]:
     return set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_the_wheel_is_below_30_mb(wheel):
+    """Most of it are weights: what is larger is fetched by name."""
+    assert wheel.stat().st_size < 30e6
 
 
 def test_the_wheel_holds_one_top_level_package(wheel_names):

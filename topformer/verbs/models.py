@@ -1,7 +1,5 @@
 """What `topformer models` does: list the networks there are, and the published weights."""
 
-from typing import Literal
-
 from rich.table import Table
 
 from topformer.complexity import count_macs
@@ -14,7 +12,6 @@ from topformer.variants import VARIANTS, Variant
 from topformer.weights.blank import blank_detector, blank_segmenter
 from topformer.weights.catalogue import LICENCE, PUBLISHED
 from topformer.weights.fetch import cached_path
-from topformer.weights.loading import bundled_path
 
 # COCO's.
 _BOX_CLASSES = 80
@@ -28,7 +25,6 @@ class VariantRow(Document, frozen=True, kw_only=True):
     # Multiply-adds of a square picture of that side, to the logits at 1/8.
     macs_448: Count
     macs_512: Count
-    default_weights: Literal["bundled", "random"]
 
 
 class DetectorRow(Document, frozen=True, kw_only=True):
@@ -60,7 +56,7 @@ class CheckpointRow(Document, frozen=True, kw_only=True):
 class ModelsDocument(Document, frozen=True, kw_only=True):
     """What `topformer models --json` prints."""
 
-    schema: SchemaName = "topformer.models/1.1"
+    schema: SchemaName = "topformer.models/2"
     variants: tuple[VariantRow, ...]
     detectors: tuple[DetectorRow, ...] = ()
     checkpoints: tuple[CheckpointRow, ...]
@@ -124,22 +120,24 @@ def _variant_row(variant: Variant) -> VariantRow:
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         macs_448=count_macs(model, 448, 448).total,
         macs_512=count_macs(model, 512, 512).total,
-        default_weights="bundled" if bundled_path(variant.name) else "random",
     )
 
 
 def _variant_table(rows: tuple[VariantRow, ...]) -> Table:
-    table = Table(title="Sizes, at 150 classes", title_justify="left")
+    table = Table(
+        title="Sizes, at 150 classes",
+        title_justify="left",
+        caption="Each comes with weights for CamVid's 11 classes; `random` draws others.",
+        caption_justify="left",
+    )
     for heading in ("size", "parameters", "MACs at 448x448", "MACs at 512x512"):
         table.add_column(heading, justify="left" if heading == "size" else "right")
-    table.add_column("weights by default")
     for row in rows:
         table.add_row(
             row.name,
             f"{row.parameters:,}",
             f"{row.macs_448:,}",
             f"{row.macs_512:,}",
-            row.default_weights,
         )
     return table
 

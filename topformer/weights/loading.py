@@ -1,8 +1,8 @@
 """Models from weights: the one place that turns a name into a network.
 
 A source of weights is the path of a checkpoint, an https URL, the name of a published checkpoint, a
-size ("tiny", "small", "base": the weights bundled for it, or random ones while there are none), or
-"random".
+size ("tiny", "small", "base": the weights bundled for it; of detectors random ones, since none are
+bundled), or "random".
 """
 
 from dataclasses import dataclass, replace
@@ -115,10 +115,9 @@ def load_weights(
                 f"{'Random' if source else 'Default'} weights need a size.",
                 next_step=f"Choose one of {', '.join(VARIANTS)}.",
             )
-        bundled = bundled_path(wanted.variant) if source is None and not wanted.detects else None
-        if bundled is None:
+        if source == RANDOM or wanted.detects:
             return _random(wanted, classes)
-        return _from_file(file_source(bundled), wanted, classes)
+        return _from_file(file_source(bundled_path(wanted.variant)), wanted, classes)
     found = find_source(source, task=_SEGMENTATION, progress=progress)
     return _from_file(found, wanted, classes)
 
@@ -148,11 +147,10 @@ def load_model(path_or_name: str | Path) -> TopFormer:
     return model
 
 
-def bundled_path(variant: str) -> Path | None:
-    """Find the trained weights this package carries for a size, where it carries any."""
+def bundled_path(variant: str) -> Path:
+    """Where the trained weights lie that this package carries for a size."""
     folder = resources.files("topformer").joinpath("weights")
-    bundled = folder.joinpath(f"{get_variant(variant).name}.safetensors")
-    return Path(str(bundled)) if bundled.is_file() else None
+    return Path(str(folder.joinpath(f"{get_variant(variant).name}.safetensors")))
 
 
 def load_classifier(

@@ -17,7 +17,7 @@ from topformer.tasks import SEGMENTATION
 from topformer.training.recipe import load_recipe, recipe_text
 from topformer.training.teachers import open_teacher
 
-RECIPE = Path(topformer.weights.__file__).with_name("tiny-teacher.toml")
+RECIPE = Path(topformer.weights.__file__).with_name("teacher.toml")
 pytestmark = pytest.mark.slow
 
 
