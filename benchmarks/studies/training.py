@@ -26,7 +26,7 @@ from topformer.training.goals import open_goal
 from topformer.training.initialise import form_for
 from topformer.training.learner import Learner
 from topformer.training.processes import Place
-from topformer.training.recipe import Recipe, load_recipe
+from topformer.training.recipe import Recipe, load_recipe, read_assignments
 
 ROUNDS = 12
 # Not counted: memory is taken and kernels are chosen in the first ones.
@@ -84,8 +84,7 @@ def main() -> int:
         return 2
     dataset, root = sys.argv[1], Path(sys.argv[2])
     size = sys.argv[3] if len(sys.argv) > 3 else "tiny"
-    fields = dict(field.split("=", 1) for field in sys.argv[4:])
-    recipe = load_recipe(dataset, size, overrides=fields)
+    recipe = load_recipe(dataset, size, overrides=read_assignments(sys.argv[4:]))
     timing = measure(dataset, root, size, recipe)
     for name, values in (("a batch", timing.batch_ms), ("a step", timing.step_ms)):
         low, median, high = np.percentile(values, (10, 50, 90))

@@ -7,6 +7,7 @@ the top; a table named after a size, or after a detector's head, holds what diff
 import dataclasses
 import difflib
 import math
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -270,6 +271,20 @@ def load_recipe(
             why=str(error),
             next_step=SHOW_RECIPE,
         ) from error
+
+
+def read_assignments(assignments: Iterable[str]) -> dict[str, str]:
+    """Read FIELD=VALUE, as in --set, for `load_recipe`; raises `UsageError` for anything else."""
+    fields: dict[str, str] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise UsageError(
+                f"--set takes FIELD=VALUE, not {assignment!r}.",
+                next_step="For example --set learning_rate=3e-4.",
+            )
+        fields[name.strip()] = value.strip()
+    return fields
 
 
 def check_task(recipe: Recipe, task: str) -> None:

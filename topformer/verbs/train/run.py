@@ -27,6 +27,7 @@ from topformer.training.recipe import (
     Recipe,
     check_task,
     load_recipe,
+    read_assignments,
     recipe_sha256,
     recipe_text,
 )
@@ -124,15 +125,7 @@ def _form(task: str, head: str | None, size: str, dataset: str) -> NetworkForm:
 def _overrides(
     assignments: Sequence[str], *, init: str | None, iterations: int | None, batch: int | None
 ) -> dict[str, str]:
-    overrides: dict[str, str] = {}
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise UsageError(
-                f"--set takes FIELD=VALUE, not {assignment!r}.",
-                next_step="For example --set learning_rate=3e-4.",
-            )
-        overrides[name.strip()] = value.strip()
+    overrides = read_assignments(assignments)
     for name, value in (("init", init), ("iterations", iterations), ("batch", batch)):
         if value is not None:
             overrides[name] = str(value)
