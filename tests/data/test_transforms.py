@@ -277,9 +277,10 @@ def test_labels_are_scaled_to_the_nearest_pixel_as_opencv_does():
         assert torch.equal(scaled, labels[rows][:, columns])
 
 
-def naive_saturation(pixel: tuple[int, ...], factor: float) -> list[float]:
+def changed_in_hsv(pixel: tuple[int, ...], *, turn: float = 0.0, factor: float = 1.0):
     hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in pixel))
-    return [255 * c for c in colorsys.hsv_to_rgb(hue, min(1.0, saturation * factor), value)]
+    changed = (hue + turn) % 1.0, min(1.0, saturation * factor), value
+    return [255 * channel for channel in colorsys.hsv_to_rgb(*changed)]
 
 
 @settings(max_examples=300, deadline=None)
@@ -287,7 +288,7 @@ def naive_saturation(pixel: tuple[int, ...], factor: float) -> list[float]:
 def test_saturation_is_scaled_as_in_hsv(pixel, factor):
     picture = torch.tensor(pixel, dtype=torch.uint8)[:, None, None]
     found = scale_saturation(picture, factor)[:, 0, 0].tolist()
-    assert found == pytest.approx(naive_saturation(pixel, factor), abs=0.51)
+    assert found == pytest.approx(changed_in_hsv(pixel, factor=factor), abs=0.51)
 
 
 @few
@@ -299,17 +300,12 @@ def test_saturation_of_one_changes_nothing_and_grey_stays_grey(seed):
     assert torch.equal(scale_saturation(grey, 1.5), grey)
 
 
-def naive_hue(pixel: tuple[int, ...], turn: float) -> list[float]:
-    hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in pixel))
-    return [255 * c for c in colorsys.hsv_to_rgb((hue + turn) % 1.0, saturation, value)]
-
-
 @settings(max_examples=300, deadline=None)
 @given(st.tuples(*[st.integers(0, 255)] * 3), st.floats(-1.0, 1.0))
 def test_hue_is_turned_as_in_hsv(pixel, turn):
     picture = torch.tensor(pixel, dtype=torch.uint8)[:, None, None]
     found = shift_hue(picture, turn)[:, 0, 0].tolist()
-    assert found == pytest.approx(naive_hue(pixel, turn), abs=0.51)
+    assert found == pytest.approx(changed_in_hsv(pixel, turn=turn), abs=0.51)
 
 
 @few
