@@ -18,7 +18,7 @@ JVM_DETECTOR := android_app/verify/target/model/$(notdir $(DETECTOR))
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 APK = cd android_app/verify && $(CURDIR)/$(BIN)/python -m apk
 
-.PHONY: demo results app app-model test test-of-app test-of-rest test-rig test-app test-fast fuzz torture rig check format clean
+.PHONY: demo results app app-model test test-app test-others rig-for-tests app-for-tests test-fast fuzz torture rig check format clean
 
 demo: $(VENV)/installed
 	$(BIN)/topformer export --size tiny --target xnnpack --target onnx --out out/demo
@@ -47,20 +47,20 @@ results: $(VENV)/installed
 
 # Where the rig or the app cannot be built for want of programs, the tests that need it say so and are
 # skipped; under CI they fail. An app that does not pass its own tests is always an error.
-test: test-of-app test-of-rest
+test: test-app test-others
 
 # What reads the app's build. Most of that build leaves a core idle, so that under `make -j2` all
 # other tests go on beside it.
-test-of-app: test-app
+test-app: app-for-tests
 	$(BIN)/pytest -m app tests/android
 
-test-of-rest: test-rig
+test-others: rig-for-tests
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not app'
 
-test-rig: $(VENV)/installed
+rig-for-tests: $(VENV)/installed
 	-@tests/rig/run --build
 
-test-app: $(VENV)/installed $(JVM_DETECTOR).golden
+app-for-tests: $(VENV)/installed $(JVM_DETECTOR).golden
 	@$(APK) || { status=$$?; test $$status = 3 && test -z "$$CI"; }
 
 # While you work: all that needs no export, training, device or app's build, in under two minutes.
