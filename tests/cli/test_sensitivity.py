@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from support.command import run_command
-from support.detectors import save_finding_detector
 from topformer.verbs.sensitivity.document import SensitivityDocument
 
 pytestmark = pytest.mark.slow
@@ -55,9 +54,8 @@ def test_data_of_other_classes_are_refused(folder, tmp_path):
     assert "11 classes" in result.stderr
 
 
-def test_a_detectors_layers_cost_boxes(tmp_path):
-    weights = save_finding_detector(tmp_path / "w.safetensors")
-    words = ["sensitivity", "--weights", weights, "--image-size", "64", "--pictures", "1"]
+def test_a_detectors_layers_cost_boxes(detector_weights, tmp_path):
+    words = ["sensitivity", "--weights", detector_weights, "--image-size", "64", "--pictures", "1"]
     result = run_command(*words, "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     parsed = json.loads(result.stdout)

@@ -35,14 +35,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def weights(detector_weights):
-    return detector_weights
-
-
-@pytest.fixture(scope="module")
-def exported(weights, exported_detector, tmp_path_factory):
+def exported(detector_weights, exported_detector, tmp_path_factory):
     """The lite detector in every precision for every target that it is made for, at 64x64."""
-    words = {"weights": str(weights), "image_size": (64, 64)}
+    words = {"weights": str(detector_weights), "image_size": (64, 64)}
     words["out_dir"] = tmp_path_factory.mktemp("out")
     return [
         exported_detector,
@@ -98,8 +93,8 @@ def test_precisions_have_limits_of_their_own(files):
         assert precision.limits(SEGMENTATION).gates == precision.gates
 
 
-def test_files_find_what_the_checkpoint_does(files, weights):
-    expected = open_model(weights, image_size=(64, 64))
+def test_files_find_what_the_checkpoint_does(files, detector_weights):
+    expected = open_model(detector_weights, image_size=(64, 64))
     for name, file in files.items():
         found = open_model(file.path)
         for _, picture in bundled_pictures()[:2]:
@@ -120,9 +115,9 @@ def test_the_manifest_is_enough_to_verify(files):
         assert manifest.model.detection_head == "lite"
 
 
-def test_the_checkpoint_verifies_too(files, weights):
+def test_the_checkpoint_verifies_too(files, detector_weights):
     for name in ("xnnpack.pte", "xnnpack-int8.pte"):
-        _, parity = verify_file(files[name].path, weights=str(weights))
+        _, parity = verify_file(files[name].path, weights=str(detector_weights))
         assert parity.passed
 
 
@@ -165,7 +160,7 @@ def test_a_detector_that_finds_nothing_says_so(tmp_path):
 
 
 @pytest.mark.filterwarnings("error:Exporting a model while it is in training mode")
-def test_a_file_that_fails_names_the_part_that_strays(weights, tmp_path, monkeypatch):
+def test_a_file_that_fails_names_the_part_that_strays(detector_weights, tmp_path, monkeypatch):
     real = get_target("onnx")
 
     def lower(network, example):
@@ -181,7 +176,7 @@ def test_a_file_that_fails_names_the_part_that_strays(weights, tmp_path, monkeyp
     broken = replace(real, lower=lower)
     monkeypatch.setattr("topformer.export.pipeline.get_target", lambda _name: broken)
     result = export_model(
-        weights=str(weights), targets=["onnx"], image_size=(64, 64), out_dir=tmp_path
+        weights=str(detector_weights), targets=["onnx"], image_size=(64, 64), out_dir=tmp_path
     )
     assert not result.passed
     assert result.files[0].path.name.endswith(".failed")
@@ -204,23 +199,23 @@ def test_the_first_part_that_strays_is_found(head, part):
     )
 
 
-def test_odd_sizes_are_exported_and_say_what_is_outside(weights, tmp_path):
+def test_odd_sizes_are_exported_and_say_what_is_outside(detector_weights, tmp_path):
     (file,) = export_model(
-        weights=str(weights), targets=["xnnpack"], image_size=(100, 72), out_dir=tmp_path
+        weights=str(detector_weights), targets=["xnnpack"], image_size=(100, 72), out_dir=tmp_path
     ).files
     assert file.manifest.parity.passed
     outside = {group.operator: group.count for group in file.manifest.delegation.outside}
     assert outside["aten.upsample_nearest2d.vec"] == 2
 
 
-def test_the_other_task_is_one_clear_error(weights, tmp_path, golden_path):
+def test_the_other_task_is_one_clear_error(detector_weights, tmp_path, golden_path):
     words = {"targets": ["onnx"], "image_size": (64, 64), "out_dir": tmp_path}
     with pytest.raises(TopformerError, match="is not for semantic-segmentation"):
-        export_model(weights=str(weights), task=SEGMENTATION, **words)
+        export_model(weights=str(detector_weights), task=SEGMENTATION, **words)
     with pytest.raises(TopformerError, match="is not for object-detection"):
         export_model(weights=str(golden_path), task=DETECTION, **words)
     with pytest.raises(TopformerError, match="another detection head"):
-        export_model(weights=str(weights), detection_head="retinanet", **words)
+        export_model(weights=str(detector_weights), detection_head="retinanet", **words)
     with pytest.raises(UsageError, match="no detection head called 'ssd'"):
         export_model(variant="tiny", detection_head="ssd", **words)
     assert list(tmp_path.iterdir()) == []
@@ -265,10 +260,10 @@ def test_steps_are_spent_on_logits_that_can_be_boxes(head):
 
 
 @pytest.fixture(scope="module")
-def found_set(tmp_path_factory, weights):
+def found_set(tmp_path_factory, detector_weights):
     """Write a set in COCO's format whose truth is what float32 finds, so that its AP is 1."""
     root = write_split(tmp_path_factory.mktemp("coco"), {}, split="val2017")
-    opened = open_model(weights, image_size=(64, 64))
+    opened = open_model(detector_weights, image_size=(64, 64))
     entries = []
     for number in (1, 2, 5):
         boxes = opened.predict(root / "images" / "val2017" / f"{number}.png")
@@ -281,11 +276,11 @@ def found_set(tmp_path_factory, weights):
     return write_split(root, content, split="val2017")
 
 
-def test_ap_judges_files(weights, found_set, tmp_path):
+def test_ap_judges_files(detector_weights, found_set, tmp_path):
     def made(precision, **limits):
         data = JudgingData(dataset=open_box_dataset("coco-folder", found_set), **limits)
         (file,) = export_model(
-            weights=str(weights),
+            weights=str(detector_weights),
             targets=["onnx"],
             precisions=[precision],
             image_size=(64, 64),
@@ -305,11 +300,13 @@ def test_ap_judges_files(weights, found_set, tmp_path):
     assert not made("fp32", max_drop=-1.0).passed
 
 
-def test_data_of_another_task_or_of_other_classes_are_refused(weights, found_set, folder, tmp_path):
+def test_data_of_another_task_or_of_other_classes_are_refused(
+    detector_weights, found_set, folder, tmp_path
+):
     words = {"targets": ["onnx"], "image_size": (64, 64), "out_dir": tmp_path}
     labels = JudgingData(dataset=open_dataset("folder", folder))
     with pytest.raises(TopformerError, match="is for object-detection"):
-        export_model(weights=str(weights), judging=labels, **words)
+        export_model(weights=str(detector_weights), judging=labels, **words)
     boxes = JudgingData(dataset=open_box_dataset("coco-folder", found_set))
     with pytest.raises(TopformerError, match="is for semantic-segmentation"):
         export_model(variant="tiny", judging=boxes, **words)
