@@ -8,12 +8,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torchvision.transforms.v2 import functional as tv
 
 from topformer.data.label_files import IGNORED
 from topformer.data.transforms import (
+    BLUR_SIGMA_PX,
     CROP_ATTEMPTS,
+    NOISE_DEVIATION,
     Augmentation,
+    adjust_gamma,
     augment,
+    blur,
     degrade,
     fitted_size,
     normalise,
@@ -414,23 +419,58 @@ def test_degradation_comes_as_often_as_asked_for():
 
 def test_gamma_darkens_and_brightens_and_leaves_black_and_white():
     picture = torch.tensor([0, 100, 255], dtype=torch.uint8).expand(3, 1, 3).clone()
-    middles = {int(degrade(picture, 1.0, NoNoise(seed))[0, 0, 1]) for seed in range(60)}
+    middles = {int(degrade(picture, 1.0, OnlyGamma(seed))[0, 0, 1]) for seed in range(60)}
     assert min(middles) < 60
     assert max(middles) > 140
 
 
-class NoNoise:
-    """A generator whose every draw after the gamma's is the one that changes nothing."""
+class OnlyOne:
+    """A generator by whose draws one kind of degradation happens: of gamma, grey, blur, noise."""
+
+    chosen: int
 
     def __init__(self, seed: int) -> None:
         self.rng, self.draws = generator(seed), 0
 
     def random(self):
         self.draws += 1
-        return 0.0 if self.draws == 1 else 1.0
+        return 0.0 if self.draws == self.chosen else 1.0
 
     def uniform(self, low, high):
         return self.rng.uniform(low, high)
+
+    def integers(self, high):
+        return self.rng.integers(high)
+
+
+class OnlyGamma(OnlyOne):
+    chosen = 1
+
+
+class OnlyNoise(OnlyOne):
+    chosen = 4
+
+
+@few
+@given(SIDES, SIDES, SEEDS, st.floats(0.5, 2.0), st.floats(*BLUR_SIGMA_PX))
+def test_gamma_and_blur_are_torchvisions(height, width, seed, gamma, sigma):
+    picture, _ = noise(height + 3, width + 3, seed)
+    assert torch.equal(adjust_gamma(picture, gamma), tv.adjust_gamma(picture, gamma))
+    expected = tv.gaussian_blur(picture, [7, 7], [sigma])
+    # Sums in another order may fall on the other side of a half.
+    assert (blur(picture, sigma).int() - expected.int()).abs().max() <= 1
+
+
+def test_noise_has_the_deviation_that_was_drawn_and_no_more_than_a_byte():
+    grey = torch.full((3, 60, 60), 128, dtype=torch.uint8)
+    found = [degrade(grey, 1.0, OnlyNoise(seed)).float() for seed in range(8)]
+    deviations = [float((one - 128).std()) for one in found]
+    assert NOISE_DEVIATION[0] * 0.9 < min(deviations)
+    assert max(deviations) < NOISE_DEVIATION[1] * 1.1
+    assert max(abs(float(one.mean()) - 128) for one in found) < 1.0
+    bright = degrade(torch.full_like(grey, 250), 1.0, OnlyNoise(1))
+    assert int(bright.max()) == 255
+    assert int(bright.min()) > 128, "nothing runs over"
 
 
 def test_jpeg_of_low_quality_is_nearer_to_the_picture_than_to_any_other():

@@ -34,6 +34,7 @@ HUE_DELTA = 18 / 180
 # Ours, of pictures as other cameras and other light would have made them.
 GAMMA_BOUND = 2.0
 BLUR_SIGMA_PX = (0.3, 1.5)
+BLUR_REACH_PX = 3
 NOISE_DEVIATION = (2.0, 12.0)
 JPEG_QUALITY = (30, 90)
 
@@ -78,6 +79,8 @@ def augment(
 
 def distort(picture: Tensor, settings: Augmentation, rng: np.random.Generator) -> Tensor:
     """Change what moves nothing in a picture, as the settings say: uint8 [3, h, w]."""
+    # Channel after channel. With a pixel's side by side, as in files, all takes twice as long.
+    picture = picture.contiguous()
     if settings.photometric:
         picture = photometric_distortion(picture, rng)
     if settings.degradation:
@@ -95,8 +98,9 @@ def paste_classes(
     """
     # Counting takes a small part of the time of `unique`, which sorts.
     present = other[1].flatten().bincount(minlength=IGNORED)[:IGNORED].nonzero()[:, 0].numpy()
-    pasted = torch.from_numpy(rng.permutation(present)[: (len(present) + 1) // 2])
-    mask = torch.isin(other[1], pasted)
+    pasted = torch.zeros(IGNORED + 1, dtype=torch.bool)
+    pasted[rng.permutation(present)[: (len(present) + 1) // 2]] = True
+    mask = pasted[other[1]]
     return torch.where(mask, other[0], sample[0]), torch.where(mask, other[1], sample[1])
 
 
@@ -200,18 +204,48 @@ def degrade(picture: Tensor, probability: float, rng: np.random.Generator) -> Te
     """
     if rng.random() < probability:
         bound = math.log(GAMMA_BOUND)
-        picture = tv.adjust_gamma(picture, math.exp(rng.uniform(-bound, bound)))
+        picture = adjust_gamma(picture, math.exp(rng.uniform(-bound, bound)))
     if rng.random() < probability:
         grey = tv.rgb_to_grayscale(picture, num_output_channels=3).float()
         picture = torch.lerp(picture.float(), grey, rng.uniform(0.5, 1.0)).to(torch.uint8)
     if rng.random() < probability:
-        picture = tv.gaussian_blur(picture, [7, 7], [rng.uniform(*BLUR_SIGMA_PX)])
+        picture = blur(picture, rng.uniform(*BLUR_SIGMA_PX))
     if rng.random() < probability:
-        noise = rng.standard_normal(picture.shape, np.float32) * rng.uniform(*NOISE_DEVIATION)
-        picture = (picture + torch.from_numpy(noise)).clamp_(0, 255).to(torch.uint8)
+        # torch draws them in less than half of NumPy's time.
+        own = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        noise = torch.randn(picture.shape, generator=own).mul_(rng.uniform(*NOISE_DEVIATION))
+        picture = noise.add_(picture).clamp_(0, 255).to(torch.uint8)
     if rng.random() < probability:
         picture = through_jpeg(picture, int(rng.integers(*JPEG_QUALITY, endpoint=True)))
     return picture
+
+
+def adjust_gamma(picture: Tensor, gamma: float) -> Tensor:
+    """Raise values, as shares of 255, to a power: uint8 to uint8 of any shape.
+
+    Powers are taken of the 256 values only.
+    """
+    table = tv.adjust_gamma(torch.arange(256, dtype=torch.uint8).view(1, 1, 256), gamma)
+    return torch.from_numpy(table.flatten().numpy()[picture.numpy()])
+
+
+def blur(picture: Tensor, sigma_px: float) -> Tensor:
+    """Blur with a Gaussian of 7 taps, mirrored at the borders: uint8 [3, h, w].
+
+    Rows and columns one after the other, each as a sum of shifted pictures, in a tenth of the time
+    of torchvision's convolution with 49 taps.
+    """
+    places = torch.arange(2 * BLUR_REACH_PX + 1) - BLUR_REACH_PX
+    taps = torch.exp(-0.5 * (places / sigma_px) ** 2)
+    shares = (taps / taps.sum()).tolist()
+    values = F.pad(picture.float(), [BLUR_REACH_PX] * 4, mode="reflect")
+    for dimension in (1, 2):
+        length = values.shape[dimension] - 2 * BLUR_REACH_PX
+        parts = [values.narrow(dimension, start, length) for start in range(len(shares))]
+        values = parts[0] * shares[0]
+        for part, share in zip(parts[1:], shares[1:], strict=True):
+            values.add_(part, alpha=share)
+    return values.round_().to(torch.uint8)
 
 
 def through_jpeg(picture: Tensor, quality: int) -> Tensor:

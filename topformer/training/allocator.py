@@ -1,4 +1,4 @@
-"""How this process's memory is managed while it trains on a CPU."""
+"""How this process's memory is managed while it trains, and that of its reading processes."""
 
 import ctypes
 import sys

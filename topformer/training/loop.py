@@ -42,8 +42,8 @@ def train(
     `TopformerError` when the loss is no number, when reading processes die, when another process
     fails, and when what must be written cannot be.
     """
-    if place.device.type == "cpu":
-        keep_freed_memory()
+    # Beside a GPU it is the reading processes that gain by it: they are copies of this one.
+    keep_freed_memory()
     learner = Learner(model, run.recipe, place, run.goal.loss, teacher=teacher)
     loop = _Loop(run, learner, place, observer)
     first = loop.restore() if resume else 0
