@@ -23,7 +23,7 @@ def check_fits(recipe: Recipe, classes_: Classes, place: Place) -> None:
     if recipe.amp == "fp16" and place.device.type != "cuda":
         raise UsageError(
             "fp16 needs a CUDA device, and this machine has none.",
-            next_step="Set amp to bf16 or off.",
+            next_step="Add --set amp=bf16, or --set amp=off.",
         )
 
 
