@@ -215,8 +215,9 @@ def test_exported_files_score_as_their_checkpoint_does_at_their_size(
     reference = document_of(result)
     assert reference.runtime == "torch"
     runtimes = set()
-    for file in exported_tiny.files:
-        document = document_of(on_ade(ade, file.path, tmp_path))
+    # Its own size may be named, and needs not be.
+    for file, named in zip(exported_tiny.files, ((), ("--image-size", "448")), strict=True):
+        document = document_of(on_ade(ade, file.path, tmp_path, *named))
         runtimes.add(document.runtime)
         assert document.protocol_description == "fixed: 448x448, stretched"
         assert document.protocol_description == reference.protocol_description
@@ -234,21 +235,25 @@ def test_an_exported_file_is_scored_at_its_own_size_only(ade, exported_tiny, tmp
     assert isinstance(refused, TopformerError)
     assert "448x448" in refused.what
     assert not (tmp_path / "out").exists()
-    assert document_of(on_ade(ade, path, tmp_path, "--image-size", "448")).image_size == (448, 448)
 
 
-def test_random_weights_are_announced_everywhere(ade, untrained, tmp_path):
-    result = on_ade(ade, untrained, tmp_path, "--image-size", "64")
-    document = document_of(result)
+@pytest.fixture(scope="module")
+def scored_untrained(ade, untrained, tmp_path_factory):
+    """Score random weights once: to draw 150 classes takes long."""
+    return on_ade(ade, untrained, tmp_path_factory.mktemp("out"), "--image-size", "64")
+
+
+def test_random_weights_are_announced_everywhere(scored_untrained):
+    document = document_of(scored_untrained)
     assert document.random_weights
     assert document.weights.random_seed == 4
-    assert "RANDOM weights" in result.stderr
+    assert "RANDOM weights" in scored_untrained.stderr
     for name in document.files:
         assert "RANDOM" in Image.open(name).text["Description"]
 
 
-def test_classes_that_do_not_occur_have_no_score(ade, untrained, tmp_path):
-    document = document_of(on_ade(ade, untrained, tmp_path, "--image-size", "64"))
+def test_classes_that_do_not_occur_have_no_score(scored_untrained):
+    document = document_of(scored_untrained)
     counts = np.array(document.confusion)
     for one in document.classes:
         assert (one.accuracy is None) == (counts[one.id].sum() == 0)
