@@ -14,6 +14,8 @@ from topformer.training.goals import Goal, open_goal
 from topformer.training.recipe import Recipe
 from topformer.training.run import TrainingRun
 
+# A small run of these as a process of its own.
+SCRIPT = Path(__file__).parent / "training_script.py"
 CLASSES = ("sky", "road", "car")
 COLOURS = ((70, 130, 180), (128, 64, 128), (0, 0, 142))
 

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -13,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from support.training_fakes import (
+    SCRIPT,
     SilentObserver,
     assert_same_weights,
     make_box_folder,
@@ -30,7 +30,6 @@ from topformer.training.processes import Place
 from topformer.weights import load_weights
 
 ALONE = Place(rank=0, world_size=1, device=torch.device("cpu"))
-SCRIPT = Path(__file__).parents[1] / "support" / "training_script.py"
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 

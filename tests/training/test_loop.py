@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from support.training_fakes import (
+    SCRIPT,
     SilentObserver,
     assert_same_weights,
     small_recipe,
@@ -339,22 +340,18 @@ def test_a_disk_that_stays_full_fails_the_run_at_its_end(folder, tmp_path, monke
     assert "--resume" in caught.value.next_step
 
 
-def test_kill_minus_9_loses_at_most_the_steps_since_the_last_checkpoint(folder, tmp_path):
+def test_kill_minus_9_loses_at_most_the_steps_since_the_last_checkpoint(
+    folder, scripted_run, tmp_path
+):
     """A process of its own is killed outright; what it left is resumed in another."""
-    script = Path(__file__).parents[1] / "support" / "training_script.py"
-    command = [sys.executable, str(script), str(folder), str(tmp_path / "killed"), "--slow"]
-    process = subprocess.Popen(command)
-    first = tmp_path / "killed" / "checkpoints" / "step-00000002"
+    command = [sys.executable, SCRIPT, folder, tmp_path]
+    process = subprocess.Popen([*command, "--slow"])
+    first = tmp_path / "checkpoints" / "step-00000002"
     deadline = time.monotonic() + 120
     while not first.exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.02)
     process.kill()
     process.wait()
     assert first.exists()
-    resumed = [sys.executable, str(script), str(folder), str(tmp_path / "killed"), "--resume"]
-    subprocess.run(resumed, check=True, timeout=240)
-    through = [sys.executable, str(script), str(folder), str(tmp_path / "through")]
-    subprocess.run(through, check=True, timeout=240)
-    assert_same_weights(
-        tmp_path / "killed" / "last.safetensors", tmp_path / "through" / "last.safetensors"
-    )
+    subprocess.run([*command, "--resume"], check=True, timeout=240)
+    assert_same_weights(tmp_path / "last.safetensors", scripted_run / "last.safetensors")

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from support.training_fakes import (
+    SCRIPT,
     SilentObserver,
     make_folder,
     settled_model,
@@ -24,29 +25,24 @@ from topformer.training.loop import train, validate
 from topformer.training.processes import Place, place_from
 from topformer.weights import load_model
 
-SCRIPT = Path(__file__).parents[1] / "support" / "training_script.py"
 # BatchNorm is fixed in the script: on CPUs every process has statistics of its own.
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
-@pytest.fixture(scope="module")
-def alone(folder, tmp_path_factory):
-    out = tmp_path_factory.mktemp("alone")
-    subprocess.run([sys.executable, SCRIPT, folder, out], check=True, timeout=240)
-    return out
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("flags", [[], ["--accumulate"]])
-def test_two_processes_end_where_one_does(alone, folder, tmp_path, flags):
+def test_two_processes_end_where_one_does(scripted_run, folder, tmp_path, flags):
     subprocess.run([*TORCHRUN, SCRIPT, folder, tmp_path, *flags], check=True, timeout=300)
-    one, two = load_file(alone / "last.safetensors"), load_file(tmp_path / "last.safetensors")
+    one, two = (
+        load_file(scripted_run / "last.safetensors"),
+        load_file(tmp_path / "last.safetensors"),
+    )
     assert one.keys() == two.keys()
     for name, tensor in one.items():
         difference = (tensor.double() - two[name].double()).abs()
         # AdamW's first steps follow the gradient's sign: where that is noise, so is the step.
         assert difference.mean().item() < 2e-4, name
-    first, second = (read_log(path / "log.jsonl") for path in (alone, tmp_path))
+    first, second = (read_log(path / "log.jsonl") for path in (scripted_run, tmp_path))
     assert first[-1].miou == pytest.approx(second[-1].miou, abs=0.02)
     assert [record.step for record in first] == [record.step for record in second]
 
