@@ -267,7 +267,7 @@ def rig_adb(rig, tmp_path, monkeypatch):
     command = shlex.join(str(word) for word in rig._namespace.beside(["adb"]))
     path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     path.chmod(0o755)
-    for name in ("HOME", "ANDROID_ADB_SERVER_PORT"):
+    for name in ("HOME", "XDG_CACHE_HOME", "ANDROID_ADB_SERVER_PORT"):
         monkeypatch.setenv(name, rig.env[name])
     monkeypatch.delenv("ANDROID_SERIAL", raising=False)
     monkeypatch.setenv("ADB", str(path))

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import msgspec
 import pytest
 
+from support.command import run_command
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.benchmarks.report.gate import check_gate
 from topformer.errors import TopformerError
@@ -16,7 +18,6 @@ from topformer.export import export_model
 
 # While a model is loaded, the same program is waited for as while it is measured.
 STAGES = ["sending the runner", "checking", "measuring"]
-BENCH_TIMEOUT_S = 600
 # No device that is lost is waited for as long as this; the emulated one is slow.
 LOST_TIMEOUT_S = 150
 
@@ -26,9 +27,10 @@ def _runner(arm_runner):
     """Build the runner before anything is waited for."""
 
 
-def bench(rig, *options, **settings):
-    command = ["topformer", "bench", "--device", "adb", "--json", *options]
-    return rig.run(command, timeout_s=BENCH_TIMEOUT_S, **settings)
+@pytest.fixture
+def bench(rig_adb):
+    """Return a function that types a bench, in this process: adb alone runs beside the devices."""
+    return partial(run_command, "bench", "--device", "adb", "--json")
 
 
 def document_of(done):
@@ -42,9 +44,9 @@ def assert_nothing_is_left(device):
     assert all(re.fullmatch(r"topformer-runner-[0-9a-f]{16}-[0-9a-f]{16}", name) for name in left)
 
 
-def test_tiny_is_checked_and_its_instructions_are_counted(rig, exported_tiny):
+def test_tiny_is_checked_and_its_instructions_are_counted(rig, bench, exported_tiny):
     file = exported_tiny.files[0]
-    document = document_of(bench(rig, "--model", file.path))
+    document = document_of(bench("--model", file.path))
     (row,) = document.counted_rows
     assert row.sha256 == file.manifest.file.sha256
     assert row.threads == 1
@@ -66,8 +68,8 @@ def test_tiny_is_checked_and_its_instructions_are_counted(rig, exported_tiny):
     assert_nothing_is_left(rig.device)
 
 
-def test_a_detector_is_checked_by_its_boxes(rig, detector_pte):
-    document = document_of(bench(rig, "--model", detector_pte))
+def test_a_detector_is_checked_by_its_boxes(bench, detector_pte):
+    document = document_of(bench("--model", detector_pte))
     (row,) = document.counted_rows
     assert (row.task, row.detection_head, row.classes) == ("object-detection", "lite", 3)
     assert row.check.passed
@@ -78,7 +80,7 @@ def test_a_detector_is_checked_by_its_boxes(rig, detector_pte):
 
 
 @pytest.mark.parametrize("variant", ["small", "base"])
-def test_the_other_variants_compute_the_same_on_arm(rig, tmp_path, variant):
+def test_the_other_variants_compute_the_same_on_arm(bench, tmp_path, variant):
     result = export_model(
         weights="random",
         variant=variant,
@@ -86,7 +88,7 @@ def test_the_other_variants_compute_the_same_on_arm(rig, tmp_path, variant):
         image_size=(128, 128),
         out_dir=tmp_path,
     )
-    document = document_of(bench(rig, "--model", result.files[0].path))
+    document = document_of(bench("--model", result.files[0].path))
     (row,) = document.counted_rows
     assert row.variant == variant
     delegation = result.files[0].manifest.delegation
@@ -95,7 +97,7 @@ def test_the_other_variants_compute_the_same_on_arm(rig, tmp_path, variant):
     assert row.check.passed
 
 
-def test_fp16_and_int8_compute_on_arm_what_they_compute_here(rig, exported_small):
+def test_fp16_and_int8_compute_on_arm_what_they_compute_here(bench, exported_small):
     """Each within its own gates, which are not float32's."""
     files = [
         file
@@ -103,7 +105,7 @@ def test_fp16_and_int8_compute_on_arm_what_they_compute_here(rig, exported_small
         if file.path.suffix == ".pte" and file.manifest.file.precision != "fp32"
     ]
     options = [word for file in files for word in ("--model", file.path)]
-    rows = document_of(bench(rig, *options)).counted_rows
+    rows = document_of(bench(*options)).counted_rows
     assert [row.sha256 for row in rows] == [file.manifest.file.sha256 for file in files]
     half, small = rows
     # Held to what the manifest says of this input.
@@ -118,12 +120,12 @@ def test_fp16_and_int8_compute_on_arm_what_they_compute_here(rig, exported_small
     assert small.check.result_agreement > 0.99
 
 
-def test_a_gate_holds_instructions_exactly(rig, small_pte, tmp_path):
+def test_a_gate_holds_instructions_exactly(bench, small_pte, tmp_path):
     baseline = tmp_path / "baseline.json"
-    done = bench(rig, "--model", small_pte)
+    done = bench("--model", small_pte)
     baseline.write_text(done.stdout)
     (row,) = document_of(done).rows
-    assert bench(rig, "--model", small_pte, "--gate", baseline).returncode == 0
+    assert bench("--model", small_pte, "--gate", baseline).returncode == 0
 
     less = done.stdout.replace(
         f"{row.instructions.execute}", f"{int(row.instructions.execute * 0.99)}"
@@ -132,7 +134,7 @@ def test_a_gate_holds_instructions_exactly(rig, small_pte, tmp_path):
     with pytest.raises(TopformerError, match="regression"):
         check_gate(document_of(done), before, on_warning=pytest.fail)
 
-    larger = bench(rig, "--model", small_pte, "--picture", "300x200", "--gate", baseline)
+    larger = bench("--model", small_pte, "--picture", "300x200", "--gate", baseline)
     assert larger.returncode == 1
     assert "picture size: 300x200 against 64x96" in " ".join(larger.stderr.split())
     (other,) = msgspec.json.decode(larger.stdout, type=BenchDocument).rows
@@ -143,21 +145,23 @@ def test_a_gate_holds_instructions_exactly(rig, small_pte, tmp_path):
     assert other.instructions.execute == pytest.approx(row.instructions.execute, rel=0.001)
 
 
-def test_cores_are_set_and_read_back(rig, small_pte):
-    (row,) = document_of(bench(rig, "--model", small_pte, "--cores", "1")).rows
+def test_cores_are_set_and_read_back(bench, small_pte):
+    (row,) = document_of(bench("--model", small_pte, "--cores", "1")).rows
     assert (row.cores.requested, row.cores.effective) == ("1", "1")
 
 
-def test_cores_that_the_device_does_not_have(rig, small_pte):
-    done = bench(rig, "--model", small_pte, "--cores", "100")
+def test_cores_that_the_device_does_not_have(bench, small_pte):
+    done = bench("--model", small_pte, "--cores", "100")
     assert done.returncode == 1
     assert "has no CPUs 100" in done.stderr
     assert done.stdout.startswith('{\n  "schema": "topformer.error/1"')
 
 
-def test_all_devices_are_measured_side_by_side_and_one_that_fails_stops_no_other(rig, small_pte):
+def test_all_devices_are_measured_side_by_side_and_one_that_fails_stops_no_other(
+    rig, bench, small_pte
+):
     with rig.add_device() as other:
-        document = document_of(bench(rig, "--model", small_pte, "--all"))
+        document = document_of(bench("--model", small_pte, "--all"))
         assert [row.name for row in document.rows] == [
             f"{serial}: runner, 1 thread" for serial in sorted((rig.serial, other.serial))
         ]
@@ -167,7 +171,7 @@ def test_all_devices_are_measured_side_by_side_and_one_that_fails_stops_no_other
         assert_nothing_is_left(other)
 
         with other.without("sys/devices/system/cpu"):
-            done = bench(rig, "--model", small_pte, "--all")
+            done = bench("--model", small_pte, "--all")
         assert done.returncode == 1
         document = msgspec.json.decode(done.stdout, type=BenchDocument)
         assert [device.facts.serial for device in document.devices] == [rig.serial]
@@ -177,10 +181,10 @@ def test_all_devices_are_measured_side_by_side_and_one_that_fails_stops_no_other
         assert other.serial in done.stderr
 
 
-def test_a_full_device_is_said_to_be_full_and_left_empty(rig, small_pte):
+def test_a_full_device_is_said_to_be_full_and_left_empty(rig, bench, small_pte):
     rig.adb("shell", "rm -rf /data/local/tmp/*")
     with rig.device.storage_of(6 * 2**20):
-        done = bench(rig, "--model", small_pte)
+        done = bench("--model", small_pte)
     assert done.returncode == 1
     assert "is full" in done.stderr
     assert_nothing_is_left(rig.device)
