@@ -3,7 +3,6 @@
 import re
 import signal
 import subprocess
-import sys
 import time
 from functools import partial
 
@@ -235,13 +234,8 @@ def test_a_linux_machine_over_ssh_has_latencies(
 ):
     monkeypatch.setenv("XDG_CACHE_HOME", str(runner_cache.parents[1]))
     plot = tmp_path / "plot.png"
-    command = ["bench", "--device", "ssh:board", "--model", small_pte, "--cores", "1", "--json"]
-    done = subprocess.run(
-        [sys.executable, "-m", "topformer", *command, "--mode", "quick", "--plot", plot],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    words = ["--device", "ssh:board", "--model", small_pte, "--cores", "1", "--json"]
+    done = run_command("bench", *words, "--mode", "quick", "--plot", plot)
     document = document_of(done)
     (row,) = document.measured_rows
     assert row.runtime == "runner"
