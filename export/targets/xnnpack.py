@@ -24,6 +24,7 @@ from torch import Tensor, fx, nn
 from torch._ops import OpOverload
 
 from topformer.complexity import operator_macs
+from topformer.export.histories import shared_histories
 from topformer.export.targets import Lowered, Target
 from topformer.export.xnnpack_half import CONFIGS, half_visitors
 from topformer.manifest import Delegation, OperatorGroup
@@ -37,7 +38,7 @@ def _lower(network: nn.Module, example: Tensor) -> Lowered:
     """Lower a network for one input shape, as much of it as possible to XNNPACK."""
     exported = torch.export.export(network, (example,))
     partitioner = XnnpackPartitioner(configs=[*ALL_PARTITIONER_CONFIGS, *CONFIGS])
-    with _collect_reasons() as reasons, half_visitors():
+    with _collect_reasons() as reasons, half_visitors(), shared_histories():
         edge = to_edge_transform_and_lower(exported, partitioner=[partitioner])
     inside, outside, delegates = _operators(edge, reasons)
     program = edge.to_executorch()

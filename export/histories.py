@@ -1,0 +1,29 @@
+"""Lowering without copies of where each node of a graph comes from.
+
+For its own tools torch keeps of every node which nodes it was made of, pass by pass
+(`torch/fx/traceback.py`, `NodeSource`), and copies that history deeply at each visit of the node.
+No file holds any of it, but after dozens of passes the copying is a fifth of a lowering in int8.
+Histories are not changed once made, so nodes may share them.
+"""
+
+# pyright: standard
+# Not strict: a class of torch's is given a method for a while.
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from torch.fx.traceback import NodeSource
+
+
+def _itself(source: NodeSource, _copied: dict[int, object]) -> NodeSource:
+    return source
+
+
+@contextmanager
+def shared_histories() -> Generator[None]:
+    """Lower with histories that nodes share; afterwards torch copies them again."""
+    NodeSource.__deepcopy__ = _itself  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        yield
+    finally:
+        del NodeSource.__deepcopy__  # pyright: ignore[reportAttributeAccessIssue]
