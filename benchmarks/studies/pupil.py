@@ -66,17 +66,18 @@ def teach(goal: Goal, size: str, out: Path, teachers: list[Path]) -> Trained:
 
 def main() -> int:
     """Train a pupil; return the exit status."""
-    if len(sys.argv) < 7:
+    words = sys.argv[6:]
+    teachers = [Path(word) for word in words if "=" not in word]
+    if not teachers:
         sys.stderr.write(f"{__doc__}")
         return 2
-    dataset, root, size, out, recipe_path, *others = sys.argv[1:]
-    teachers = [Path(word) for word in others if "=" not in word]
+    dataset, root, size, out, recipe_path = sys.argv[1:6]
     try:
         recipe = load_recipe(
             dataset,
             size,
             path=Path(recipe_path),
-            overrides=read_assignments(word for word in others if "=" in word),
+            overrides=read_assignments(word for word in words if "=" in word),
         )
         goal = open_goal(SEGMENTATION, dataset, Path(root), recipe)
         trained = teach(goal, size, Path(out), teachers)

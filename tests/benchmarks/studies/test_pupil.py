@@ -63,7 +63,8 @@ def test_a_teacher_that_is_none_is_refused(words, tmp_path, monkeypatch, capsys)
     assert "none.safetensors" in capsys.readouterr().err
 
 
-def test_wrong_usage_prints_what_it_is_for(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["pupil", "camvid"])
+@pytest.mark.parametrize("words", [[], ["camvid"], ["a", "b", "tiny", "c", "d", "batch=2"]])
+def test_wrong_usage_prints_what_it_is_for(monkeypatch, capsys, words):
+    monkeypatch.setattr(sys, "argv", ["pupil", *words])
     assert pupil.main() == 2
     assert "DATASET ROOT SIZE OUT" in capsys.readouterr().err
