@@ -40,8 +40,10 @@ demo: $(VENV)/installed
 RESULTS ?= --size tiny --image-size 384 --image-size 448 --image-size 512
 RESULTS_OUT ?= benchmarks/results/report
 results: $(VENV)/installed
+	@# The page tells the command that made it, and where the pictures lie is nobody's business.
+	$(if $(DATA),mkdir -p out && ln -sfn $(abspath $(DATA)) out/CamVid)
 	$(BIN)/topformer report $(RESULTS) --pictures topformer/pictures --out out/results \
-	  $(if $(DATA),--dataset camvid --data $(DATA))
+	  $(if $(DATA),--dataset camvid --data out/CamVid)
 	mkdir -p $(RESULTS_OUT)
 	cd out/results && cp index.html report.json report.md frontier.svg bench.json $(abspath $(RESULTS_OUT))
 
