@@ -219,6 +219,7 @@ def test_exported_files_score_as_their_checkpoint_does_at_their_size(
     for file, named in zip(exported_tiny.files, ((), ("--image-size", "448")), strict=True):
         document = document_of(on_ade(ade, file.path, tmp_path, *named))
         runtimes.add(document.runtime)
+        assert document.image_size == (448, 448)
         assert document.protocol_description == "fixed: 448x448, stretched"
         assert document.protocol_description == reference.protocol_description
         # Pixels on which two classes all but tie may fall either way.
