@@ -11,7 +11,6 @@ teacher=FILE` takes any network in ONNX, but on the CPU only.
 import sys
 from pathlib import Path
 
-from topformer import __version__
 from topformer.benchmarks.studies.pyramid import Committee, read_pyramid
 from topformer.errors import TopformerError
 from topformer.tasks import SEGMENTATION
@@ -21,8 +20,8 @@ from topformer.training.initialise import begin, form_for
 from topformer.training.journal import Record, StepRecord
 from topformer.training.loop import train
 from topformer.training.processes import join
-from topformer.training.recipe import load_recipe, read_assignments, recipe_sha256
-from topformer.training.run import Trained, TrainingRun
+from topformer.training.recipe import load_recipe, read_assignments
+from topformer.training.run import Trained, training_run
 
 
 class Teller:
@@ -47,18 +46,9 @@ class Teller:
 
 def teach(goal: Goal, size: str, out: Path, teachers: list[Path]) -> Trained:
     """Train a network of a size, or go on with it; raises `TopformerError`."""
-    recipe, resume = goal.recipe, has_checkpoints(out)
-    start = begin(form_for(size, goal.dataset), goal.classes, recipe, resumed=resume)
-    run = TrainingRun(
-        goal=goal,
-        recipe=recipe,
-        out=out,
-        name=f"topformer-{size}-{goal.dataset}",
-        licence=goal.terms,
-        source=f"topformer {__version__} studies.pupil {goal.dataset} {size}, "
-        f"recipe {recipe_sha256(recipe)[:16]}",
-        picture_size=goal.picture_size(),
-    )
+    resume, form = has_checkpoints(out), form_for(size, goal.dataset)
+    start = begin(form, goal.classes, goal.recipe, resumed=resume)
+    run = training_run(goal, form, out, f"studies.pupil {goal.dataset} {size}")
     committee = Committee(*map(read_pyramid, teachers))
     with join() as place:
         return train(run, start.model, place, Teller(), resume=resume, teacher=committee)

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from topformer import __version__
 from topformer.training.checkpoints import Best
 from topformer.training.goals import Goal
+from topformer.training.initialise import NetworkForm
 from topformer.training.journal import Record
-from topformer.training.recipe import Recipe
+from topformer.training.recipe import Recipe, recipe_sha256
 
 
 class Observer(Protocol):
@@ -39,6 +41,20 @@ class TrainingRun:
     source: str
     # Usual (height, width) of the training pictures.
     picture_size: tuple[int, int]
+
+
+def training_run(goal: Goal, form: NetworkForm, out: Path, command: str) -> TrainingRun:
+    """Make a run of a goal's recipe; its weights name the command that trained them."""
+    names = ("topformer", form.variant.name, form.head, goal.dataset)
+    return TrainingRun(
+        goal=goal,
+        recipe=goal.recipe,
+        out=out,
+        name="-".join(filter(None, names)),
+        licence=goal.terms,
+        source=f"topformer {__version__} {command}, recipe {recipe_sha256(goal.recipe)[:16]}",
+        picture_size=goal.picture_size(),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

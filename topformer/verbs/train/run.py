@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from topformer import __version__
 from topformer.console.output import print_result, warn_of_letters
 from topformer.console.progress import stdout_for_results
 from topformer.console.weights import tell_licence, weights_as
@@ -28,11 +27,10 @@ from topformer.training.recipe import (
     check_task,
     load_recipe,
     read_assignments,
-    recipe_sha256,
     recipe_text,
 )
 from topformer.training.requirements import check_batch, check_fits
-from topformer.training.run import Trained, TrainingRun
+from topformer.training.run import Trained, TrainingRun, training_run
 from topformer.training.teachers import open_teacher
 from topformer.variants import get_variant
 from topformer.verbs.train.display import Display
@@ -154,7 +152,7 @@ def _train(goal: Goal, form: NetworkForm, out: Path, *, resume: bool, as_json: b
             start = begin(form, goal.classes, recipe, resumed=has_run, progress=display.on_fetch)
         if place.is_first and not has_run:
             atomic_write(out / "recipe.toml", recipe_text(recipe).encode())
-        run = _training_run(goal, form, out)
+        run = training_run(goal, form, out, _command(goal, form))
         if place.is_first and not has_run:
             _check(run, place, display)
         place.meet()
@@ -192,19 +190,10 @@ def _has_run(out: Path, *, resume: bool) -> bool:
     return has_run
 
 
-def _training_run(goal: Goal, form: NetworkForm, out: Path) -> TrainingRun:
-    size, key, recipe = form.variant.name, goal.dataset, goal.recipe
+def _command(goal: Goal, form: NetworkForm) -> str:
+    """What is typed to train so, but for the recipe."""
     asked = f"--task detection --head {form.head} " if form.head else ""
-    return TrainingRun(
-        goal=goal,
-        recipe=recipe,
-        out=out,
-        name="-".join(filter(None, ("topformer", size, form.head, key))),
-        licence=goal.terms,
-        source=f"topformer {__version__} train {asked}--dataset {key} --size {size}, "
-        f"recipe {recipe_sha256(recipe)[:16]}",
-        picture_size=goal.picture_size(),
-    )
+    return f"train {asked}--dataset {goal.dataset} --size {form.variant.name}"
 
 
 def _check(run: TrainingRun, place: Place, display: Display) -> None:
