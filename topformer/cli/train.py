@@ -44,9 +44,10 @@ def train(
 ) -> None:
     """Train a network, or go on with a run that was stopped.
 
-    Without --recipe the published recipe of the data set is followed. Checkpoints,
-    log, curves, best and last weights go to --out. Ctrl-C writes a checkpoint
-    first; the same command with --resume goes on, bit for bit on a CPU.
+    Without --recipe the shipped recipe of the data set is followed: the published
+    one, or ours where there is none. Checkpoints, log, curves, best and last
+    weights go to --out. Ctrl-C writes a checkpoint first; the same command with
+    --resume goes on, bit for bit on a CPU.
 
     The published start is an ImageNet classifier, which a browser can get:
     `topformer models` says where. --init none begins at random.
