@@ -232,13 +232,16 @@ def adjust_gamma(picture: Tensor, gamma: float) -> Tensor:
 def blur(picture: Tensor, sigma_px: float) -> Tensor:
     """Blur with a Gaussian of 7 taps, mirrored at the borders: uint8 [3, h, w].
 
+    Pictures too small to be mirrored so far, of 3 pixels or fewer, go on as they end.
+
     Rows and columns one after the other, each as a sum of shifted pictures, in a tenth of the time
     of torchvision's convolution with 49 taps.
     """
     places = torch.arange(2 * BLUR_REACH_PX + 1) - BLUR_REACH_PX
     taps = torch.exp(-0.5 * (places / sigma_px) ** 2)
     shares = (taps / taps.sum()).tolist()
-    values = F.pad(picture.float(), [BLUR_REACH_PX] * 4, mode="reflect")
+    mode = "reflect" if min(picture.shape[1:]) > BLUR_REACH_PX else "replicate"
+    values = F.pad(picture.float(), [BLUR_REACH_PX] * 4, mode=mode)
     for dimension in (1, 2):
         length = values.shape[dimension] - 2 * BLUR_REACH_PX
         parts = [values.narrow(dimension, start, length) for start in range(len(shares))]
