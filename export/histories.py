@@ -21,9 +21,13 @@ def _itself(source: NodeSource, _copied: dict[int, object]) -> NodeSource:
 
 @contextmanager
 def shared_histories() -> Generator[None]:
-    """Lower with histories that nodes share; afterwards torch copies them again."""
+    """Lower with histories that nodes share; afterwards torch copies them again.
+
+    The first to end of several lowerings at a time ends it for all: that costs time only.
+    """
     NodeSource.__deepcopy__ = _itself  # pyright: ignore[reportAttributeAccessIssue]
     try:
         yield
     finally:
-        del NodeSource.__deepcopy__  # pyright: ignore[reportAttributeAccessIssue]
+        if "__deepcopy__" in vars(NodeSource):
+            del NodeSource.__deepcopy__  # pyright: ignore[reportAttributeAccessIssue]

@@ -17,6 +17,11 @@ def test_they_are_shared_for_a_while_only():
         assert copy.deepcopy([source])[0] is source
     assert copy.deepcopy([source])[0] is not source
 
+    with shared_histories():
+        with shared_histories():
+            assert copy.deepcopy([source])[0] is source
+        assert copy.deepcopy([source])[0] is not source
+
     def fail():
         with shared_histories():
             raise ZeroDivisionError
