@@ -17,7 +17,7 @@ import msgspec
 from topformer.data.datasets import check_key
 from topformer.data.transforms import Augmentation
 from topformer.detection import HEADS
-from topformer.documents import Document
+from topformer.documents import Document, Share
 from topformer.errors import TopformerError, UsageError, advising
 from topformer.files import read_text, sha256_bytes
 from topformer.tasks import DETECTION, SEGMENTATION
@@ -43,20 +43,20 @@ ONLY_FOR = {
 }
 
 Meta = msgspec.Meta
-Positive = Annotated[int, Meta(ge=1, lt=2**31)]
-Count = Annotated[int, Meta(ge=0, lt=2**31)]
+# Within 32 bits, as torch and its samplers count.
+Positive32 = Annotated[int, Meta(ge=1, lt=2**31)]
+Count32 = Annotated[int, Meta(ge=0, lt=2**31)]
 Side = Annotated[int, Meta(ge=64, le=8192)]
-Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a network is trained. Every field may stand in a TOML or in --set FIELD=VALUE."""
 
-    iterations: Annotated[Positive, Meta(description="Optimizer steps.")]
-    batch: Annotated[Positive, Meta(description="Pictures a step, over all processes.")]
+    iterations: Annotated[Positive32, Meta(description="Optimizer steps.")]
+    batch: Annotated[Positive32, Meta(description="Pictures a step, over all processes.")]
     learning_rate: Annotated[float, Meta(gt=0, description="At the end of the warm-up.")]
     scale: Annotated[
-        tuple[Positive, Positive],
+        tuple[Positive32, Positive32],
         Meta(description="Long and short side in pixels that pictures are fitted into at ratio 1."),
     ]
     crop: Annotated[
@@ -68,7 +68,7 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str,
         Meta(description="imagenet (the published classifier), none, or a checkpoint's path."),
     ] = "imagenet"
-    seed: Annotated[Count, Meta(description="Of weights, order and augmentation.")] = 0
+    seed: Annotated[Count32, Meta(description="Of weights, order and augmentation.")] = 0
     workers: Annotated[
         int, Meta(ge=0, le=64, description="Reading processes, per training process.")
     ] = 2
@@ -82,7 +82,7 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
     head_rate_factor: Annotated[
         float, Meta(gt=0, description="The head's learning rate over that of the rest.")
     ] = 10.0
-    warmup_iterations: Annotated[Count, Meta(description="Steps of linear warm-up.")] = 1500
+    warmup_iterations: Annotated[Count32, Meta(description="Steps of linear warm-up.")] = 1500
     warmup_ratio: Annotated[
         float, Meta(gt=0, le=1, description="Share of the learning rate at the first step.")
     ] = 1e-6
@@ -132,7 +132,7 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="Only pixels whose class has at most this probability count; 0: all do."),
     ] = 0.0
     ohem_min_pixels: Annotated[
-        Count, Meta(description="Pixels a picture that count in any case, with OHEM.")
+        Count32, Meta(description="Pixels a picture that count in any case, with OHEM.")
     ] = 100_000
     label_smoothing: Annotated[float, Meta(ge=0, lt=1, description="Spread over all classes.")] = (
         0.0
@@ -172,7 +172,7 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["off", "bf16", "fp16"], Meta(description="Mixed precision; fp16 on CUDA only.")
     ] = "off"
     accumulate: Annotated[
-        Positive, Meta(description="Parts a process's batch is computed in, to save memory.")
+        Positive32, Meta(description="Parts a process's batch is computed in, to save memory.")
     ] = 1
     channels_last: Annotated[bool, Meta(description="Memory order of activations.")] = False
     compile: Annotated[bool, Meta(description="torch.compile the network.")] = False
@@ -186,13 +186,13 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     # What is kept and told.
     evaluate_every: Annotated[
-        Count, Meta(description="Steps between scores on val; 0: a tenth of all.")
+        Count32, Meta(description="Steps between scores on val; 0: a tenth of all.")
     ] = 0
     checkpoint_every: Annotated[
-        Count, Meta(description="Steps between checkpoints; 0: a tenth of all.")
+        Count32, Meta(description="Steps between checkpoints; 0: a tenth of all.")
     ] = 0
-    keep_checkpoints: Annotated[Positive, Meta(description="Latest checkpoints kept.")] = 2
-    log_every: Annotated[Positive, Meta(description="Steps between lines of the log.")] = 50
+    keep_checkpoints: Annotated[Positive32, Meta(description="Latest checkpoints kept.")] = 2
+    log_every: Annotated[Positive32, Meta(description="Steps between lines of the log.")] = 50
 
     def __post_init__(self) -> None:
         """Refuse values that are no numbers and such as contradict each other."""

@@ -17,14 +17,13 @@ from topformer.errors import TopformerError
 from topformer.evaluation.boxes import BoxFinder, score_found
 from topformer.evaluation.boxes.finders import network_finder
 from topformer.evaluation.boxes.sheet import ShownBoxes, draw_box_sheet
-from topformer.evaluation.protocols import fixed_protocol, whole_protocol
 from topformer.evaluation.scoring import AHEAD
 from topformer.figures import Caption
 from topformer.metrics import defined
 from topformer.networks import AnyNetwork
 from topformer.tasks import DETECTION
 from topformer.tasks.detection import Detection
-from topformer.training.goals.goal import Goal, Progress
+from topformer.training.goals.goal import Goal, Progress, scoring_protocol
 from topformer.training.journal import BoxScoreRecord
 from topformer.training.losses.detection import detection_loss
 from topformer.training.processes import Place
@@ -51,8 +50,7 @@ class DetectionGoal(Goal):
                 next_step="Name a data set with boxes.",
             )
         self.classes = self.train.classes
-        stretched = recipe.stretch >= 0.5
-        self.protocol = fixed_protocol(recipe.crop) if stretched else whole_protocol(dataset.scale)
+        self.protocol = scoring_protocol(recipe, dataset.scale)
 
     @property
     def splits(self) -> tuple[tuple[str, int], ...]:

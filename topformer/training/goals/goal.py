@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from topformer.data import WholeImageScale
 from topformer.data.samples import SampleSource
-from topformer.evaluation.protocols import ScoringProtocol
+from topformer.evaluation.protocols import ScoringProtocol, fixed_protocol, whole_protocol
 from topformer.manifest import Classes
 from topformer.networks import AnyNetwork
 from topformer.training.journal import AnyScoreRecord
@@ -16,6 +17,11 @@ from topformer.training.recipe import Recipe
 
 # Called with what is done and all that there is.
 Progress = Callable[[int, int], None]
+
+
+def scoring_protocol(recipe: Recipe, scale: WholeImageScale) -> ScoringProtocol:
+    """Score as most samples are made: of stretched pictures, or of whole ones."""
+    return fixed_protocol(recipe.crop) if recipe.stretch >= 0.5 else whole_protocol(scale)
 
 
 class Goal(ABC):

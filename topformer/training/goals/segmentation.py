@@ -12,14 +12,14 @@ from topformer.data.doubts import shared_pictures
 from topformer.data.pairs import usual_picture_size
 from topformer.data.samples import LabelledSamples, SampleSource
 from topformer.evaluation.confusion import scores_of
-from topformer.evaluation.protocols import fixed_protocol, network_segmenter, whole_protocol
+from topformer.evaluation.protocols import network_segmenter
 from topformer.evaluation.scoring import score_split, show_pair
 from topformer.evaluation.sheet import draw_sheet
 from topformer.figures import Caption
 from topformer.metrics import defined
 from topformer.networks import AnyNetwork
 from topformer.tasks import SEGMENTATION
-from topformer.training.goals.goal import Goal, Progress
+from topformer.training.goals.goal import Goal, Progress, scoring_protocol
 from topformer.training.journal import ScoreRecord
 from topformer.training.losses.segmentation import taught_loss
 from topformer.training.processes import Place
@@ -37,8 +37,7 @@ class SegmentationGoal(Goal):
         self.recipe, self.classes = recipe, dataset.classes
         self.dataset, self.terms = dataset.key, dataset.terms
         self.train, self.val = dataset.split("train"), dataset.split("val")
-        stretched = recipe.stretch >= 0.5
-        self.protocol = fixed_protocol(recipe.crop) if stretched else whole_protocol(dataset.scale)
+        self.protocol = scoring_protocol(recipe, dataset.scale)
 
     @property
     def splits(self) -> tuple[tuple[str, int], ...]:
