@@ -4,7 +4,6 @@ Trained weights that ship with the package lie in this folder as `SIZE.safetenso
 """
 
 from topformer.weights.loading import (
-    BackboneInitialisation,
     LoadedWeights,
     initialise_backbone,
     load_classifier,
@@ -14,7 +13,6 @@ from topformer.weights.loading import (
 from topformer.weights.saving import pack_weights, save_weights
 
 __all__ = [
-    "BackboneInitialisation",
     "LoadedWeights",
     "initialise_backbone",
     "load_classifier",
