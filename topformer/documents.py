@@ -20,7 +20,8 @@ LARGEST_COUNT = 2**53
 LARGEST_NUMBER = 1e15
 
 Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-ShortText = Annotated[str, msgspec.Meta(max_length=1000)]
+SHORT_TEXT_LIMIT = 1000
+ShortText = Annotated[str, msgspec.Meta(max_length=SHORT_TEXT_LIMIT)]
 Side = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 One = Annotated[int, msgspec.Meta(ge=1, le=1)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_COUNT)]

@@ -2,10 +2,10 @@
 
     python -m topformer.benchmarks.studies.pupil DATASET ROOT SIZE OUT RECIPE.toml WORD...
 
-A WORD is a TEACHER or, as for `train --set`, FIELD=VALUE. Every TEACHER is a `teacher.safetensors`
-of the study of teachers; of several the geometric mean is taught. All else is as `topformer train`
-does it, and the same command goes on with a run that was stopped. `topformer train --set
-teacher=FILE` takes any network in ONNX, but on the CPU only.
+A WORD is a TEACHER, --resume or, as for `train --set`, FIELD=VALUE. Every TEACHER is a
+`teacher.safetensors` of the study of teachers; of several the geometric mean is taught. All else is
+as `topformer train` does it, but that the data set is not checked first and no pictures are drawn.
+`topformer train --set teacher=FILE` takes any network in ONNX, but on the CPU only.
 """
 
 import sys
@@ -14,14 +14,14 @@ from pathlib import Path
 from topformer.benchmarks.studies.pyramid import Committee, read_pyramid
 from topformer.errors import TopformerError
 from topformer.tasks import SEGMENTATION
-from topformer.training.checkpoints import has_checkpoints
 from topformer.training.goals import Goal, open_goal
-from topformer.training.initialise import begin, form_for
+from topformer.training.initialise import form_for
 from topformer.training.journal import Record, StepRecord
 from topformer.training.loop import train
+from topformer.training.opening import opened_run
 from topformer.training.processes import join
 from topformer.training.recipe import load_recipe, read_assignments
-from topformer.training.run import Trained, training_run
+from topformer.training.run import Trained
 
 
 class Teller:
@@ -44,19 +44,25 @@ class Teller:
         sys.stderr.write(f"{text}\n")
 
 
-def teach(goal: Goal, size: str, out: Path, teachers: list[Path]) -> Trained:
+def teach(goal: Goal, size: str, out: Path, teachers: list[Path], *, resume: bool) -> Trained:
     """Train a network of a size, or go on with it; raises `TopformerError`."""
-    resume, form = has_checkpoints(out), form_for(size, goal.dataset)
-    start = begin(form, goal.classes, goal.recipe, resumed=resume)
-    run = training_run(goal, form, out, f"studies.pupil {goal.dataset} {size}")
+    command = f"studies.pupil {goal.dataset} {size}"
+    form = form_for(size, goal.dataset)
     committee = Committee(*map(read_pyramid, teachers))
-    with join() as place:
-        return train(run, start.model, place, Teller(), resume=resume, teacher=committee)
+    with (
+        join() as place,
+        opened_run(goal, form, out, place, command=command, resume=resume) as opened,
+    ):
+        resume = opened.resumes
+        return train(
+            opened.run, opened.start.model, place, Teller(), resume=resume, teacher=committee
+        )
 
 
 def main() -> int:
     """Train a pupil; return the exit status."""
-    words = sys.argv[6:]
+    resume = "--resume" in sys.argv
+    words = [word for word in sys.argv[6:] if word != "--resume"]
     teachers = [Path(word) for word in words if "=" not in word]
     if not teachers:
         sys.stderr.write(f"{__doc__}")
@@ -70,7 +76,7 @@ def main() -> int:
             overrides=read_assignments(word for word in words if "=" in word),
         )
         goal = open_goal(SEGMENTATION, dataset, Path(root), recipe)
-        trained = teach(goal, size, Path(out), teachers)
+        trained = teach(goal, size, Path(out), teachers, resume=resume)
     except TopformerError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -53,7 +53,14 @@ def train(goal: Goal, out: Path, lite: int) -> nn.Module:
                 f"The run in {out} was begun with another recipe.",
                 next_step="Give the same one, or another folder.",
             )
-        learner.load_state(restored.state)
+        try:
+            learner.load_state(restored.state)
+        except (KeyError, RuntimeError) as error:
+            raise TopformerError(
+                f"The run in {out} was begun with another LITE.",
+                why=str(error).splitlines()[0],
+                next_step="Give the same one, or another folder.",
+            ) from error
     first = 0 if restored is None else restored.index.step
     batches = training_batches(
         goal.samples(),
@@ -79,6 +86,7 @@ def train(goal: Goal, out: Path, lite: int) -> nn.Module:
                     recipe_sha256=recipe_sha256(recipe),
                     classes=names,
                     best=None,
+                    licence=goal.terms,
                     model=b"",
                     state=pack_state(learner.state()),
                     keep=recipe.keep_checkpoints,

@@ -25,6 +25,7 @@ def save(out: Path, step: int, *, keep: int = 3, state: bytes | None = None) -> 
         recipe_sha256="0" * 64,
         classes=("road", "sky"),
         best=Best(step=step, miou=0.5),
+        licence="as a test allows",
         model=b"m",
         state=state,
         keep=keep,

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from topformer.training.journal import Journal, ScoreRecord, StepRecord, read_lo
 from topformer.training.loop import train
 from topformer.training.processes import Place
 from topformer.training.recipe import recipe_text
+from topformer.weights import load_weights
 
 ALONE = Place(rank=0, world_size=1, device=torch.device("cpu"))
 pytestmark = pytest.mark.slow
@@ -73,8 +75,6 @@ def test_a_run_leaves_weights_log_and_checkpoints(uninterrupted):
 
 
 def test_trained_weights_load_like_any_others(uninterrupted):
-    from topformer.weights import load_weights
-
     out, _, _ = uninterrupted
     loaded = load_weights(out / "best.safetensors")
     assert loaded.classes.names == ("sky", "road", "car")
@@ -311,6 +311,14 @@ def test_a_finished_run_resumed_does_nothing_more(folder, tmp_path):
     assert trained.resumed_from == 4
     assert observer.steps == []
     assert (tmp_path / "last.safetensors").read_bytes() == before
+
+
+def test_a_run_that_goes_on_has_the_licence_that_it_was_begun_with(folder, tmp_path):
+    run_training(folder, tmp_path)
+    other = replace(small_run(folder, tmp_path, small_recipe()), licence="another")
+    trained = train(other, create_model("tiny", 3), ALONE, SilentObserver(), resume=True)
+    assert trained.licence == "none"
+    assert load_weights(trained.last_path).info.licence == "none"
 
 
 def test_a_disk_that_is_full_for_a_while_does_not_end_a_run(folder, tmp_path, monkeypatch):

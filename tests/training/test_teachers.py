@@ -35,7 +35,9 @@ class Patches(nn.Module):
 
 
 def test_a_file_teaches_as_the_network_in_it(tmp_path):
-    teacher = open_teacher(small_recipe(teacher=str(write_teacher(tmp_path / "t.onnx"))), THREE)
+    opened = open_teacher(small_recipe(teacher=str(write_teacher(tmp_path / "t.onnx"))), THREE)
+    assert (opened.weights.name, opened.weights.licence) == ("t.onnx", "not stated")
+    teacher = opened.network
     generator = torch.Generator().manual_seed(1)
     batch = Batch(
         pictures=torch.randn(2, 3, 64, 96, generator=generator),
@@ -92,6 +94,8 @@ def test_files_that_hold_no_network_are_refused(tmp_path, content):
 
 
 def test_weights_teach_the_classes_they_know():
-    assert isinstance(open_teacher(small_recipe(teacher="tiny"), numbered_classes(11)), TopFormer)
+    opened = open_teacher(small_recipe(teacher="tiny"), numbered_classes(11))
+    assert isinstance(opened.network, TopFormer)
+    assert opened.weights.licence.startswith("CamVid, CC BY-NC")
     with pytest.raises(UsageError, match="tells 11 classes apart, the data set 3"):
         open_teacher(small_recipe(teacher="tiny"), THREE)

@@ -71,13 +71,15 @@ class Best(Document, frozen=True, kw_only=True):
 class CheckpointIndex(Document, frozen=True, kw_only=True):
     """What stands in a checkpoint's `checkpoint.json`."""
 
-    schema: SchemaName = "topformer.checkpoint/1"
+    schema: SchemaName = "topformer.checkpoint/1.1"
     step: Count
     # Of the recipe's fields that must not change on the way.
     recipe_sha256: Sha256
     # Names of what the run learns to tell apart, by id.
     classes: tuple[ShortText, ...]
     best: Best | None
+    # Of the weights; empty before 1.1.
+    licence: ShortText = ""
     model_sha256: Sha256
     state_sha256: Sha256
 
@@ -99,6 +101,7 @@ def save_checkpoint(
     recipe_sha256: str,
     classes: tuple[str, ...],
     best: Best | None,
+    licence: str,
     model: bytes,
     state: bytes,
     keep: int,
@@ -113,6 +116,7 @@ def save_checkpoint(
         recipe_sha256=recipe_sha256,
         classes=classes,
         best=best,
+        licence=licence,
         model_sha256=sha256_bytes(model),
         state_sha256=sha256_bytes(state),
     )

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import torch
 
 from topformer.errors import TopformerError, UsageError
-from topformer.manifest import Classes
+from topformer.manifest import Classes, WeightsInfo
 from topformer.networks import AnyNetwork, create_network
 from topformer.training.recipe import Recipe
 from topformer.variants import Variant, get_variant
 from topformer.weights import initialise_backbone
 from topformer.weights.catalogue import PUBLISHED
 from topformer.weights.checkpoints import Checkpoint, read_checkpoint
+from topformer.weights.loading import weights_info
 from topformer.weights.sources import find_source
 from topformer.weights.transfer import Progress
 
@@ -30,6 +31,8 @@ class Beginning:
 
     model: AnyNetwork
     description: str
+    # Of the file it was filled from; None where there was none, or is none any more.
+    weights: WeightsInfo | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +85,11 @@ def begin(
     if _CLASSIFIER_HEAD in checkpoint.tensors:
         _refuse_to_average(recipe)
         initialise_backbone(model, checkpoint)
-        return Beginning(model=model, description=f"backbone of {checkpoint.path.name}")
-    return Beginning(model=model, description=_copy_fitting(model, checkpoint, recipe))
+        description = f"backbone of {checkpoint.path.name}"
+    else:
+        description = _copy_fitting(model, checkpoint, recipe)
+    weights = weights_info(source, checkpoint)
+    return Beginning(model=model, description=description, weights=weights)
 
 
 def _refuse_to_average(recipe: Recipe) -> None:

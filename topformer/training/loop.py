@@ -64,6 +64,7 @@ class _Loop:
         self.best: Best | None = None
         self.saved: int | None = None
         self.restored_sha256 = ""
+        self.licence = run.licence
 
     def steps(self, first: int, wish: StopWish) -> None:
         """Take the steps from `first` to the recipe's end."""
@@ -147,7 +148,7 @@ class _Loop:
             self.learner.usable,
             classes=run.goal.classes,
             name=run.name,
-            licence=run.licence,
+            licence=self.licence,
             source=run.source,
             picture_size=run.picture_size,
             sample_size=run.goal.protocol.image_size,
@@ -166,6 +167,7 @@ class _Loop:
                 recipe_sha256=recipe_sha256(recipe),
                 classes=self.run.goal.classes.names,
                 best=self.best,
+                licence=self.licence,
                 model=model,
                 state=state,
                 keep=recipe.keep_checkpoints,
@@ -208,6 +210,8 @@ class _Loop:
             ) from error
         self.best, self.saved = restored.index.best, restored.index.step
         self.restored_sha256 = restored.index.state_sha256
+        # Of a run that goes on, what it began with is not opened again.
+        self.licence = restored.index.licence or self.licence
         return restored.index.step
 
     def finish(self, resumed_from: int | None) -> Trained:
@@ -222,6 +226,7 @@ class _Loop:
             best_path=best_path if self.best and best_path.exists() else None,
             last_path=last_path,
             resumed_from=resumed_from,
+            licence=self.licence,
         )
 
 

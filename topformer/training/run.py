@@ -1,15 +1,18 @@
 """What a training run is made of, who watches it, and what it leaves."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from topformer import __version__
+from topformer.manifest import WeightsInfo
 from topformer.training.checkpoints import Best
 from topformer.training.goals import Goal
 from topformer.training.initialise import NetworkForm
 from topformer.training.journal import Record
 from topformer.training.recipe import Recipe, recipe_sha256
+from topformer.weights.licences import joint_licence
 
 
 class Observer(Protocol):
@@ -43,15 +46,21 @@ class TrainingRun:
     picture_size: tuple[int, int]
 
 
-def training_run(goal: Goal, form: NetworkForm, out: Path, command: str) -> TrainingRun:
-    """Make a run of a goal's recipe; its weights name the command that trained them."""
+def training_run(
+    goal: Goal, form: NetworkForm, out: Path, command: str, origins: Iterable[WeightsInfo]
+) -> TrainingRun:
+    """Make a run of a goal's recipe.
+
+    Its weights name the command that trained them, and have the licences of their `origins`, too:
+    of what the run begins with and of what teaches.
+    """
     names = ("topformer", form.variant.name, form.head, goal.dataset)
     return TrainingRun(
         goal=goal,
         recipe=goal.recipe,
         out=out,
         name="-".join(filter(None, names)),
-        licence=goal.terms,
+        licence=joint_licence(goal.terms, origins),
         source=f"topformer {__version__} {command}, recipe {recipe_sha256(goal.recipe)[:16]}",
         picture_size=goal.picture_size(),
     )
@@ -66,3 +75,5 @@ class Trained:
     best_path: Path | None
     last_path: Path
     resumed_from: int | None
+    # Of the weights, as it was when the run began.
+    licence: str

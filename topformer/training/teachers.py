@@ -1,21 +1,32 @@
 """What a network learns from beside the labels: another TopFormer, or any network in ONNX."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from topformer.errors import TopformerError, UsageError
-from topformer.manifest import Classes
+from topformer.files import sha256_file
+from topformer.manifest import Classes, WeightsInfo
 from topformer.runtimes.exported.onnxruntime import first_input, open_session, run_session
 from topformer.tasks import SEGMENTATION
 from topformer.training.recipe import Recipe
 from topformer.weights import load_weights
+from topformer.weights.sources import file_source
 
 ONNX_ADVICE = (
     "Export it with one input, normalised RGB [batch, 3, height, width] in float32 of any batch, "
     "and one output, logits [batch, classes, h, w] of any size."
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """Who teaches, and where its numbers come from."""
+
+    network: nn.Module
+    weights: WeightsInfo
 
 
 class OnnxTeacher(nn.Module):
@@ -40,29 +51,36 @@ class OnnxTeacher(nn.Module):
         return torch.as_tensor(outputs[0]).to(pictures.device)
 
 
-def open_teacher(recipe: Recipe, classes: Classes) -> nn.Module:
+def open_teacher(recipe: Recipe, classes: Classes) -> Teacher:
     """Open a recipe's teacher, and try it on blank pictures as large as the recipe's.
 
     Raises `UsageError` where it can't teach these classes, and what loading it raises.
     """
-    source = Path(recipe.teacher)
-    if source.suffix.lower() != ".onnx":
-        model = load_weights(recipe.teacher, task=SEGMENTATION).model
-        _require_classes(model.num_classes, classes)
-        return model
-    teacher = OnnxTeacher(source)
+    path = Path(recipe.teacher)
+    if path.suffix.lower() != ".onnx":
+        loaded = load_weights(recipe.teacher, task=SEGMENTATION)
+        _require_classes(loaded.model.num_classes, classes)
+        return Teacher(network=loaded.model, weights=loaded.info)
+    teacher = OnnxTeacher(path)
     # Two, to find out files made for one.
     pictures = torch.zeros(min(2, recipe.batch), 3, *recipe.crop)
     try:
         logits = teacher(pictures)
     except TopformerError as error:
         raise UsageError(
-            f"{source} cannot teach with pictures of shape {list(pictures.shape)}.",
+            f"{path} cannot teach with pictures of shape {list(pictures.shape)}.",
             why=error.why,
             next_step=ONNX_ADVICE,
         ) from error
     _require_classes(logits.shape[1], classes)
-    return teacher
+    source = file_source(path)
+    weights = WeightsInfo(
+        name=source.name,
+        sha256=sha256_file(path),
+        licence=source.licence,
+        source=source.source,
+    )
+    return Teacher(network=teacher, weights=weights)
 
 
 def _require_classes(taught: int, classes: Classes) -> None:

@@ -66,18 +66,6 @@ class LoadedWeights:
         return self.sample_size or DEFAULT_IMAGE_SIZE
 
 
-@dataclass(frozen=True, kw_only=True)
-class BackboneInitialisation:
-    """What an ImageNet checkpoint gave a segmentation model, by tensor name."""
-
-    # Names in the model that now hold the checkpoint's numbers.
-    loaded: tuple[str, ...]
-    # Names in the model that were left as they were.
-    untouched: tuple[str, ...]
-    # Names in the checkpoint the model has no place for.
-    unused: tuple[str, ...]
-
-
 def load_weights(
     source: str | Path | None,
     *,
@@ -168,7 +156,7 @@ def load_classifier(
     return model.eval()
 
 
-def initialise_backbone(model: AnyNetwork, checkpoint: Checkpoint) -> BackboneInitialisation:
+def initialise_backbone(model: AnyNetwork, checkpoint: Checkpoint) -> None:
     """Copy the pyramid and the transformer of an ImageNet checkpoint into a model.
 
     Injection and head are left as they are. Raises `TopformerError` when the checkpoint is no
@@ -180,12 +168,6 @@ def initialise_backbone(model: AnyNetwork, checkpoint: Checkpoint) -> BackboneIn
     with torch.no_grad():
         for name in names:
             state[name].copy_(checkpoint.tensors[name])
-    loaded = {f"backbone.{name}" for name in names}
-    return BackboneInitialisation(
-        loaded=tuple(sorted(loaded)),
-        untouched=tuple(name for name in model.state_dict() if name not in loaded),
-        unused=tuple(name for name in checkpoint.tensors if name not in names),
-    )
 
 
 def _random(wanted: _Wanted, classes: Classes | None) -> LoadedWeights:
@@ -248,20 +230,25 @@ def _from_file(source: WeightsSource, wanted: _Wanted, classes: Classes | None) 
         classes = dataset_classes(source.dataset)
     else:
         classes = numbered_classes(layout.num_classes)
-    info = WeightsInfo(
+    return LoadedWeights(
+        model=model.eval(),
+        info=weights_info(source, checkpoint),
+        classes=classes,
+        picture_size=header.picture_size if header else None,
+        sample_size=header.sample_size if header else None,
+        notes=checkpoint.notes,
+    )
+
+
+def weights_info(source: WeightsSource, checkpoint: Checkpoint) -> WeightsInfo:
+    """Say where the numbers of a checkpoint come from; what it says of itself goes first."""
+    header = checkpoint.header
+    return WeightsInfo(
         name=header.name if header else source.name,
         sha256=checkpoint.sha256,
         licence=header.licence if header else source.licence,
         source=header.source if header else source.source,
         random_seed=header.random_seed if header else None,
-    )
-    return LoadedWeights(
-        model=model.eval(),
-        info=info,
-        classes=classes,
-        picture_size=header.picture_size if header else None,
-        sample_size=header.sample_size if header else None,
-        notes=checkpoint.notes,
     )
 
 

@@ -45,8 +45,11 @@ def test_it_learns_goes_on_and_leaves_weights(words, tmp_path, monkeypatch, caps
     assert "step 4: mIoU" in printed.err
     learnt = load_weights(str(tmp_path / "out" / "last.safetensors"))
     assert learnt.info.source.startswith("topformer 0.1.0 studies.pupil folder tiny, recipe ")
+    # A run is never overwritten.
+    assert run(monkeypatch, words, tmp_path / "out") == 2
+    assert "Add --resume" in capsys.readouterr().err
     # It was complete: no step is left.
-    assert run(monkeypatch, words, tmp_path / "out") == 0
+    assert run(monkeypatch, words, tmp_path / "out", "--resume") == 0
     assert "loss" not in capsys.readouterr().err
     # What the teachers say matters.
     assert run(monkeypatch, words, tmp_path / "alone", "distill_weight=0") == 0

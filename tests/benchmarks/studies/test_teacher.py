@@ -11,6 +11,7 @@ from support.training_fakes import make_folder, small_recipe
 from topformer.benchmarks.studies import teacher
 from topformer.benchmarks.studies.pyramid import read_pyramid
 from topformer.classes import numbered_classes
+from topformer.errors import TopformerError
 from topformer.tasks import SEGMENTATION
 from topformer.training.recipe import load_recipe, recipe_text
 from topformer.training.teachers import open_teacher
@@ -40,10 +41,12 @@ def test_the_command_trains_goes_on_and_writes_what_can_teach(tmp_path, monkeypa
         again = read_pyramid(out / "teacher.safetensors")(pictures)
     assert expected.shape == (3, 3, 8, 12)
     assert torch.equal(again, expected)
-    torch.testing.assert_close(taught(pictures), expected, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(taught.network(pictures), expected, rtol=1e-3, atol=1e-4)
     recipe.write_text(recipe_text(small_recipe(iterations=3, **usual)))
     assert teacher.main() == 1
     assert "another recipe" in capsys.readouterr().err
+    with pytest.raises(TopformerError, match="another LITE"):
+        teacher.train(teacher.open_goal(SEGMENTATION, "folder", folder, chosen), out, 1)
 
 
 def test_the_recipe_that_is_shipped_is_one():

@@ -11,15 +11,12 @@ from topformer.data import check_key, dataset_task
 from topformer.detection import RETINANET, check_head
 from topformer.documents import Count, Document, SchemaName, ShortText
 from topformer.errors import UsageError
-from topformer.files import atomic_write, ensure_writable_folder
-from topformer.locks import only_run_in
 from topformer.tasks import DETECTION, SEGMENTATION, task_named
-from topformer.temporary import sweep
-from topformer.training.checkpoints import FOLDER as CHECKPOINTS
-from topformer.training.checkpoints import Best, has_checkpoints
+from topformer.training.checkpoints import Best
 from topformer.training.goals import Goal, open_goal
-from topformer.training.initialise import NetworkForm, begin, form_for
+from topformer.training.initialise import NetworkForm, form_for
 from topformer.training.loop import train
+from topformer.training.opening import opened_run
 from topformer.training.pictures import write_pictures
 from topformer.training.processes import Place, Pulse, join
 from topformer.training.recipe import (
@@ -29,8 +26,7 @@ from topformer.training.recipe import (
     read_assignments,
     recipe_text,
 )
-from topformer.training.requirements import check_batch, check_fits
-from topformer.training.run import Trained, TrainingRun, training_run
+from topformer.training.run import Trained, TrainingRun
 from topformer.training.teachers import open_teacher
 from topformer.variants import get_variant
 from topformer.verbs.train.display import Display
@@ -138,22 +134,23 @@ def _train(goal: Goal, form: NetworkForm, out: Path, *, resume: bool, as_json: b
         Display(place, recipe.iterations) as display,
         ExitStack() as stack,
     ):
-        check_batch(form, recipe, place)
         with weights_as("--set teacher="):
             teacher = open_teacher(recipe, goal.classes) if recipe.teacher else None
-        check_fits(recipe, goal.classes, place)
-        if place.is_first:
-            ensure_writable_folder(out)
-            stack.enter_context(only_run_in(out))
-            sweep(out / CHECKPOINTS)
-        has_run = _has_run(out, resume=resume)
-        # Before anything is written or checked: what it begins with may have to be got by hand.
         with weights_as("--init ", otherwise=", or --init none to train from scratch"):
-            start = begin(form, goal.classes, recipe, resumed=has_run, progress=display.on_fetch)
-        if place.is_first and not has_run:
-            atomic_write(out / "recipe.toml", recipe_text(recipe).encode())
-        run = training_run(goal, form, out, _command(goal, form))
-        if place.is_first and not has_run:
+            opened = stack.enter_context(
+                opened_run(
+                    goal,
+                    form,
+                    out,
+                    place,
+                    command=_command(goal, form),
+                    resume=resume,
+                    taught_by=teacher.weights if teacher else None,
+                    progress=display.on_fetch,
+                )
+            )
+        run, start, resumes = opened.run, opened.start, opened.resumes
+        if place.is_first and not resumes:
             _check(run, place, display)
         place.meet()
         display.on_notice(f"{start.description}; {goal.splits[0][1]:,} training pictures")
@@ -161,7 +158,8 @@ def _train(goal: Goal, form: NetworkForm, out: Path, *, resume: bool, as_json: b
             display.on_notice(
                 "on CPUs every process keeps BatchNorm statistics of its own share of a batch"
             )
-        trained = train(run, start.model, place, display, resume=has_run, teacher=teacher)
+        network = teacher.network if teacher else None
+        trained = train(run, start.model, place, display, resume=resumes, teacher=network)
         if not place.is_first:
             return
         if trained.resumed_from == trained.steps:
@@ -177,17 +175,6 @@ def _train(goal: Goal, form: NetworkForm, out: Path, *, resume: bool, as_json: b
         processes=place.world_size,
         as_json=as_json,
     )
-
-
-def _has_run(out: Path, *, resume: bool) -> bool:
-    """Whether there is a run to go on with; a run is never overwritten."""
-    has_run = has_checkpoints(out)
-    if has_run and not resume:
-        raise UsageError(
-            f"{out} already holds a run.",
-            next_step="Add --resume to go on with it, or choose another --out.",
-        )
-    return has_run
 
 
 def _command(goal: Goal, form: NetworkForm) -> str:
@@ -231,7 +218,7 @@ def _finish(
 ) -> None:
     best, protocol = trained.best_path, run.goal.protocol.description
     warn_of_letters(run.goal.classes.names)
-    tell_licence(run.licence)
+    tell_licence(trained.licence)
     document = TrainDocument(
         task=run.goal.task,
         dataset=run.goal.dataset,
@@ -239,7 +226,7 @@ def _finish(
         detection_head=form.head,
         recipe=run.recipe,
         init=init,
-        licence=run.licence,
+        licence=trained.licence,
         processes=processes,
         steps=trained.steps,
         resumed_from=trained.resumed_from,
