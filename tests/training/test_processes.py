@@ -127,6 +127,17 @@ def test_a_process_that_fails_ends_the_other_with_its_message(tmp_path, rank):
 
 
 @pytest.mark.slow
+def test_a_loss_that_is_no_number_in_one_process_is_saved_by_none(folder, tmp_path):
+    """Its gradients reach both, at a step after which the first would score and save."""
+    processes = start_two(folder, tmp_path, "--diverging")
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [1, 1]
+    assert said[1].startswith("The loss of step 4 is nan.")
+    assert said[0].startswith("Process 1 of 2 failed: The loss of step 4 is nan.")
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000002"]
+
+
+@pytest.mark.slow
 def test_a_process_that_is_killed_ends_the_other(folder, tmp_path):
     processes = start_two(folder, tmp_path, "--slow")
     first = tmp_path / "checkpoints" / "step-00000002"

@@ -113,12 +113,17 @@ class _Loop:
             self.observer.on_step(done)
             if done % recipe.log_every == 0 or last:
                 self._tell(journal, meter.record(done, learning_rate_at(done - 1, recipe)))
-        if done % recipe.evaluation_interval == 0 or last:
+        scores = last or done % recipe.evaluation_interval == 0
+        saves = last or done % recipe.checkpoint_interval == 0
+        if scores or saves:
+            # A loss that is no number in one process has spoilt the weights of all by now.
+            self.place.meet()
+        if scores:
             record = self._score(done)
             if journal is not None:
                 self._tell(journal, record)
             meter.restart()
-        if self.place.is_first and (last or done % recipe.checkpoint_interval == 0):
+        if self.place.is_first and saves:
             self._save(done, required=last)
 
     def _tell(self, journal: Journal, record: Record) -> None:
