@@ -1,6 +1,8 @@
 """The log: what was written is read back, cut where a run resumes, and mirrored for TensorBoard."""
 
+import errno
 import math
+import resource
 
 import pytest
 
@@ -90,6 +92,44 @@ def test_tensorboard_gets_the_same_numbers(tmp_path):
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 1.5), (2, 1.5)]
     assert [event.value for event in events.Scalars("miou")] == [0.5]
+
+
+def test_tensorboard_keeps_the_step_that_a_run_goes_on_from(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    write(tmp_path, step(1), step(2), score(2), step(3))
+    write(tmp_path, step(3), keep_to_step=2)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("loss")] == [1, 2, 3]
+    assert [event.step for event in events.Scalars("miou")] == [2]
+
+
+# TensorBoard's own thread tells of it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_full_disk_loses_records_and_nothing_else(tmp_path):
+    log = Journal(tmp_path, keep_to_step=0)
+    log.write(step(1))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # It takes the beginning of a line, as a disk that is nearly full does.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.path.stat().st_size + 20, limits[1]))
+    try:
+        log.write(step(2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    log.write(step(3))
+    log.close()
+    assert read_log(log.path) == [step(1), step(3)]
+
+
+def test_a_full_disk_under_tensorboard_does_not_end_a_run(tmp_path, monkeypatch):
+    class Full:
+        def add_scalar(self, *_):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        close = add_scalar
+
+    monkeypatch.setattr(journal, "_tensorboard", lambda *_a, **_n: Full())
+    assert write(tmp_path, step(1)) == [step(1)]
 
 
 def test_without_tensorboard_the_log_is_written_all_the_same(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,24 +131,30 @@ class Journal:
         self.path = out / "log.jsonl"
         kept = [record for record in read_log(self.path) if record.step <= keep_to_step]
         atomic_write(self.path, b"".join(msgspec.json.encode(r) + b"\n" for r in kept))
-        self._board = _tensorboard(out / "tensorboard", purge_step=keep_to_step)
+        self._board = _tensorboard(out / "tensorboard", purge_step=keep_to_step + 1)
 
     def write(self, record: Record) -> None:
         """Append one record; a disk that is full loses the record, not the run."""
-        try:
-            with self.path.open("ab") as stream:
-                stream.write(msgspec.json.encode(record) + b"\n")
-            if self._board is not None:
-                for name, value in msgspec.structs.asdict(record).items():
-                    if isinstance(value, float):
+        with suppress(OSError):
+            self._append(msgspec.json.encode(record) + b"\n")
+        if self._board is not None:
+            for name, value in msgspec.structs.asdict(record).items():
+                if isinstance(value, float):
+                    with suppress(OSError):
                         self._board.add_scalar(name, value, record.step)
-        except OSError:
-            pass
+
+    def _append(self, line: bytes) -> None:
+        with self.path.open("ab", buffering=0) as stream:
+            length = stream.tell()
+            # What a disk took of a line before it was full would spoil the next one.
+            if stream.write(line) < len(line):
+                stream.truncate(length)
 
     def close(self) -> None:
-        """Flush TensorBoard's files."""
+        """Flush TensorBoard's files, where the disk takes them."""
         if self._board is not None:
-            self._board.close()
+            with suppress(OSError):
+                self._board.close()
 
 
 def read_log(path: Path) -> list[Record]:
