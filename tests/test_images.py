@@ -107,6 +107,52 @@ def test_sixteen_bits_have_a_transparent_value_too(tmp_path):
     assert read_picture(path)[0, :, 0].tolist() == [0, 1, 255, 100]
 
 
+def png(path, *, bits: int, colour: int, transparent: bytes, row: bytes, width: int):
+    """Write a PNG of one row with a transparent value, of a depth that Pillow does not write."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, 1, bits, colour, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"tRNS", transparent)
+        + chunk(b"IDAT", zlib.compress(b"\0" + row))
+        + chunk(b"IEND", b"")
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("bits", "value", "row", "expected"),
+    [
+        (1, 1, 0b0100_0000, [0, 255]),
+        (1, 0, 0b0100_0000, [255, 255]),
+        (2, 1, 0b0110_0000, [255, 170]),
+        (4, 7, 0x79, [255, 153]),
+    ],
+)
+def test_few_bits_have_a_transparent_value_too(tmp_path, bits, value, row, expected):
+    path = png(
+        tmp_path / "a.png",
+        bits=bits,
+        colour=0,
+        transparent=struct.pack(">H", value),
+        row=bytes([row]),
+        width=2,
+    )
+    assert read_picture(path)[0, :, 0].tolist() == expected
+
+
+def test_sixteen_bits_a_channel_have_a_transparent_colour_too(tmp_path):
+    colours = [(0xC80A, 0x1234, 0x00FF), (0x0A55, 0x0A55, 0x0A55)]
+    first, both = struct.pack(">3H", *colours[0]), struct.pack(">6H", *colours[0], *colours[1])
+    path = png(tmp_path / "a.png", bits=16, colour=2, transparent=first, row=both, width=2)
+    assert read_picture(path).tolist() == [[[255, 255, 255], [0x0A, 0x0A, 0x0A]]]
+
+
 def test_cmyk(tmp_path):
     cmyk = Image.new("CMYK", (8, 8), (0, 255, 255, 0))  # no cyan: red
     for name, options in (("a.tiff", {}), ("a.jpg", {"quality": 95})):

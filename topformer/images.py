@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
+from PIL import ExifTags, Image, ImageFile, PngImagePlugin, TiffImagePlugin
 
 from topformer.errors import TopformerError, UsageError
 from topformer.files import open_regular
@@ -95,6 +96,7 @@ def _decode(path: Path, *, most_px: int) -> DecodedPicture:
     ) as image:
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             _refuse_preview(path, image)
+        _scale_transparent_value(image)
         orientation = orientation_of(image)
         width, height = image.size
         factor = next(one for one in (1, 2, 4, 8) if width * height <= most_px * one**2)
@@ -113,6 +115,21 @@ def _decode(path: Path, *, most_px: int) -> DecodedPicture:
     return DecodedPicture(pixels=pixels, size=size, orientation=orientation)
 
 
+def _scale_transparent_value(image: Image.Image) -> None:
+    """Bring a PNG's one value that stands for nothing to the 8 bits that its pixels are read with.
+
+    Of 16 bits a channel Pillow keeps the upper ones, so what shares them goes with it.
+    """
+    value: Any = image.info.get("transparency")
+    if not isinstance(image, PngImagePlugin.PngImageFile) or value is None:
+        return
+    stored_as = image.tile[0].args
+    if stored_as == "RGB;16B":
+        image.info["transparency"] = tuple(one >> 8 for one in value)
+    elif stored_as in _LEVELS_8_BITS:
+        image.info["transparency"] = value * _LEVELS_8_BITS[stored_as]
+
+
 def _fill(path: Path, image: Image.Image, factor: int, pixels: NDArray[np.uint8]) -> None:
     """Convert a loaded picture to RGB [h, w, 3] band by band, reduced by a factor."""
     for top in range(0, image.height, _BAND_ROWS):
@@ -121,6 +138,9 @@ def _fill(path: Path, image: Image.Image, factor: int, pixels: NDArray[np.uint8]
         band = band.reduce(factor) if factor > 1 else band
         pixels[top // factor : -(-bottom // factor)] = np.asarray(band)
 
+
+# Between two levels of grey PNGs of 1, 2 and 4 bits, by Pillow's names, when they are read.
+_LEVELS_8_BITS = {"1": 255, "L;2": 85, "L;4": 17}
 
 # By EXIF orientation: an upright picture [h, w, 3] seen as it is stored, without a copy.
 _AS_STORED: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
