@@ -168,10 +168,13 @@ class BenchDocument(Document, frozen=True, kw_only=True):
                 )
 
     def run_of(self, row: Row) -> str:
-        """Name the run that a row is of: with several devices each has one, over its own time."""
-        if len(self.devices) < 2:
-            return ""
+        """Name the run that a row is of by the serial of its device; the host's is empty.
+
+        Each of several devices has one, over its own time, and rows are named after it.
+        """
         serials = [device.facts.serial for device in self.devices]
+        if len(serials) == 1:
+            return serials[0]
         return next((serial for serial in serials if row.name.startswith(f"{serial}: ")), "")
 
 

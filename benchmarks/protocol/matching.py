@@ -1,6 +1,6 @@
 """Which row of one bench belongs to which row of another, or to which of its own run."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
@@ -9,6 +9,8 @@ from topformer.benchmarks.documents.rows import Row
 from topformer.benchmarks.protocol.comparison import RowOfRun
 
 Pair = tuple[RowOfRun, RowOfRun]
+# What a row of a document is found by.
+Key = Callable[[Row, BenchDocument], Hashable]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +26,17 @@ def match_documents(baseline: BenchDocument, contender: BenchDocument) -> Matchi
     """Pair the rows of two runs by what was measured, or the only rows.
 
     By the names of the model files first, and where no pair is found, by the network's variant.
+    Another device of the same name serves as well, unless either run had several of them.
     """
     if len(baseline.rows) == len(contender.rows) == 1:
-        return _matching(baseline, contender, key=lambda _: 0)
-    found = _matching(baseline, contender, key=lambda row: (row.model, *_setting(row)))
-    return found if found.pairs else _matching(baseline, contender, key=_setting)
+        return _matching(baseline, contender, key=lambda *_: 0)
+    alike = _names_of_several(baseline) | _names_of_several(contender)
+
+    def setting(row: Row, document: BenchDocument) -> tuple[Hashable, ...]:
+        return (*_setting(row), document.run_of(row) if row.device in alike else "")
+
+    found = _matching(baseline, contender, key=lambda row, of: (row.model, *setting(row, of)))
+    return found if found.pairs else _matching(baseline, contender, key=setting)
 
 
 def match_within(document: BenchDocument) -> Matching:
@@ -69,26 +77,40 @@ def _setting(row: Row) -> tuple[Hashable, ...]:
     )
 
 
-def _matching(
-    baseline: BenchDocument, contender: BenchDocument, *, key: Callable[[Row], Hashable]
-) -> Matching:
-    """Pair rows of equal keys; the n-th of several with the n-th."""
-    waiting: defaultdict[Hashable, list[Row]] = defaultdict(list)
-    for row in baseline.rows:
-        waiting[key(row)].append(row)
-    pairs: list[Pair] = []
-    alone: list[str] = []
-    for row in contender.rows:
-        if others := waiting[key(row)]:
-            other = others.pop(0)
-            pairs.append((_of_run(other, baseline), _of_run(row, contender)))
-        else:
-            alone.append(row.name)
-    left = {id(row) for rows in waiting.values() for row in rows}
+def _names_of_several(document: BenchDocument) -> set[str]:
+    """Names that several devices of a run share."""
+    counts = Counter(device.facts.name for device in document.devices)
+    return {name for name, count in counts.items() if count > 1}
+
+
+def _own_name(row: Row, document: BenchDocument) -> str:
+    """Name of a row, whether or not other devices were measured beside its own."""
+    return row.name.removeprefix(f"{document.run_of(row)}: ")
+
+
+def _matching(baseline: BenchDocument, contender: BenchDocument, *, key: Key) -> Matching:
+    """Pair rows of equal keys: those of one name, then the n-th that is left with the n-th."""
+    keys: tuple[Key, Key] = (lambda row, of: (_own_name(row, of), key(row, of)), key)
+    # Numbers of rows: of the contender's, and of those that they are compared with.
+    found: dict[int, int] = {}
+    for one in keys:
+        waiting: defaultdict[Hashable, list[int]] = defaultdict(list)
+        taken = set(found.values())
+        for number, row in enumerate(baseline.rows):
+            if number not in taken:
+                waiting[one(row, baseline)].append(number)
+        for number, row in enumerate(contender.rows):
+            if number not in found and (others := waiting[one(row, contender)]):
+                found[number] = others.pop(0)
+    before, after = baseline.rows, contender.rows
     return Matching(
-        pairs=tuple(pairs),
-        baseline_only=tuple(row.name for row in baseline.rows if id(row) in left),
-        contender_only=tuple(alone),
+        pairs=tuple(
+            (_of_run(before[found[number]], baseline), _of_run(row, contender))
+            for number, row in enumerate(after)
+            if number in found
+        ),
+        baseline_only=tuple(row.name for n, row in enumerate(before) if n not in found.values()),
+        contender_only=tuple(row.name for n, row in enumerate(after) if n not in found),
     )
 
 

@@ -73,3 +73,39 @@ def test_devices_side_by_side_may_have_unequal_blocks_and_are_not_paired():
     both = msgspec.structs.replace(first, rows=(*first.rows, *second.rows), devices=devices)
     both.__post_init__()
     assert names(match_within(both)) == [("A: a", "A: b"), ("B: a", "B: b")]
+
+
+def test_files_of_one_name_are_found_by_their_folders_in_any_order():
+    first = bench_of(request("a/m.pte"), request("b/m.pte"), request("c/m.pte"))
+    second = bench_of(request("b/m.pte"), request("a/m.pte"), request("d/m.pte"))
+    assert names(match_documents(first, second)) == [
+        ("b/m.pte", "b/m.pte"), ("a/m.pte", "a/m.pte"), ("c/m.pte", "d/m.pte")
+    ]  # fmt: skip
+
+
+def bench_on(*serials, row_names=("one", "two")):
+    """Make the document of one model of phone, several of which were measured side by side."""
+    prefixes = [f"{serial}: " if len(serials) > 1 else "" for serial in serials]
+    document = bench_of(*(request(prefix + name) for prefix in prefixes for name in row_names))
+    rows = tuple(msgspec.structs.replace(row, device="Maker M1") for row in document.rows)
+    facts = [SimpleNamespace(serial=serial, name="Maker M1") for serial in serials]
+    devices = tuple(SimpleNamespace(facts=one) for one in facts)
+    return msgspec.structs.replace(document, rows=rows, devices=devices)
+
+
+def test_phones_of_one_model_are_told_apart_by_their_serials():
+    found = match_documents(bench_on("A", "B"), bench_on("B", "A"))
+    assert names(found) == [(f"{serial}: {row}",) * 2 for serial in "BA" for row in ("one", "two")]
+    assert names(match_documents(bench_on("A", "B"), bench_on("B"))) == [
+        ("B: one", "one"), ("B: two", "two")
+    ]  # fmt: skip
+
+
+def test_another_phone_of_a_model_serves_only_where_there_is_one():
+    assert names(match_documents(bench_on("A"), bench_on("C", row_names=("two", "one")))) == [
+        ("two", "two"), ("one", "one")
+    ]  # fmt: skip
+    found = match_documents(bench_on("A", "B"), bench_on("A", "C"))
+    assert names(found) == [("A: one", "A: one"), ("A: two", "A: two")]
+    assert found.contender_only == ("C: one", "C: two")
+    assert found.baseline_only == ("B: one", "B: two")
