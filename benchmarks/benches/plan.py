@@ -54,9 +54,9 @@ def plan_files(
     """Rows for named model files and checkpoints; a file named twice is measured twice.
 
     Raises `UsageError` where a file does not run on the runtimes asked for, and `TopformerError`
-    where it is of another task or head than is named.
+    where it is of another task, head or size than is named.
     """
-    from topformer.runtimes import runtime_of, try_model  # noqa: PLC0415
+    from topformer.runtimes import check_image_size, runtime_of, try_model  # noqa: PLC0415
     from topformer.weights import load_weights  # noqa: PLC0415
 
     sources: list[tuple[str, str]] = []
@@ -77,6 +77,7 @@ def plan_files(
             path = local_path(model)
             manifest = read_manifest_of(path)
             check_network(path, manifest.model, task, detection_head)
+            check_image_size(path, manifest, image_size)
             try_model(path, manifest)
         sources += [(model, one) for one in chosen]
     return name_rows(sources, threads=threads, image_size=image_size)

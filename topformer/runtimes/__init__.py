@@ -17,6 +17,7 @@ from topformer.text import well_formed
 __all__ = [
     "GraphInfo",
     "OpenedModel",
+    "check_image_size",
     "find_runtime",
     "inspect_graph",
     "open_model",
@@ -51,6 +52,17 @@ def try_model(path: Path, manifest: Manifest) -> None:
     """
     require_unicode(path)
     trial.try_once(path, _runtime_of_exported(path), manifest)
+
+
+def check_image_size(path: Path, manifest: Manifest, image_size: tuple[int, int] | None) -> None:
+    """Raise `TopformerError` where an exported file is asked for another size than its own."""
+    own_size = (manifest.input.height, manifest.input.width)
+    if image_size not in (None, own_size):
+        raise TopformerError(
+            f"{path.name} takes pictures of {own_size[0]}x{own_size[1]} only.",
+            why="An exported file has one fixed input size.",
+            next_step="Leave the size out, or export the checkpoint again at the size you need.",
+        )
 
 
 def open_network(
@@ -107,13 +119,7 @@ def open_model(
         return open_checkpoint(source, image_size=image_size, threads=threads, classes=classes)
     path = local_path(source)
     manifest = read_manifest_of(path)
-    own_size = (manifest.input.height, manifest.input.width)
-    if image_size not in (None, own_size):
-        raise TopformerError(
-            f"{path.name} takes pictures of {own_size[0]}x{own_size[1]} only.",
-            why="An exported file has one fixed input size.",
-            next_step="Leave the size out, or export the checkpoint again at the size you need.",
-        )
+    check_image_size(path, manifest, image_size)
     if classes:
         check_count(classes, manifest.model.num_classes, path.name)
         manifest = msgspec.structs.replace(manifest, classes=classes)

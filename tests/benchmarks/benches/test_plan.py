@@ -157,6 +157,13 @@ def test_a_file_says_what_it_is_for(model, detector_pte):
     assert "object-detection lite" in raised.value.why
 
 
+@pytest.mark.parametrize("runtimes", [[], ["runner"]])
+def test_a_file_is_not_measured_at_another_size_than_its_own(model, runtimes):
+    assert plan_files([str(model)], runtimes=runtimes, threads=[1], image_size=(64, 96))
+    with pytest.raises(TopformerError, match="takes pictures of 64x96 only"):
+        plan_files([str(model)], runtimes=runtimes, threads=[1], image_size=HD)
+
+
 def test_a_missing_file_is_refused_before_any_worker_starts(tmp_path):
     with pytest.raises(TopformerError):
         plan_files([str(tmp_path / "none.pte")], runtimes=[], threads=[1], image_size=None)
