@@ -15,7 +15,7 @@ from topformer.benchmarks.documents.comparison import (
     RatioWord,
 )
 from topformer.benchmarks.documents.conditions import BUILD_TEXT, BuildKind, told_or_input_size
-from topformer.benchmarks.documents.rows import CountedRow, Interval, MeasuredRow, Part, Row
+from topformer.benchmarks.documents.rows import PARTS, CountedRow, Interval, MeasuredRow, Row
 from topformer.benchmarks.protocol.statistics import (
     CONFIDENCE,
     RATIO_ALLOWANCE,
@@ -34,7 +34,6 @@ _LEAST_MS = 1e-6
 # The bootstrap's, so that equal documents give equal answers.
 _SEED = 0
 
-COMPARED_PARTS: tuple[Part, ...] = ("execute", "postprocess", "total")
 WORSE: tuple[RatioWord | CountWord, ...] = ("slower", "more instructions")
 
 
@@ -87,7 +86,7 @@ def compare(baseline: RowOfRun, contender: RowOfRun) -> Comparison:
     """Compare two rows, whether or not they are of one kind.
 
     Raises `TopformerError` where there is nothing that both have: an emulated device has no
-    latency, and a real one no instruction counts.
+    latency, and a real one no instruction counts. A part that takes no time is left out.
     """
     kind: ComparisonKind
     before, after = baseline.row, contender.row
@@ -137,7 +136,7 @@ def _count_ratios(baseline: CountedRow, contender: CountedRow) -> Iterator[PartR
         "faster": "fewer instructions",
         "no difference": "no difference",
     }
-    for part in COMPARED_PARTS:
+    for part in PARTS:
         before, after = baseline.instructions.of(part), contender.instructions.of(part)
         ratio = after / before
         yield PartRatio(
@@ -154,9 +153,12 @@ def _count_ratios(baseline: CountedRow, contender: CountedRow) -> Iterator[PartR
 def _ms_ratios(
     baseline: MeasuredRow, contender: MeasuredRow, kind: ComparisonKind
 ) -> Iterator[PartRatio]:
-    for part in COMPARED_PARTS:
+    for part in PARTS:
         before, after = blocks_of(baseline, part), blocks_of(contender, part)
         if min(np.median(blocks, axis=1).min() for blocks in (before, after)) < _LEAST_MS:
+            # A part may be no work at all; a whole run is some.
+            if part != "total":
+                continue
             raise TopformerError(
                 f"{contender.name!r} cannot be compared with {baseline.name!r}.",
                 why=f"Blocks of {part}_ms with a median of 0 ms have no ratio.",

@@ -44,11 +44,13 @@ def test_a_line_says_how_each_part_of_each_row_compares(files):
     result = invoke(*files)
     assert result.exit_code == 0, result.exception
     lines = result.stdout.splitlines()
-    assert len(lines) == 3 * 3
-    assert lines[0].startswith("executorch, 1 thread: network 12.0")
-    assert " times (99% interval 1." in lines[0]
-    assert lines[0].endswith(": slower")
-    assert lines[1].endswith(": no difference")
+    assert len(lines) == 3 * 4
+    assert lines[0].startswith("executorch, 1 thread: preprocess 1.0")
+    assert lines[0].endswith(": no difference")
+    assert lines[1].startswith("executorch, 1 thread: network 12.0")
+    assert " times (99% interval 1." in lines[1]
+    assert lines[1].endswith(": slower")
+    assert lines[2].endswith(": no difference")
     assert result.stderr == ""
 
 
@@ -78,7 +80,7 @@ def test_unlike_rows_are_refused_unless_told_otherwise(benches, files):
     shown = invoke(*files, "--anyway")
     assert shown.exit_code == 0
     assert "warning: not to be ranked: executorch, 1 thread: classes" in shown.stderr
-    assert len(shown.stdout.splitlines()) == 9
+    assert len(shown.stdout.splitlines()) == 12
 
 
 def test_a_noisy_row_is_refused(benches, files):

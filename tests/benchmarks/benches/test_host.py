@@ -82,7 +82,7 @@ def test_the_first_row_is_compared_with_each_other_one(document):
     assert faster.verdict == "faster"
     assert faster.ratio == pytest.approx(1 / 3, abs=0.01)
     assert {c.kind for c in document.comparisons} == {"paired"}
-    assert len(found) == 2 * 3
+    assert len(found) == 2 * 4
 
 
 def test_rows_of_other_thread_counts_are_not_compared():

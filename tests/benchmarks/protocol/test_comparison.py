@@ -43,7 +43,7 @@ def test_two_runs_are_compared_by_their_medians(before):
     found = compare(before, only_row(bench_of(11.0)))
     assert (found.kind, found.confidence, found.unlike, found.doubts) == ("unpaired", 0.99, (), ())
     parts = parts_of(found)
-    assert list(parts) == ["execute", "postprocess", "total"]
+    assert list(parts) == ["preprocess", "execute", "postprocess", "total"]
     network = parts["execute"]
     assert (network.baseline, network.contender) == pytest.approx((10.0, 11.0), abs=0.02)
     assert network.ratio == pytest.approx(1.1, abs=0.005)
@@ -151,8 +151,26 @@ def test_a_row_that_is_not_trusted_raises_a_doubt(document, before):
     assert compare(noisy, before).doubts == ("the baseline is noisy",)
 
 
-def test_a_part_that_takes_no_time_has_no_ratio(document, before):
-    nothing = msgspec.structs.replace(before.row.postprocess_ms, samples=(0.0,) * 40)
+def without(document, part):
+    nothing = msgspec.structs.replace(document.rows[0].latency(part), samples=(0.0,) * 40)
+    return only_row(document, **{f"{part}_ms": nothing})
+
+
+@pytest.mark.parametrize("part", ["preprocess", "postprocess"])
+def test_a_part_that_takes_no_time_is_left_out(document, before, part):
+    rest = [one for one in ("preprocess", "execute", "postprocess", "total") if one != part]
+    assert list(parts_of(compare(without(document, part), before))) == rest
+    assert list(parts_of(compare(before, without(document, part)))) == rest
+
+
+def test_a_run_that_takes_no_time_has_no_ratio(document, before):
     with pytest.raises(TopformerError, match="cannot be compared") as caught:
-        compare(only_row(document, postprocess_ms=nothing), before)
+        compare(without(document, "total"), before)
     assert "median of 0 ms" in caught.value.why
+
+
+def test_a_slower_preprocess_is_told(document, before):
+    latency = before.row.preprocess_ms
+    slower = msgspec.structs.replace(latency, samples=tuple(1.5 * ms for ms in latency.samples))
+    found = parts_of(compare(before, only_row(document, preprocess_ms=slower)))
+    assert (found["preprocess"].verdict, found["execute"].verdict) == ("slower", "no difference")
