@@ -2,6 +2,7 @@
 
 import os
 import platform
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -79,12 +80,41 @@ def test_a_device_that_tells_nothing():
 )
 def test_what_gives_an_emulator_away(dump, properties, architecture, reason):
     table = parse_cpu_table(dump("cpuinfo-x86.txt"))
-    assert emulation(properties, table, architecture) == reason
+    assert emulation(properties, table, architecture, "") == reason
 
 
 def test_a_virtual_cpu_is_an_emulator():
     table = CpuTable(cpus={0: CpuInfo(name="QEMU Virtual CPU version 2.5+")})
-    assert emulation({}, table, "x86_64") == "/proc/cpuinfo names QEMU Virtual CPU version 2.5+"
+    assert emulation({}, table, "x86_64", "") == "/proc/cpuinfo names QEMU Virtual CPU version 2.5+"
+
+
+@pytest.mark.parametrize(
+    ("shell", "reason"),
+    [
+        ("/usr/bin/qemu-aarch64-static\n/bin/sh\n", "its programs are run by qemu-aarch64-static"),
+        ("/usr/libexec/shell\n/usr/bin/qemu-aarch64\n", "its programs are run by qemu-aarch64"),
+        ("/system/bin/sh\nsh\n", None),
+        ("", None),
+    ],
+)
+def test_an_emulator_of_programs_is_seen_whatever_processor_it_shows(pixel, shell, reason):
+    facts = describe_facts(pixel | {"shell": shell}, serial="ssh:box", kind="ssh")
+    assert (facts.emulated, facts.emulated_because) == (reason is not None, reason)
+
+
+def test_the_program_behind_the_shell_is_read(local_link, monkeypatch):
+    asked = []
+
+    def describe(sections, **_):
+        asked.append(sections)
+        return facts
+
+    facts = describe_facts({}, serial="A1", kind="adb")
+    monkeypatch.setattr("topformer.devices.facts.reading.describe_facts", describe)
+    read_facts(local_link)
+    executable, name = asked[0]["shell"].splitlines()
+    assert executable == str(Path("/bin/sh").resolve())
+    assert name == "sh"
 
 
 def test_a_state(dump):
@@ -114,7 +144,7 @@ def test_a_state(dump):
 
 
 SECTIONS = ["properties", "cpuinfo", "cpufiles", "memory", "system", "board", "stat", "load",
-            "battery", "thermal", "zones"]  # fmt: skip
+            "battery", "thermal", "zones", "shell"]  # fmt: skip
 WORDS = st.sampled_from(
     ["processor\t: ", "0", "9" * 5000, "CPU part\t: 0x", "d05\n", "Features\t: asimddp\n",
      "[ro.a]: [",

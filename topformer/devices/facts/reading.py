@@ -23,6 +23,8 @@ _LIMIT_BYTES = 2**20
 _CPUS = "/sys/devices/system/cpu/cpu[0-9]*"
 _ZONES = "/sys/class/thermal/thermal_zone[0-9]*"
 
+# An emulator of programs shows each of them a process of its own that looks real, and nobody else's.
+# So what runs this shell is read by its children: the brackets hold built-in commands to that.
 _FACTS_SCRIPT = f"""
 section properties; getprop
 section cpuinfo; cat /proc/cpuinfo
@@ -30,6 +32,7 @@ section cpufiles; grep -Hs . {_CPUS}/cpufreq/cpuinfo_max_freq {_CPUS}/cpu_capaci
 section memory; cat /proc/meminfo
 section system; uname -rm
 section board; tr -d '\\0' < /proc/device-tree/model
+section shell; (readlink /proc/$$/exe; tr '\\0' '\\n' < /proc/$$/cmdline | head -n 1)
 """
 
 # Zones of the kernel are many and slow to read, so they are asked only where Android knows less.
@@ -75,7 +78,7 @@ def describe_facts(sections: dict[str, str], *, serial: str, kind: LinkKind) -> 
     properties = parse_properties(sections.get("properties", ""))
     table = parse_cpu_table(sections.get("cpuinfo", ""))
     kernel, _, architecture = sections.get("system", "").strip().rpartition(" ")
-    reason = emulation(properties, table, clean(architecture))
+    reason = emulation(properties, table, clean(architecture), sections.get("shell", ""))
     return DeviceFacts(
         serial=serial,
         link=kind,
@@ -111,8 +114,13 @@ def _every_core_has(feature: str, table: CpuTable) -> bool | None:
     return all(feature in features for features in known) if known else None
 
 
-def emulation(properties: dict[str, str], table: CpuTable, architecture: str | None) -> str | None:
-    """The sign that a device is emulated; None when there is none."""
+def emulation(
+    properties: dict[str, str], table: CpuTable, architecture: str | None, shell: str
+) -> str | None:
+    """The sign that a device is emulated; None when there is none.
+
+    `shell` holds the names of the program that really runs there when a shell does.
+    """
     for name in ("ro.boot.qemu", "ro.kernel.qemu"):
         if properties.get(name) == "1":
             return f"{name} is 1"
@@ -123,7 +131,9 @@ def emulation(properties: dict[str, str], table: CpuTable, architecture: str | N
             return f"/proc/cpuinfo of an {architecture} device names {cpu.vendor}"
         if cpu.name and "QEMU" in cpu.name:
             return f"/proc/cpuinfo names {cpu.name}"
-    return None
+    # Since 8.2 qemu makes up an ARM processor's /proc/cpuinfo for the programs that it runs.
+    emulator = re.search(r"\bqemu-[\w-]{1,60}", shell, re.ASCII)
+    return f"its programs are run by {emulator[0]}" if emulator else None
 
 
 def describe_state(sections: dict[str, str]) -> DeviceState:
