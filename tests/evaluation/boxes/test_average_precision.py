@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from support.box_maps import NO_BOXES
 from support.box_splits import boxes, split_of
@@ -106,6 +108,47 @@ def names_of_pictures(annotations):
 def corners(bbox):
     left, top, width, height = bbox
     return left, top, left + width, top + height
+
+
+def test_a_recall_that_is_met_exactly_counts_as_pycocotools_counts_it():
+    """7 of 10 boxes are found: 70 of 101 recalls, as its 0.7 is a bit more than 7 / 10."""
+    sides = [(20.0 * one, 0.0, 20.0 * one + 10, 10.0) for one in range(10)]
+    found = boxes(*((0.9, 0, *one) for one in sides[:7]))
+    done = score_found([found], split_of([[(0, *one) for one in sides]], classes=1))
+    expected = plain_ap([coco_box(number, one) for number, one in enumerate(sides, start=1)], 7)
+    assert expected == pytest.approx(70 / 101)
+    assert done.scores.ap == pytest.approx(expected)
+    assert done.pictures[0].ap50 == pytest.approx(expected)
+
+
+def coco_box(number, side):
+    left, top, right, bottom = side
+    return {
+        "id": number,
+        "image_id": 1,
+        "category_id": 1,
+        "bbox": [left, top, right - left, bottom - top],
+        "area": (right - left) * (bottom - top),
+        "iscrowd": 0,
+    }
+
+
+def plain_ap(annotations, found):
+    """AP by pycocotools as it is, where the first `found` boxes are found exactly."""
+    truth = COCO()
+    truth.dataset = {
+        "info": {},
+        "images": [{"id": 1}],
+        "categories": [{"id": 1}],
+        "annotations": annotations,
+    }
+    truth.createIndex()
+    answers = truth.loadRes([{**one, "score": 0.9} for one in annotations[:found]])
+    evaluation = COCOeval(truth, answers, iouType="bbox")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    return evaluation.stats[0]
 
 
 def test_the_same_boxes_are_perfect():

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+from pycocotools.cocoeval import COCOeval, Params
 
 from topformer.boxes import Boxes
 from topformer.data.coco import BoxedPicture, BoxedSplit, open_boxed
@@ -23,9 +23,11 @@ from topformer.evaluation.scoring import AHEAD, ScoringProgress
 # RGB [H, W, 3] -> boxes in pixels of the picture, the likeliest first.
 BoxFinder = Callable[[NDArray[np.uint8]], Boxes]
 
-# COCO's: a box is found when it is covered by at least so much.
-IOU_THRESHOLDS: tuple[float, ...] = tuple((np.arange(50, 100, 5) / 100).tolist())
-RECALLS: tuple[float, ...] = tuple((np.arange(101) / 100).tolist())
+# Its own floats: 0.7 rounded otherwise is another recall, and AP another figure.
+_COCO = Params(iouType="bbox")
+# A box is found when it is covered by at least so much.
+IOU_THRESHOLDS: tuple[float, ...] = tuple(_COCO.iouThrs.tolist())
+RECALLS: tuple[float, ...] = tuple(_COCO.recThrs.tolist())
 # Where pycocotools keeps what is asked for: of all areas, and of up to 100 boxes a picture.
 _ALL_AREAS, _MOST_BOXES = 0, -1
 
@@ -182,8 +184,6 @@ def _evaluate(found: Sequence[Boxes], split: BoxedSplit) -> COCOeval:
             side.createIndex()
             sides.append(side)
         evaluation = COCOeval(*sides, iouType="bbox")
-        evaluation.params.iouThrs = np.array(IOU_THRESHOLDS)
-        evaluation.params.recThrs = np.array(RECALLS)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
