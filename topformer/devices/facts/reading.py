@@ -23,7 +23,7 @@ _LIMIT_BYTES = 2**20
 _CPUS = "/sys/devices/system/cpu/cpu[0-9]*"
 _ZONES = "/sys/class/thermal/thermal_zone[0-9]*"
 
-# An emulator of programs shows each of them a process of its own that looks real, and nobody else's.
+# An emulator of programs makes up what each of them reads of itself in /proc, and of itself only.
 # So what runs this shell is read by its children: the brackets hold built-in commands to that.
 _FACTS_SCRIPT = f"""
 section properties; getprop
