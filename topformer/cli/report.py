@@ -84,7 +84,8 @@ def report(
     passed and no other file beats it in accuracy, latency and size.
 
     index.html shows it all on one page that needs nothing else; report.json
-    says the same. Started again, it makes only what is missing or changed.
+    says the same. Started again, it makes only what is missing or changed, and
+    measures again where a row was not trusted.
 
     Examples:
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from support.bench_fakes import trusted
 from support.report_fakes import MEASURE, fake_files, fake_measured, proved_file
 from topformer.errors import UsageError
 from topformer.verbs.report import measure
@@ -57,7 +58,7 @@ def benched(monkeypatch):
     def bench_host(requests, *, mode, seed, on_progress):
         asked.append((list(requests), mode.name))
         costs = {one.name: 9.0 for one in requests}
-        return fake_measured([proved_file(name=one.name) for one in requests], costs).bench
+        return trusted(fake_measured([proved_file(name=one.name) for one in requests], costs).bench)
 
     monkeypatch.setattr(measure, "bench_host", bench_host)
     return asked
@@ -84,6 +85,19 @@ def test_all_files_are_measured_in_one_bench_and_not_again(benched, tmp_path):
     assert len(benched) == 4
 
 
+def test_a_bench_that_was_not_trusted_is_measured_again(monkeypatch, tmp_path):
+    file = proved_file()
+    quiet = trusted(fake_measured([file], {file.name: 9.0}).bench)
+    noisy = msgspec.structs.replace(quiet.rows[0], verdict="noisy", reasons=("load: busy.",))
+    benches = [msgspec.structs.replace(quiet, rows=(noisy,)), quiet]
+    monkeypatch.setattr(measure, "bench_host", lambda *_, **__: benches.pop(0))
+    words = [
+        measure_files([file], MEASURE, Kept(tmp_path), print).bench.rows[0].verdict
+        for _ in range(3)
+    ]
+    assert words == ["noisy", "trusted", "trusted"]
+
+
 def with_mean(file):
     given = msgspec.structs.replace(file.manifest.input, mean=(0.0, 0.0, 0.0))
     return replace(file, manifest=msgspec.structs.replace(file.manifest, input=given))
@@ -97,7 +111,7 @@ def test_a_device_is_asked_for_what_the_runner_runs(monkeypatch, tmp_path, devic
     def bench_device(given, plan, *, on_progress, on_warning):
         asked.append((given, plan))
         files = [proved_file(name=one.name) for one in plan.requests]
-        return fake_measured(files, {file.name: 9.0 for file in files}).bench
+        return trusted(fake_measured(files, {file.name: 9.0 for file in files}).bench)
 
     monkeypatch.setattr(measure, "bench_device", bench_device)
     monkeypatch.setattr(measure, "connect_ssh", lambda name: {"ssh:board": link}[name])

@@ -95,6 +95,11 @@ class Measured:
         """Find the row of a file; None where it was not measured."""
         return next((row for row in self.bench.rows if row.name == name), None)
 
+    @property
+    def is_trusted(self) -> bool:
+        """Whether all of its rows can be relied on; counts always can."""
+        return all(row.verdict == "trusted" for row in self.bench.measured_rows)
+
     def describe(self, threads: int) -> MeasuredOn:
         """Say where and how it was measured."""
         bench = self.bench
@@ -128,7 +133,8 @@ def measure_files(
 ) -> Measured | None:
     """Measure all files that run there in one bench; None where there are none.
 
-    Raises `TopformerError` where one of them fails.
+    An earlier bench of the same is taken if all of its rows are trusted. Raises `TopformerError`
+    where one of them fails.
     """
     measured = [file for file in files if options.runs(file)]
     if not measured:
@@ -142,7 +148,9 @@ def measure_files(
     }
     known = kept.find("bench", facts)
     if known is not None:
-        return Measured(bench=read_bench(known[0]), path=known[0])
+        earlier = Measured(bench=read_bench(known[0]), path=known[0])
+        if earlier.is_trusted:
+            return earlier
     requests = [
         RowRequest(
             name=file.name,
