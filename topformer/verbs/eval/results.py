@@ -1,12 +1,14 @@
 """What evaluations of all tasks have in common."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from topformer.console.output import warn
 from topformer.console.progress import ProgressDisplay
 from topformer.console.weights import announce_random, tell_notes, weights_as
+from topformer.data import WholeImageScale
 from topformer.errors import UsageError
 from topformer.evaluation.protocols import ScoringProtocol
 from topformer.files import ensure_writable_folder, fitting_name, without_query
@@ -30,6 +32,24 @@ class Scored(Protocol):
 
 
 ScoredT = TypeVar("ScoredT", bound=Scored)
+
+
+def scale_at(short_side: int | None, scale: WholeImageScale) -> WholeImageScale:
+    """Return a data set's scale, at another short side if one is given.
+
+    What the long side may have goes with it, or it would stop pictures before they reach the short
+    side. Raises `UsageError` where only the long side counts.
+    """
+    if short_side is None:
+        return scale
+    if scale.long_px <= scale.short_px:
+        raise UsageError(
+            "--short-side is for data sets whose pictures are scaled by their short side.",
+            why=f"Those of this one are scaled until their long side is {scale.long_px}.",
+            next_step="Leave --short-side out.",
+        )
+    long_px = scale.long_px * short_side // scale.short_px
+    return replace(scale, long_px=long_px, short_px=short_side)
 
 
 def open_all(

@@ -22,7 +22,7 @@ from topformer.tasks import DETECTION, task_named
 from topformer.verbs.eval import comparison, report
 from topformer.verbs.eval.boxes.run import run as run_boxes
 from topformer.verbs.eval.document import EvalDocument, EvalsDocument
-from topformer.verbs.eval.results import open_all, result_folders, tell_models
+from topformer.verbs.eval.results import open_all, result_folders, scale_at, tell_models
 from topformer.verbs.eval.score import score
 
 
@@ -68,8 +68,7 @@ def run_labels(
     size = parse_image_size(image_size) if image_size is not None else None
     named = None if classes is None else read_classes(classes)
     opened = open_dataset(dataset, data)
-    if short_side is not None:
-        opened = replace(opened, scale=replace(opened.scale, short_px=short_side))
+    opened = replace(opened, scale=scale_at(short_side, opened.scale))
     found = opened.split(split)
     folders = result_folders(out, models)
     scored: list[tuple[report.Evaluation, EvalDocument]] = []

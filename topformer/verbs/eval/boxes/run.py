@@ -19,7 +19,7 @@ from topformer.files import atomic_write
 from topformer.preprocess import parse_image_size
 from topformer.verbs.eval.boxes import report
 from topformer.verbs.eval.boxes.document import BoxEvalDocument, BoxEvalsDocument
-from topformer.verbs.eval.results import open_all, result_folders, tell_models
+from topformer.verbs.eval.results import open_all, result_folders, scale_at, tell_models
 
 
 def run(
@@ -38,8 +38,7 @@ def run(
     size = parse_image_size(image_size) if image_size is not None else None
     named = None if classes is None else read_classes(classes)
     opened = open_box_dataset(dataset, data)
-    if short_side is not None:
-        opened = replace(opened, scale=replace(opened.scale, short_px=short_side))
+    opened = replace(opened, scale=scale_at(short_side, opened.scale))
     truth = opened.split(split)
     folders = result_folders(out, models)
     done: list[tuple[report.BoxEvaluation, BoxEvalDocument]] = []
