@@ -172,12 +172,13 @@ def device_evidence(
 
 
 def _cap_ratio(states: Sequence[DeviceState], cpus: set[int]) -> float | None:
-    """Highest frequency allowed on some CPUs in the last state over that in the first."""
+    """Lowest of what was allowed at most on some CPUs over what was at first; None if not told."""
     caps = [
         max((cpu.allowed_khz or 0 for cpu in state.cpus if cpu.cpu in cpus), default=0)
-        for state in (*states[:1], *states[-1:])
+        for state in states
     ]
-    return caps[1] / caps[0] if caps and all(caps) else None
+    told = [cap for cap in caps if cap]
+    return min(told) / told[0] if told else None
 
 
 def _cluster_moves(placements: Sequence[Placement], cores: Sequence[DeviceCore]) -> int:

@@ -41,7 +41,7 @@ class Evidence:
     quota_share: float | None = None
     # How often the processor or the system reported that it slows down because of heat.
     thermal_events: int | None = None
-    # Highest frequency that the system allows, after the last block over before the first.
+    # Highest frequency that the system allows: its lowest over that before the first block.
     frequency_cap_ratio: float | None = None
     # By how much Android's thermal status rose above that before the first block, at most.
     thermal_status_rise: int | None = None

@@ -83,6 +83,16 @@ def test_a_cap_that_falls_is_seen():
     assert evidence(state(), state()).frequency_cap_ratio == 1.0
 
 
+def test_a_cap_that_falls_and_comes_back_is_seen():
+    states = (state(), state(allowed_khz=1_500_000), state(), state())
+    assert evidence(*states).frequency_cap_ratio == 0.75
+
+
+def test_a_cap_that_is_not_told_once_hides_no_other():
+    torn = msgspec.structs.replace(state(), cpus=())
+    assert evidence(state(), torn, state(allowed_khz=1_500_000)).frequency_cap_ratio == 0.75
+
+
 def test_a_cap_counts_on_the_cores_that_were_used():
     little = [Placement(allowed_mask=0b01, last_cpus=(0,))]
     assert (
