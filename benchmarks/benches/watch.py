@@ -73,7 +73,8 @@ class DeviceWatch:
             stolen_s=state.stolen_s,
             quota_stopped_s=None,
             thermal_events=None,
-            frequency_mhz=_fastest_mhz(state),
+            # A phone is read while it idles, and clocks down: what it may reach tells more.
+            frequency_mhz=None,
         )
 
 
@@ -143,8 +144,8 @@ def run_watched_rounds(
     return WatchedRounds(recorded=recorded, start=start, readings=tuple(watch.readings))
 
 
-def _fastest_mhz(state: DeviceState) -> float | None:
-    found = [cpu.current_khz for cpu in state.cpus if cpu.current_khz]
+def _allowed_mhz(state: DeviceState) -> float | None:
+    found = [cpu.allowed_khz for cpu in state.cpus if cpu.allowed_khz]
     return max(found) / 1000 if found else None
 
 
@@ -210,7 +211,7 @@ def state_samples(readings: Sequence[StateReading]) -> tuple[StateSample, ...]:
     return tuple(
         StateSample(
             at_s=reading.at_s,
-            frequency_mhz=_fastest_mhz(reading.state),
+            frequency_mhz=_allowed_mhz(reading.state),
             temperature_c=heat.temperature_c if (heat := gate_temperature(reading.state)) else None,
             thermal_status=reading.state.thermal_status,
         )

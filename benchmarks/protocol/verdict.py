@@ -35,7 +35,7 @@ class Evidence:
     background_cpus: float | None = None
     # Share of the CPUs' time that a hypervisor gave to others.
     steal_share: float | None = None
-    # Clock frequency in the last third of the blocks over that in the first.
+    # Clock frequency in the last third of the blocks over that in the first; of this machine alone.
     frequency_ratio: float | None = None
     # Share of the time in which a container's CPU quota stopped it.
     quota_share: float | None = None
@@ -147,10 +147,11 @@ def _drift(blocks_ms: NDArray[np.float64], evidence: Evidence) -> list[str]:
     change = last / first - 1.0
     if abs(change) <= DRIFT_LIMIT:
         return []
+    seen = (evidence.frequency_ratio, evidence.frequency_cap_ratio, evidence.thermal_status_rise)
     hidden = (
-        ""
-        if evidence.frequency_ratio is not None
-        else "; the CPU's frequency cannot be read here, so heat is not ruled out"
+        "; the CPU's frequency cannot be read here, so heat is not ruled out"
+        if all(one is None for one in seen)
+        else ""
     )
     return [
         f"drift: the last third of the run was {abs(change):.0%} "
