@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.nn import functional
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import resize
 
 from topformer.data import WholeImageScale
 from topformer.errors import TopformerError
+from topformer.evaluation import protocols
 from topformer.evaluation.protocols import (
     fixed_protocol,
     network_segmenter,
@@ -92,6 +95,61 @@ def test_whole_is_the_published_chain(network, picture):
     labels = whole_segmenter(network, scale)(picture)
     np.testing.assert_array_equal(labels, expected)
     assert len(np.unique(labels)) > 1
+
+
+class Given(torch.nn.Module):
+    """A network that says what it is told to."""
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = torch.nn.Parameter(logits, requires_grad=False)
+
+    def forward(self, _):
+        return self.logits
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    classes=st.integers(1, 24),
+    height=st.integers(1, 200),
+    width=st.integers(1, 200),
+    at_once=st.integers(1, 200_000),
+    levels=st.sampled_from([2, 5, 0]),
+)
+def test_a_few_classes_at_a_time_give_the_labels_of_all_at_once(
+    seed, classes, height, width, at_once, levels
+):
+    """Bit for bit: with many ties where logits have few levels, and with a few that are NaN."""
+    scale = WholeImageScale(long_px=96, short_px=64, multiple_px=32)
+    rng = torch.Generator().manual_seed(seed)
+    size = whole_sizes((height, width), scale)[-1]
+    logits = torch.randn((1, classes, size[0] // 8, size[1] // 8), generator=rng)
+    logits = (logits * levels).round() if levels else logits
+    logits[torch.rand(logits.shape, generator=rng) < 0.002] = torch.nan
+    logits[0, 0, 0, 0] = 0
+    expected = logits
+    for target in (size, (height, width)):
+        expected = functional.interpolate(expected, target, mode="bilinear", align_corners=False)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(protocols, "VALUES_AT_ONCE", at_once)
+        labels = whole_segmenter(Given(logits), scale)(np.zeros((height, width, 3), np.uint8))
+    np.testing.assert_array_equal(labels, expected.argmax(1)[0].numpy())
+
+
+def test_logits_of_a_large_picture_are_never_all_at_its_size(monkeypatch):
+    made, plain = [], functional.interpolate
+
+    def interpolate(logits, *arguments, **options):
+        made.append(plain(logits, *arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(functional, "interpolate", interpolate)
+    scale = WholeImageScale(long_px=64, short_px=64)
+    labels = whole_segmenter(Given(torch.rand(1, 150, 8, 8)), scale)(
+        np.zeros((1000, 1000, 3), np.uint8)
+    )
+    assert labels.shape == (1000, 1000)
+    assert max(one.numel() for one in made) <= protocols.VALUES_AT_ONCE < 150 * 1000 * 1000
 
 
 def test_whole_takes_the_smallest_and_the_narrowest(network):
