@@ -102,7 +102,7 @@ def _prepare(
 ) -> list[tuple[DeviceWorker, CheckedOutput]]:
     """Put everything on the device, and check that it computes what this machine does."""
     on_progress(f"sending the runner and what it runs to {site.link.name}")
-    runner = install_bundle(site.link, bundle.folder, bundle.bundle)
+    runner = install_bundle(workspace, bundle.folder, bundle.bundle)
     checked: list[tuple[DeviceWorker, CheckedOutput]] = []
     # Rows of one model share it, and what this machine computes with it.
     models: dict[str, tuple[PlacedModel, ReferenceOutput]] = {}

@@ -91,11 +91,12 @@ def test_a_bundle_and_a_workspace(rig, rig_link, tmp_path):
         name="topformer-runner", size_bytes=len(program), sha256=sha256_bytes(program)
     )
     bundle = Bundle(target="aarch64", runtime_version="", compiler="", loader=None, files=(file,))
-    command = install_bundle(rig_link, tmp_path, bundle)
-    assert rig_link.run(command).stdout == b"I run\n"
-    tampered = rig.root / command[0].removeprefix("/")
-    tampered.write_bytes(b"#!/bin/sh\necho evil\n")
-    again = install_bundle(rig_link, tmp_path, bundle)
+    with open_workspace(rig_link, on_left=pytest.fail) as workspace:
+        command = install_bundle(workspace, tmp_path, bundle)
+        assert rig_link.run(command).stdout == b"I run\n"
+        tampered = rig.root / command[0].removeprefix("/")
+        tampered.write_bytes(b"#!/bin/sh\necho evil\n")
+        again = install_bundle(workspace, tmp_path, bundle)
     assert again != command
     assert rig_link.run(again).stdout == b"I run\n"
     assert not tampered.exists()

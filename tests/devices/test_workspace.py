@@ -189,18 +189,23 @@ def bundle(tmp_path):
     return folder, described
 
 
+def install(link, folder, described):
+    with open_workspace(link, on_left=pytest.fail) as workspace:
+        return install_bundle(workspace, folder, described)
+
+
 def test_a_bundle_is_sent_once_and_runs(local_link, bundle, monkeypatch):
-    command = install_bundle(local_link, *bundle)
+    command = install(local_link, *bundle)
     assert local_link.run(command).stdout == b"I run\n"
     monkeypatch.setattr(type(local_link), "push", pytest.fail)
-    assert install_bundle(local_link, *bundle) == command
+    assert install(local_link, *bundle) == command
     (name,) = left(local_link)
     assert name.startswith("topformer-runner-")
 
 
 @pytest.mark.parametrize("damage", ["bits", "missing", "added"])
 def test_a_bundle_that_was_tampered_with_is_not_run_but_replaced(local_link, bundle, damage):
-    first = install_bundle(local_link, *bundle)
+    first = install(local_link, *bundle)
     folder = Path(first[0]).parent
     if damage == "bits":
         (folder / "topformer-runner").write_bytes(b"#!/bin/sh\necho evil\n")
@@ -208,33 +213,33 @@ def test_a_bundle_that_was_tampered_with_is_not_run_but_replaced(local_link, bun
         (folder / "libx.so").unlink()
     else:
         (folder / "libc.so.6").write_bytes(b"evil")
-    second = install_bundle(local_link, *bundle)
+    second = install(local_link, *bundle)
     assert second != first
     assert local_link.run(second).stdout == b"I run\n"
     assert left(local_link) == [Path(second[0]).parent.name]
 
 
 def test_names_that_are_not_ours_are_left_alone(local_link, bundle):
-    command = install_bundle(local_link, *bundle)
+    command = install(local_link, *bundle)
     ours = Path(command[0]).parent
     for name in (f"{ours.name}; rm -rf x", f"{ours.name}.part", f"{ours.name[:-1]}g"):
         ours.with_name(name).mkdir()
-    assert install_bundle(local_link, *bundle) == command
+    assert install(local_link, *bundle) == command
     assert len(left(local_link)) == 4
 
 
 def test_old_bundles_of_other_versions_go_when_a_new_one_comes(local_link, bundle):
     week_old_s = time.time() - 9 * 86400
     other = f"topformer-runner-{'a' * 16}"
-    kept = [f"{other}-{'1' * 16}", f"{other}-{'2' * 16}.part", "topformer-runner-mine", "photos"]
-    gone = [f"{other}-{'3' * 16}", f"{other}-{'4' * 16}.part"]
+    kept = [f"{other}-{'1' * 16}", "topformer-runner-mine", "photos"]
+    gone = [f"{other}-{'3' * 16}", f"topformer-runner-{'b' * 16}-{'4' * 16}"]
     for name in (*kept, *gone):
         folder = Path(local_link.scratch_folder) / name
         folder.mkdir()
-        # The first two are another bench's, at work.
-        if name not in kept[:2]:
+        # The first is another bench's, at work.
+        if name != kept[0]:
             os.utime(folder, (week_old_s, week_old_s))
-    command = install_bundle(local_link, *bundle)
+    command = install(local_link, *bundle)
     assert sorted(left(local_link)) == sorted([*kept, Path(command[0]).parent.name])
 
 
@@ -242,7 +247,32 @@ def test_a_bundle_that_breaks_off_leaves_nothing(local_link, bundle):
     folder, described = bundle
     (folder / "libx.so").write_bytes(b"other")
     with pytest.raises(TopformerError, match="not what was sent"):
-        install_bundle(local_link, folder, described)
+        install(local_link, folder, described)
+    assert left(local_link) == []
+
+
+def test_a_bundle_that_a_lost_device_broke_off_is_swept(local_link, bundle, monkeypatch):
+    told = []
+
+    def fail(*_, **__):
+        raise TopformerError("The device is lost.")
+
+    def push(link, local, remote):
+        Path(remote).write_bytes(b"a part")
+        lost.setattr(type(link), "run", fail)
+        fail()
+
+    with monkeypatch.context() as lost:
+        lost.setattr(type(local_link), "push", push)
+        with (
+            pytest.raises(TopformerError, match="is lost"),
+            open_workspace(local_link, on_left=told.append) as workspace,
+        ):
+            install_bundle(workspace, *bundle)
+    assert left(local_link) == [Path(workspace.folder).name]
+    assert len(told) == 1
+    with open_workspace(local_link, on_left=pytest.fail):
+        pass
     assert left(local_link) == []
 
 

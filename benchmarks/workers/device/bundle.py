@@ -16,7 +16,7 @@ import msgspec
 from topformer.benchmarks.bundle.build import PROGRAM, Bundle
 from topformer.devices.facts.documents import DeviceFacts
 from topformer.devices.links.link import Link, new_token, output_of
-from topformer.devices.workspace import check_hashes, device_hashes
+from topformer.devices.workspace import Workspace, check_hashes, device_hashes
 from topformer.errors import TopformerError
 from topformer.files import sha256_bytes
 
@@ -38,26 +38,24 @@ def bundle_target(facts: DeviceFacts) -> str:
     )
 
 
-def install_bundle(link: Link, folder: Path, bundle: Bundle) -> list[str]:
+def install_bundle(workspace: Workspace, folder: Path, bundle: Bundle) -> list[str]:
     """Put a bundle on the device unless it is there, and return how the runner is started.
 
     Raises `TopformerError` when the device is lost or full, or a file arrives damaged.
     """
+    link = workspace.link
     key = sha256_bytes(msgspec.json.encode(bundle))[:16]
     for candidate in _candidates(link, key):
         if _is_whole(link, candidate, bundle):
             return bundle.command(candidate)
         output_of(link, ["rm", "-rf", candidate], what=f"Removing {candidate}")
     installed = f"{link.scratch_folder}/{_NAME}-{key}-{new_token()}"
-    # It gets its name when it is whole, so that no other bench takes it for a damaged one.
-    unfinished = f"{installed}.part"
-    try:
-        _push(link, folder, bundle, unfinished)
-        output_of(link, ["mv", unfinished, installed], what=f"Naming {installed}")
-        _remove_old(link, key)
-    except BaseException:
-        _remove_quietly(link, unfinished)
-        raise
+    # It leaves the workspace when it is whole: no other bench takes it for a damaged one, and what
+    # is broken off goes with the workspace.
+    sent = workspace.new_path("runner")
+    _push(link, folder, bundle, sent)
+    output_of(link, ["mv", sent, installed], what=f"Naming {installed}")
+    _remove_old(link, key)
     return bundle.command(installed)
 
 
@@ -67,12 +65,12 @@ def _candidates(link: Link, key: str) -> list[str]:
 
 
 def _remove_old(link: Link, key: str) -> None:
-    """Remove what other versions and killed pushes left; another bench may use what is newer."""
+    """Remove what other versions left; another bench may use what is newer."""
     command = ["find", link.scratch_folder, "-maxdepth", "1", "-name", f"{_NAME}-*"]
     command += ["-mtime", f"+{_KEPT_DAYS}"]
-    for folder in _folders(link, command, r"[0-9a-f]{16}-[0-9a-f]{16}(\.part)?"):
-        if not re.search(rf"-{key}-[0-9a-f]+$", folder):
-            _remove_quietly(link, folder)
+    for folder in _folders(link, command, rf"(?!{key})[0-9a-f]{{16}}-[0-9a-f]{{16}}"):
+        with suppress(TopformerError):  # the next new one tries again
+            link.run(["rm", "-rf", folder])
 
 
 def _folders(link: Link, command: list[str], ending: str) -> list[str]:
@@ -99,9 +97,3 @@ def _push(link: Link, folder: Path, bundle: Bundle, remote: str) -> None:
     programs = [f"{remote}/{name}" for name in (PROGRAM, bundle.loader) if name]
     output_of(link, ["chmod", "700", *programs], what="Allowing the runner to run")
     check_hashes(link, {f"{remote}/{file.name}": file.sha256 for file in bundle.files})
-
-
-def _remove_quietly(link: Link, folder: str) -> None:
-    """Remove what was not finished; the error that is on its way says more than one from here."""
-    with suppress(TopformerError):
-        link.run(["rm", "-rf", folder])

@@ -30,7 +30,7 @@ from topformer.tasks import Answer, task_of
 @pytest.fixture
 def placed(local_link, host_runner, exported_tiny):
     with open_workspace(local_link, on_left=pytest.fail) as workspace:
-        runner = install_bundle(local_link, host_runner.folder, host_runner.bundle)
+        runner = install_bundle(workspace, host_runner.folder, host_runner.bundle)
         yield place_model(workspace, exported_tiny.files[0].path, runner)
     kept = [path.name for path in Path(local_link.scratch_folder).iterdir()]
     assert all(name.startswith("topformer-runner-") for name in kept)
@@ -79,7 +79,7 @@ def test_a_row_is_checked_then_measured(placed, reference_of, exported_tiny):
 
 def test_a_detector_s_boxes_are_checked(local_link, host_runner, detector_pte):
     with open_workspace(local_link, on_left=pytest.fail) as workspace:
-        runner = install_bundle(local_link, host_runner.folder, host_runner.bundle)
+        runner = install_bundle(workspace, host_runner.folder, host_runner.bundle)
         placed = place_model(workspace, detector_pte, runner)
         reference = check.compute_reference(detector_pte, placed.picture)
         assert len(reference.answer.result) > 10
