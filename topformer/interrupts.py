@@ -15,6 +15,8 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # In which what could not be raised where a signal came is raised elsewhere.
 _AGAIN_S = 0.05
+# Those that `catch_signals` took from the system.
+_caught: set[signal.Signals] = set()
 
 
 class Interrupted(BaseException):
@@ -39,6 +41,7 @@ def catch_signals() -> None:
     """Let every signal that is not ignored raise `Interrupted`."""
     for number in answered_signals():
         signal.signal(number, _interrupt)
+        _caught.add(number)
     sys.unraisablehook = _again
 
 
@@ -49,10 +52,12 @@ def ignore_signals() -> None:
 
 
 def release_signals() -> None:
-    """Let signals end this process at once: nothing is left to be put in order."""
-    for number in SIGNALS:
-        if signal.getsignal(number) is _interrupt:
-            signal.signal(number, signal.SIG_DFL)
+    """Let caught signals end this process at once, even if they were ignored meanwhile.
+
+    Nothing is left to be put in order.
+    """
+    while _caught:
+        signal.signal(_caught.pop(), signal.SIG_DFL)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:

@@ -56,6 +56,25 @@ def test_who_is_told_to_ignore_a_signal_does():
     assert (process.returncode, err) == (143, "error: Stopped by SIGTERM.\n")
 
 
+def test_a_second_signal_ends_what_hangs_after_all_is_told():
+    """Not one that was ignored from the start."""
+    hanging = (
+        "import atexit, os, time\n"
+        "atexit.register(lambda: (os.write(2, b'ending\\n'), time.sleep(60)))\n"
+    )
+    process = start(
+        code=hanging + HELD, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    )
+    assert process.stderr.readline() == "up\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline() == "error: Stopped by SIGINT.\n"
+    assert process.stderr.readline() == "ending\n"
+    process.send_signal(signal.SIGHUP)
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGTERM
+
+
 def test_a_signal_that_a_finalizer_swallowed_comes_again():
     code = HELD.replace(
         "    time.sleep(60)\n",
