@@ -20,41 +20,42 @@ class LegendView(context: Context, attributes: AttributeSet?) : FlowView(context
         setOnClickListener { listener?.onShowAll() }
     }
     private val none = LegendChip(context).apply { showNote(context.getString(R.string.nothing_found)) }
-    private val chips = List(MOST_CHIPS) { newChip() }
-    private val listed = ArrayList<Int>()
+
+    // By class id: the class under a finger or a screen reader's focus stays the same when others pass it.
+    private val chips = HashMap<Int, LegendChip>()
+    private var listed = emptyList<Int>()
 
     init {
         addView(all)
         addView(none)
-        chips.forEach(::addView)
     }
 
     /** Shows them with their amounts as [tell] writes them, and where [mayBeNone] says where there are none. */
     fun show(ranking: ClassRanking, classes: ShownClasses, mayBeNone: Boolean, tell: (amount: Float) -> String) {
-        listed.clear()
-        classes.alone?.let { listed += it }
-        for (place in 0 until ranking.size) ranking.classAt(place).let { if (it != classes.alone) listed += it }
+        val ranked = List(ranking.size, ranking::classAt)
+        arrange(listOfNotNull(classes.alone) + ranked.filter { it != classes.alone })
         none.visibility = if (mayBeNone && listed.isEmpty()) VISIBLE else GONE
         all.visibility = if (classes.isAll) GONE else VISIBLE
-        chips.forEachIndexed { place, chip ->
-            val classId = listed.getOrNull(place)
-            chip.visibility = if (classId == null) GONE else VISIBLE
-            if (classId != null) {
-                chip.show(classId, classes, tell(ranking.amountOf(classId)))
-            }
+        for (classId in listed) chips.getValue(classId).show(classId, classes, tell(ranking.amountOf(classId)))
+    }
+
+    /** Puts the chips of these classes in this order. */
+    private fun arrange(classIds: List<Int>) {
+        if (classIds == listed) return
+        for (classId in listed - classIds.toSet()) chips.getValue(classId).visibility = GONE
+        for (classId in classIds) {
+            val chip = chips.getOrPut(classId) { newChip().also(::addView) }
+            chip.visibility = VISIBLE
+            bringChildToFront(chip)
         }
+        listed = classIds
     }
 
     private fun newChip() = LegendChip(context).apply {
-        visibility = GONE
         setOnClickListener { listener?.onAlone(classId) }
         setOnLongClickListener {
             listener?.onHide(classId)
             true
         }
-    }
-
-    private companion object {
-        const val MOST_CHIPS = 12
     }
 }

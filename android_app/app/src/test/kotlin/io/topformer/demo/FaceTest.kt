@@ -9,6 +9,8 @@ import android.provider.MediaStore
 import android.view.MotionEvent
 import android.view.View
 import android.widget.SeekBar
+import io.topformer.core.ClassRanking
+import io.topformer.core.ManifestReader
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.shadows.ShadowDialog
 import java.time.Duration
@@ -61,6 +63,37 @@ class FaceTest : AppTest() {
         assertEquals(bare, phone.colourAt(0.5f, 0.5f))
         phone.press(phone.chip("Show all"))
         assertEquals(person, phone.colourAt(0.5f, 0.5f))
+    }
+
+    @Test
+    fun `the legend has every class that is in view`() {
+        val legend = legend()
+        legend.show(rankingOf(List(MANY) { 1f / MANY }), manyClasses(), mayBeNone = false) { "" }
+        assertEquals(List(MANY) { "Class $it" }, namesIn(legend))
+    }
+
+    @Test
+    fun `the class that a finger is on stays under it when others pass it`() {
+        val legend = legend()
+        val touched = ArrayList<Int>()
+        legend.listener = object : LegendView.Listener {
+            override fun onAlone(classId: Int) {
+                touched += classId
+            }
+
+            override fun onHide(classId: Int) {
+                touched += classId
+            }
+
+            override fun onShowAll() = Unit
+        }
+        legend.show(rankingOf(listOf(0.5f, 0.3f, 0.2f)), manyClasses(), mayBeNone = false) { "" }
+        val chips = chipsIn(legend)
+        legend.show(rankingOf(listOf(0f, 0.4f, 0.5f)), manyClasses(), mayBeNone = false) { "" }
+        assertEquals(listOf("Class 2", "Class 1"), namesIn(legend))
+        chips.forEach { it.performClick() }
+        chips.forEach { it.performLongClick() }
+        assertEquals(listOf(0, 1, 2, 0, 1, 2), touched)
     }
 
     @Test
@@ -194,6 +227,28 @@ class FaceTest : AppTest() {
         assertTrue(place[1] + tools.height <= screen.height - 24)
     }
 
+    private fun legend() = LegendView(phone.start(), null)
+
+    private fun chipsIn(legend: LegendView): List<LegendChip> = List(legend.childCount) { legend.getChildAt(it) as LegendChip }
+        .filter { it.visibility == View.VISIBLE && it.contentDescription != null }
+
+    private fun namesIn(legend: LegendView) = chipsIn(legend).map { it.text.toString().trim() }
+
+    private fun rankingOf(amounts: List<Float>) =
+        ClassRanking(MANY, step = 0.01f).apply { update(FloatArray(MANY) { amounts.getOrElse(it) { 0f } }, nowMs = 0) }
+
+    private fun manyClasses(): ShownClasses {
+        val names = List(MANY) { "\"class $it\"" }
+        val palette = List(MANY) { "[$it, $it, $it]" }
+        val manifest = TestModel.manifest()
+            .replace("\"num_classes\": 6", "\"num_classes\": $MANY")
+            .replace("[1, 6, 8, 8]", "[1, $MANY, 8, 8]")
+            .replace(Regex("\"names\": \\[[^]]*]"), "\"names\": $names")
+            .replace(Regex("\"palette\": \\[\\[[^}]*]]"), "\"palette\": $palette")
+        val settings = Settings(phone.application.getSharedPreferences("other", 0)) {}
+        return ShownClasses.of(ManifestReader.read(manifest.toByteArray()), settings)
+    }
+
     private fun startWithPicture() {
         phone.start()
         phone.openPicture(streetPicture(300, 400))
@@ -223,5 +278,9 @@ class FaceTest : AppTest() {
         view.dispatchTouchEvent(event)
         event.recycle()
         shadowOf(Looper.getMainLooper()).idle()
+    }
+
+    private companion object {
+        const val MANY = 20
     }
 }
