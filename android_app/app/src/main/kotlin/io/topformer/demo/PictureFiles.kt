@@ -33,8 +33,8 @@ private fun decodePicture(resolver: ContentResolver, uri: Uri): StillFrame {
     val bytes = ByteBuffer.wrap(openStream(resolver, uri).use { it.readAtMost(LARGEST_BYTES) })
     val bitmap = ImageDecoder.decodeBitmap(ImageDecoder.createSource(bytes)) { decoder, info, _ ->
         decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
-        val longest = maxOf(info.size.width, info.size.height)
-        decoder.setTargetSampleSize(maxOf(1, (longest + LONGEST_SIDE_PX - 1) / LONGEST_SIDE_PX))
+        val scale = LONGEST_SIDE_PX / maxOf(info.size.width, info.size.height).toFloat()
+        if (scale < 1) decoder.setTargetSize(scaled(info.size.width, scale), scaled(info.size.height, scale))
     }
     val pixels = IntArray(bitmap.width * bitmap.height)
     bitmap.getPixels(pixels, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)
