@@ -4,12 +4,10 @@ import android.annotation.SuppressLint
 import android.content.Context
 import android.util.AttributeSet
 import android.view.MotionEvent
-import android.widget.TextView
 import androidx.core.view.ViewCompat
 
 /** A tool that does something while it is held. A screen reader's click, which can't be held, turns it on and off. */
-@SuppressLint("AppCompatCustomView")
-class HoldView(context: Context, attributes: AttributeSet?) : TextView(context, attributes) {
+class HoldView(context: Context, attributes: AttributeSet?) : TextButton(context, attributes) {
     var onHold: (held: Boolean) -> Unit = {}
     private var held = false
         set(value) {

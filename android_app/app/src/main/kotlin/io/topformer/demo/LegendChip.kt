@@ -1,6 +1,5 @@
 package io.topformer.demo
 
-import android.annotation.SuppressLint
 import android.content.Context
 import android.content.res.ColorStateList
 import android.graphics.Paint
@@ -11,12 +10,9 @@ import android.util.TypedValue
 import android.view.Gravity
 import android.view.accessibility.AccessibilityNodeInfo
 import android.view.accessibility.AccessibilityNodeInfo.AccessibilityAction
-import android.widget.Button
-import android.widget.TextView
 
 /** One class of the legend. */
-@SuppressLint("AppCompatCustomView")
-class LegendChip(context: Context) : TextView(context) {
+class LegendChip(context: Context) : TextButton(context) {
     var classId = NONE
         private set
     private val density = resources.displayMetrics.density
@@ -78,8 +74,6 @@ class LegendChip(context: Context) : TextView(context) {
         swatch.setStroke(density.toInt(), context.getColor(if (isAlone) R.color.on_accent else R.color.line))
         setCompoundDrawablesRelativeWithIntrinsicBounds(swatch, null, null, null)
     }
-
-    override fun getAccessibilityClassName(): CharSequence = (if (isClickable) Button::class else TextView::class).java.name
 
     override fun onInitializeAccessibilityNodeInfo(info: AccessibilityNodeInfo) {
         super.onInitializeAccessibilityNodeInfo(info)

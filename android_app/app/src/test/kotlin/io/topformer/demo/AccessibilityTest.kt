@@ -65,6 +65,16 @@ class AccessibilityTest : AppTest() {
     }
 
     @Test
+    fun `all that is pressed by its text is called a button`() {
+        showPicture()
+        phone.showDetails()
+        val pressed = views().filter { it.isShown && it.isClickable && it is TextView }
+        assertTrue(pressed.size >= 5 + CLASSES + 1 + 4, "${pressed.size}")
+        val roles = pressed.associateWith { it.createAccessibilityNodeInfo().className.toString().substringAfterLast('.') }
+        assertEquals(emptyMap(), roles.filterValues { it != "Button" && it != "RadioButton" })
+    }
+
+    @Test
     fun `whether the bare picture is shown is said`() {
         showPicture()
         val compare = phone.view<View>(R.id.compare)
