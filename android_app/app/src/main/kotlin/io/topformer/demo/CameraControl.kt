@@ -18,7 +18,7 @@ class CameraControl(
     private val settings: Settings,
     private val notices: Notices,
     private val host: Host,
-) {
+) : AutoCloseable {
     /** What the camera needs of the screen. */
     interface Host {
         val progress: Preview.Progress
@@ -35,6 +35,7 @@ class CameraControl(
     }
 
     private val displays = application.getSystemService(DisplayManager::class.java)
+    private val thread = CameraThread()
     private var camera: CameraSource? = null
     private val looksBothWays by lazy { facings(application).size > 1 }
 
@@ -71,7 +72,7 @@ class CameraControl(
         }
         notices.picture = null
         val listener = Listener()
-        camera = CameraSource(application, application.previews, host.progress, listener).also {
+        camera = CameraSource(application, thread, application.previews, host.progress, listener).also {
             listener.source = it
             it.showOn(output)
             it.freeze(frozen)
@@ -85,6 +86,11 @@ class CameraControl(
         camera?.close()
         camera = null
         picture = null
+    }
+
+    override fun close() {
+        stop()
+        thread.close()
     }
 
     /** Shows the picture here from now on. */

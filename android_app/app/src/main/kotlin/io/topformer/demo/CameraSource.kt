@@ -13,17 +13,16 @@ import android.hardware.camera2.CaptureRequest
 import android.hardware.camera2.params.OutputConfiguration
 import android.hardware.camera2.params.SessionConfiguration
 import android.media.ImageReader
-import android.os.Handler
-import android.os.HandlerThread
 import android.util.Range
 import io.topformer.core.YuvFrame
 
 /** Why there are no frames. */
 enum class CameraTrouble { NONE_THERE, IN_USE, NOT_ALLOWED, LOST }
 
-/** One camera on a thread of its own, from [start] until [close]: its picture on the screen, and its frames. */
+/** One camera on the [CameraThread], from [start] until [close]: its picture on the screen, and its frames. */
 class CameraSource(
     context: Context,
+    private val thread: CameraThread,
     private val previews: PreviewFactory,
     private val progress: Preview.Progress,
     private val listener: Listener,
@@ -40,8 +39,7 @@ class CameraSource(
     }
 
     private val manager = context.getSystemService(CameraManager::class.java)
-    private val thread = HandlerThread("camera").apply { start() }
-    private val handler = Handler(thread.looper)
+    private val handler = thread.handler
 
     // Touched on the camera's thread only.
     private var opening = false
@@ -64,7 +62,7 @@ class CameraSource(
     /** Opens a camera that looks this way, or any other; what goes wrong is told to the listener. */
     fun start(facing: Facing, displayDegrees: Int) {
         this.displayDegrees = displayDegrees
-        handler.post { reporting { open(facing) } }
+        handler.post { thread.take(this) { reporting { open(facing) } } }
     }
 
     fun turnTo(displayDegrees: Int) {
@@ -73,12 +71,11 @@ class CameraSource(
 
     /** Shows the picture elsewhere or nowhere, and then gives a place back where that is no more used. */
     fun showOn(output: SurfaceTexture?, unused: SurfaceTexture? = null) {
-        val posted = handler.post {
+        handler.post {
             this.output = output
             preview?.showOn(output)
             unused?.release()
         }
-        if (!posted) unused?.release()
     }
 
     /** Lets the picture stand still, or go on. */
@@ -102,7 +99,7 @@ class CameraSource(
     // A refusal arrives as SecurityException, and is answered.
     @SuppressLint("MissingPermission")
     private fun open(facing: Facing) {
-        if (closed) return
+        if (closed) return thread.giveBack(this)
         val ids = manager?.cameraIdList.orEmpty()
         val id = ids.firstOrNull { facingOf(it) == facing } ?: ids.firstOrNull()
         if (id == null) return report(CameraTrouble.NONE_THERE)
@@ -135,7 +132,7 @@ class CameraSource(
         val reader = ImageReader.newInstance(size.width, size.height, ImageFormat.YUV_420_888, 3).also { images = it }
         reader.setOnImageAvailableListener({ reporting { take(it, sensorDegrees, facing) } }, handler)
         val screen = Preview(progress) { slots, onFrame ->
-            // One may come between the end of the preview and that of its thread.
+            // One may come after the end of the preview.
             previews.open(shown, sensorDegrees, slots, handler) { if (!closed) reporting { onFrame.run() } }
         }
         preview = screen
@@ -189,7 +186,7 @@ class CameraSource(
         images?.close()
         images = null
         // A camera that is still being opened comes to this thread, to be closed.
-        if (!opening) thread.quitSafely()
+        if (!opening) thread.giveBack(this)
     }
 
     private inline fun reporting(action: () -> Unit) {

@@ -195,7 +195,7 @@ class MainViewModel(private val application: DemoApplication) :
     }
 
     override fun onCleared() {
-        camera.stop()
+        camera.close()
         model.close()
         files.close()
     }

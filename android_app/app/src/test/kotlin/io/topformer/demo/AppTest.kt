@@ -15,7 +15,8 @@ import kotlin.test.BeforeTest
     application = TestApplication::class,
     qualifiers = PHONE,
     shadows = [
-        CamerasShadow::class, FrameReader::class, FakeImage::class, FakePlane::class, PreviewShadow::class, DrawnAtOnce::class,
+        CamerasShadow::class, CameraShadow::class, FrameReader::class, FakeImage::class, FakePlane::class, PreviewShadow::class,
+        DrawnAtOnce::class,
     ],
 )
 abstract class AppTest {

@@ -39,8 +39,8 @@ class LifecycleTest : AppTest() {
         val image = camera.deliver(halves(Color.GRAY))
         phone.until("a run") { gate.hasQueuedThreads() }
         phone.controller.pause()
-        phone.until("the end of the camera's thread") { Thread.getAllStackTraces().keys.none { it.name == "camera" } }
-        assertTrue(image.closed && camera.closed && preview.closed)
+        phone.until("a camera that was given back") { !LiveCamera.isHeld && camera.closed }
+        assertTrue(image.closed && preview.closed)
         gate.release(10)
         phone.settle()
         assertEquals(1, phone.application.opened.single().runs)
@@ -49,17 +49,41 @@ class LifecycleTest : AppTest() {
     @Test
     fun `a frame that comes while the camera is given back is nobody's affair`() {
         val camera = phone.startLive()
-        val thread = Thread.getAllStackTraces().keys.single { it.name == "camera" }
+        val thread = cameraThread()
         val crash = AtomicReference<Throwable>()
         thread.setUncaughtExceptionHandler { _, error -> crash.set(error) }
-        val goOn = CountDownLatch(1)
-        val looper = ShadowLooper.getAllLoopers().single { it.thread === thread }
-        Handler(looper).post { goOn.await(10, TimeUnit.SECONDS) }
+        val goOn = holdCameraThread()
         phone.controller.pause()
         camera.deliver(halves(Color.GRAY))
         goOn.countDown()
+        phone.controller.close()
         phone.until("the end of the camera's thread") { !thread.isAlive }
         assertNull(crash.get())
+    }
+
+    @Test
+    fun `a camera is opened after the one before was given back, also where that was still being opened`() {
+        phone.addCamera("1", CameraCharacteristics.LENS_FACING_FRONT, sensorDegrees = 270)
+        phone.startLive()
+        val goOn = holdCameraThread()
+        repeat(2) { phone.click(R.id.flip) }
+        goOn.countDown()
+        phone.until("the first camera again") { LiveCamera.openedIds == listOf("0", "1", "0") && LiveCamera.running.size == 1 }
+        assertFalse(phone.isShown(R.id.notice))
+    }
+
+    @Test
+    fun `a camera that is being opened while the app is closed is given back`() {
+        phone.addCamera("1", CameraCharacteristics.LENS_FACING_FRONT, sensorDegrees = 270)
+        phone.startLive()
+        val thread = cameraThread()
+        val goOn = holdCameraThread()
+        phone.click(R.id.flip)
+        phone.controller.close()
+        goOn.countDown()
+        phone.until("the end of the camera's thread") { !thread.isAlive }
+        assertEquals(listOf("0", "1"), LiveCamera.openedIds)
+        assertFalse(LiveCamera.isHeld)
     }
 
     @Test
@@ -128,5 +152,16 @@ class LifecycleTest : AppTest() {
         )
         assertFailsWith<io.topformer.core.ManifestException> { store.add(bad) }
         assertEquals(before, store.list().single().prepare().manifest.fileSha256)
+    }
+
+    private fun cameraThread(): Thread = Thread.getAllStackTraces().keys.single { it.name == "camera" }
+
+    /** Lets the camera's thread do nothing till what is returned is counted down. */
+    private fun holdCameraThread(): CountDownLatch {
+        val goOn = CountDownLatch(1)
+        val thread = cameraThread()
+        val looper = ShadowLooper.getAllLoopers().single { it.thread === thread }
+        Handler(looper).post { goOn.await(10, TimeUnit.SECONDS) }
+        return goOn
     }
 }

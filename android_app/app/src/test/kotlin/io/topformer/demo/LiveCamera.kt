@@ -2,6 +2,7 @@ package io.topformer.demo
 
 import android.graphics.Bitmap
 import android.graphics.SurfaceTexture
+import android.hardware.camera2.CameraAccessException
 import android.hardware.camera2.CameraCharacteristics
 import android.hardware.camera2.CameraDevice
 import android.hardware.camera2.CameraManager
@@ -15,6 +16,7 @@ import org.robolectric.annotation.Implementation
 import org.robolectric.annotation.Implements
 import org.robolectric.annotation.RealObject
 import org.robolectric.shadow.api.Shadow
+import org.robolectric.shadows.ShadowCameraDeviceImpl
 import org.robolectric.shadows.ShadowCameraManager
 import org.robolectric.util.ReflectionHelpers.ClassParameter
 import java.util.concurrent.CopyOnWriteArrayList
@@ -28,6 +30,10 @@ object LiveCamera {
     /** Thrown when a camera is opened. */
     @Volatile
     var refusal: Exception? = null
+
+    /** Whether the app has a camera. */
+    @Volatile
+    internal var isHeld = false
     val openedIds = CopyOnWriteArrayList<String>()
     val readers = CopyOnWriteArrayList<FrameReader>()
     val running: List<FrameReader> get() = readers.filter { it.listens && !it.closed }
@@ -58,6 +64,7 @@ object LiveCamera {
     fun reset() {
         unpluggedId = null
         refusal = null
+        isHeld = false
         openedIds.clear()
         readers.clear()
         preview = null
@@ -73,7 +80,7 @@ object LiveCamera {
     }
 }
 
-/** The camera manager, which can refuse and tells of later errors. */
+/** The camera manager, which can refuse and tells of later errors. As on some phones, it has one camera at a time. */
 @Implements(CameraManager::class)
 class CamerasShadow : ShadowCameraManager() {
     @RealObject
@@ -82,6 +89,8 @@ class CamerasShadow : ShadowCameraManager() {
     @Implementation
     fun openCamera(id: String, callback: CameraDevice.StateCallback, handler: Handler) {
         LiveCamera.refusal?.let { throw it }
+        if (LiveCamera.isHeld) throw CameraAccessException(CameraAccessException.MAX_CAMERAS_IN_USE)
+        LiveCamera.isHeld = true
         LiveCamera.openedIds += id
         val facing = manager.getCameraCharacteristics(id).get(CameraCharacteristics.LENS_FACING)
         LiveCamera.onOpened(facesUser = facing == CameraCharacteristics.LENS_FACING_FRONT)
@@ -91,7 +100,7 @@ class CamerasShadow : ShadowCameraManager() {
             CameraManager::class.java,
             "openCamera",
             ClassParameter.from(String::class.java, id),
-            ClassParameter.from(CameraDevice.StateCallback::class.java, remembering(callback)),
+            ClassParameter.from(CameraDevice.StateCallback::class.java, remembering(callback, handler)),
             ClassParameter.from(Handler::class.java, handler),
         )
     }
@@ -103,10 +112,11 @@ class CamerasShadow : ShadowCameraManager() {
     }
 
     // Robolectric's own list of them is of a class that apps don't see.
-    private fun remembering(callback: CameraDevice.StateCallback) = object : CameraDevice.StateCallback() {
+    private fun remembering(callback: CameraDevice.StateCallback, handler: Handler) = object : CameraDevice.StateCallback() {
         override fun onOpened(camera: CameraDevice) {
             LiveCamera.lastDevice = camera
-            callback.onOpened(camera)
+            // Nothing says that it is open before other things are done that wait for the same thread.
+            handler.post { callback.onOpened(camera) }
         }
 
         override fun onClosed(camera: CameraDevice) = callback.onClosed(camera)
@@ -114,6 +124,19 @@ class CamerasShadow : ShadowCameraManager() {
         override fun onDisconnected(camera: CameraDevice) = callback.onDisconnected(camera)
 
         override fun onError(camera: CameraDevice, error: Int) = callback.onError(camera, error)
+    }
+}
+
+/** A camera that was opened, and is held until it is closed. */
+@Implements(className = "android.hardware.camera2.impl.CameraDeviceImpl")
+class CameraShadow : ShadowCameraDeviceImpl() {
+    private var held = true
+
+    @Implementation
+    public override fun close() {
+        if (held) LiveCamera.isHeld = false
+        held = false
+        super.close()
     }
 }
 
