@@ -82,7 +82,7 @@ class CameraSource(
     fun freeze(freeze: Boolean) {
         handler.post {
             frozen = freeze
-            preview?.isFrozen = freeze
+            preview?.freeze(freeze)
         }
     }
 
@@ -136,7 +136,7 @@ class CameraSource(
             previews.open(shown, sensorDegrees, slots, handler) { if (!closed) reporting { onFrame.run() } }
         }
         preview = screen
-        screen.isFrozen = frozen
+        screen.freeze(frozen)
         screen.showOn(output)
         val offered = characteristics.get(CameraCharacteristics.CONTROL_AE_AVAILABLE_TARGET_FPS_RANGES).orEmpty()
         val rate = frameRate(offered.map { it.lower..it.upper })

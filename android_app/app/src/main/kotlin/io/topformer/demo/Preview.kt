@@ -14,17 +14,18 @@ class Preview(private val progress: Progress, open: (slots: Int, onFrame: Runnab
 
     private val pairing = FramePairing(SLOTS)
     private val frames = open(SLOTS, Runnable(::onFrame))
-    private var labelledNs = Long.MIN_VALUE
-
-    /** Whether the picture stands still. */
-    @Volatile
-    var isFrozen = false
+    private var isFrozen = false
 
     val surface: Surface get() = frames.surface
 
     fun onLabels(timestampNs: Long) {
-        labelledNs = timestampNs
         if (!isFrozen && pairing.onLabels(timestampNs)) frames.show(pairing.shown)
+    }
+
+    /** Lets the picture stand still, as it was under the labels that stand over it; or go on. */
+    fun freeze(freeze: Boolean) {
+        isFrozen = freeze
+        if (freeze && pairing.onFreeze()) frames.show(pairing.shown)
     }
 
     fun showOn(output: SurfaceTexture?) = frames.showOn(output)
@@ -35,11 +36,11 @@ class Preview(private val progress: Progress, open: (slots: Int, onFrame: Runnab
         val timestampNs = frames.latch()
         if (isFrozen) return
         frames.keep(pairing.add(timestampNs))
-        if (pairing.onFrame(labelledNs, progress.runningNs)) frames.show(pairing.shown)
+        if (pairing.onFrame(progress.runningNs)) frames.show(pairing.shown)
     }
 
     private companion object {
         // At 30 frames a second it holds the picture back for 0.17 s at most; at 960 x 1280 a slot is 5 MB of the GPU's.
-        const val SLOTS = 6
+        const val SLOTS = 8
     }
 }

@@ -97,6 +97,31 @@ class LiveTest : AppTest() {
     }
 
     @Test
+    fun `a picture is frozen under its own labels, though a later one was on the screen, and goes on with a new one`() {
+        val camera = phone.startLive()
+        val preview = checkNotNull(LiveCamera.preview)
+        val gate = Semaphore(0).also { phone.application.opened.last().gate = it }
+        val times = List(5) { FIRST_NS + it * PERIOD_NS }
+        camera.deliver(halves(grey(40)))
+        phone.until("a run") { gate.hasQueuedThreads() }
+        repeat(2) { camera.deliver(halves(grey(80))) }
+        camera.untilTaken()
+        gate.release()
+        phone.until("the first frame") { preview.shownNs == times.take(1) && gate.hasQueuedThreads() }
+        // The second has no labels.
+        camera.deliver(halves(grey(120)))
+        phone.until("the second frame") { preview.shownNs == times.take(2) }
+        phone.click(R.id.freeze)
+        phone.until("the first frame again") { preview.shownNs == times.take(2) + times[0] }
+        gate.release(10)
+        phone.settle()
+        phone.click(R.id.freeze)
+        camera.deliver(halves(grey(160)))
+        phone.until("a new frame") { preview.shownNs.last() == times.last() }
+        assertEquals(times.take(2) + times[0] + times.last(), preview.shownNs)
+    }
+
+    @Test
     fun `a frozen picture that was left gives way to the camera`() {
         val before = phone.startLive()
         hideLabels()

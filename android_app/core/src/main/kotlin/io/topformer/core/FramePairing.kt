@@ -6,19 +6,24 @@ package io.topformer.core
  * The network takes only some frames. One that it has finished is shown with its labels at once. Those between it and
  * the one that the network has now will never have labels: they are shown one by one as further frames come, so that
  * the picture moves at the camera's rate. Later ones wait, but for no longer than there are slots: then the oldest is
- * shown as it is. Without a network at work the newest is shown.
+ * shown as it is. Without a network at work the newest is shown. Where the picture is to stand still, it is the frame of
+ * the last labels, which is kept for that, as is the one that the network has.
  *
  * Times are the camera's, of the start of each frame. Nothing is allocated after construction. Not for several threads.
  */
 public class FramePairing(slots: Int) {
     init {
-        require(slots >= 2) { "One frame is shown while another one comes." }
+        require(slots >= 4) { "One frame is shown, one has the labels, the network has one, and another one comes." }
     }
 
-    private val timesNs = LongArray(slots)
+    private val timesNs = LongArray(slots) { NO_FRAME }
     private val waiting = IntArray(slots)
     private var count = 0
-    private val free = BooleanArray(slots) { true }
+    private var labelledNs = Long.MIN_VALUE
+
+    // The slots of the frame of the last labels, and of the one that the network has.
+    private var labelled = NONE
+    private var running = NONE
 
     /** The slot that is shown; [NONE] before the first. */
     public var shown: Int = NONE
@@ -26,24 +31,43 @@ public class FramePairing(slots: Int) {
 
     /** The slot for a new frame, of which [onFrame] is to be asked next. */
     public fun add(timestampNs: Long): Int {
-        val slot = free.indexOf(true)
-        free[slot] = false
+        var slot = 0
+        while (!isFree(slot)) slot++
         timesNs[slot] = timestampNs
         waiting[count++] = slot
         return slot
     }
 
     /** Returns whether another frame is to be shown now that one has been added: [shown]. */
-    public fun onFrame(labelledNs: Long, runningNs: Long): Boolean = when {
-        count == 0 -> false
-        runningNs == NOTHING_RUNS -> showUpTo(Long.MAX_VALUE)
-        showUpTo(labelledNs) -> true
-        timesNs[waiting[0]] < runningNs || count == timesNs.size - 1 -> showOldest()
-        else -> false
+    public fun onFrame(runningNs: Long): Boolean {
+        labelled = timesNs.indexOf(labelledNs)
+        running = timesNs.indexOf(runningNs)
+        return when {
+            count == 0 -> false
+            runningNs == NOTHING_RUNS -> showUpTo(Long.MAX_VALUE)
+            showUpTo(labelledNs) -> true
+            timesNs[waiting[0]] < runningNs || count == timesNs.size - OTHERS -> showOldest()
+            else -> false
+        }
     }
 
     /** Returns whether another frame is to be shown now that the labels of a frame are there: [shown]. */
-    public fun onLabels(labelledNs: Long): Boolean = showUpTo(labelledNs)
+    public fun onLabels(labelledNs: Long): Boolean {
+        this.labelledNs = labelledNs
+        labelled = timesNs.indexOf(labelledNs)
+        return showUpTo(labelledNs)
+    }
+
+    /**
+     * Returns whether another frame is to be shown now that the picture is to stand still: [shown]. Frames that wait are
+     * never shown. Where the labels' own frame never came, the picture stays as it is.
+     */
+    public fun onFreeze(): Boolean {
+        count = 0
+        if (labelled == NONE || labelled == shown) return false
+        shown = labelled
+        return true
+    }
 
     /** When the shown frame was taken. */
     public val shownNs: Long get() = if (shown == NONE) 0 else timesNs[shown]
@@ -55,10 +79,14 @@ public class FramePairing(slots: Int) {
     }
 
     private fun showOldest(): Boolean {
-        if (shown != NONE) free[shown] = true
         shown = waiting[0]
         waiting.copyInto(waiting, 0, 1, count--)
         return true
+    }
+
+    private fun isFree(slot: Int): Boolean {
+        for (place in 0 until count) if (waiting[place] == slot) return false
+        return slot != shown && slot != labelled && slot != running
     }
 
     public companion object {
@@ -66,5 +94,11 @@ public class FramePairing(slots: Int) {
 
         /** In place of a running frame's time. */
         public const val NOTHING_RUNS: Long = Long.MIN_VALUE
+
+        // Of a slot that was never filled.
+        private const val NO_FRAME = Long.MAX_VALUE
+
+        // Slots of frames that do not wait: one is shown, one has the labels, the network has one.
+        private const val OTHERS = 3
     }
 }

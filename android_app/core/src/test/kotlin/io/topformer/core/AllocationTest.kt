@@ -71,7 +71,7 @@ class AllocationTest {
     @Test
     fun `things are handed over, frames paired and placed without allocation`() {
         val newest = Newest(listOf("a", "b"))
-        val pairing = FramePairing(4)
+        val pairing = FramePairing(6)
         val placement = Placement()
         val matrix = FloatArray(9)
         var time = 0L
@@ -79,7 +79,8 @@ class AllocationTest {
             newest.publish(checkNotNull(newest.take()))
             newest.giveBack(checkNotNull(newest.use()))
             pairing.add(time++)
-            pairing.onFrame(time - 2, time)
+            pairing.onLabels(time - 2)
+            pairing.onFrame(time)
             placement.matrix(448, 448, 90, matrix)
         }
     }

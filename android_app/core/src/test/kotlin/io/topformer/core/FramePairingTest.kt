@@ -6,9 +6,8 @@ import kotlin.test.assertFalse
 import kotlin.test.assertTrue
 
 class FramePairingTest {
-    private val pairing = FramePairing(5)
+    private val pairing = FramePairing(7)
     private val frames = HashMap<Int, Long>()
-    private var labelled = -1L
     private var running = FramePairing.NOTHING_RUNS
 
     /** What is shown after a frame has come; null where that does not change. */
@@ -16,14 +15,15 @@ class FramePairingTest {
         val slot = pairing.add(time)
         assertTrue(slot != pairing.shown, "What is shown is overwritten.")
         frames[slot] = time
-        return if (pairing.onFrame(labelled, running)) frames[pairing.shown] else null
+        return if (pairing.onFrame(running)) frames[pairing.shown] else null
     }
 
     private fun labels(time: Long, next: Long): Long? {
-        labelled = time
         running = next
         return if (pairing.onLabels(time)) frames[pairing.shown] else null
     }
+
+    private fun freeze(): Long? = if (pairing.onFreeze()) frames[pairing.shown] else null
 
     @Test
     fun `without a network the newest frame is shown as it comes`() {
@@ -52,6 +52,34 @@ class FramePairingTest {
         // Its frame is gone by now; what is shown is not shown a second time.
         assertEquals(null, labels(1, next = 6))
         assertEquals(4, frame(7))
+    }
+
+    @Test
+    fun `the picture stands still at the labels' own frame, and those that wait are never shown`() {
+        running = 10
+        (10L..30 step 10).forEach(::frame)
+        assertEquals(10, labels(10, next = 30))
+        assertEquals(20, frame(40))
+        assertEquals(10, freeze())
+        assertEquals(null, freeze())
+        assertEquals(null, labels(30, next = 50))
+        assertEquals(null, frame(50))
+        assertEquals(50, labels(50, next = 60))
+    }
+
+    @Test
+    fun `the labels' own frame is kept however long the network takes`() {
+        running = 1
+        (1L..40).forEach(::frame)
+        assertEquals(null, labels(1, next = 40))
+        (41L..80).forEach(::frame)
+        assertEquals(1, freeze())
+    }
+
+    @Test
+    fun `a camera that tells no times does not stop the picture`() {
+        labels(0, next = 0)
+        repeat(20) { assertEquals(0, frame(0)) }
     }
 
     @Test
