@@ -27,7 +27,7 @@ class MainViewModel(private val application: DemoApplication) :
     /** None while the screen is built anew. */
     var ui: Ui? = null
     val settings = Settings(application.getSharedPreferences("settings", Context.MODE_PRIVATE)) { onSet() }
-    val notices = Notices { ui?.render() }
+    val notices = Notices(::onNotice)
     private val files = UserFiles(application)
     val model = ModelControl(application, settings, notices, files, this)
     val camera = CameraControl(application, settings, notices, this)
@@ -44,7 +44,9 @@ class MainViewModel(private val application: DemoApplication) :
 
     // The system may still be drawing it.
     private var shownBefore: Result? = null
-    private var drawn = true
+
+    // Whether the time of what is shown ends with its drawing.
+    private var timing = false
     var frozen = false
         private set
     private var visible = false
@@ -61,11 +63,14 @@ class MainViewModel(private val application: DemoApplication) :
         model.resume()
         camera.turn()
         startCamera()
+        timeAnew()
     }
 
     /** The screen has gone from the front, and not only to be built anew. */
     fun leave() {
         visible = false
+        // What is drawn at a later return says nothing of how long it took.
+        timing = false
         camera.stop()
         // What the camera showed is gone with it.
         if (!still.hasPlace) freeze(false)
@@ -165,7 +170,7 @@ class MainViewModel(private val application: DemoApplication) :
         shownBefore?.let { results.giveBack(it) }
         shownBefore = shown
         shown = result
-        drawn = false
+        timing = canBeSeen
         // It may have been painted before its user chose other colours.
         classes?.let { result.paint(it.colours) }
         camera.onLabels(result.timestampNs)
@@ -174,11 +179,12 @@ class MainViewModel(private val application: DemoApplication) :
 
     /** What is [shown] is on the screen. */
     fun onDrawn() {
-        // One may still come from where nothing is seen any more.
-        val seen = shown?.takeIf { it.picture === still.frame?.picture }
-        if (!drawn && seen != null) times.add(seen.timings, application.clock.nowNs())
-        drawn = true
+        if (timing) current()?.let { times.add(it.timings, application.clock.nowNs()) }
+        timing = false
     }
+
+    // One may still come from where nothing is seen any more.
+    private fun current() = shown?.takeIf { it.picture === still.frame?.picture }
 
     override fun onFrame(frame: YuvFrame, turnDegrees: Int, mirror: Boolean, timestampNs: Long) =
         model.engine.prepare(frame, turnDegrees, mirror, timestampNs)
@@ -198,6 +204,20 @@ class MainViewModel(private val application: DemoApplication) :
         camera.close()
         model.close()
         files.close()
+    }
+
+    /** Whether what is shown can be seen: neither in the background nor behind a notice. */
+    private val canBeSeen: Boolean get() = visible && notices.shown == null
+
+    private fun onNotice() {
+        ui?.render()
+        timeAnew()
+    }
+
+    /** Runs a picture again whose labels came when nobody could see them, so that there are times of it. */
+    private fun timeAnew() {
+        val frame = still.frame ?: return
+        if (canBeSeen && !timing && times.whole.count == 0 && current() != null) model.engine.submit(frame)
     }
 
     private fun startCamera() {

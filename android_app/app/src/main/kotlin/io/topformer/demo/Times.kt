@@ -17,11 +17,15 @@ class Times {
     val execute = LatencyStats(WINDOW)
     val postprocess = LatencyStats(WINDOW)
 
-    /** From the frame's coming to its labels on the screen: the parts above, waiting between them, and drawing. */
+    /**
+     * From when the camera's thread takes a frame, or the engine's an opened picture, until the system has been given the
+     * drawing of its labels: the parts above, waiting between them, and drawing. What comes before is not in it: exposure,
+     * and the frame's way to that thread. Nor is what comes after: its way from there to the light of the display.
+     */
     val whole = LatencyStats(WINDOW)
     val rate = FrameRate(WINDOW)
 
-    /** Adds a result that was drawn now. */
+    /** Adds a result whose drawing was given to the system now. */
     fun add(timings: Timings, nowNs: Long) {
         preprocess.add(timings.preprocessNs)
         execute.add(timings.executeNs)

@@ -16,7 +16,7 @@ import kotlin.test.BeforeTest
     qualifiers = PHONE,
     shadows = [
         CamerasShadow::class, CameraShadow::class, FrameReader::class, FakeImage::class, FakePlane::class, PreviewShadow::class,
-        DrawnAtOnce::class,
+        CommitShadow::class,
     ],
 )
 abstract class AppTest {

@@ -1,16 +1,20 @@
 package io.topformer.demo
 
+import android.app.Activity
+import android.app.Application
 import android.graphics.Bitmap
 import android.graphics.Canvas
 import android.graphics.Matrix
 import android.graphics.Paint
 import android.graphics.RectF
 import android.graphics.SurfaceTexture
+import android.os.Bundle
 import android.os.Handler
 import android.os.Looper
 import android.view.Surface
 import android.view.TextureView
 import android.view.ViewTreeObserver
+import org.robolectric.RuntimeEnvironment
 import org.robolectric.annotation.Implementation
 import org.robolectric.annotation.Implements
 import org.robolectric.annotation.RealObject
@@ -128,11 +132,51 @@ class PreviewShadow : ShadowView() {
     }
 }
 
-/** What is to be drawn is, at once: Robolectric draws nothing by itself. */
+/** What is to be drawn is, at once, where it can be seen: Robolectric draws nothing by itself. */
 @Implements(ViewTreeObserver::class)
-class DrawnAtOnce {
+class CommitShadow {
     @Implementation
     fun registerFrameCommitCallback(callback: Runnable) {
-        Handler(Looper.getMainLooper()).post(callback)
+        (RuntimeEnvironment.getApplication() as TestApplication).drawing.onCommit(callback)
     }
+}
+
+/** Whether the system draws the app: from an activity's start to its stop, unless a test lets it wait. */
+class Drawing : Application.ActivityLifecycleCallbacks {
+    private val awaited = ArrayList<Runnable>()
+    var goesOn = false
+        set(value) {
+            field = value
+            commit()
+        }
+
+    fun onCommit(callback: Runnable) {
+        awaited += callback
+        commit()
+    }
+
+    private fun commit() {
+        if (!goesOn) return
+        awaited.forEach(Handler(Looper.getMainLooper())::post)
+        awaited.clear()
+    }
+
+    override fun onActivityStarted(activity: Activity) {
+        goesOn = true
+    }
+
+    override fun onActivityStopped(activity: Activity) {
+        goesOn = false
+    }
+
+    // A view that is gone is not drawn any more.
+    override fun onActivityDestroyed(activity: Activity) = awaited.clear()
+
+    override fun onActivityCreated(activity: Activity, saved: Bundle?) = Unit
+
+    override fun onActivityResumed(activity: Activity) = Unit
+
+    override fun onActivityPaused(activity: Activity) = Unit
+
+    override fun onActivitySaveInstanceState(activity: Activity, saved: Bundle) = Unit
 }

@@ -152,7 +152,7 @@ class LiveTest : AppTest() {
     @Test
     fun `what was before a pause, or seen elsewhere, is not in the times`() {
         val first = phone.startLive()
-        val times = ViewModelProvider(phone.activity)[MainViewModel::class.java].times
+        val times = times()
         hideLabels()
         repeat(3) { show(first, 60 + 20 * it) }
         assertTrue(times.whole.count >= 3)
@@ -171,6 +171,45 @@ class LiveTest : AppTest() {
         untilPicture()
         assertEquals(1, times.whole.count)
         assertEquals(0.0, times.rate.perSecond)
+    }
+
+    @Test
+    fun `a frame whose labels come, or are drawn, only when the app was left is not in the times`() {
+        val camera = phone.startLive()
+        val gate = Semaphore(0).also { phone.application.opened.last().gate = it }
+        camera.deliver(halves(grey(60)))
+        phone.until("a run") { gate.hasQueuedThreads() }
+        phone.controller.pause().stop()
+        gate.release(10)
+        comeBack()
+        assertEquals(0, times().whole.count)
+        phone.application.drawing.goesOn = false
+        phone.untilLive().deliver(halves(grey(90)))
+        phone.until("labels") { phone.application.opened.last().runs == 2 }
+        phone.settle()
+        phone.controller.pause().stop()
+        comeBack()
+        assertEquals(0, times().whole.count)
+        hideLabels()
+        show(phone.untilLive(), 120)
+        assertEquals(1, times().whole.count)
+    }
+
+    @Test
+    fun `an opened picture whose labels came while the app was left is run again, and has the time of that`() {
+        phone.start()
+        phone.until("a model") { phone.text(R.id.model_line).isNotEmpty() }
+        val model = phone.application.opened.last()
+        val gate = Semaphore(0).also { model.gate = it }
+        phone.openPicture(streetPicture(300, 400))
+        phone.until("a run") { gate.hasQueuedThreads() }
+        phone.controller.pause().stop()
+        gate.release(10)
+        phone.settle()
+        val runs = model.runs
+        comeBack()
+        phone.untilLabels()
+        assertTrue(model.runs > runs)
     }
 
     @Test
@@ -269,6 +308,14 @@ class LiveTest : AppTest() {
         phone.controller.close()
         gate.release(10)
         phone.until("all given back") { images.all { it.closed } && camera.closed && model.closed }
+    }
+
+    private fun times() = ViewModelProvider(phone.activity)[MainViewModel::class.java].times
+
+    private fun comeBack() {
+        phone.settle()
+        phone.controller.restart().start().resume()
+        phone.settle()
     }
 
     private fun show(camera: FrameReader, level: Int) {

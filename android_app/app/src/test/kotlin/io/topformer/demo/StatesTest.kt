@@ -7,6 +7,7 @@ import android.provider.Settings
 import android.widget.TextView
 import io.topformer.segmenter.SegmenterException
 import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
 import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertContains
@@ -114,6 +115,23 @@ class StatesTest : AppTest() {
         phone.click(R.id.notice_action)
         phone.until("the model open again") { phone.application.opened.size == 2 && phone.text(R.id.model_line).isNotEmpty() }
         assertFalse(phone.application.opened.last().closed || phone.isShown(R.id.notice))
+    }
+
+    @Test
+    @Config(qualifiers = PHONE_ON_ITS_SIDE)
+    fun `a picture whose labels came behind a notice is run again when they are seen, and has the time of that`() {
+        TestModel.goldenFile(phone.application).writeBytes(TestGolden.of(shift = 1))
+        phone.start()
+        phone.untilNotice("This device computes other labels")
+        phone.openPicture(streetPicture(300, 400))
+        // The self-check was the first run.
+        phone.until("its labels") { phone.application.opened.single().runs > 1 }
+        phone.settle()
+        val runs = phone.application.opened.single().runs
+        phone.click(R.id.notice_action)
+        phone.untilLabels()
+        phone.settle()
+        assertTrue(phone.application.opened.single().runs > runs)
     }
 
     @Test

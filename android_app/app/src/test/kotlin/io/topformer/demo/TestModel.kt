@@ -56,6 +56,13 @@ open class TestApplication : DemoApplication() {
 
     override fun getCacheDir(): File = otherCache ?: super.getCacheDir()
 
+    val drawing = Drawing()
+
+    override fun onCreate() {
+        super.onCreate()
+        registerActivityLifecycleCallbacks(drawing)
+    }
+
     override val clock = TestClock()
 
     // None, whatever is embedded where the tests are run.
