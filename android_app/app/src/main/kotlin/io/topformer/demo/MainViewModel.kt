@@ -47,6 +47,7 @@ class MainViewModel(private val application: DemoApplication) :
 
     // Whether the time of what is shown ends with its drawing.
     private var timing = false
+    private var sharing = false
     var frozen = false
         private set
     private var visible = false
@@ -99,12 +100,24 @@ class MainViewModel(private val application: DemoApplication) :
 
     /** Offers what is seen to other apps: an opened picture with what was found, or what is on the screen where that is live. */
     fun share(sees: () -> Bitmap?) {
+        // Another one would take the place of the file that is being offered.
+        if (sharing) return
         val result = shown ?: return
         val picture = result.picture?.let { compose(it, result, classes, settings.opacity) } ?: sees() ?: return
         val text = application.getString(result.manifest.words.shareText, result.manifest.variant)
-        files.share(picture, text, { ui?.open(it) }) {
-            tellOnce(R.string.not_shared, it.message.orEmpty())
-        }
+        sharing = true
+        files.share(
+            picture,
+            text,
+            onOffer = {
+                sharing = false
+                ui?.open(it)
+            },
+            onFailure = {
+                sharing = false
+                tellOnce(R.string.not_shared, it.message.orEmpty())
+            },
+        )
     }
 
     /** Shows one class without the others, or all again. */

@@ -9,6 +9,7 @@ import android.net.Uri
 import android.view.View
 import android.widget.SeekBar
 import androidx.core.content.FileProvider
+import androidx.lifecycle.ViewModelProvider
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import java.io.File
@@ -76,6 +77,20 @@ class ShareTest : AppTest() {
         val second = pictureOf(share())
         assertNotEquals(first, second)
         assertEquals(listOf(second.lastPathSegment), phone.application.cacheDir.resolve("shared").list()?.toList())
+    }
+
+    @Test
+    fun `a second tap while the picture is written changes nothing`() {
+        showPicture()
+        repeat(2) { phone.view<View>(R.id.share).performClick() }
+        // It is read after all that is to be written.
+        phone.openPicture(streetPicture(310, 400))
+        val still = ViewModelProvider(phone.activity)[MainViewModel::class.java].still
+        phone.until("another picture") { still.frame?.width == 310 }
+        val offer = assertNotNull(offer())
+        assertNull(offer())
+        assertEquals(720, read(offer).width)
+        share()
     }
 
     @Test
