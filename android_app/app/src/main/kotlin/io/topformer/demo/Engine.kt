@@ -95,8 +95,8 @@ class Engine(private val factory: SegmenterFactory, private val clock: Clock, pr
         viewHeight = height
     }
 
-    /** Runs an opened picture. */
-    fun submit(still: StillFrame) {
+    /** Runs an opened picture; null where there is none any more. */
+    fun submit(still: StillFrame?) {
         this.still = still
         handler.removeCallbacks(runStill)
         handler.post(runStill)

@@ -208,9 +208,8 @@ class MainViewModel(private val application: DemoApplication) :
 
     override fun onStill(frame: StillFrame?) {
         freeze(false)
-        if (frame == null) return startCamera()
-        camera.stop()
         model.engine.submit(frame)
+        if (frame == null) startCamera() else camera.stop()
     }
 
     override fun onCleared() {

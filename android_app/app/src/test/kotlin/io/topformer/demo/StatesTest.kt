@@ -2,12 +2,15 @@ package io.topformer.demo
 
 import android.content.ComponentCallbacks2
 import android.content.pm.PackageManager
+import android.hardware.camera2.CameraCharacteristics
 import android.os.Bundle
 import android.provider.Settings
 import android.widget.TextView
+import androidx.lifecycle.ViewModelProvider
 import io.topformer.segmenter.SegmenterException
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
+import java.lang.ref.WeakReference
 import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertContains
@@ -132,6 +135,22 @@ class StatesTest : AppTest() {
         phone.untilLabels()
         phone.settle()
         assertTrue(phone.application.opened.single().runs > runs)
+    }
+
+    @Test
+    fun `a picture that was closed is not kept`() {
+        phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK)
+        phone.startLive()
+        phone.openPicture(streetPicture(300, 400))
+        phone.untilLabels()
+        val picture = WeakReference(checkNotNull(ViewModelProvider(phone.activity)[MainViewModel::class.java].still.frame))
+        phone.click(R.id.freeze)
+        phone.untilLive()
+        phone.settle()
+        phone.until("its end") {
+            System.gc()
+            picture.get() == null
+        }
     }
 
     @Test
