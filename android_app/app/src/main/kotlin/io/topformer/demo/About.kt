@@ -2,6 +2,7 @@ package io.topformer.demo
 
 import android.app.Activity
 import android.app.AlertDialog
+import android.app.Dialog
 import android.content.Context
 import android.text.format.Formatter
 import io.topformer.segmenter.ExecuTorchSegmenter
@@ -9,13 +10,11 @@ import io.topformer.segmenter.ExecuTorchSegmenter
 private const val SHORT_HASH = 12
 
 /** Tells what a model is, where it comes from and what may be done with it, in its manifest's own words. */
-fun showAbout(activity: Activity, model: OpenedModel) {
-    AlertDialog.Builder(activity)
-        .setTitle(R.string.about_model)
-        .setMessage(aboutText(activity, model))
-        .setPositiveButton(R.string.close, null)
-        .show()
-}
+fun showAbout(activity: Activity, model: OpenedModel): Dialog = AlertDialog.Builder(activity)
+    .setTitle(R.string.about_model)
+    .setMessage(aboutText(activity, model))
+    .setPositiveButton(R.string.close, null)
+    .show()
 
 private fun aboutText(context: Context, model: OpenedModel): String {
     val manifest = model.manifest

@@ -1,6 +1,7 @@
 package io.topformer.demo
 
 import android.Manifest
+import android.app.Dialog
 import android.content.ActivityNotFoundException
 import android.content.ComponentCallbacks2
 import android.content.Intent
@@ -11,6 +12,7 @@ import android.os.PowerManager
 import android.view.TextureView
 import android.view.View
 import android.view.WindowManager
+import android.widget.PopupMenu
 import androidx.activity.ComponentActivity
 import androidx.activity.SystemBarStyle
 import androidx.activity.addCallback
@@ -29,6 +31,10 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
     private lateinit var screen: Screen
     private var awaitsDrawing = false
     private val onDrawn = Runnable(::tellDrawn)
+
+    // What was opened over this screen last, if only for a while.
+    private var dialog: Dialog? = null
+    private var menu: PopupMenu? = null
 
     private val onHeat = PowerManager.OnThermalStatusChangedListener { screen.details.showHeat(it) }
     private val pickPicture = registerForActivityResult(PickVisualMedia()) { it?.let(main.still::open) }
@@ -53,8 +59,8 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
         screen.picture.onMoved = ::placePreview
         screen.notice.samples.onChosen = ::open
         screen.details.models.setOnClickListener(::showMenu)
-        screen.details.about.setOnClickListener { main.model.opened?.let { showAbout(this, it) } }
-        onClick(R.id.open_picture) { showPictures(this, ::open) { ask(Wish.PICTURE) } }
+        screen.details.about.setOnClickListener { main.model.opened?.let { dialog = showAbout(this, it) } }
+        onClick(R.id.open_picture) { dialog = showPictures(this, ::open) { ask(Wish.PICTURE) } }
         onClick(R.id.freeze) { if (main.still.hasPlace) main.still.backToCamera() else main.freeze(!main.frozen) }
         onClick(R.id.flip, main::flip)
         onClick(R.id.share) { main.share(screen::live) }
@@ -80,6 +86,9 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
 
     override fun onDestroy() {
         super.onDestroy()
+        // Their windows would outlive this one.
+        dialog?.dismiss()
+        menu?.dismiss()
         // The next screen may be there already.
         if (main.ui === this) main.ui = null
     }
@@ -163,7 +172,7 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
     }
 
     private fun showMenu(anchor: View) {
-        showModelMenu(anchor, main.model.names(), main.settings) { choice ->
+        menu = showModelMenu(anchor, main.model.names(), main.settings) { choice ->
             when (choice) {
                 is ModelChoice.Model -> main.model.open(choice.name)
                 is ModelChoice.Threads -> main.model.openWith(choice.count)

@@ -19,7 +19,7 @@ fun showModelMenu(
     models: List<String>,
     settings: Settings,
     onChoice: (ModelChoice) -> Unit,
-) {
+): PopupMenu {
     val menu = PopupMenu(anchor.context, anchor)
     val resources = anchor.resources
 
@@ -46,4 +46,5 @@ fun showModelMenu(
     threads.setGroupCheckable(2, true, true)
     menu.menu.add(R.string.add_model, ModelChoice.Add)
     menu.show()
+    return menu
 }

@@ -2,9 +2,10 @@ package io.topformer.demo
 
 import android.app.Activity
 import android.app.AlertDialog
+import android.app.Dialog
 
 /** Offers the pictures that come with the app, and the user's own. */
-fun showPictures(activity: Activity, onSample: (Sample) -> Unit, onOwn: () -> Unit) {
+fun showPictures(activity: Activity, onSample: (Sample) -> Unit, onOwn: () -> Unit): Dialog {
     val samples = SamplesView(activity)
     val side = (24 * activity.resources.displayMetrics.density).toInt()
     samples.setPadding(side, side / 2, side, 0)
@@ -18,4 +19,5 @@ fun showPictures(activity: Activity, onSample: (Sample) -> Unit, onOwn: () -> Un
         dialog.dismiss()
         onSample(it)
     }
+    return dialog
 }

@@ -10,6 +10,8 @@ import androidx.lifecycle.ViewModelProvider
 import io.topformer.segmenter.SegmenterException
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
+import org.robolectric.shadows.ShadowDialog
+import org.robolectric.shadows.ShadowPopupMenu
 import java.lang.ref.WeakReference
 import kotlin.test.BeforeTest
 import kotlin.test.Test
@@ -135,6 +137,23 @@ class StatesTest : AppTest() {
         phone.untilLabels()
         phone.settle()
         assertTrue(phone.application.opened.single().runs > runs)
+    }
+
+    @Test
+    fun `what was opened over the screen goes with it`() {
+        startWithPicture()
+        phone.click(R.id.open_picture)
+        val pictures = ShadowDialog.getLatestDialog()
+        phone.openMenu()
+        val menu = ShadowPopupMenu.getLatestPopupMenu()
+        assertTrue(pictures.isShowing && shadowOf(menu).isShowing)
+        phone.turn(PHONE_ON_ITS_SIDE)
+        assertFalse(pictures.isShowing || shadowOf(menu).isShowing)
+        phone.click(R.id.about_model)
+        val about = ShadowDialog.getLatestDialog()
+        assertTrue(about.isShowing)
+        phone.turn(PHONE)
+        assertFalse(about.isShowing)
     }
 
     @Test
