@@ -1,6 +1,7 @@
 """`predict` with a detector: boxes drawn, counted, and written as COCO results."""
 
 import json
+import weakref
 
 import jsonschema
 import msgspec
@@ -16,8 +17,8 @@ from topformer.detection import SHOWN_SCORE
 from topformer.errors import UsageError
 from topformer.images import bench_picture, read_picture
 from topformer.runtimes import open_model
-from topformer.verbs.predict.boxes import category_ids
-from topformer.verbs.predict.document import BoxPredictDocument
+from topformer.verbs.predict.boxes import BoxResults, category_ids
+from topformer.verbs.predict.document import BoxedPictureDocument, BoxPredictDocument
 
 runner = CliRunner()
 
@@ -153,6 +154,26 @@ def test_table_and_lines_count_boxes(predict, pictures):
     assert names <= {"dog", "cat"}
     assert sum(int(row[1].replace(",", "")) for row in rows if row) > 3
     assert any(line.startswith("1.png: ") for line in result.stderr.splitlines())
+
+
+class Watched(BoxedPictureDocument, frozen=True, kw_only=True, weakref=True):
+    """What was found in a picture, with a sign of when it is forgotten."""
+
+
+@pytest.mark.parametrize(("words", "kept"), [([], [0, 1, 1]), (["--json"], [0, 1, 2])])
+def test_boxes_are_kept_for_a_document_only(predict, pictures, monkeypatch, words, kept):
+    made, alive, make = [], [], BoxResults.make
+
+    def watched(*arguments, **named):
+        alive.append(sum(one() is not None for one in made))
+        found = make(*arguments, **named)
+        found = Watched(**{name: getattr(found, name) for name in found.__struct_fields__})
+        made.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(BoxResults, "make", watched)
+    assert predict(pictures, *words).exit_code == 0
+    assert alive == kept
 
 
 def test_boxes_of_a_large_picture_are_in_its_own_pixels(predict, pictures, tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from topformer.drawing import save_pngs
 from topformer.files import without_query
 from topformer.images import read_reduced
 from topformer.manifest import Classes
+from topformer.runtimes import OpenedModel
 from topformer.text import printable
 from topformer.verbs.predict.document import (
     BoxedPictureDocument,
@@ -38,6 +39,12 @@ class BoxResults(Results[BoxedPictureDocument]):
     """Boxes with classes and scores."""
 
     files_are = "overlays and COCO results"
+
+    def __init__(self, opened: OpenedModel, out: Path, *, threshold: float | None = None) -> None:
+        super().__init__(opened, out, threshold=threshold)
+        # By class id: boxes, pictures that have one, and the best score.
+        self._boxes, self._pictures = Counter[int](), Counter[int]()
+        self._best: dict[int, float] = {}
 
     @property
     def _shown_score(self) -> float:
@@ -95,35 +102,36 @@ class BoxResults(Results[BoxedPictureDocument]):
     def _shown(self, done: BoxedPictureDocument) -> list[FoundBoxDocument]:
         return [one for one in done.boxes if one.score > self._shown_score]
 
-    def names_in(self, done: BoxedPictureDocument) -> Sequence[str]:
-        """Names of the classes that were found."""
-        return [one.name for one in self._shown(done)]
+    def count(self, done: BoxedPictureDocument) -> None:
+        """Count the boxes that are drawn."""
+        shown = self._shown(done)
+        self._boxes.update(box.id for box in shown)
+        self._pictures.update({box.id for box in shown})
+        for box in shown:
+            self._best[box.id] = max(box.score, self._best.get(box.id, 0.0))
 
-    def table(self, done: Sequence[BoxedPictureDocument]) -> Table:
+    def names(self) -> Sequence[str]:
+        """Names of the classes that were found."""
+        return [self.manifest.classes.names[number] for number in self._boxes]
+
+    def table(self, pictures: int) -> Table:
         """Show the classes, most frequent first: their boxes, the best score, in how many pictures.
 
         A model may find nothing.
         """
-        classes, found = self.manifest.classes, [self._shown(one) for one in done]
-        boxes = Counter(box.id for one in found for box in one)
-        pictures = Counter(number for one in found for number in {box.id for box in one})
-        best: dict[int, float] = {}
-        for one in found:
-            for box in one:
-                best[box.id] = max(box.score, best.get(box.id, 0.0))
-        several = len(done) > 1
+        classes, boxes, several = self.manifest.classes, self._boxes, pictures > 1
         mark = "■ " if stderr().encoding.startswith("utf") else ""
         table = Table()
         table.add_column("class")
-        for title in ("boxes", "best score", *([f"in {len(done):,} pictures"] * several)):
+        for title in ("boxes", "best score", *([f"in {pictures:,} pictures"] * several)):
             table.add_column(title, justify="right")
         shown = boxes.most_common(MOST_TABLE_ROWS)
         for number, count in shown:
             red, green, blue = classes.palette[number]
             name = printable(classes.names[number])
             cell = Text.assemble((mark, f"rgb({red},{green},{blue})"), name)
-            counted = [f"{pictures[number]:,}"] * several
-            table.add_row(cell, f"{count:,}", f"{best[number]:.2f}", *counted)
+            counted = [f"{self._pictures[number]:,}"] * several
+            table.add_row(cell, f"{count:,}", f"{self._best[number]:.2f}", *counted)
         rest = len(boxes) - len(shown)
         if rest:
             left = boxes.total() - sum(count for _, count in shown)

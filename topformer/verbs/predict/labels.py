@@ -11,6 +11,7 @@ from topformer.console.screen import stderr
 from topformer.drawing import found_classes, label_image, percent, save_pngs
 from topformer.files import without_query
 from topformer.images import read_reduced
+from topformer.runtimes import OpenedModel
 from topformer.text import printable
 from topformer.verbs.predict.document import (
     ClassDocument,
@@ -29,6 +30,11 @@ class LabelResults(Results[PictureDocument]):
     """Classes of pixels."""
 
     files_are = "overlays and label pictures"
+
+    def __init__(self, opened: OpenedModel, out: Path, *, threshold: float | None = None) -> None:
+        super().__init__(opened, out, threshold=threshold)
+        # By class id: pixels, and pictures that have some.
+        self._pixels, self._pictures = Counter[int](), Counter[int]()
 
     def make(self, path: Path, *, number: int) -> PictureDocument:
         """Write the overlay and the label picture."""
@@ -71,32 +77,34 @@ class LabelResults(Results[PictureDocument]):
         more = len(done.classes) - len(shown)
         return found + (f" and {more} more" if more else "")
 
-    def names_in(self, done: PictureDocument) -> Sequence[str]:
-        """Names of the classes that occur."""
-        return [one.name for one in done.classes]
+    def count(self, done: PictureDocument) -> None:
+        """Count the pixels of each class."""
+        for entry in done.classes:
+            self._pixels[entry.id] += round(entry.share * done.width * done.height)
+            self._pictures[entry.id] += 1
 
-    def table(self, done: Sequence[PictureDocument]) -> Table:
+    def names(self) -> Sequence[str]:
+        """Names of the classes that occur."""
+        return [self.manifest.classes.names[number] for number in self._pixels]
+
+    def table(self, pictures: int) -> Table:
         """Show the classes, largest first: their share of all pixels, in how many pictures."""
-        classes = self.manifest.classes
-        pixels, pictures = Counter[int](), Counter[int]()
-        for one in done:
-            for entry in one.classes:
-                pixels[entry.id] += round(entry.share * one.width * one.height)
-                pictures[entry.id] += 1
+        classes, pixels, several = self.manifest.classes, self._pixels, pictures > 1
         total = pixels.total()
-        several = len(done) > 1
         mark = "■ " if stderr().encoding.startswith("utf") else ""
         table = Table()
         table.add_column("class")
         table.add_column("share", justify="right")
         if several:
-            table.add_column(f"in {len(done):,} pictures", justify="right")
+            table.add_column(f"in {pictures:,} pictures", justify="right")
         shown = pixels.most_common(MOST_TABLE_ROWS)
         for number, count in shown:
             red, green, blue = classes.palette[number]
             name = printable(classes.names[number])
             cell = Text.assemble((mark, f"rgb({red},{green},{blue})"), name)
-            table.add_row(cell, percent(count / total), *([f"{pictures[number]:,}"] * several))
+            table.add_row(
+                cell, percent(count / total), *([f"{self._pictures[number]:,}"] * several)
+            )
         rest = len(pixels) - len(shown)
         if rest:
             left = total - sum(count for _, count in shown)

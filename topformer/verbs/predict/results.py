@@ -55,12 +55,16 @@ class Results(ABC, Generic[PictureT]):
         """Say in a few words what was found in a picture."""
 
     @abstractmethod
-    def names_in(self, done: PictureT) -> Sequence[str]:
-        """Names of classes that were drawn."""
+    def count(self, done: PictureT) -> None:
+        """Count what was found in a picture: of thousands, no more can be kept."""
 
     @abstractmethod
-    def table(self, done: Sequence[PictureT]) -> Table:
-        """Show what was found in all pictures."""
+    def names(self) -> Sequence[str]:
+        """Names of the classes in the pictures that were counted."""
+
+    @abstractmethod
+    def table(self, pictures: int) -> Table:
+        """Show what was found in so many pictures, which were counted."""
 
     @abstractmethod
     def document(

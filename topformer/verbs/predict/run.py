@@ -9,7 +9,7 @@ import msgspec
 from rich.text import Text
 
 from topformer.classes import read_classes
-from topformer.console.output import print_result, warn_of_letters
+from topformer.console.output import print_document, print_lines, warn_of_letters
 from topformer.console.progress import progress_display
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
@@ -55,7 +55,9 @@ def run(
     _check_names(paths)
     size = parse_image_size(image_size) if image_size is not None else None
     named = None if classes is None else read_classes(classes)
-    done: list[Any] = []
+    files: list[str] = []
+    # With --json only: a detector's boxes of thousands of pictures take gigabytes.
+    documents: list[Any] = []
     failures: list[FailureDocument] = []
     ensure_writable_folder(out)
     with progress_display() as show_progress, weights_as("--model "):
@@ -68,25 +70,30 @@ def run(
             numbers = picture_numbers(paths)
             for count, (path, number) in enumerate(zip(paths, numbers, strict=True), start=1):
                 try:
-                    done.append(results.make(path, number=number))
-                    _tell(results, done[-1], with_found=len(paths) > 1)
+                    made = results.make(path, number=number)
+                    results.count(made)
+                    files += results.files_of(made)
+                    documents += [made] if as_json else []
+                    _tell(results, made, with_found=len(paths) > 1)
                 except TopformerError as error:
                     failures.append(_failure(path, error))
                     _tell_failure(failures[-1])
                 tell(count)
     weights = opened.manifest.weights
     tell_notes(opened.notes)
+    done = len(paths) - len(failures)
     if done:
         print_table(results.table(done))
-    if len(done) > 1:
+    if done > 1:
         stderr().print(f"{results.files_are} are in {out}", soft_wrap=True)
-    warn_of_letters(name for one in done for name in results.names_in(one))
+    warn_of_letters(results.names())
     announce_random(weights)
     announce_unnamed(opened.manifest.classes, weights)
-    files = (file for one in done for file in results.files_of(one))
-    # Those of many pictures would push the table off the screen.
-    document = results.document(model, done, failures)
-    print_result(document, files, as_json=as_json, shown=len(done) > 1)
+    if as_json:
+        print_document(results.document(model, documents, failures))
+    else:
+        # Those of many pictures would push the table off the screen.
+        print_lines(files, shown=done > 1)
     return not failures
 
 
