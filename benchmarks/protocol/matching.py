@@ -29,7 +29,7 @@ def match_documents(baseline: BenchDocument, contender: BenchDocument) -> Matchi
     Another device of the same name serves as well, unless either run had several of them.
     """
     if len(baseline.rows) == len(contender.rows) == 1:
-        return _matching(baseline, contender, key=lambda *_: 0)
+        return _matching(baseline, contender, key=lambda _row, _of: 0)
     alike = _names_of_several(baseline) | _names_of_several(contender)
 
     def setting(row: Row, document: BenchDocument) -> tuple[Hashable, ...]:
