@@ -24,7 +24,7 @@ from topformer.benchmarks.protocol.verdict import Evidence
 from topformer.benchmarks.workers.rows import RowRequest
 from topformer.devices.facts.cores import cluster_word, cpus_of
 from topformer.devices.facts.documents import DeviceCore, DeviceFacts, DeviceState, StartGate
-from topformer.devices.facts.reading import read_state
+from topformer.devices.facts.reading import CountedState, read_counted_state, read_state
 from topformer.devices.heat import gate_temperature, wait_until_cool
 from topformer.devices.links.link import Link
 from topformer.devices.machine import Counters
@@ -47,35 +47,38 @@ class DevicePlan:
 
 
 class DeviceWatch:
-    """Reads the state of a device when it is called, and remembers it."""
+    """Reads the state of a device around blocks, and remembers it."""
 
     def __init__(
-        self, read: Callable[[], DeviceState], *, clock: Callable[[], float] = time.monotonic
+        self, read: Callable[[], CountedState], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """`read` asks the device."""
         self._read = read
         self._clock = clock
         # The first reading is made as the first block begins.
         self._start_s: float | None = None
-        self._last_s = float("-inf")
+        self._last_s = 0.0
+        self._newest: CountedState | None = None
         self.readings: list[StateReading] = []
 
-    def counters(self) -> Counters:
-        """Return what changes from block to block, as of now."""
-        if self._clock() - self._last_s > FRESH_S:
-            state = self._read()
-            self._last_s = self._clock()
-            self._start_s = self._last_s if self._start_s is None else self._start_s
-            self.readings.append(StateReading(at_s=self._last_s - self._start_s, state=state))
-        state = self.readings[-1].state
-        return Counters(
-            busy_s=state.busy_s,
-            stolen_s=state.stolen_s,
-            quota_stopped_s=None,
-            thermal_events=None,
-            # A phone is read while it idles, and clocks down: what it may reach tells more.
-            frequency_mhz=None,
-        )
+    def before_block(self) -> Counters:
+        """Return the counters as the newest reading ended, which is made where there is none."""
+        if self._newest is None or self._clock() - self._last_s > FRESH_S:
+            self._newest = self._read_anew()
+        return self._newest.last
+
+    def after_block(self) -> Counters:
+        """Read the state, and return the counters as that began."""
+        self._newest = self._read_anew()
+        return self._newest.first
+
+    def _read_anew(self) -> CountedState:
+        counted = self._read()
+        self._last_s = self._clock()
+        self._start_s = self._last_s if self._start_s is None else self._start_s
+        at_s = self._last_s - self._start_s
+        self.readings.append(StateReading(at_s=at_s, state=counted.state))
+        return counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +134,7 @@ def run_watched_rounds(
         on_wait=on_progress,
         max_start_c=plan.max_start_c,
     )
-    watch = DeviceWatch(lambda: read_state(link))
+    watch = DeviceWatch(lambda: read_counted_state(link))
     recorded = run_rounds(
         workers,
         mode=plan.mode,
@@ -139,7 +142,7 @@ def run_watched_rounds(
         clock="CLOCK_MONOTONIC",
         allocator={},
         on_progress=on_progress,
-        counters=watch.counters,
+        surroundings=watch,
     )
     return WatchedRounds(recorded=recorded, start=start, readings=tuple(watch.readings))
 

@@ -58,9 +58,11 @@ def parts_ms(samples: Sequence[SampleNs]) -> list[tuple[float, float, float]]:
 def gather_evidence(recording: Recording, *, cpu_count: int, machine_cpu_count: int) -> Evidence:
     """What the counters around a row's blocks say about its surroundings."""
     blocks = recording.blocks
-    elapsed_s = sum(block.elapsed_s for block in blocks)
     own_s = sum(block.measured.cpu_ns for block in blocks) / 1e9
+    elapsed_s = _increase(blocks, lambda counters: counters.at_s)
+    cpus_s = None if elapsed_s is None else elapsed_s * machine_cpu_count
     busy_s = _increase(blocks, lambda counters: counters.busy_s)
+    others_s = None if busy_s is None else max(0.0, busy_s - own_s)
     stolen_s = _increase(blocks, lambda counters: counters.stolen_s)
     stopped_s = _increase(blocks, lambda counters: counters.quota_stopped_s)
     events = _increase(blocks, lambda counters: counters.thermal_events)
@@ -68,12 +70,19 @@ def gather_evidence(recording: Recording, *, cpu_count: int, machine_cpu_count: 
         threads=recording.request.threads,
         cpu_count=cpu_count,
         machine_cpu_count=machine_cpu_count,
-        background_cpus=None if busy_s is None else max(0.0, busy_s - own_s) / elapsed_s,
-        steal_share=None if stolen_s is None else stolen_s / elapsed_s / machine_cpu_count,
+        background_cpus=_share(others_s, elapsed_s),
+        steal_share=_share(stolen_s, cpus_s),
         frequency_ratio=_frequency_ratio(blocks),
-        quota_share=None if stopped_s is None else stopped_s / elapsed_s,
+        quota_share=_share(stopped_s, elapsed_s),
         thermal_events=None if events is None else round(events),
     )
+
+
+def _share(part_s: float | None, whole_s: float | None) -> float | None:
+    """Part of a time; None where either is not known, or the time did not pass."""
+    if part_s is None or whole_s is None or whole_s <= 0:
+        return None
+    return part_s / whole_s
 
 
 def _increase(blocks: Sequence[Block], counter: Callable[[Counters], float | None]) -> float | None:

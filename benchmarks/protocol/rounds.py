@@ -34,6 +34,30 @@ class Worker(Protocol):
         ...
 
 
+class Surroundings(Protocol):
+    """The machine around the blocks, which is asked for its counters on either side of each."""
+
+    def before_block(self) -> Counters:
+        """Return those with which the next block begins."""
+        ...
+
+    def after_block(self) -> Counters:
+        """Return those with which a block has just ended."""
+        ...
+
+
+class ThisMachine:
+    """Surroundings that are read at no cost."""
+
+    def before_block(self) -> Counters:
+        """Read all counters."""
+        return read_counters()
+
+    def after_block(self) -> Counters:
+        """Read all counters."""
+        return read_counters()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
     """What the rounds have yielded: one recording a worker, and how they were taken."""
@@ -50,13 +74,14 @@ def run_rounds(
     clock: str,
     allocator: dict[str, str],
     on_progress: Callable[[str], None],
-    counters: Callable[[], Counters] = read_counters,
+    surroundings: Surroundings | None = None,
 ) -> Recorded:
     """Load every worker, one at a time, then let each measure one block a round.
 
     `clock` and `allocator` are for the record: what the workers tell time by, and the settings of
-    the C library's allocator that they have.
+    the C library's allocator that they have. `surroundings` None are those of this machine.
     """
+    surroundings = surroundings or ThisMachine()
     recordings: list[Recording] = []
     for worker in workers:
         on_progress(f"loading {worker.request.name}")
@@ -73,7 +98,9 @@ def run_rounds(
             reports += 1
         done.append(next(orders))
         for row in done[-1]:
-            block = _take_block(workers[row], samples, mode.warmups_per_block, start_s, counters)
+            block = _take_block(
+                workers[row], samples, mode.warmups_per_block, start_s, surroundings
+            )
             recordings[row].blocks.append(block)
     return Recorded(
         recordings=tuple(recordings),
@@ -113,16 +140,17 @@ def _take_block(
     samples: int,
     warmups: int,
     run_start_s: float,
-    counters: Callable[[], Counters],
+    surroundings: Surroundings,
 ) -> Block:
-    before = counters()
+    before = surroundings.before_block()
     start_s = time.monotonic()
     measured = worker.measure(samples=samples, warmups=warmups)
     elapsed_s = time.monotonic() - start_s
+    after = surroundings.after_block()
     return Block(
         measured=measured,
         start_s=start_s - run_start_s,
         elapsed_s=elapsed_s,
         before=before,
-        after=counters(),
+        after=after,
     )

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from topformer.devices.facts.cores import describe_clusters
 from topformer.devices.facts.documents import DeviceFacts, DeviceState
-from topformer.devices.facts.parsing import CpuInfo, CpuTable, parse_cpu_table
+from topformer.devices.facts.parsing import CpuInfo, CpuTable, parse_cpu_table, parse_uptime
 from topformer.devices.facts.reading import (
     describe_facts,
     describe_state,
     emulation,
+    read_counted_state,
     read_facts,
     read_state,
 )
@@ -171,3 +172,23 @@ def test_this_machine_answers_both_scripts(local_link):
     state = read_state(local_link)
     assert state.memory_available_bytes is not None
     assert state.load_average is not None
+    counted = read_counted_state(local_link)
+    assert counted.state.cpus == state.cpus
+    assert counted.last.at_s >= counted.first.at_s > 0
+    assert (counted.last.busy_s is None) == (state.busy_s is None)
+    # What is read between blocks is of a device that idles.
+    assert counted.last.frequency_mhz is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("350735.47 234388.90\n", 350735.47),
+        ("", None),
+        ("-1.00 2.00\n", None),
+        ("1e9 2.00\n", None),
+        ("9" * 400 + ".00 1.00\n", None),
+    ],
+)
+def test_the_clock_of_a_device(text, seconds):
+    assert parse_uptime(text) == seconds

@@ -61,7 +61,7 @@ from topformer.devices.facts.cores import (
     parse_allowed,
     parse_last_cpus,
 )
-from topformer.devices.facts.reading import read_facts, read_state
+from topformer.devices.facts.reading import read_counted_state, read_facts
 from topformer.devices.heat import gate_temperature
 from topformer.devices.links.adb import parse_devices, parse_version
 from topformer.devices.links.client import read_marked
@@ -237,10 +237,18 @@ def _runner(data, folder):
         cpu_ns=run.cpu_ns,
         peak_memory_bytes=run.peak_memory_bytes,
     )
-    told = machine.Counters(
-        busy_s=1.0, stolen_s=0.0, quota_stopped_s=0.0, thermal_events=0, frequency_mhz=2000.0
+    before, after = (
+        machine.Counters(
+            at_s=at_s,
+            busy_s=1.0,
+            stolen_s=0.0,
+            quota_stopped_s=0.0,
+            thermal_events=0,
+            frequency_mhz=2000.0,
+        )
+        for at_s in (0.0, 1.0)
     )
-    block = Block(measured=measured, start_s=0.0, elapsed_s=1.0, before=told, after=told)
+    block = Block(measured=measured, start_s=0.0, elapsed_s=1.0, before=before, after=after)
     recording = Recording(request=request, loaded=loaded, blocks=[block])
     get_mode("quick").samples_within_budget(recording.warm_run_s)
     evidence = gather_evidence(recording, cpu_count=2, machine_cpu_count=2)
@@ -399,7 +407,7 @@ def _device(data, _folder):
         return Finished(exit_status=0, stdout=data.replace(seeds.TOKEN, token.encode()), stderr=b"")
 
     link = SimpleNamespace(name="A", kind="adb", run=run)
-    facts, state = read_facts(link), read_state(link)
+    facts, state = read_facts(link), read_counted_state(link).state
     again(facts, type(facts))
     again(state, type(state))
     describe_clusters(facts.cores)

@@ -246,12 +246,16 @@ def device_answers() -> list[bytes]:
         "memory": b"MemTotal:        7759196 kB\nMemAvailable: 1024 kB\n",
         "system": b"5.10.177-android13-4 aarch64\n",
         "board": b"A board\0",
+        "shell": b"/usr/bin/mksh\nsh\n",
+        "uptime": b"350735.47 234388.90\n",
         "stat": b"cpu  10132153 290696 3084719 46828483 16683 0 25195 0 175628 0\n",
         "load": b"1.02 0.50 0.25 2/1000 12345\n",
         "battery": _dump("battery-samsung.txt"),
         "thermal": _dump("thermal-android12-galaxy-a52.txt"),
         "zones": b"/sys/class/thermal/thermal_zone0/type:cpu\n"
         b"/sys/class/thermal/thermal_zone0/temp:45000\n",
+        "last_uptime": b"350735.97 234389.90\n",
+        "last_stat": b"cpu  10132203 290696 3084719 46828533 16683 0 25195 0 175628 0\n",
     }
     parts = [b"\n" + TOKEN + b" " + name.encode() + b"\n" + said for name, said in sections.items()]
     return [b"".join(parts)]

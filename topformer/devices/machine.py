@@ -8,6 +8,7 @@ import platform
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -35,6 +36,8 @@ def read_text(path: Path) -> str | None:
 class Counters:
     """Totals since the machine started, to be read twice and subtracted."""
 
+    # When they were read, by a clock of the machine's own.
+    at_s: float | None
     # Over all CPUs, in seconds.
     busy_s: float | None
     stolen_s: float | None
@@ -49,6 +52,7 @@ def read_counters() -> Counters:
     """Read all counters that this machine has."""
     busy_s, stolen_s = parse_proc_stat(read_text(Path("/proc/stat")))
     return Counters(
+        at_s=time.monotonic(),
         busy_s=busy_s,
         stolen_s=stolen_s,
         quota_stopped_s=parse_quota_stop(read_text(CGROUP_FOLDER / "cpu.stat")),

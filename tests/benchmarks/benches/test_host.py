@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -27,7 +28,12 @@ from topformer.errors import TopformerError
 
 FAKE = Path(__file__).parents[2] / "support" / "fake_worker.py"
 NO_COUNTERS = Counters(
-    busy_s=None, stolen_s=None, quota_stopped_s=None, thermal_events=None, frequency_mhz=None
+    at_s=None,
+    busy_s=None,
+    stolen_s=None,
+    quota_stopped_s=None,
+    thermal_events=None,
+    frequency_mhz=None,
 )
 
 
@@ -120,7 +126,8 @@ def test_slow_networks_get_fewer_samples():
 def test_rounds_go_on_until_the_minimum_time_has_passed():
     worker = ScriptedWorker(request("a"), execute_ms=1.0)
     mode = replace(SHORT, minimum_s=0.05)
-    recorded = record([worker], mode=mode, counters=lambda: NO_COUNTERS)
+    silent = SimpleNamespace(before_block=lambda: NO_COUNTERS, after_block=lambda: NO_COUNTERS)
+    recorded = record([worker], mode=mode, surroundings=silent)
     assert len(recorded.protocol.order) == recorded.protocol.rounds > SHORT.rounds
     assert len(recorded.recordings[0].blocks) == recorded.protocol.rounds
 

@@ -1,8 +1,11 @@
 """What a device's states around the blocks tell, on made-up states."""
 
+from dataclasses import replace
+from itertools import count
+
 import msgspec
 
-from support.bench_fakes import request, scripted_recording
+from support.bench_fakes import SHORT, ScriptedWorker, record, request, scripted_recording
 from topformer.benchmarks.benches.watch import (
     DeviceWatch,
     cores_used,
@@ -16,8 +19,14 @@ from topformer.devices.facts.documents import (
     DeviceState,
     Temperature,
 )
-from topformer.devices.facts.reading import describe_facts
+from topformer.devices.facts.reading import CountedState, describe_facts
+from topformer.devices.machine import Counters
 from topformer.devices.workspace import Placement
+
+UNCOUNTED = Counters(
+    at_s=None, busy_s=None, stolen_s=None, quota_stopped_s=None, thermal_events=None,
+    frequency_mhz=None,
+)  # fmt: skip
 
 
 def state(*, allowed_khz=2_000_000, status=0, percent=80, power="usb", skin_c=30.0):
@@ -65,21 +74,35 @@ class Clock:
         return self.now_s
 
 
+def counted(number):
+    """Make the n-th reading: it takes 0.5 s, after 2 s without one."""
+    first, last = (
+        replace(UNCOUNTED, at_s=2.5 * number + more_s, busy_s=3.0 * number + more_s)
+        for more_s in (0.0, 0.5)
+    )
+    return CountedState(state=state(), first=first, last=last)
+
+
 def test_the_state_after_a_block_is_that_before_the_next():
-    clock = Clock()
-    watch = DeviceWatch(state, clock=clock)
-    watch.counters()
+    clock, numbers = Clock(), count()
+    watch = DeviceWatch(lambda: counted(next(numbers)), clock=clock)
+    watch.before_block()
     clock.now_s += 5.0
-    after = watch.counters()
-    assert watch.counters() == after
+    assert watch.after_block().at_s == 2.5
+    assert watch.before_block().at_s == 3.0
     clock.now_s += 5.0
-    watch.counters()
+    watch.before_block()
     assert [reading.at_s for reading in watch.readings] == [0.0, 5.0, 10.0]
 
 
-def test_the_clock_of_an_idle_phone_is_no_sign_of_heat():
-    # What is read after a block may be any CPU's, and of a phone that has nothing to do.
-    assert DeviceWatch(state).counters().frequency_mhz is None
+def test_the_work_of_reading_the_state_is_not_in_a_block():
+    numbers = count()
+    worker = ScriptedWorker(request("row"), execute_ms=1.0)
+    watch = DeviceWatch(lambda: counted(next(numbers)), clock=Clock())
+    recorded = record([worker], mode=replace(SHORT, rounds=2), surroundings=watch)
+    for block in recorded.recordings[0].blocks:
+        assert block.after.at_s - block.before.at_s == 2.0
+        assert block.after.busy_s - block.before.busy_s == 2.5
 
 
 def test_a_cap_that_falls_is_seen():

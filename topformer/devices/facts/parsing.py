@@ -99,3 +99,9 @@ def parse_load(text: str) -> tuple[float, float, float] | None:
     """Read /proc/loadavg."""
     found = re.match(r"(\d{1,6}\.\d{1,3}) (\d{1,6}\.\d{1,3}) (\d{1,6}\.\d{1,3})\s", text, re.ASCII)
     return (float(found[1]), float(found[2]), float(found[3])) if found else None
+
+
+def parse_uptime(text: str) -> float | None:
+    """Read the first number of /proc/uptime, in seconds."""
+    found = re.match(r"\d{1,12}\.\d{2}(?=\s)", text, re.ASCII)
+    return float(found[0]) if found else None

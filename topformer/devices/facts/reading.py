@@ -1,6 +1,7 @@
 """Ask a device what it is and how it is: one script for each, whatever it lacks."""
 
 import re
+from dataclasses import dataclass
 
 from topformer.devices.facts.cores import cluster_cores
 from topformer.devices.facts.documents import CpuState, DeviceFacts, DeviceState
@@ -12,11 +13,12 @@ from topformer.devices.facts.parsing import (
     parse_load,
     parse_memory,
     parse_properties,
+    parse_uptime,
     whole_number,
 )
 from topformer.devices.facts.sensors import parse_battery, parse_thermal, parse_zones
 from topformer.devices.links.link import Link, LinkKind, new_token
-from topformer.devices.machine import parse_proc_stat
+from topformer.devices.machine import Counters, parse_proc_stat
 
 _TIMEOUT_S = 30.0
 _LIMIT_BYTES = 2**20
@@ -37,6 +39,7 @@ section shell; (readlink /proc/$$/exe; tr '\\0' '\\n' < /proc/$$/cmdline | head 
 
 # Zones of the kernel are many and slow to read, so they are asked only where Android knows less.
 _STATE_SCRIPT = f"""
+section uptime; cat /proc/uptime
 section stat; head -n 1 /proc/stat
 section load; cat /proc/loadavg
 section cpufiles
@@ -49,7 +52,18 @@ case "$thermal" in
 *"Temperature{{"*) ;;
 *) section zones; grep -Hs . {_ZONES}/type {_ZONES}/temp ;;
 esac
+section last_uptime; cat /proc/uptime
+section last_stat; head -n 1 /proc/stat
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountedState:
+    """A state, and the counters as its reading began and ended: the device works for it, too."""
+
+    state: DeviceState
+    first: Counters
+    last: Counters
 
 
 def read_facts(link: Link) -> DeviceFacts:
@@ -60,6 +74,16 @@ def read_facts(link: Link) -> DeviceFacts:
 def read_state(link: Link) -> DeviceState:
     """Read how the device is now; raises `TopformerError` when it is lost."""
     return describe_state(_ask(link, _STATE_SCRIPT))
+
+
+def read_counted_state(link: Link) -> CountedState:
+    """Read how the device is now, and its counters; raises `TopformerError` when it is lost."""
+    sections = _ask(link, _STATE_SCRIPT)
+    return CountedState(
+        state=describe_state(sections),
+        first=_describe_counters(sections),
+        last=_describe_counters(sections, "last_"),
+    )
 
 
 def _ask(link: Link, script: str) -> dict[str, str]:
@@ -140,8 +164,7 @@ def describe_state(sections: dict[str, str]) -> DeviceState:
     """Make a state of what the sections of the script printed."""
     battery = parse_battery(sections.get("battery", ""))
     thermal = parse_thermal(sections.get("thermal", ""))
-    # A line of this length holds any real counter, and none whose sum is beyond a float.
-    busy_s, stolen_s = parse_proc_stat(sections.get("stat", "")[:250])
+    counters = _describe_counters(sections)
     return DeviceState(
         cpus=tuple(
             CpuState(
@@ -159,7 +182,21 @@ def describe_state(sections: dict[str, str]) -> DeviceState:
         battery_temperature_c=battery.temperature_c,
         power=battery.power,
         memory_available_bytes=parse_memory(sections.get("memory", "")).get("MemAvailable"),
+        busy_s=counters.busy_s,
+        stolen_s=counters.stolen_s,
+        load_average=parse_load(sections.get("load", "")),
+    )
+
+
+def _describe_counters(sections: dict[str, str], which: str = "") -> Counters:
+    # A line of this length holds any real counter, and none whose sum is beyond a float.
+    busy_s, stolen_s = parse_proc_stat(sections.get(f"{which}stat", "")[:250])
+    return Counters(
+        at_s=parse_uptime(sections.get(f"{which}uptime", "")),
         busy_s=busy_s,
         stolen_s=stolen_s,
-        load_average=parse_load(sections.get("load", "")),
+        quota_stopped_s=None,
+        thermal_events=None,
+        # A phone is read while it idles, and clocks down: what it may reach tells more.
+        frequency_mhz=None,
     )
