@@ -127,6 +127,7 @@ def test_a_file_changes_single_fields_and_options_win(tmp_path):
         ("ratio_range = [2.0, 0.5]", "ratio_range"),
         ("ema_decay = 1.0", "< 1"),
         ("crop = [32, 64]", ">= 64"),
+        ("crop = [64, 4160]", "<= 4096"),
         ('amp = "int8"', "int8"),
         ("class_weights = [1.0, -1.0]", "negative"),
         ("ohem_threshold = 0.7\nclass_weights = [1.0]", "exclude"),

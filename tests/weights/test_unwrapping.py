@@ -74,6 +74,14 @@ def test_prefixes_nobody_thought_of_are_taken_off(parts):
     assert prefix in assert_found(prefixed(prefix))
 
 
+@pytest.mark.parametrize("name", ["." * 10**6, "net." * 10**5 + "w", "x" * 301])
+def test_names_without_end_are_refused_before_they_are_taken_apart(name):
+    with pytest.raises(Unreadable, match="An entry's name is"):
+        unwrap({name: torch.zeros(1)})
+    # Where no tensor has it, it is not read.
+    assert unwrap({"state_dict": STATE, name: {"w": torch.zeros(1)}}).entries.keys() == STATE.keys()
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -20,10 +20,11 @@ from topformer.detection import HEADS
 from topformer.documents import Document, Share
 from topformer.errors import TopformerError, UsageError, advising
 from topformer.files import read_text, sha256_bytes
+from topformer.preprocess import MAXIMUM_SIDE_PX
 from topformer.tasks import DETECTION, SEGMENTATION
 from topformer.text import well_formed
 from topformer.toml import NoTomlError, decode_toml
-from topformer.variants import VARIANTS
+from topformer.variants import MINIMUM_SIDE_PX, VARIANTS
 
 RECIPE_LIMIT_BYTES = 2**20
 SHOW_RECIPE = "`topformer train --dataset D --show-recipe` prints every field with its meaning."
@@ -46,7 +47,7 @@ Meta = msgspec.Meta
 # Within 32 bits, as torch and its samplers count.
 Positive32 = Annotated[int, Meta(ge=1, lt=2**31)]
 Count32 = Annotated[int, Meta(ge=0, lt=2**31)]
-Side = Annotated[int, Meta(ge=64, le=8192)]
+Side = Annotated[int, Meta(ge=MINIMUM_SIDE_PX, le=MAXIMUM_SIDE_PX)]
 
 
 class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):

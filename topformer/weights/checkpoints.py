@@ -28,9 +28,11 @@ from topformer.documents import (
 from topformer.errors import TopformerError
 from topformer.files import read_bytes, sha256_bytes
 from topformer.manifest import Classes, ModelInfo
+from topformer.preprocess import MAXIMUM_SIDE_PX
 from topformer.text import brief
 from topformer.variants import MINIMUM_SIDE_PX
 from topformer.weights.class_names import classes_in
+from topformer.weights.dictionaries import NAME_LIMIT
 from topformer.weights.disarm import Unreadable
 from topformer.weights.file_kinds import describe_folder, describe_unknown
 from topformer.weights.inert import StandIn
@@ -41,13 +43,12 @@ from topformer.weights.unwrapping import Unwrapped, unwrap
 FILE_LIMIT_BYTES = 256 * 2**20
 _HEADER_LIMIT_BYTES = 4 * 2**20
 _TENSOR_LIMIT = 10_000
-_NAME_LIMIT = 300
 _SHOWN_OBJECTS = 4
 
 COUNTER = "num_batches_tracked"
 HEADER_KEY = "topformer"
-# As recipes have it.
-_InputSide = Annotated[int, msgspec.Meta(ge=MINIMUM_SIDE_PX, le=8192)]
+# As files and recipes have it.
+_InputSide = Annotated[int, msgspec.Meta(ge=MINIMUM_SIDE_PX, le=MAXIMUM_SIDE_PX)]
 
 
 class WeightsHeader(Document, frozen=True, kw_only=True):
@@ -172,7 +173,7 @@ def _sound_tensors(weights: Mapping[Any, object], *, file_bytes: int) -> dict[st
         raise Unreadable(f"It has {len(weights):,} entries.")
     claimed: dict[str, Tensor] = {}
     for name, value in weights.items():
-        if not isinstance(name, str) or len(name) > _NAME_LIMIT:
+        if not isinstance(name, str) or len(name) > NAME_LIMIT:
             raise Unreadable(f"An entry's name is {brief(repr(name))}.")
         claimed[name] = _numeric(name, value)
     if not claimed:

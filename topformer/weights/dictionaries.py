@@ -7,10 +7,13 @@ from typing import cast
 
 from torch import Tensor
 
+from topformer.text import brief
 from topformer.weights.disarm import Unreadable
 from topformer.weights.inert import StandIn
 
 _DEPTH_LIMIT = 8
+# What reads names splits and joins them, so a long one would cost many times its size.
+NAME_LIMIT = 300
 _NODE_LIMIT = 20_000
 _PATH_LIMIT = 1000
 # Dictionaries of an optimizer can have the network's names, and hold moments.
@@ -45,7 +48,7 @@ def tensor_dictionaries(content: object) -> Iterator[TensorDictionary]:
                 waiting.append(((*path, "attributes"), value.attributes))
         elif isinstance(value, dict):
             found = cast("dict[object, object]", value)
-            named = {name: one for name, one in found.items() if isinstance(name, str)}
+            named = dict(_named(found))
             if any(isinstance(one, Tensor) for one in named.values()):
                 yield TensorDictionary(path=path, entries=named)
             waiting += [
@@ -61,6 +64,15 @@ def tensor_dictionaries(content: object) -> Iterator[TensorDictionary]:
                 for number, one in enumerate(several)
                 if isinstance(one, dict | StandIn)
             ]
+
+
+def _named(found: dict[object, object]) -> Iterator[tuple[str, object]]:
+    """Entries by name; of those whose name has no end only a tensor is missed."""
+    for name, value in found.items():
+        if isinstance(name, str) and len(name) <= NAME_LIMIT:
+            yield name, value
+        elif isinstance(name, str) and isinstance(value, Tensor):
+            raise Unreadable(f"An entry's name is {brief(name)!r}.")
 
 
 def _module_tensors(module: StandIn) -> Iterator[tuple[str, object]]:
