@@ -114,11 +114,14 @@ def test_one_class_has_no_rival():
     seed=st.integers(0, 2**31),
     grid=st.tuples(st.integers(1, 7), st.integers(1, 7)),
     size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    at_once=st.sampled_from([1, 100, 2**18]),
 )
 @settings(deadline=None)
-def test_margins_are_those_of_interpolate(seed, grid, size):
+def test_margins_are_those_of_interpolate_however_many_at_a_time(seed, grid, size, at_once):
     logits = torch.randn(1, 5, *grid, dtype=torch.float64, generator=torch.manual_seed(seed))
     enlarged = functional.interpolate(logits, size=size, mode="bilinear", align_corners=False)
     expected = top2_margin(enlarged.numpy())[0].reshape(-1)
-    found = margins_at(logits.numpy(), size, np.arange(size[0] * size[1]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("topformer.tasks.segmentation.VALUES_AT_ONCE", at_once)
+        found = margins_at(logits.numpy(), size, np.arange(size[0] * size[1]))
     np.testing.assert_allclose(found, expected, atol=1e-12)

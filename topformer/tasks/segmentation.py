@@ -15,7 +15,7 @@ from topformer.errors import TopformerError
 from topformer.manifest import Agreement, Manifest, OutputInfo
 from topformer.preprocess import MAXIMUM_SIDE_PX
 from topformer.tasks import GOLDEN_SAMPLES, Answer, Outputs, Task, sample, sample_positions
-from topformer.tasks.upsampling import upsample_ids
+from topformer.tasks.upsampling import VALUES_AT_ONCE, upsample_ids
 from topformer.variants import LOGIT_STRIDE
 
 if TYPE_CHECKING:
@@ -184,8 +184,17 @@ def margins_at(
     """How far the best class leads the second at some pixels of the enlarged logits.
 
     [1, c, h, w] -> [n], for n positions in C order of an image of `size`; bilinear, pixel centres
-    aligned, as `interpolate(align_corners=False)` has it.
+    aligned, as `interpolate(align_corners=False)` has it. A part of them is enlarged at a time.
     """
+    at_once = max(1, VALUES_AT_ONCE // logits.shape[1])
+    parts = [positions[start : start + at_once] for start in range(0, len(positions), at_once)]
+    margins = [_margins_of_part(logits, size, part) for part in parts]
+    return np.concatenate([np.zeros(0, logits.dtype), *margins])
+
+
+def _margins_of_part(
+    logits: FloatArray, size: tuple[int, int], positions: NDArray[np.integer]
+) -> FloatArray:
     row, column = np.divmod(positions, size[1])
     top, bottom, down = _neighbours(row, logits.shape[2], size[0])
     left, right, across = _neighbours(column, logits.shape[3], size[1])
