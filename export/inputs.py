@@ -12,6 +12,8 @@ from topformer.images import bundled_pictures, find_pictures, read_reduced
 from topformer.manifest import InputInfo
 from topformer.preprocess import to_tensor
 
+BUNDLED_PICTURE, OWN_PICTURE = "picture:", "image:"
+
 # At 448x448 and 150 classes each takes 8 MB.
 MOST_PICTURES = 100
 
@@ -24,6 +26,11 @@ class ProofInput:
     tensor: NDArray[np.float32]
 
 
+def is_picture(name: str) -> bool:
+    """Whether the input of this name is a picture, the package's or the user's."""
+    return name.startswith((BUNDLED_PICTURE, OWN_PICTURE))
+
+
 def standard_inputs(info: InputInfo) -> Iterator[ProofInput]:
     """Make the inputs that every proof uses, one at a time, bit for bit the same anywhere."""
 
@@ -32,7 +39,7 @@ def standard_inputs(info: InputInfo) -> Iterator[ProofInput]:
 
     size = (info.height, info.width, 3)
     for name, pixels in bundled_pictures():
-        yield make(f"picture:{name}", pixels)
+        yield make(f"{BUNDLED_PICTURE}{name}", pixels)
     yield make("pixels:black", np.zeros(size, np.uint8))
     yield make("pixels:white", np.full(size, 255, np.uint8))
     yield make("pixels:checkerboard", _checkerboard(info.height, info.width))
@@ -52,7 +59,9 @@ def picture_inputs(folder: Path, info: InputInfo) -> list[ProofInput]:
             next_step="Pass a folder with a sample of them.",
         )
     return [
-        ProofInput(name=f"image:{path.name}", tensor=to_tensor(read_reduced(path).pixels, info))
+        ProofInput(
+            name=f"{OWN_PICTURE}{path.name}", tensor=to_tensor(read_reduced(path).pixels, info)
+        )
         for path in paths
     ]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topformer.errors import TopformerError
-from topformer.export.inputs import ProofInput
+from topformer.export.inputs import ProofInput, is_picture
 from topformer.files import sha256_bytes
 from topformer.manifest import (
     Agreement,
@@ -123,15 +123,21 @@ def measure_step(
     agreements: list[InputAgreement] = []
     for reference, float32 in zip(references, yardstick.inputs, strict=True):
         required = strays.get(reference.input.name) or _requirement(float32.agreement, step.gates)
+        agreement, excused = reference.compare(step.run), required != step.gates
         agreements.append(
-            InputAgreement(
-                input=reference.input.name,
-                agreement=reference.compare(step.run),
-                required=required,
-                ill_conditioned=required != step.gates,
-            )
+            _held_to(reference.input.name, agreement, required, step.gates, excused=excused)
         )
     return _summarise(step.name, agreements)
+
+
+def _held_to(
+    name: str, agreement: Agreement, required: Gates, gates: Gates, *, excused: bool
+) -> InputAgreement:
+    """Hold an input to what is required of it; where it reaches the full gates, to those."""
+    full = InputAgreement(input=name, agreement=agreement, required=gates, ill_conditioned=False)
+    if excused and full.passed:
+        return full
+    return msgspec.structs.replace(full, required=required, ill_conditioned=excused)
 
 
 def measure_simulation(
@@ -144,13 +150,15 @@ def measure_simulation(
 ) -> tuple[StepParity, dict[str, Gates]]:
     """Compare a calibrated precision's simulation with float64, held to `floor` where it strays.
 
-    Returns too what its files are held to on standard inputs where it strays or all but strays; on
-    the user's own pictures it must not, and they must not.
+    Returns too what its files are held to on standard inputs where it strays or all but strays. On
+    the user's own pictures it must not, and they must not; nor on all pictures.
     """
     names = {reference.input.name for reference in standard}
     found = measure_step(step, [*standard, *own], yardstick)
-    missed = {one.input: one.agreement for one in found.inputs if not one.passed}
-    floors = dict.fromkeys(missed.keys() & names, floor)
+    missed = {one.input for one in found.inputs if not one.passed}
+    pictures = {one.input for one in found.inputs if is_picture(one.input)}
+    excusable = names - pictures if pictures <= missed else names
+    floors = dict.fromkeys(missed & excusable, floor)
     inputs = [
         msgspec.structs.replace(one, required=floors[one.input], ill_conditioned=True)
         if one.input in floors
@@ -158,7 +166,9 @@ def measure_simulation(
         for one in found.inputs
     ]
     near = {
-        one.input: _near(one.agreement, step.gates) for one in found.inputs if one.input in names
+        one.input: _near(one.agreement, step.gates)
+        for one in found.inputs
+        if one.input in excusable
     }
     strays = {name: held for name, held in near.items() if held != step.gates}
     return _summarise(step.name, inputs), strays
@@ -278,11 +288,12 @@ def check_golden(
         answer = task.answer(run(entry.tensor))
         results.append(answer.result)
         agreements.append(
-            InputAgreement(
-                input=entry.name,
-                agreement=task.compare_sampled(case.samples, answer),
-                required=case.required,
-                ill_conditioned=case.ill_conditioned,
+            _held_to(
+                entry.name,
+                task.compare_sampled(case.samples, answer),
+                case.required,
+                gates,
+                excused=case.ill_conditioned,
             )
         )
     if cases:

@@ -11,7 +11,7 @@ from topformer import metrics
 from topformer.classes import numbered_classes
 from topformer.errors import TopformerError, UsageError
 from topformer.export.divergence import first_divergence
-from topformer.export.inputs import ProofInput, picture_inputs, standard_inputs
+from topformer.export.inputs import ProofInput, is_picture, picture_inputs, standard_inputs
 from topformer.export.proof import (
     FLOAT32_FLOOR,
     FP32_GATES,
@@ -220,6 +220,38 @@ def test_a_simulation_must_not_stray_on_the_users_own_pictures(references, float
     step, strays = measure_simulation(simulation, references[:-1], references[-1:], float32)
     assert not step.passed
     assert not strays
+
+
+def test_a_simulation_must_not_stray_on_all_pictures(references, float32, loaded):
+    """That it is right on constants would say nothing of what it is for."""
+    run = TorchNetwork(loaded.model).run
+    pictures = [one.input for one in references if is_picture(one.input.name)]
+
+    def astray(tensor):
+        several = any(np.array_equal(tensor, one.tensor) for one in pictures)
+        return noisy(run, 0.3)(tensor) if several else run(tensor)
+
+    step, strays = measure_simulation(loose_step(astray), references, [], float32)
+    assert [one.input for one in step.inputs if not one.passed] == [one.name for one in pictures]
+    assert not any(one.ill_conditioned for one in step.inputs)
+    assert not strays
+
+
+def test_an_input_that_reaches_the_full_gates_is_held_to_them(references, float32, loaded):
+    """A simulation just above its gates excuses its file everywhere, also where none is needed."""
+    run = TorchNetwork(loaded.model).run
+    excused = dict.fromkeys(
+        (one.input.name for one in references), Gates(sqnr_db=1.0, result_agreement=0.0)
+    )
+    step = measure_step(loose_step(run), references, float32, strays=excused)
+    assert step.passed
+    assert {one.required for one in step.inputs} == {LOOSE}
+    cases = golden_cases(references, float32, LOOSE, strays=excused)
+    assert all(case.ill_conditioned for case in cases)
+    held = msgspec.structs.replace(describe(loaded, SIZE), golden=cases)
+    inputs = [reference.input for reference in references]
+    assert check_golden(held, run, inputs, LOOSE).passed
+    assert not check_golden(held, noisy(run, 0.3), inputs, LOOSE).passed
 
 
 def test_a_simulation_that_strays_everywhere_fails(references, float32, loaded):
