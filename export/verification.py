@@ -5,12 +5,13 @@ from pathlib import Path
 from topformer.errors import TopformerError, UsageError
 from topformer.export.inputs import standard_inputs
 from topformer.export.precisions import get_precision
-from topformer.export.preparation import OnProgress, prepare
+from topformer.export.preparation import OnProgress, manifest_held_to, prepare
 from topformer.export.proof import check_golden
 from topformer.export.steps import convert, prove_file, unconverted
 from topformer.export.targets import get_target
 from topformer.manifest import Manifest, Parity, read_manifest_of
 from topformer.runtimes import open_model, try_model
+from topformer.text import brief
 
 
 def verify_file(
@@ -27,7 +28,7 @@ def verify_file(
     not at hand. Raises `TopformerError` when the file is not the one
     its manifest describes, or `weights` are not those it was made from.
     """
-    if images_dir and not weights:
+    if images_dir and weights is None:
         raise UsageError(
             "--images needs --weights.",
             why="The manifest holds answers for the bundled inputs only.",
@@ -40,7 +41,7 @@ def verify_file(
     gates = precision.limits(model_info.task).gates
     on_progress(f"trying {path.name}")
     try_model(path, manifest)
-    if not weights:
+    if weights is None:
         model = open_model(path)
         on_progress("comparing with the manifest's samples")
         inputs = standard_inputs(manifest.input)
@@ -60,6 +61,7 @@ def verify_file(
             why=f"The manifest names {manifest.weights.name} ({manifest.weights.sha256[:12]}), "
             f"these are {prepared.manifest.weights.sha256[:12]}.",
         )
+    _refuse_other_description(manifest, manifest_held_to(prepared.manifest, precision), path)
     if precision.calibrated:
         strays = {case.input: case.required for case in manifest.golden if case.ill_conditioned}
         converted = unconverted(prepared, precision, strays=strays)
@@ -68,3 +70,17 @@ def verify_file(
     on_progress(f"proving {path.name}")
     target = get_target(manifest.file.target)
     return manifest, prove_file(path, converted, target, on_progress)
+
+
+def _refuse_other_description(manifest: Manifest, made: Manifest, path: Path) -> None:
+    """Refuse a manifest that says other things of the network than an export of it would.
+
+    Whoever uses the file normalises pictures and reads its outputs by what stands there.
+    """
+    for name in ("input", "outputs", "detection"):
+        if getattr(manifest, name) != getattr(made, name):
+            raise TopformerError(
+                f"The manifest of {path.name} says other things of its {name} than these weights.",
+                why=f"{brief(str(getattr(manifest, name)))} stands there.",
+                next_step="It was changed, or is of another version: export the file again.",
+            )

@@ -98,6 +98,13 @@ def test_verify_refuses_other_weights(exported):
         verify_file(exported.path, weights="random")
 
 
+def test_verify_refuses_a_manifest_that_says_other_things_than_the_weights(copied, golden_path):
+    """The file is right, and pictures would be normalised wrongly for it."""
+    rewrite(copied, input=msgspec.structs.replace(read_manifest_of(copied).input, mean=(0, 0, 0)))
+    with pytest.raises(TopformerError, match="other things of its input"):
+        verify_file(copied, weights=str(golden_path))
+
+
 def test_verify_wants_weights_for_pictures_of_ones_own(exported, tmp_path):
     with pytest.raises(UsageError, match="--images needs --weights"):
         verify_file(exported.path, images_dir=tmp_path)

@@ -40,7 +40,7 @@ def run(*, file: Path, weights: str | None, images: Path | None, as_json: bool) 
         sha256=manifest.file.sha256,
         passed=parity.passed,
         random_weights=manifest.weights.is_random,
-        against="weights" if weights else "manifest",
+        against="manifest" if weights is None else "weights",
         parity=parity,
     )
     verdict = f"{file}: {'verified' if parity.passed else 'FAILED'}"
