@@ -85,6 +85,10 @@ def test_export_of_int8_says_what_with_and_what_it_lost(tmp_path, folder, tiny_o
         (["--task", "panoptic"], "no task called 'panoptic'"),
         (["--max-drop", "1"], "--max-drop is measured on data"),
         (["--max-miou-drop", "1"], "--max-drop is measured on data"),
+        (["--dataset", "folder", "--data", "{data}", "--max-drop", "nan"], "no number of points"),
+        (["--dataset", "folder", "--data", "{data}", "--max-drop", "inf"], "no number of points"),
+        (["--precision", "int8", "--data", "{data}"], "--data alone is not used"),
+        (["--calibration", "{data}/images/train"], "--calibration is not used in fp32"),
         (["--head", "ssd"], "no detection head called 'ssd'"),
         (
             ["--task", "segmentation", "--weights", "random", "--head", "lite"],
@@ -92,8 +96,9 @@ def test_export_of_int8_says_what_with_and_what_it_lost(tmp_path, folder, tiny_o
         ),
     ],
 )
-def test_export_refuses_what_cannot_be(tmp_path, words, told):
-    result = run_command("export", *words, cwd=tmp_path)
+def test_export_refuses_what_cannot_be(tmp_path, folder, words, told):
+    named = [word.replace("{data}", str(folder)) for word in words]
+    result = run_command("export", *named, cwd=tmp_path)
     assert result.returncode == 2
     assert told in result.stderr
     assert not list((tmp_path / "out").glob("*"))

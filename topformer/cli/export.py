@@ -53,7 +53,6 @@ def export(
         typer.Option(
             "--max-drop",
             "--max-miou-drop",
-            min=0,
             help="Points of mIoU (of a detector: AP), of 100, that a file may lie below float32. "
             "Where int8 loses more, the layers that cost most stay in float32.",
         ),

@@ -42,6 +42,16 @@ def choose_calibration(given: str | None, data: Path | None, *, pictures: int) -
     )
 
 
+def refuse_unused_data(data: Path | None, *, calibration: str | None, dataset: str | None) -> None:
+    """Refuse a data set's folder that nothing would be read from."""
+    if data is not None and dataset is None and calibration not in _KEYS:
+        raise UsageError(
+            "--data alone is not used.",
+            next_step="Name the data set with --dataset KEY, to score on it, with --calibration "
+            "KEY, to calibrate with it, or with both.",
+        )
+
+
 def judging_data(
     key: str | None,
     data: Path | None,
@@ -54,6 +64,10 @@ def judging_data(
         return None
     if data is None:
         raise UsageError("--dataset needs the data set's folder.", next_step="Pass --data ROOT.")
+    if max_drop is not None and not 0 <= max_drop <= 100:
+        raise UsageError(
+            f"--max-drop {max_drop} is no number of points.", next_step="Give 0 to 100."
+        )
     return JudgingData(dataset=_open(key, data), max_drop=max_drop, pictures=pictures)
 
 

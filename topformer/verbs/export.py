@@ -17,10 +17,16 @@ from topformer.console.weights import (
 from topformer.documents import Document, SchemaName
 from topformer.errors import UsageError
 from topformer.export import ExportedFile, ExportResult, export_model
+from topformer.export.precisions import get_precision
 from topformer.manifest import CalibrationInfo, Delegation, Parity, WeightsInfo
 from topformer.preprocess import parse_image_size, size_in_shape
 from topformer.tasks import task_named
-from topformer.verbs.calibration import choose_calibration, judging_data, warn_of_bundled
+from topformer.verbs.calibration import (
+    choose_calibration,
+    judging_data,
+    refuse_unused_data,
+    warn_of_bundled,
+)
 from topformer.verbs.parity import show_parity
 
 
@@ -74,7 +80,13 @@ def run(
 ) -> bool:
     """Export a model to targets and prove each file; false when one failed its proof."""
     named = None if classes is None else read_classes(classes)
+    refuse_unused_data(data, calibration=calibration, dataset=dataset)
     chosen = choose_calibration(calibration, data, pictures=calibration_size)
+    if calibration is not None and not any(get_precision(one).calibrated for one in precisions):
+        raise UsageError(
+            f"--calibration is not used in {', '.join(precisions)}.",
+            next_step="Add --precision int8, or leave it out.",
+        )
     if dataset is None and max_drop is not None:
         raise UsageError(
             "--max-drop is measured on data.",

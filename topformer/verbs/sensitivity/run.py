@@ -31,7 +31,12 @@ from topformer.preprocess import parse_image_size
 from topformer.runtimes.torch_network import describe
 from topformer.tasks import task_of, task_type
 from topformer.variants import DEFAULT_VARIANT
-from topformer.verbs.calibration import choose_calibration, judging_data, warn_of_bundled
+from topformer.verbs.calibration import (
+    choose_calibration,
+    judging_data,
+    refuse_unused_data,
+    warn_of_bundled,
+)
 from topformer.verbs.sensitivity.document import (
     GapDocument,
     LayerCostDocument,
@@ -71,6 +76,7 @@ def run(
 ) -> None:
     """Measure every layer; write a picture and a document."""
     size = None if image_size is None else parse_image_size(image_size)
+    refuse_unused_data(data, calibration=calibration, dataset=dataset)
     chosen = choose_calibration(calibration, data, pictures=calibration_size)
     judging = judging_data(dataset, data, pictures=pictures)
     ensure_writable_folder(out)
