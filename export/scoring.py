@@ -145,7 +145,7 @@ class _BoxJudge(Judge):
         super().__init__(data, manifest, network)
         found = dataset.split(SPLIT)
         _refuse_others(manifest, DETECTION, found.classes)
-        self._split: BoxedSplit = found.subset(list(_spread(len(found), data.pictures)))
+        self._split: BoxedSplit = found.subset(_spread(len(found), data.pictures))
 
     def paths(self) -> Sequence[Path]:
         return [picture.path for picture in self._split]
@@ -179,7 +179,7 @@ def _refuse_others(manifest: Manifest, task: str, classes: Classes) -> None:
     refuse_other_count(manifest.classes, classes, manifest.weights.name)
 
 
-def _spread(found: int, wanted: int | None) -> range:
+def _spread(found: int, wanted: int | None) -> list[int]:
     """Positions of at most so many of what was found, evenly spread."""
-    step = max(1, found // (wanted or found or 1))
-    return range(0, found, step)[: wanted or found]
+    count = found if wanted is None else min(found, wanted)
+    return [number * found // count for number in range(count)]
