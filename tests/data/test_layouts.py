@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from topformer.data import DATASET_KEYS, IGNORED, open_dataset
-from topformer.data.label_files import open_labels
+from topformer.data.label_files import label_table, open_labels
+from topformer.data.layouts import LabelForm, Layout, find_pairs
 from topformer.errors import TopformerError, UsageError
 
 # Of each data set: split, folder below the root, picture, label file, a value in it and its train
@@ -250,6 +251,25 @@ def test_label_forms_are_told_apart_in_other_capitals(tmp_path):
     found = open_dataset("cityscapes", tmp_path).split("train")
     assert found.table[7] == 0
     assert len(found.renamed) == 1
+
+
+def test_the_form_is_chosen_by_all_label_files(tmp_path):
+    """Half of them are in the preferred form, too: each second one of those that are listed."""
+    whole, half = (
+        LabelForm(suffix=suffix, table=label_table(range(3)))
+        for suffix in ("_ids.png", "_half.png")
+    )
+    layout = Layout(splits={"val": "val"}, forms=(half, whole), list_file="{split}.txt")
+    stems = [f"{number:03}" for number in range(200)]
+    (tmp_path / "val.txt").write_text("\n".join(stems))
+    files = [f"images/val/{stem}.jpg" for stem in stems]
+    files += [f"annotations/val/{stem}_ids.png" for stem in stems]
+    files += [f"annotations/val/{stem}_half.png" for stem in stems[::2]]
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    found = find_pairs(layout, tmp_path, "val")
+    assert [pair.labels.name for pair in found.pairs] == [f"{stem}_ids.png" for stem in stems]
 
 
 def test_pictures_that_differ_in_capitals_do_not_share_labels(tmp_path):

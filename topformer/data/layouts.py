@@ -199,10 +199,9 @@ def _listed(layout: Layout, base: Path, own_name: str, folder: Path) -> dict[str
 
 def _form(layout: Layout, names: FileNames, stems: dict[str, Path]) -> LabelForm:
     """Choose the form most of whose files are there; the preferred one where none is."""
-    sample = list(stems)[:: max(1, len(stems) // 100)]
     return max(
         layout.forms,
-        key=lambda form: sum(names.find(f"{stem}{form.suffix}") is not None for stem in sample),
+        key=lambda form: sum(names.find(f"{stem}{form.suffix}") is not None for stem in stems),
     )
 
 
