@@ -1,6 +1,7 @@
 """A split of files that can all be used may still not be what is meant, and that is said."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 
 from topformer.data import open_dataset
 from topformer.data.check import check_split
-from topformer.data.doubts import FILES_SHOWN, shared_pictures
+from topformer.data.doubts import FILES_SHOWN, shared_files, shared_pictures
 
 RNG = np.random.default_rng(0)
 
@@ -204,6 +205,13 @@ def test_pictures_of_train_in_val_are_counted(tmp_path):
     val.pairs[1].picture.unlink()
     assert shared_pictures("train", train, "val", val).count == 1
     assert shared_pictures("train", train, "test", train) is None
+
+
+def test_what_is_no_picture_file_is_left_to_the_problems_of_its_split(tmp_path):
+    pipe, empty = tmp_path / "pipe.png", tmp_path / "empty.png"
+    os.mkfifo(pipe)
+    empty.touch()
+    assert shared_files("train", [pipe], "val", [empty]) is None
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from topformer.data.layouts import FoundPairs
 from topformer.data.pairs import DROP_ORIENTATION
+from topformer.errors import TopformerError
 from topformer.files import sha256_file
 
 FILES_SHOWN = 5
@@ -169,5 +170,5 @@ def _by_size(paths: list[Path]) -> dict[int, list[Path]]:
 def _digest(path: Path) -> str:
     try:
         return sha256_file(path)
-    except OSError:
+    except (OSError, TopformerError):  # among the problems of its split
         return ""
