@@ -126,6 +126,24 @@ def test_panels_show_the_classes_colours():
     assert colours[63, 63, 213] == PANEL_PX**2
 
 
+def test_the_legend_has_every_colour_of_the_prediction():
+    """Class 0 is there; 1 is found in its place, and 2 where labels are ignored."""
+    one = SegmentedPicture(
+        name="one",
+        picture=np.zeros((1, 4, 3), np.uint8),
+        truth=np.array([[0, 0, IGNORED, IGNORED]], np.uint8),
+        predicted=np.array([[0, 1, 2, 2]]),
+    )
+    classes = numbered_classes(4)
+    _, legend = _describe(one, classes)
+    assert [colour for colour, _ in legend] == [classes.palette[number] for number in (0, 2, 1)]
+    assert [text for _, text in legend] == [
+        f"{classes.names[0]} 0.50",
+        f"{classes.names[2]}, not counted",
+        f"{classes.names[1]}, not there",
+    ]
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 400), (400, 3), (700, 500)])
 def test_pictures_of_odd_shapes(size):
     draw_sheet([segmented(size, 150), segmented((50, 50), 150)], dataset_classes("ade20k"), CAPTION)

@@ -63,20 +63,23 @@ def _describe(
     """
     number_of, note = len(classes.names), ""
     if one.predicted is None:
-        truth = predicted = np.bincount(one.truth.ravel(), minlength=256)[:number_of]
+        truth = counted = predicted = np.bincount(one.truth.ravel(), minlength=256)[:number_of]
         values = [percent(pixels / max(1, truth.sum())) for pixels in truth]
     else:
         counts = count(one.truth, one.predicted, number_of)
         scores, miou = scores_of(counts), picture_miou(counts)
         if not isnan(miou):
             note = f"mIoU {miou:.3f}, pixel accuracy {scores.pixel_accuracy:.3f}"
-        truth, predicted = counts.sum(1), counts.sum(0)
+        truth, counted = counts.sum(1), counts.sum(0)
+        # What is painted, on ignored ground, too.
+        predicted = np.bincount(one.predicted.ravel(), minlength=number_of)
         values = [f"{iou:.2f}" for iou in scores.iou]
     legend: list[tuple[tuple[int, int, int], str]] = []
     order: list[int] = np.lexsort((-predicted, -truth)).tolist()
     for number in order:
         if truth[number] or predicted[number]:
             name = drawable(classes.names[number], otherwise=f"class {number}")
-            value = f" {values[number]}" if truth[number] else ", not there"
+            absent = ", not there" if counted[number] else ", not counted"
+            value = f" {values[number]}" if truth[number] else absent
             legend.append((classes.palette[number], shorten(name, NAME_CHARACTERS) + value))
     return note, legend
