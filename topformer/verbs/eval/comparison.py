@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from topformer.verbs.eval.document import EvalDocument
-from topformer.verbs.eval.report import score_text
+from topformer.verbs.eval.report import difference, score_text
 
 
 def heading(scored: EvalDocument) -> Text:
@@ -29,7 +29,7 @@ def table(documents: Sequence[EvalDocument]) -> Table:
         drawn.add_row(
             document.model,
             Text(score_text(document.miou), style="bold"),
-            difference(document, documents[0]),
+            difference(document, documents[0], lambda one: one.miou),
             score_text(document.mean_accuracy),
             score_text(document.pixel_accuracy),
             document.protocol_description + (", RANDOM" if document.random_weights else ""),
@@ -37,14 +37,6 @@ def table(documents: Sequence[EvalDocument]) -> Table:
     drawn.caption = "points: hundredths of mIoU more than the first model, under one protocol"
     drawn.caption_justify = "left"
     return drawn
-
-
-def difference(document: EvalDocument, first: EvalDocument) -> str:
-    """Write by how many hundredths of mIoU a model differs from the first, as in "-0.13"."""
-    scores = document.miou, first.miou
-    if document is first or document.protocol != first.protocol or None in scores:
-        return "-"
-    return f"{100 * ((document.miou or 0.0) - (first.miou or 0.0)):+.2f}"
 
 
 def line(document: EvalDocument) -> str:

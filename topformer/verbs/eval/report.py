@@ -1,9 +1,10 @@
 """What `eval` says of a score: captions of its pictures, table, lines and document."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from rich.table import Table
 from rich.text import Text
@@ -27,6 +28,18 @@ from topformer.verbs.eval.document import (
 )
 
 WORST_PICTURES = 8
+
+
+class ScoreDocument(Protocol):
+    """A document of a score, whatever the task."""
+
+    @property
+    def protocol(self) -> str:
+        """How pictures were shown."""
+        ...
+
+
+ScoreT = TypeVar("ScoreT", bound=ScoreDocument)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,3 +211,11 @@ def summary(scored: EvalDocument) -> list[str]:
 def score_text(value: float | None) -> str:
     """Write a score of 0 to 1, or that there is none."""
     return "undefined" if value is None or isnan(value) else f"{value:.4f}"
+
+
+def difference(document: ScoreT, first: ScoreT, score_of: Callable[[ScoreT], float | None]) -> str:
+    """Write by how many hundredths a score differs from the first model's, as in "-0.13"."""
+    score, other = score_of(document), score_of(first)
+    if document is first or document.protocol != first.protocol or score is None or other is None:
+        return "-"
+    return f"{100 * (score - other):+.2f}"

@@ -23,6 +23,7 @@ from topformer.verbs.eval.boxes.document import (
 from topformer.verbs.eval.report import (
     WORST_PICTURES,
     caption_of,
+    difference,
     score_text,
     written_scale,
 )
@@ -179,7 +180,7 @@ def comparison_table(documents: Sequence[BoxEvalDocument]) -> Table:
         drawn.add_row(
             one.model,
             Text(_shown(found.ap), style="bold"),
-            difference(one, documents[0]),
+            difference(one, documents[0], lambda of: of.figures.ap),
             *map(
                 _shown,
                 (found.ap50, found.ap75, found.ap_small, found.ap_medium, found.ap_large),
@@ -189,14 +190,6 @@ def comparison_table(documents: Sequence[BoxEvalDocument]) -> Table:
     drawn.caption = "points: hundredths of AP more than the first model, under one protocol"
     drawn.caption_justify = "left"
     return drawn
-
-
-def difference(one: BoxEvalDocument, first: BoxEvalDocument) -> str:
-    """Write by how many hundredths of AP a model differs from the first, as in "-0.13"."""
-    scores = one.figures.ap, first.figures.ap
-    if one is first or one.protocol != first.protocol or None in scores:
-        return "-"
-    return f"{100 * ((one.figures.ap or 0.0) - (first.figures.ap or 0.0)):+.2f}"
 
 
 def summary(scored: BoxEvalDocument) -> list[str]:
