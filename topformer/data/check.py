@@ -1,6 +1,5 @@
 """Looks through a split before anything is trained on it: every picture, every label file."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +8,8 @@ from numpy.typing import NDArray
 from topformer.data.doubts import Doubt
 from topformer.data.label_files import IGNORED
 from topformer.data.layouts import FoundPairs, Pair
-from topformer.data.pairs import open_pair, read_ahead
+from topformer.data.pairs import PictureProgress, open_pair, read_ahead
+from topformer.data.problems import raise_first
 from topformer.data.suspicions import PairFacts, Suspicions
 from topformer.errors import TopformerError
 from topformer.manifest import Classes
@@ -17,9 +17,6 @@ from topformer.manifest import Classes
 THREADS = 2
 AHEAD = 16
 MOST_PROBLEMS = 20
-
-# Called with the pairs that are done and all that there are.
-CheckProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +42,7 @@ class SplitReport:
 
 
 def check_split(
-    found: FoundPairs, classes: Classes, *, progress: CheckProgress | None = None
+    found: FoundPairs, classes: Classes, *, progress: PictureProgress | None = None
 ) -> SplitReport:
     """Open every pair of a split; problems are collected, not raised."""
     number = len(classes.names)
@@ -90,16 +87,7 @@ def check_split(
 
 def require_sound(report: SplitReport) -> None:
     """Raise the first problem of a split, if it has one, and say how many more there are."""
-    if not report.problems:
-        return
-    first, others = report.problems[0], report.problem_count - 1
-    more = f" {others:,} more files have problems;" if others else ""
-    more += " `topformer data check` lists them." if others else ""
-    raise TopformerError(
-        first.what,
-        why=first.why,
-        next_step=f"{first.next_step}{more}".strip(),
-    )
+    raise_first(report.problems, count=report.problem_count, kind="files")
 
 
 def _nothing_counts(found: FoundPairs) -> TopformerError:

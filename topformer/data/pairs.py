@@ -23,6 +23,9 @@ DROP_ORIENTATION = (
 # So many tell how large a split's pictures usually are.
 SIZED_PICTURES = 32
 
+# Called with the pictures that are done and all that there are.
+PictureProgress = Callable[[int, int], None]
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

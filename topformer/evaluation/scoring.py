@@ -1,6 +1,5 @@
 """Score a model over a split: one confusion matrix, and how well each picture came out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import isnan
 
@@ -8,16 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topformer.data.layouts import FoundPairs, Pair
-from topformer.data.pairs import open_pair, read_ahead
+from topformer.data.pairs import PictureProgress, open_pair, read_ahead
 from topformer.evaluation.confusion import Counts, Scores, count, empty_counts, scores_of
 from topformer.evaluation.protocols import Segmenter
 from topformer.manifest import Classes
 
 # Pictures read by a thread while one is segmented: they take memory, and one is enough mostly.
 AHEAD = 2
-
-# Called with the pictures that are done and all that there are.
-ScoringProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +57,7 @@ def score_split(
     found: FoundPairs,
     classes: Classes,
     *,
-    progress: ScoringProgress | None = None,
+    progress: PictureProgress | None = None,
 ) -> SplitScores:
     """Segment every picture of a split and count.
 

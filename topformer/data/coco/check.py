@@ -1,6 +1,5 @@
 """Looks through a split with boxes before anything is trained on it: entries and pictures."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,15 +10,12 @@ from topformer.data.coco.sorting import MOST_TOLD, Problems
 from topformer.data.coco.splits import BoxedPicture, BoxedSplit, open_turned
 from topformer.data.coco.suspicions import box_doubts, name_boxes
 from topformer.data.doubts import Doubt, of_files
-from topformer.data.pairs import read_ahead
+from topformer.data.pairs import PictureProgress, read_ahead
 from topformer.errors import TopformerError
 
 _THREADS, _AHEAD = 2, 16
 # The EXIF orientation of pictures that viewers leave as they are.
 UPRIGHT = 1
-
-# Called with the pictures that are done and all that there are.
-CheckProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,7 +43,7 @@ class BoxReport:
 
 
 def check_boxes(
-    split: BoxedSplit, problems: Problems, *, progress: CheckProgress | None = None
+    split: BoxedSplit, problems: Problems, *, progress: PictureProgress | None = None
 ) -> BoxReport:
     """Look at what `finding.sort_split` read, and open every picture; nothing is raised."""
     unreadable: list[TopformerError] = []

@@ -7,6 +7,7 @@ from pathlib import Path
 from topformer.data.coco.documents import read_annotation_file
 from topformer.data.coco.sorting import Problems, sort_entries
 from topformer.data.coco.splits import BoxedSplit
+from topformer.data.problems import raise_first
 from topformer.errors import TopformerError, UsageError
 
 _ANNOTATIONS = "annotations/instances_{split}.json"
@@ -85,13 +86,7 @@ def read_split(root: Path, split: str) -> BoxedSplit:
     """
     found = find_split(root, split)
     sorted_out, problems = sort_split(found)
-    if problems.told:
-        first, others = problems.told[0], problems.count - 1
-        more = f" {others:,} more entries have problems;" if others else ""
-        more += " `topformer data check` lists them." if others else ""
-        raise TopformerError(
-            first.what, why=first.why, next_step=f"{first.next_step}{more}".strip()
-        )
+    raise_first(problems.told, count=problems.count, kind="entries")
     return sorted_out
 
 

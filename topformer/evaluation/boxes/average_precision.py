@@ -17,8 +17,8 @@ from pycocotools.cocoeval import COCOeval, Params
 
 from topformer.boxes import Boxes
 from topformer.data.coco import BoxedPicture, BoxedSplit, open_boxed
-from topformer.data.pairs import read_ahead
-from topformer.evaluation.scoring import AHEAD, ScoringProgress
+from topformer.data.pairs import PictureProgress, read_ahead
+from topformer.evaluation.scoring import AHEAD
 
 # RGB [H, W, 3] -> boxes in pixels of the picture, the likeliest first.
 BoxFinder = Callable[[NDArray[np.uint8]], Boxes]
@@ -89,7 +89,7 @@ class SplitBoxScores:
 
 
 def score_boxes(
-    find: BoxFinder, split: BoxedSplit, *, progress: ScoringProgress | None = None
+    find: BoxFinder, split: BoxedSplit, *, progress: PictureProgress | None = None
 ) -> SplitBoxScores:
     """Find the boxes of every picture of a split and score them; class ids must be the split's.
 
