@@ -68,8 +68,7 @@ def bench_device(
     """
     environment = EnvironmentWatch()
     facts = read_facts(link)
-    mask = choose_mask(plan.cores, facts.cores) if plan.cores is not None else None
-    site = _Site(link=link, facts=facts, mask=mask)
+    site = _Site(link=link, facts=facts, mask=_mask(plan, facts))
     bundle = _get_bundle(plan, facts, on_progress)
     with open_workspace(link, on_left=on_warning) as workspace:
         checked = _prepare(workspace, bundle, plan.requests, site, on_progress)
@@ -85,6 +84,12 @@ def bench_device(
             target=built.target, runtime_version=built.runtime_version, compiler=built.compiler
         ),
     )
+
+
+def _mask(plan: RunnerPlan, facts: DeviceFacts) -> int | None:
+    if plan.cores is None:
+        return None
+    return choose_mask(plan.cores, facts.cores, offline=facts.offline)
 
 
 def _get_bundle(plan: RunnerPlan, facts: DeviceFacts, on_progress: OnProgress) -> BuiltBundle:

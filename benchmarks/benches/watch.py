@@ -205,7 +205,7 @@ def cores_used(
     return Cores(
         requested=None if requested_mask is None else f"{requested_mask:x}",
         effective=f"{effective:x}",
-        cluster=cluster_word(effective, facts.cores),
+        cluster=cluster_word(effective, facts.cores, offline=facts.offline),
     )
 
 

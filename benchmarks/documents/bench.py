@@ -133,7 +133,7 @@ class DeviceFailure(Document, frozen=True, kw_only=True):
 class BenchDocument(Document, frozen=True, kw_only=True):
     """The result of `topformer bench`."""
 
-    schema: SchemaName = "topformer.bench/1.1"
+    schema: SchemaName = "topformer.bench/1.2"
     environment: Environment
     protocol: SamplingProtocol
     rows: Annotated[tuple[Row, ...], msgspec.Meta(min_length=1)]

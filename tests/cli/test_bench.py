@@ -130,7 +130,7 @@ def test_a_real_bench_of_both_exports(exported_tiny, tmp_path):
         assert row.total_over_execute.median > 1.0
     assert {one.kind for one in document.comparisons} == {"paired"}
     assert list(tmp_path.iterdir()) == []
-    assert json.loads(done.stdout)["schema"] == "topformer.bench/1.1"
+    assert json.loads(done.stdout)["schema"] == "topformer.bench/1.2"
 
 
 def test_a_picture_that_is_none_is_refused_before_anything_runs(tmp_path):

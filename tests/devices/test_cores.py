@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from topformer.devices.facts.cores import (
     choose_mask,
     cluster_cores,
+    cluster_word,
     cpus_of,
     mask_of,
     parse_allowed,
@@ -37,6 +38,17 @@ def test_words_and_masks(tensor, wanted, mask):
 def test_what_names_no_cores(tensor, wanted):
     with pytest.raises(UsageError, match="names no cores"):
         choose_mask(wanted, tensor)
+
+
+@pytest.mark.parametrize("wanted", ["big", "mid", "little"])
+def test_a_cluster_is_not_named_while_cpus_are_off(tensor, wanted):
+    awake = tensor[:6]
+    with pytest.raises(TopformerError, match="cannot be told") as raised:
+        choose_mask(wanted, awake, offline=(6, 7))
+    assert "6, 7" in raised.value.why
+    assert choose_mask("30", awake, offline=(6, 7)) == 0x30
+    assert cluster_word(0x30, awake) == "big"
+    assert cluster_word(0x30, awake, offline=(6, 7)) is None
 
 
 def test_cpus_that_are_not_there(tensor):

@@ -50,6 +50,22 @@ def test_a_phone(pixel):
     assert not facts.emulated
 
 
+@pytest.mark.parametrize(
+    ("present", "online", "offline"),
+    [
+        ("0-7\n", "0-5,7\n", (6,)),
+        ("0-7\n", "0-7\n", ()),
+        ("0-3,6-7\n", "1\n", (0, 2, 3, 6, 7)),
+        ("0-7\n", "", ()),
+        ("", "0-7\n", ()),
+        ("0-999,1000,3-1\n", "0-254\n", (255,)),
+    ],
+)
+def test_cpus_that_are_off_are_told(pixel, present, online, offline):
+    told = pixel | {"present": present, "online": online}
+    assert describe_facts(told, serial="A1", kind="adb").offline == offline
+
+
 def test_a_phone_that_tells_its_soc_in_cpuinfo_only(dump):
     facts = describe_facts({"cpuinfo": dump("cpuinfo-msm8917.txt")}, serial="A1", kind="adb")
     assert facts.soc == "Qualcomm Technologies, Inc MSM8917"
@@ -145,7 +161,8 @@ def test_a_state(dump):
 
 
 SECTIONS = ["properties", "cpuinfo", "cpufiles", "memory", "system", "board", "stat", "load",
-            "battery", "thermal", "zones", "shell"]  # fmt: skip
+            "battery", "thermal", "zones", "shell",
+            "present", "online", "uptime"]  # fmt: skip
 WORDS = st.sampled_from(
     ["processor\t: ", "0", "9" * 5000, "CPU part\t: 0x", "d05\n", "Features\t: asimddp\n",
      "[ro.a]: [",

@@ -414,7 +414,7 @@ def _device(data, _folder):
     gate_temperature(state)
     for wanted in ("big", "mid", "little"):
         try:
-            cluster_word(choose_mask(wanted, facts.cores), facts.cores)
+            cluster_word(choose_mask(wanted, facts.cores), facts.cores, offline=facts.offline)
         except TopformerError:
             continue
 

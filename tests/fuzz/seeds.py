@@ -243,6 +243,8 @@ def device_answers() -> list[bytes]:
         "properties": _dump("properties-pixel-6.txt"),
         "cpuinfo": _dump("cpuinfo-tensor.txt"),
         "cpufiles": _dump("cpufiles-tensor.txt"),
+        "present": b"0-7\n",
+        "online": b"0-5,7\n",
         "memory": b"MemTotal:        7759196 kB\nMemAvailable: 1024 kB\n",
         "system": b"5.10.177-android13-4 aarch64\n",
         "board": b"A board\0",

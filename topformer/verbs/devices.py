@@ -35,7 +35,7 @@ class DeviceRow(Document, frozen=True, kw_only=True):
 class DevicesDocument(Document, frozen=True, kw_only=True):
     """All devices that adb sees."""
 
-    schema: SchemaName = "topformer.devices/1"
+    schema: SchemaName = "topformer.devices/1.1"
     devices: tuple[DeviceRow, ...]
 
 

@@ -101,7 +101,7 @@ def test_the_document_survives_json_and_a_schema_can_be_made(document):
     data = msgspec.json.encode(document)
     assert msgspec.json.decode(data, type=BenchDocument) == document
     raw = msgspec.json.decode(data)
-    assert raw["schema"] == "topformer.bench/1.1"
+    assert raw["schema"] == "topformer.bench/1.2"
     assert set(raw["rows"][0]["total_ms"]) == {"p50", "p90", "p99", "min", "ci95", "samples"}
     assert "topformer.bench/1" in str(msgspec.json.schema(BenchDocument))
 

@@ -162,6 +162,8 @@ def test_a_row_says_where_it_ran():
     assert (cores.requested, cores.effective, cores.cluster) == ("2", "2", "big")
     assert cores_used(placements, facts(), requested_mask=None).requested is None
     assert cores_used((), facts(), requested_mask=0b10) is None
+    some_off = msgspec.structs.replace(facts(), offline=(2,))
+    assert cores_used(placements, some_off, requested_mask=0b10).cluster is None
 
 
 def test_a_device_has_a_name():

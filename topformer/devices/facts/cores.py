@@ -51,13 +51,20 @@ def describe_clusters(cores: Sequence[DeviceCore]) -> str:
     return " + ".join(parts)
 
 
-def choose_mask(wanted: str, cores: Sequence[DeviceCore]) -> int:
+def choose_mask(wanted: str, cores: Sequence[DeviceCore], *, offline: Sequence[int] = ()) -> int:
     """Turn `big`, `mid`, `little` or a hexadecimal mask into a mask of CPUs, bit 0 for CPU 0.
 
-    Raises `UsageError` for what is neither, and `TopformerError` for a device without such CPUs.
+    Raises `UsageError` for what is neither, and `TopformerError` for a device without such CPUs, or
+    with some that are `offline`: they may be the only ones of a cluster.
     """
     if wanted not in _WORDS:
         return _hexadecimal_mask(wanted, cores)
+    if offline:
+        raise TopformerError(
+            f"Which cores are the {wanted} ones cannot be told now.",
+            why=f"CPUs that are off do not tell what they are: {', '.join(map(str, offline))}.",
+            next_step="Leave --cores out, or give a mask of CPUs, as in --cores f0.",
+        )
     clusters = sorted({core.cluster for core in cores})
     chosen = {"little": clusters[:1], "mid": clusters[1:-1], "big": clusters[-1:]}[wanted]
     if len(clusters) < 2 or not chosen:
@@ -69,11 +76,13 @@ def choose_mask(wanted: str, cores: Sequence[DeviceCore]) -> int:
     return mask_of(core.cpu for core in cores if core.cluster in chosen)
 
 
-def cluster_word(mask: int, cores: Sequence[DeviceCore]) -> str | None:
+def cluster_word(
+    mask: int, cores: Sequence[DeviceCore], *, offline: Sequence[int] = ()
+) -> str | None:
     """Name of the cluster whose CPUs a mask holds, all of them and no others."""
     for word in _WORDS:
         with suppress(TopformerError):
-            if choose_mask(word, cores) == mask:
+            if choose_mask(word, cores, offline=offline) == mask:
                 return word
     return None
 

@@ -45,6 +45,8 @@ class DeviceFacts(Document, frozen=True, kw_only=True):
     build_type: ShortText | None
     kernel: ShortText | None
     cores: tuple[DeviceCore, ...]
+    # CPUs that it has and that were switched off; they do not tell what they are.
+    offline: tuple[CpuId, ...] = ()
     # Instructions that int8 and matrix kernels use; true where every core has them.
     asimddp: bool | None
     i8mm: bool | None

@@ -89,6 +89,14 @@ def parse_cpu_files(text: str) -> dict[int, dict[str, str]]:
     return cpus
 
 
+def parse_cpu_list(text: str) -> set[int]:
+    """Read numbers of CPUs as the kernel lists them, as in "0-3,7"."""
+    # No list of so few CPUs is longer.
+    found = re.findall(r"(\d{1,3})(?:-(\d{1,3}))?", text[: 4 * MOST_CPUS], re.ASCII)
+    spans = (range(int(first), int(last or first) + 1) for first, last in found)
+    return {cpu for span in spans for cpu in span if cpu < MOST_CPUS}
+
+
 def parse_memory(text: str) -> dict[str, int]:
     """Read /proc/meminfo as bytes."""
     found = re.findall(r"^(\w{1,40}):\s{1,40}(\d{1,12}) kB", text, re.ASCII | re.MULTILINE)

@@ -9,6 +9,7 @@ from topformer.devices.facts.parsing import (
     CpuTable,
     clean,
     parse_cpu_files,
+    parse_cpu_list,
     parse_cpu_table,
     parse_load,
     parse_memory,
@@ -31,6 +32,8 @@ _FACTS_SCRIPT = f"""
 section properties; getprop
 section cpuinfo; cat /proc/cpuinfo
 section cpufiles; grep -Hs . {_CPUS}/cpufreq/cpuinfo_max_freq {_CPUS}/cpu_capacity
+section present; cat /sys/devices/system/cpu/present
+section online; cat /sys/devices/system/cpu/online
 section memory; cat /proc/meminfo
 section system; uname -rm
 section board; tr -d '\\0' < /proc/device-tree/model
@@ -118,6 +121,7 @@ def describe_facts(sections: dict[str, str], *, serial: str, kind: LinkKind) -> 
         build_type=properties.get("ro.build.type"),
         kernel=clean(kernel),
         cores=cluster_cores(table, parse_cpu_files(sections.get("cpufiles", ""))),
+        offline=_offline(sections),
         asimddp=_every_core_has("asimddp", table),
         i8mm=_every_core_has("i8mm", table),
         sme=_every_core_has("sme", table),
@@ -126,6 +130,13 @@ def describe_facts(sections: dict[str, str], *, serial: str, kind: LinkKind) -> 
         emulated=reason is not None,
         emulated_because=reason,
     )
+
+
+def _offline(sections: dict[str, str]) -> tuple[int, ...]:
+    online = parse_cpu_list(sections.get("online", ""))
+    present = parse_cpu_list(sections.get("present", ""))
+    # One is on for certain: that which answers.
+    return tuple(sorted(present - online)) if online else ()
 
 
 def _abis(properties: dict[str, str]) -> tuple[str, ...]:
