@@ -36,6 +36,21 @@ def test_processor_names():
     assert machine.parse_cpuinfo(None) == ""
 
 
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (("sh", "-c", r"printf 'Apple \377\n'"), "Apple \N{REPLACEMENT CHARACTER}"),
+        (("yes",), "arm"),
+        (("/nowhere/sysctl",), "arm"),
+    ],
+)
+def test_processor_names_on_macos(monkeypatch, command, name):
+    monkeypatch.setattr(machine, "BRAND_COMMAND", command)
+    monkeypatch.setattr(machine.platform, "processor", lambda: "arm")
+    monkeypatch.setattr(machine.sys, "platform", "darwin")
+    assert machine.cpu_model() == name
+
+
 @given(st.text())
 def test_parsers_take_any_text(text):
     machine.parse_proc_stat(text)

@@ -6,7 +6,6 @@ Every file here may be missing (another system, a sandbox); then the fact is Non
 import os
 import platform
 import re
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -14,12 +13,15 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from topformer.children import EndlessOutputError, run_bounded
+
 LIBRARIES = (
     *("topformer", "torch", "torchao", "executorch"),
     *("onnx", "onnxscript", "onnxsim", "onnxruntime", "numpy", "pillow"),
 )
 CPU_FOLDER = Path("/sys/devices/system/cpu")
 CGROUP_FOLDER = Path("/sys/fs/cgroup")
+BRAND_COMMAND = ("/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string")
 # Of ticks, microseconds or kilohertz: no longer numbers are real.
 _COUNT = re.compile(r"\d{1,15}", re.ASCII)
 
@@ -117,10 +119,17 @@ def cpu_count() -> int:
 def cpu_model() -> str:
     """Name of the processor."""
     if sys.platform == "darwin":
-        command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
-        found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
-        return found.stdout.strip() or platform.processor()
+        return _brand() or platform.processor()
     return parse_cpuinfo(read_text(Path("/proc/cpuinfo"))) or platform.machine()
+
+
+def _brand() -> str:
+    """Name of the processor as macOS tells it; empty where it does not."""
+    try:
+        found = run_bounded(BRAND_COMMAND, timeout_s=5, limit_bytes=2**12)
+    except (OSError, EndlessOutputError):
+        return ""
+    return found.stdout.decode(errors="replace").strip()
 
 
 def parse_cpuinfo(text: str | None) -> str:

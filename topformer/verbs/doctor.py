@@ -2,7 +2,6 @@
 
 import platform
 import shutil
-import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
+from topformer.children import EndlessOutputError, run_bounded
 from topformer.console.output import print_result
 from topformer.console.progress import spinner
 from topformer.console.tables import print_table
@@ -30,6 +30,7 @@ TOOLS = {
 
 
 PROBE_TIMEOUT_S = 120
+PROBE_LIMIT_BYTES = 2**16
 
 
 class Check(Document, frozen=True, kw_only=True):
@@ -99,32 +100,31 @@ def _runtime_names() -> list[str]:
 
 def _runtime(name: str) -> Check:
     """Run a small network in a process of its own, so that a crash is a finding and no more."""
+    command = [sys.executable, "-P", "-m", "topformer.verbs.probe", name]
     try:
-        result = subprocess.run(
-            [sys.executable, "-P", "-m", "topformer.verbs.probe", name],
-            capture_output=True,
-            text=True,
-            timeout=PROBE_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Check(
-            name=name,
-            kind="runtime",
-            state="failed",
-            detail=f"did not answer within {PROBE_TIMEOUT_S} s",
+        result = run_bounded(command, timeout_s=PROBE_TIMEOUT_S, limit_bytes=PROBE_LIMIT_BYTES)
+    except TimeoutError:
+        return _failed(
+            name,
+            f"did not answer within {PROBE_TIMEOUT_S} s",
             remedy="look for another process that uses all cores",
         )
-    if result.returncode == 0:
-        return Check(name=name, kind="runtime", state="ok", detail=result.stdout.strip()[-200:])
-    complaint = (result.stderr.strip().splitlines() or [f"exit {result.returncode}"])[-1]
-    return Check(
-        name=name,
-        kind="runtime",
-        state="failed",
-        detail=complaint[:200],
-        remedy="install topformer in a new environment: `pip install .` in its checkout",
-    )
+    except EndlessOutputError:
+        return _failed(name, "printed without end")
+    if result.exit_status == 0:
+        said = result.stdout.decode(errors="replace").strip()
+        return Check(name=name, kind="runtime", state="ok", detail=said[-200:])
+    complaints = result.stderr.decode(errors="replace").strip().splitlines()
+    return _failed(name, (complaints or [f"exit {result.exit_status}"])[-1][:200])
+
+
+def _failed(
+    name: str,
+    detail: str,
+    *,
+    remedy: str = "install topformer in a new environment: `pip install .` in its checkout",
+) -> Check:
+    return Check(name=name, kind="runtime", state="failed", detail=detail, remedy=remedy)
 
 
 def _tool(name: str, purpose: str) -> Check:
