@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 from topformer.errors import UsageError
 from topformer.images import resize
 from topformer.manifest import ChannelTriple, InputInfo
-from topformer.variants import MINIMUM_SIDE_PX
+from topformer.variants import MAXIMUM_SIDE_PX, MINIMUM_SIDE_PX
 
 # Of RGB values from 0 to 255. Source: hustvl/TopFormer, img_norm_cfg in every local config.
 IMAGENET_MEAN: ChannelTriple = (123.675, 116.28, 103.53)
 IMAGENET_STD: ChannelTriple = (58.395, 57.12, 57.375)
-
-MAXIMUM_SIDE_PX = 4096
 
 
 def input_info(height: int, width: int) -> InputInfo:

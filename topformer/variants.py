@@ -118,6 +118,7 @@ DEFAULT_IMAGE_SIZE = (448, 448)
 
 # The smallest side that leaves at least one token and one pixel at every stride.
 MINIMUM_SIDE_PX = 64
+MAXIMUM_SIDE_PX = 4096
 LOGIT_STRIDE = 8
 
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from topformer.boxes import Boxes
 from topformer.manifest import GoldenCase
-from topformer.preprocess import MAXIMUM_SIDE_PX
 from topformer.tasks.detection import (
     RECORD,
     TIE_SCORE,
@@ -22,6 +21,7 @@ from topformer.tasks.detection import (
     records_of_boxes,
 )
 from topformer.tasks.segmentation import Segmentation, read_samples, tie_margin
+from topformer.variants import MAXIMUM_SIDE_PX
 
 MOST_CLASSES = 65535
 MOST_LEVELS = 16

@@ -74,10 +74,11 @@ from topformer.errors import TopformerError
 from topformer.files import sha256_bytes
 from topformer.images import bench_picture
 from topformer.manifest import Gates, GoldenCase, Manifest
-from topformer.preprocess import MAXIMUM_SIDE_PX, to_tensor
+from topformer.preprocess import to_tensor
 from topformer.tasks import task_of
 from topformer.tasks.detection import Detection
 from topformer.tasks.segmentation import Segmentation
+from topformer.variants import MAXIMUM_SIDE_PX
 
 MAGIC = b"TOPFGOLD"
 MOST_SAMPLES = 4096

@@ -16,8 +16,8 @@ from topformer.boxes import Boxes, boxes_from, matched
 from topformer.detection import LEAST_LOGIT, LEVEL_STRIDES, level_anchors
 from topformer.errors import TopformerError
 from topformer.manifest import Agreement, AnchorLevel, DetectionInfo, Manifest, OutputInfo
-from topformer.preprocess import MAXIMUM_SIDE_PX
 from topformer.tasks import GOLDEN_SAMPLES, Answer, Outputs, Task, sample
+from topformer.variants import MAXIMUM_SIDE_PX
 
 if TYPE_CHECKING:
     from PIL.Image import Image

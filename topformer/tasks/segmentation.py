@@ -13,10 +13,9 @@ from topformer import metrics
 from topformer.drawing import overlay_image
 from topformer.errors import TopformerError
 from topformer.manifest import Agreement, Manifest, OutputInfo
-from topformer.preprocess import MAXIMUM_SIDE_PX
 from topformer.tasks import GOLDEN_SAMPLES, Answer, Outputs, Task, sample, sample_positions
 from topformer.tasks.upsampling import VALUES_AT_ONCE, upsample_ids
-from topformer.variants import LOGIT_STRIDE
+from topformer.variants import LOGIT_STRIDE, MAXIMUM_SIDE_PX
 
 if TYPE_CHECKING:
     from PIL.Image import Image

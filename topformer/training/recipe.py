@@ -20,11 +20,10 @@ from topformer.detection import HEADS
 from topformer.documents import Document, Share
 from topformer.errors import TopformerError, UsageError, advising
 from topformer.files import read_text, sha256_bytes
-from topformer.preprocess import MAXIMUM_SIDE_PX
 from topformer.tasks import DETECTION, SEGMENTATION
 from topformer.text import well_formed
 from topformer.toml import NoTomlError, decode_toml
-from topformer.variants import MINIMUM_SIDE_PX, VARIANTS
+from topformer.variants import MAXIMUM_SIDE_PX, MINIMUM_SIDE_PX, VARIANTS
 
 RECIPE_LIMIT_BYTES = 2**20
 SHOW_RECIPE = "`topformer train --dataset D --show-recipe` prints every field with its meaning."

@@ -64,10 +64,6 @@ def judging_data(
         return None
     if data is None:
         raise UsageError("--dataset needs the data set's folder.", next_step="Pass --data ROOT.")
-    if max_drop is not None and not 0 <= max_drop <= 100:
-        raise UsageError(
-            f"--max-drop {max_drop} is no number of points.", next_step="Give 0 to 100."
-        )
     return JudgingData(dataset=_open(key, data), max_drop=max_drop, pictures=pictures)
 
 

@@ -92,6 +92,10 @@ def run(
             "--max-drop is measured on data.",
             next_step="Name them with --dataset KEY and --data ROOT.",
         )
+    if max_drop is not None and not 0 <= max_drop <= 100:
+        raise UsageError(
+            f"--max-drop {max_drop} is no number of points.", next_step="Give 0 to 100."
+        )
     judging = judging_data(dataset, data, max_drop=max_drop)
     with progress_display() as show_progress, weights_as("--weights "):
         result = export_model(

@@ -28,9 +28,8 @@ from topformer.documents import (
 from topformer.errors import TopformerError
 from topformer.files import read_bytes, sha256_bytes
 from topformer.manifest import Classes, ModelInfo
-from topformer.preprocess import MAXIMUM_SIDE_PX
 from topformer.text import brief
-from topformer.variants import MINIMUM_SIDE_PX
+from topformer.variants import MAXIMUM_SIDE_PX, MINIMUM_SIDE_PX
 from topformer.weights.class_names import classes_in
 from topformer.weights.dictionaries import NAME_LIMIT
 from topformer.weights.disarm import Unreadable
