@@ -13,7 +13,6 @@ from support.command import run_command
 
 pytestmark = pytest.mark.slow  # processes
 
-ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from topformer.cli.main import main; main()"]
 # As a file system of other people's names has it: Latin-1, a control sequence, markup, Chinese.
 NAMES = [b"caf\xe9.png", b"\x1b[2J.png", b"a [red] b.png", "街道.png".encode(), b"two\nlines.png"]
@@ -83,7 +82,7 @@ def test_errors_about_such_names_are_documents_too(verb):
 
 
 # Needs no torch, and prints a table or a document.
-COMPARE = ["compare", ROOT / "benchmarks/results/host-448-tiny.json", "--anyway"]
+COMPARE = ["compare", Path(__file__).with_name("bench.json"), "--anyway"]
 
 
 @pytest.mark.parametrize("arguments", [COMPARE, [*COMPARE, "--json"], ["--help"], ["--version"]])

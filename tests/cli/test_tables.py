@@ -17,7 +17,7 @@ from topformer.console.tables import fit, print_table
 from topformer.verbs import models
 
 ROOT = Path(__file__).parents[2]
-BENCH = ROOT / "benchmarks" / "results" / "host-448-tiny.json"
+BENCH = Path(__file__).with_name("bench.json")
 
 
 def drawn(*shown: Table, width: int) -> list[str]:
