@@ -11,7 +11,7 @@ from topformer.data import BoxDataset
 from topformer.data.coco import open_boxed, require_same_classes
 from topformer.data.coco.suspicions import box_doubts
 from topformer.data.doubts import shared_files
-from topformer.data.pairs import read_ahead
+from topformer.data.pairs import PictureProgress, read_ahead
 from topformer.data.samples import BoxedSamples, SampleSource
 from topformer.errors import TopformerError
 from topformer.evaluation.boxes import BoxFinder, score_found
@@ -23,7 +23,7 @@ from topformer.metrics import defined
 from topformer.networks import AnyNetwork
 from topformer.tasks import DETECTION
 from topformer.tasks.detection import Detection
-from topformer.training.goals.goal import Goal, Progress, scoring_protocol
+from topformer.training.goals.goal import Goal, scoring_protocol
 from topformer.training.journal import BoxScoreRecord
 from topformer.training.losses.detection import detection_loss
 from topformer.training.processes import Place
@@ -57,7 +57,7 @@ class DetectionGoal(Goal):
         """See `Goal`."""
         return ("train", len(self.train)), ("val", len(self.val))
 
-    def check(self, split: str, progress: Progress) -> tuple[str, ...]:
+    def check(self, split: str, progress: PictureProgress) -> tuple[str, ...]:
         """See `Goal`; annotations with problems were refused when they were read."""
         found = self.train if split == "train" else self.val
         for done, _ in enumerate(read_ahead(found, open_boxed, threads=2, ahead=AHEAD), start=1):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from topformer.data import WholeImageScale
+from topformer.data.pairs import PictureProgress
 from topformer.data.samples import SampleSource
 from topformer.evaluation.protocols import ScoringProtocol, fixed_protocol, whole_protocol
 from topformer.manifest import Classes
@@ -14,9 +15,6 @@ from topformer.networks import AnyNetwork
 from topformer.training.journal import AnyScoreRecord
 from topformer.training.processes import Place
 from topformer.training.recipe import Recipe
-
-# Called with what is done and all that there is.
-Progress = Callable[[int, int], None]
 
 
 def scoring_protocol(recipe: Recipe, scale: WholeImageScale) -> ScoringProtocol:
@@ -44,7 +42,7 @@ class Goal(ABC):
         """Name train and val, with how many pictures each has."""
 
     @abstractmethod
-    def check(self, split: str, progress: Progress) -> tuple[str, ...]:
+    def check(self, split: str, progress: PictureProgress) -> tuple[str, ...]:
         """Open every file of a split once; returns what is doubtful, in sentences.
 
         Raises `TopformerError` for what cannot be used.

@@ -9,7 +9,7 @@ from torch import Tensor
 from topformer.data import Dataset
 from topformer.data.check import check_split, require_sound
 from topformer.data.doubts import shared_pictures
-from topformer.data.pairs import usual_picture_size
+from topformer.data.pairs import PictureProgress, usual_picture_size
 from topformer.data.samples import LabelledSamples, SampleSource
 from topformer.evaluation.confusion import scores_of
 from topformer.evaluation.protocols import network_segmenter
@@ -19,7 +19,7 @@ from topformer.figures import Caption
 from topformer.metrics import defined
 from topformer.networks import AnyNetwork
 from topformer.tasks import SEGMENTATION
-from topformer.training.goals.goal import Goal, Progress, scoring_protocol
+from topformer.training.goals.goal import Goal, scoring_protocol
 from topformer.training.journal import ScoreRecord
 from topformer.training.losses.segmentation import taught_loss
 from topformer.training.processes import Place
@@ -44,7 +44,7 @@ class SegmentationGoal(Goal):
         """See `Goal`."""
         return ("train", len(self.train.pairs)), ("val", len(self.val.pairs))
 
-    def check(self, split: str, progress: Progress) -> tuple[str, ...]:
+    def check(self, split: str, progress: PictureProgress) -> tuple[str, ...]:
         """See `Goal`."""
         found = self.train if split == "train" else self.val
         report = check_split(found, self.classes, progress=progress)
