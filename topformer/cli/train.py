@@ -1,4 +1,4 @@
-"""`topformer train`: the published recipe, or one's own, on one machine or many."""
+"""`topformer train`: a shipped recipe, or one's own, on one machine or many."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,8 @@
 """Recipes: everything that decides how a network is trained, as a small TOML.
 
-The published recipe of each data set is package data, `recipes/DATASET.toml`. Its values stand at
-the top; a table named after a size, or after a detector's head, holds what differs for that.
+The shipped recipe of each data set is `recipes/DATASET.toml`, which says what of it was published.
+Its values stand at the top; a table named after a size, or after a detector's head, holds what
+differs for that.
 """
 
 import dataclasses
@@ -243,7 +244,7 @@ def load_recipe(
     """Build the recipe of a data set and size: the published one, a file's, then single fields.
 
     `head` is that of a detector, empty for other networks. A file of one's own holds only what
-    differs from the published recipe. `overrides` are fields as text, read as TOML values where
+    differs from the shipped recipe. `overrides` are fields as text, read as TOML values where
     they are such. Raises `UsageError` for an unknown data set, unknown fields and values out of
     range.
     """

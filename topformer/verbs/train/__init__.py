@@ -1,1 +1,1 @@
-"""`topformer train`: the published recipe, or one's own, on one machine or many."""
+"""`topformer train`: a shipped recipe, or one's own, on one machine or many."""
