@@ -17,7 +17,6 @@ from topformer.training.recipe import Recipe, read_recipe
 from topformer.weights.loading import bundled_path
 
 CAMVID_TERMS = "CamVid, CC BY-NC: research and non-commercial use only"
-FOLDER_TERMS = "as the pictures of this folder allow"
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +32,15 @@ def opened(folder: Path, out: Path, recipe: Recipe, **options):
 
 
 def test_weights_have_the_licences_of_what_they_began_with_and_learnt_from(folder, tmp_path):
+    folder_terms = f"as the pictures of the folder {folder.name} allow"
     recipe = small_recipe(init=str(bundled_path("tiny")))
     with opened(folder, tmp_path / "begun", recipe) as begun:
-        assert begun.run.licence == f"{FOLDER_TERMS}; topformer-tiny-camvid: {CAMVID_TERMS}"
+        assert begun.run.licence == f"{folder_terms}; topformer-tiny-camvid: {CAMVID_TERMS}"
     teacher = WeightsInfo(name="t.onnx", sha256="0" * 64, licence="not stated", source="a test")
     with opened(folder, tmp_path / "taught", small_recipe(), taught_by=teacher) as taught:
-        assert taught.run.licence == f"{FOLDER_TERMS}; t.onnx: not stated"
+        assert taught.run.licence == f"{folder_terms}; t.onnx: not stated"
     with opened(folder, tmp_path / "drawn", small_recipe(init="none")) as drawn:
-        assert drawn.run.licence == FOLDER_TERMS
+        assert drawn.run.licence == folder_terms
 
 
 def test_its_folder_is_its_own_and_has_its_recipe(folder, tmp_path):

@@ -22,6 +22,17 @@ def test_every_licence_is_named_once():
     assert joint_licence("data", [weights("none needed", random_seed=0)]) == "data"
 
 
+def test_each_origin_whose_licence_is_unknown_is_named():
+    origins = [weights("not stated", name="a.pth"), weights("not stated", name="b.onnx")]
+    assert joint_licence("data", origins) == "data; a.pth: not stated; b.onnx: not stated"
+    assert joint_licence("data", origins[:1] * 2) == "data; a.pth: not stated"
+
+
+def test_a_licence_whose_text_begins_as_another_is_not_that_one():
+    assert joint_licence("CC BY-NC", [weights("CC BY")]) == "CC BY-NC; start: CC BY"
+    assert joint_licence("CC BY", [weights("CC BY-NC")]) == "CC BY; start: CC BY-NC"
+
+
 def test_going_on_with_what_a_run_left_says_the_same():
     first = joint_licence("data", [weights("NC", name="tiny")])
     assert joint_licence("data", [weights(first, name="topformer-tiny-folder")]) == first

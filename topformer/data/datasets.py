@@ -107,7 +107,6 @@ _COCO_VALUES = tuple(value for value in range(182) if value not in _COCO_GAPS)
 
 _CONTEXT_LISTS = "ImageSets/SegmentationContext/{split}.txt"
 _CONTEXT_TERMS = "PASCAL VOC 2010 pictures under Flickr's terms; nothing stated for trained weights"
-_FOLDER_TERMS = "as the pictures of this folder allow"
 _COCO_TERMS = "COCO pictures under their Flickr licences; nothing stated for trained weights"
 _CONTEXT_SCALE = WholeImageScale(long_px=520, short_px=520)
 _FREE_SCALE = WholeImageScale(long_px=2048, short_px=512)
@@ -257,7 +256,7 @@ def open_box_dataset(key: str, root: Path) -> BoxDataset:
     check_key(key, boxes=True)
     if not root.is_dir():
         raise UsageError(f"There is no folder {root}.", next_step="Name the data set's folder.")
-    terms = _COCO_TERMS if key == COCO else _FOLDER_TERMS
+    terms = _COCO_TERMS if key == COCO else _folder_terms(root)
     return BoxDataset(key=key, root=root, scale=_BOX_SCALE, terms=terms)
 
 
@@ -295,7 +294,7 @@ def _open_folder(root: Path) -> Dataset:
         if len(described.classes) > MOST_CLASSES:
             raise ValueError(f"It names {len(described.classes):,} classes; at most {MOST_CLASSES}")
         classes = Classes(
-            dataset=root.resolve().name[:1000],
+            dataset=_folder_name(root),
             names=described.classes,
             palette=described.palette or spread_palette(len(described.classes)),
         )
@@ -317,5 +316,14 @@ def _open_folder(root: Path) -> Dataset:
         classes=classes,
         layout=_folder_layout(len(classes.names), (described.ignore_label, IGNORED)),
         scale=_FREE_SCALE,
-        terms=_FOLDER_TERMS,
+        terms=_folder_terms(root),
     )
+
+
+def _folder_terms(root: Path) -> str:
+    """What weights learnt from a user's own pictures may be used for; two folders' terms differ."""
+    return f"as the pictures of the folder {_folder_name(root)} allow"
+
+
+def _folder_name(root: Path) -> str:
+    return root.resolve().name[:1000]
