@@ -19,7 +19,9 @@ case "$*" in
   mark cpufiles
   for cpu in 0 1; do
     printf '/sys/devices/system/cpu/cpu%s/cpufreq/cpuinfo_max_freq:1800000\n' $cpu
-  done;;
+  done
+  mark present; echo 0-3
+  mark online; echo 0-1;;
 *thermalservice*)
   token=$(printf %s "$*" | grep -oE '[0-9a-f]{16}' | head -n 1)
   printf '\n%s thermal\nThermal Status: 1\nCurrent temperatures from HAL:\n' "$token"
@@ -53,7 +55,8 @@ def test_devices_that_can_be_used_and_others(adb, capsys):
     devices()
     printed = capsys.readouterr()
     assert printed.out == "A1\n"
-    for shown in ("Maker [red]Phone", "S1", "2x CPU 1.80 GHz", "arm64-v8a", "39.5 C (SKIN)",
+    for shown in ("Maker [red]Phone", "S1", "2x CPU 1.80 GHz",
+                  "switched off: CPU 2, 3", "arm64-v8a", "39.5 C (SKIN)",
                   "thermal status 1", "B2: Unlock the device", "udev",
                   "LOST was lost in the middle"):  # fmt: skip
         assert shown in printed.err, shown

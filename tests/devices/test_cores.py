@@ -46,9 +46,20 @@ def test_a_cluster_is_not_named_while_cpus_are_off(tensor, wanted):
     with pytest.raises(TopformerError, match="cannot be told") as raised:
         choose_mask(wanted, awake, offline=(6, 7))
     assert "6, 7" in raised.value.why
+    # The fastest of those that are on.
+    assert raised.value.next_step.endswith("as in --cores 30.")
     assert choose_mask("30", awake, offline=(6, 7)) == 0x30
     assert cluster_word(0x30, awake) == "big"
     assert cluster_word(0x30, awake, offline=(6, 7)) is None
+
+
+def test_cpus_that_are_off_are_not_denied(tensor):
+    with pytest.raises(TopformerError, match="CPUs c0 of this device are switched off") as raised:
+        choose_mask("f0", tensor[:6], offline=(6, 7))
+    assert "on are 3f" in raised.value.why
+    assert "mask of those" in raised.value.next_step
+    with pytest.raises(TopformerError, match="has no CPUs 100"):
+        choose_mask("130", tensor[:6], offline=(6, 7))
 
 
 def test_cpus_that_are_not_there(tensor):

@@ -102,6 +102,8 @@ def _lines(row: DeviceRow) -> Iterator[str]:
     abi = facts.abis[0] if facts.abis else facts.architecture
     yield ", ".join(part for part in (facts.soc or facts.platform, android, abi) if part)
     yield describe_clusters(facts.cores)
+    if facts.offline:
+        yield f"switched off: CPU {', '.join(map(str, facts.offline))}"
     if temperature:
         throttled = f", thermal status {row.thermal_status}" if row.thermal_status else ""
         yield f"{temperature.temperature_c:.1f} C ({temperature.sensor}){throttled}"

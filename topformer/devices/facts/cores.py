@@ -58,12 +58,13 @@ def choose_mask(wanted: str, cores: Sequence[DeviceCore], *, offline: Sequence[i
     with some that are `offline`: they may be the only ones of a cluster.
     """
     if wanted not in _WORDS:
-        return _hexadecimal_mask(wanted, cores)
+        return _hexadecimal_mask(wanted, cores, offline)
+    next_step = f"Leave --cores out, or give a mask of CPUs, as in --cores {_fastest(cores):x}."
     if offline:
         raise TopformerError(
             f"Which cores are the {wanted} ones cannot be told now.",
             why=f"CPUs that are off do not tell what they are: {', '.join(map(str, offline))}.",
-            next_step="Leave --cores out, or give a mask of CPUs, as in --cores f0.",
+            next_step=next_step,
         )
     clusters = sorted({core.cluster for core in cores})
     chosen = {"little": clusters[:1], "mid": clusters[1:-1], "big": clusters[-1:]}[wanted]
@@ -71,9 +72,15 @@ def choose_mask(wanted: str, cores: Sequence[DeviceCore], *, offline: Sequence[i
         raise TopformerError(
             f"This device has no {wanted} cores.",
             why=f"It has {describe_clusters(cores) or 'CPUs that it does not describe'}.",
-            next_step="Leave --cores out, or give a mask of CPUs, as in --cores f0.",
+            next_step=next_step,
         )
     return mask_of(core.cpu for core in cores if core.cluster in chosen)
+
+
+def _fastest(cores: Sequence[DeviceCore]) -> int:
+    """The mask of the fastest CPUs that are on; of CPU 0 where none is described."""
+    fastest = max((core.cluster for core in cores), default=0)
+    return mask_of(core.cpu for core in cores if core.cluster == fastest) or 1
 
 
 def cluster_word(
@@ -87,7 +94,7 @@ def cluster_word(
     return None
 
 
-def _hexadecimal_mask(wanted: str, cores: Sequence[DeviceCore]) -> int:
+def _hexadecimal_mask(wanted: str, cores: Sequence[DeviceCore], offline: Sequence[int]) -> int:
     found = re.fullmatch(r"(?:0x)?([0-9a-fA-F]{1,64})", wanted)
     mask = int(found[1], 16) if found else 0
     if mask == 0:
@@ -96,10 +103,14 @@ def _hexadecimal_mask(wanted: str, cores: Sequence[DeviceCore]) -> int:
             next_step=f"Choose one of {', '.join(_WORDS)}, or a hexadecimal mask, as in f0.",
         )
     everything = mask_of(core.cpu for core in cores)
-    if cores and mask & ~everything:
+    if cores and (beyond := mask & ~everything):
+        is_off = beyond & mask_of(offline)
         raise TopformerError(
-            f"This device has no CPUs {mask & ~everything:x}.",
-            why=f"All of its CPUs together are {everything:x}.",
+            f"CPUs {is_off:x} of this device are switched off now."
+            if is_off
+            else f"This device has no CPUs {beyond:x}.",
+            why=f"All of its CPUs {'that are on' if offline else 'together'} are {everything:x}.",
+            next_step="Leave --cores out, or give a mask of those.",
         )
     return mask
 
