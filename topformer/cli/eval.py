@@ -34,7 +34,7 @@ def eval(  # noqa: A001 - a verb's function is called what the verb is
             min=64,
             max=4096,
             help="Short side of whole pictures, where it is not to be the data set's: "
-            "448 for the published 448x448 weights. What the long side may have goes with it.",
+            "448 for the published 448x448 weights. What the long side may have grows with it.",
         ),
     ] = None,
     task: TaskOption = None,
