@@ -22,7 +22,7 @@ from topformer.runtimes.opened import require_numbers
 from topformer.tasks.upsampling import upsample_labels
 from topformer.variants import MINIMUM_SIDE_PX
 
-# Logits enlarged to a picture's size at once: 256 MiB of them.
+# Logits enlarged at once: 256 MiB of them.
 VALUES_AT_ONCE = 2**26
 
 # RGB [H, W, 3] -> class ids [H, W].
@@ -124,15 +124,14 @@ def _labels(
     """Enlarge logits to the network's input, then to the picture, and take the best class.
 
     In two steps, as published; the softmax before the choice changes no label and is left out. A
-    few classes at a time: all of them, at the size of a phone's picture, take gigabytes.
+    few classes at a time: all of them, at the larger of the two sizes, may take gigabytes.
     """
     require_numbers([logits.cpu().numpy()])
-    logits = _enlarged(logits, size)
     best = torch.full(original, -torch.inf, device=logits.device)
     labels = torch.zeros(original, dtype=torch.uint8, device=logits.device)
-    at_once = max(1, VALUES_AT_ONCE // (original[0] * original[1]))
+    at_once = max(1, VALUES_AT_ONCE // max(size[0] * size[1], original[0] * original[1]))
     for first in range(0, logits.shape[1], at_once):
-        part = _enlarged(logits[:, first : first + at_once], original)
+        part = _enlarged(_enlarged(logits[:, first : first + at_once], size), original)
         values, ids = part[0].max(0)
         # As in one argmax over all: of equal ones the first wins, and so does a NaN.
         best, is_better = torch.stack((best, values)).max(0)
