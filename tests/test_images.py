@@ -107,8 +107,11 @@ def test_sixteen_bits_have_a_transparent_value_too(tmp_path):
     assert read_picture(path)[0, :, 0].tolist() == [0, 1, 255, 100]
 
 
-def png(path, *, bits: int, colour: int, transparent: bytes, row: bytes, width: int):
-    """Write a PNG of one row with a transparent value, of a depth that Pillow does not write."""
+def png(path, *, bits: int, colour: int, transparent: bytes, row: bytes | None, width: int):
+    """Write a PNG of one row with a transparent value, of a depth that Pillow does not write.
+
+    Without a row it has no pixels, as a damaged file may.
+    """
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         body = kind + data
@@ -119,7 +122,7 @@ def png(path, *, bits: int, colour: int, transparent: bytes, row: bytes, width: 
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", header)
         + chunk(b"tRNS", transparent)
-        + chunk(b"IDAT", zlib.compress(b"\0" + row))
+        + (b"" if row is None else chunk(b"IDAT", zlib.compress(b"\0" + row)))
         + chunk(b"IEND", b"")
     )
     return path
@@ -151,6 +154,13 @@ def test_sixteen_bits_a_channel_have_a_transparent_colour_too(tmp_path):
     first, both = struct.pack(">3H", *colours[0]), struct.pack(">6H", *colours[0], *colours[1])
     path = png(tmp_path / "a.png", bits=16, colour=2, transparent=first, row=both, width=2)
     assert read_picture(path).tolist() == [[[255, 255, 255], [0x0A, 0x0A, 0x0A]]]
+
+
+def test_a_transparent_value_without_pixels_is_damage(tmp_path):
+    path = png(tmp_path / "a.png", bits=2, colour=0, transparent=b"\0\1", row=None, width=2)
+    with pytest.raises(TopformerError) as raised:
+        read_picture(path)
+    assert "cannot load this image" in raised.value.why
 
 
 def test_cmyk(tmp_path):

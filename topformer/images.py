@@ -121,7 +121,7 @@ def _scale_transparent_value(image: Image.Image) -> None:
     Of 16 bits a channel Pillow keeps the upper ones, so what shares them goes with it.
     """
     value: Any = image.info.get("transparency")
-    if not isinstance(image, PngImagePlugin.PngImageFile) or value is None:
+    if not isinstance(image, PngImagePlugin.PngImageFile) or value is None or not image.tile:
         return
     stored_as = image.tile[0].args
     if stored_as == "RGB;16B":
@@ -139,8 +139,9 @@ def _fill(path: Path, image: Image.Image, factor: int, pixels: NDArray[np.uint8]
         pixels[top // factor : -(-bottom // factor)] = np.asarray(band)
 
 
-# Between two levels of grey PNGs of 1, 2 and 4 bits, by Pillow's names, when they are read.
-_LEVELS_8_BITS = {"1": 255, "L;2": 85, "L;4": 17}
+# Between two levels of grey PNGs of 2 and 4 bits, by Pillow's names, when they are read. Of 1 bit
+# Pillow brings the value to 8 bits itself.
+_LEVELS_8_BITS = {"L;2": 85, "L;4": 17}
 
 # By EXIF orientation: an upright picture [h, w, 3] seen as it is stored, without a copy.
 _AS_STORED: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
