@@ -1,4 +1,4 @@
-"""Recipes: the shipped ones are the published ones, and one's own are checked."""
+"""Recipes: the shipped ones are published ones where there are, and one's own are checked."""
 
 import msgspec
 import pytest

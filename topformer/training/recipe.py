@@ -241,7 +241,7 @@ def load_recipe(
     path: Path | None = None,
     overrides: dict[str, str] | None = None,
 ) -> Recipe:
-    """Build the recipe of a data set and size: the published one, a file's, then single fields.
+    """Build the recipe of a data set and size: the shipped one, a file's, then single fields.
 
     `head` is that of a detector, empty for other networks. A file of one's own holds only what
     differs from the shipped recipe. `overrides` are fields as text, read as TOML values where
@@ -249,8 +249,8 @@ def load_recipe(
     range.
     """
     check_key(dataset, boxes=bool(head))
-    published = resources.files("topformer").joinpath("recipes", f"{dataset}.toml")
-    fields = _read(published.read_text("utf-8"), (variant, head), f"recipes/{dataset}.toml")
+    shipped = resources.files("topformer").joinpath("recipes", f"{dataset}.toml")
+    fields = _read(shipped.read_text("utf-8"), (variant, head), f"recipes/{dataset}.toml")
     if path is not None:
         text = read_text(path, limit_bytes=RECIPE_LIMIT_BYTES, kind="recipe")
         fields |= _read(text, (variant, head), str(path))
