@@ -122,14 +122,19 @@ def test_a_full_disk_loses_records_and_nothing_else(tmp_path):
 
 
 def test_a_full_disk_under_tensorboard_does_not_end_a_run(tmp_path, monkeypatch):
+    asked = []
+
     class Full:
-        def add_scalar(self, *_):
+        def add_scalar(self, name, *_):
+            asked.append(name)
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        close = add_scalar
+        def close(self):
+            self.add_scalar("close")
 
     monkeypatch.setattr(journal, "_tensorboard", lambda *_a, **_n: Full())
-    assert write(tmp_path, step(1)) == [step(1)]
+    assert write(tmp_path, step(1), step(2)) == [step(1), step(2)]
+    assert asked == ["loss", "close"], "It fails ever after, and is not asked again."
 
 
 def test_without_tensorboard_the_log_is_written_all_the_same(tmp_path, monkeypatch):

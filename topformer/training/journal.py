@@ -134,14 +134,24 @@ class Journal:
         self._board = _tensorboard(out / "tensorboard", purge_step=keep_to_step + 1)
 
     def write(self, record: Record) -> None:
-        """Append one record; a disk that is full loses the record, not the run."""
+        """Append one record; a disk that is full loses the record, not the run.
+
+        TensorBoard gets no more of a run then: what failed once in its thread fails ever after.
+        """
         with suppress(OSError):
             self._append(msgspec.json.encode(record) + b"\n")
-        if self._board is not None:
-            for name, value in msgspec.structs.asdict(record).items():
-                if isinstance(value, float):
-                    with suppress(OSError):
-                        self._board.add_scalar(name, value, record.step)
+        try:
+            self._show(record)
+        except OSError:
+            self.close()
+            self._board = None
+
+    def _show(self, record: Record) -> None:
+        if self._board is None:
+            return
+        for name, value in msgspec.structs.asdict(record).items():
+            if isinstance(value, float):
+                self._board.add_scalar(name, value, record.step)
 
     def _append(self, line: bytes) -> None:
         with self.path.open("ab", buffering=0) as stream:
