@@ -4,8 +4,9 @@
 
 A WORD is a TEACHER, --resume or, as for `train --set`, FIELD=VALUE. Every TEACHER is a
 `teacher.safetensors` of the study of teachers; of several the geometric mean is taught. All else is
-as `topformer train` does it, but that the data set is not checked first and no pictures are drawn.
-`topformer train --set teacher=FILE` takes any network in ONNX, but on the CPU only.
+as `topformer train` does it, but that the data set is not checked first, no pictures are drawn, and
+the weights name no licence of the teachers, whose files state none. `topformer train --set
+teacher=FILE` takes any network in ONNX, but on the CPU only.
 """
 
 import sys
