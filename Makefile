@@ -65,7 +65,7 @@ rig-for-tests: $(VENV)/installed
 app-for-tests: $(VENV)/installed $(JVM_DETECTOR).golden
 	@$(APK) || { status=$$?; test $$status = 3 && test -z "$$CI"; }
 
-# While you work: all that needs no export, training, device or app's build, in under two minutes.
+# While you work: all that needs no export, training, device or app's build, in about two minutes.
 test-fast: $(VENV)/installed
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not (slow or rig or app)'
 

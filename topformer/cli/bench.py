@@ -52,7 +52,8 @@ def bench(
         ),
     ] = None,
     threads: Annotated[
-        list[int] | None, typer.Option(min=1, max=1024, help="Thread count; repeat for more.")
+        list[int] | None,
+        typer.Option(min=1, max=1024, help="Thread count; repeat for more. Default: 1."),
     ] = None,
     mode: ModeOption = "standard",
     image_size: Annotated[

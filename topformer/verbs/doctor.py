@@ -82,7 +82,7 @@ def _package(name: str) -> Check:
             kind="package",
             state="missing",
             detail="not installed",
-            remedy="`pip install .` in a checkout of topformer brings it",
+            remedy="`pip install --editable .` in a checkout of topformer brings it",
         )
 
 
@@ -122,7 +122,7 @@ def _failed(
     name: str,
     detail: str,
     *,
-    remedy: str = "install topformer in a new environment: `pip install .` in its checkout",
+    remedy: str = "install topformer in a new environment: `pip install --editable .` in its checkout",
 ) -> Check:
     return Check(name=name, kind="runtime", state="failed", detail=detail, remedy=remedy)
 
