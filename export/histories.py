@@ -10,7 +10,7 @@ Histories are not changed once made, so nodes may share them.
 # Not strict: a class of torch's is given a method for a while.
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from torch.fx.traceback import NodeSource
 
@@ -29,5 +29,5 @@ def shared_histories() -> Generator[None]:
     try:
         yield
     finally:
-        if "__deepcopy__" in vars(NodeSource):
+        with suppress(AttributeError):  # another thread's may have ended first
             del NodeSource.__deepcopy__  # pyright: ignore[reportAttributeAccessIssue]

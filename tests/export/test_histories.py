@@ -31,6 +31,17 @@ def test_they_are_shared_for_a_while_only():
     assert copy.deepcopy([source])[0] is not source
 
 
+def test_another_thread_may_end_at_the_same_moment(monkeypatch):
+    class EndedTwice(type):
+        def __delattr__(cls, name):
+            super().__delattr__(name)  # by the other thread, just before
+            super().__delattr__(name)
+
+    monkeypatch.setattr("topformer.export.histories.NodeSource", EndedTwice("Source", (), {}))
+    with shared_histories():
+        pass
+
+
 @pytest.mark.slow
 def test_the_file_is_the_same_to_the_byte(monkeypatch):
     network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1)).eval()
