@@ -1,6 +1,9 @@
 """Repeat the proof of an exported file, from its manifest alone or against its checkpoint."""
 
+from collections.abc import Iterator
 from pathlib import Path
+
+import msgspec
 
 from topformer.errors import TopformerError, UsageError
 from topformer.export.inputs import standard_inputs
@@ -78,9 +81,32 @@ def _refuse_other_description(manifest: Manifest, made: Manifest, path: Path) ->
     Whoever uses the file normalises pictures and reads its outputs by what stands there.
     """
     for name in ("input", "outputs", "detection"):
-        if getattr(manifest, name) != getattr(made, name):
+        stated, expected = getattr(manifest, name), getattr(made, name)
+        if stated != expected:
             raise TopformerError(
                 f"The manifest of {path.name} says other things of its {name} than these weights.",
-                why=f"{brief(str(getattr(manifest, name)))} stands there.",
+                why=_first_difference(name, stated, expected),
                 next_step="It was changed, or is of another version: export the file again.",
             )
+
+
+def _first_difference(name: str, stated: object, expected: object) -> str:
+    """Name the first field in which two descriptions differ, and what it is in each."""
+    for part, one, other in _parts(name, stated, expected):
+        if one != other:
+            return _first_difference(part, one, other)
+    return f"{name} is {brief(str(stated))} there; by these weights it is {brief(str(expected))}."
+
+
+def _parts(name: str, stated: object, expected: object) -> Iterator[tuple[str, object, object]]:
+    """Take two descriptions apart, with a name for each part; what cannot be has none."""
+    match stated, expected:
+        case msgspec.Struct(), msgspec.Struct():
+            for field in stated.__struct_fields__:
+                yield f"{name}.{field}", getattr(stated, field), getattr(expected, field)
+        case tuple(), tuple():
+            yield f"the length of {name}", len(stated), len(expected)
+            for index, (one, other) in enumerate(zip(stated, expected, strict=False)):
+                yield f"{name}[{index}]", one, other
+        case _:
+            pass
