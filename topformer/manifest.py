@@ -210,12 +210,13 @@ class Agreement(Document, frozen=True, kw_only=True):
 
 
 class InputAgreement(Document, frozen=True, kw_only=True):
-    """The agreement on one input, and what it is held to there.
+    """The agreement of one step on one input, and what it is held to there.
 
     An input is ill-conditioned for a network when torch's own float32 strays so far from float64
-    that no float32 file can be held to the full gates; it is then held to torch's float32. One that
-    is unlike the pictures a precision was calibrated with is called so too; there a file is held to
-    the precision's simulation in torch.
+    that no float32 file can be held to the full gates; a step is then held to torch's float32. One
+    that is unlike the pictures a precision was calibrated with is called so too; there a file is
+    held to the precision's simulation in torch. A step that reaches the full gates all the same is
+    held to them, and does not call its input so; `float32`, the yardstick, always does.
     """
 
     input: ShortText

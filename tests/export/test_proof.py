@@ -1,6 +1,7 @@
 """The proof itself: it must find what is wrong, and forgive only what rounding explains."""
 
 import copy
+import re
 
 import msgspec
 import numpy as np
@@ -25,11 +26,12 @@ from topformer.export.proof import (
     measure_yardstick,
     refer,
 )
-from topformer.manifest import Agreement, Gates, Manifest, WeightsInfo
+from topformer.manifest import Agreement, Gates, Manifest, Parity, WeightsInfo
 from topformer.model import create_model
 from topformer.preprocess import input_info
 from topformer.runtimes.torch_network import TorchNetwork, describe
-from topformer.tasks import Answer, task_of
+from topformer.tasks import SEGMENTATION, Answer, task_of
+from topformer.verbs.parity import show_parity
 from topformer.weights import LoadedWeights, load_weights
 
 SIZE = (128, 128)
@@ -368,6 +370,23 @@ def test_a_proof_needs_an_input_that_is_held_to_the_full_gates(float32):
     inputs = tuple(msgspec.structs.replace(entry, ill_conditioned=True) for entry in float32.inputs)
     assert all(entry.passed for entry in inputs)
     assert not msgspec.structs.replace(float32, inputs=inputs).passed
+
+
+def test_each_step_says_how_many_inputs_it_is_the_worst_of(float32, capsys):
+    """A file may reach the full gates where its simulation was excused, and the other way round."""
+    names, every = ("float32", "int8", "file"), len(float32.inputs)
+    excused = {
+        name: tuple(
+            msgspec.structs.replace(entry, ill_conditioned=index < count)
+            for index, entry in enumerate(float32.inputs)
+        )
+        for name, count in zip(names, (every, every - 1, 1), strict=True)
+    }
+    steps = [msgspec.structs.replace(float32, step=name, inputs=excused[name]) for name in names]
+    parity = Parity(passed=False, gates=LOOSE, steps=tuple(steps))
+    show_parity("a.pte", parity, SEGMENTATION, calibrated=True)
+    told = re.findall(r"\d+ inputs?", capsys.readouterr().err)
+    assert told == [f"{every} inputs", "1 input", f"{every - 1} inputs"]
 
 
 def test_a_checkpoint_that_float32_cannot_hold_fails(references):
