@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -100,13 +101,11 @@ def _first_difference(name: str, stated: object, expected: object) -> str:
 
 def _parts(name: str, stated: object, expected: object) -> Iterator[tuple[str, object, object]]:
     """Take two descriptions apart, with a name for each part; what cannot be has none."""
-    match stated, expected:
-        case msgspec.Struct(), msgspec.Struct():
-            for field in stated.__struct_fields__:
-                yield f"{name}.{field}", getattr(stated, field), getattr(expected, field)
-        case tuple(), tuple():
-            yield f"the length of {name}", len(stated), len(expected)
-            for index, (one, other) in enumerate(zip(stated, expected, strict=False)):
-                yield f"{name}[{index}]", one, other
-        case _:
-            pass
+    if isinstance(stated, msgspec.Struct) and isinstance(expected, msgspec.Struct):
+        for field in stated.__struct_fields__:
+            yield f"{name}.{field}", getattr(stated, field), getattr(expected, field)
+    elif isinstance(stated, tuple) and isinstance(expected, tuple):
+        ones, others = cast("tuple[object, ...]", stated), cast("tuple[object, ...]", expected)
+        yield f"the length of {name}", len(ones), len(others)
+        for index, (one, other) in enumerate(zip(ones, others, strict=False)):
+            yield f"{name}[{index}]", one, other
