@@ -11,6 +11,7 @@ from topformer.benchmarks.benches.watch import (
     WatchedRounds,
     device_evidence,
     run_watched_rounds,
+    used_cpus,
 )
 from topformer.benchmarks.documents.bench import AppRecord, BenchDocument
 from topformer.benchmarks.documents.rows import MeasuredRow
@@ -67,6 +68,7 @@ def bench_app(
         program=AppRecord(
             package=PACKAGE, version=app.version, runtime_version=workers[0].first.runtime_version
         ),
+        cpus=used_cpus((), facts),
     )
 
 

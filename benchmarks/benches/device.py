@@ -13,6 +13,7 @@ from topformer.benchmarks.benches.watch import (
     cores_used,
     device_evidence,
     run_watched_rounds,
+    used_cpus,
 )
 from topformer.benchmarks.bundle.build import BuiltBundle, build_bundle, default_cache, open_bundle
 from topformer.benchmarks.documents.bench import BenchDocument, RunnerRecord
@@ -76,6 +77,7 @@ def bench_device(
         plan = replace(plan, mode=COUNTING) if facts.emulated else plan
         watched, rows = _measure(site, plan, checked, on_progress)
     built = bundle.bundle
+    placements = [place for worker, _ in checked for place in worker.placements]
     return watched.document(
         rows,
         environment,
@@ -83,6 +85,7 @@ def bench_device(
         program=RunnerRecord(
             target=built.target, runtime_version=built.runtime_version, compiler=built.compiler
         ),
+        cpus=used_cpus(placements, facts),
     )
 
 

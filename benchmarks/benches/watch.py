@@ -1,9 +1,9 @@
 """Rounds on a device whose state is read around every block, and what that state tells."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from topformer.benchmarks.benches.environment import EnvironmentWatch
 from topformer.benchmarks.documents.bench import (
@@ -96,8 +96,9 @@ class WatchedRounds:
         *,
         facts: DeviceFacts,
         program: RunnerRecord | AppRecord,
+        cpus: Collection[int],
     ) -> BenchDocument:
-        """Make the document of a bench of this one device."""
+        """Make the document of a bench of this one device, whose rows used these CPUs."""
         host, protocol = environment.finish(), self.recorded.protocol
         device = DeviceRecord(
             facts=facts,
@@ -111,7 +112,7 @@ class WatchedRounds:
             protocol=protocol,
             rows=tuple(rows),
             comparisons=compare_run(rows, host, protocol),
-            states=state_samples(self.readings),
+            states=state_samples(self.readings, cpus),
             published=published_rows(rows),
             devices=(device,),
         )
@@ -147,11 +148,6 @@ def run_watched_rounds(
     return WatchedRounds(recorded=recorded, start=start, readings=tuple(watch.readings))
 
 
-def _allowed_mhz(state: DeviceState) -> float | None:
-    found = [cpu.allowed_khz for cpu in state.cpus if cpu.allowed_khz]
-    return max(found) / 1000 if found else None
-
-
 def device_evidence(
     recording: Recording,
     readings: Sequence[StateReading],
@@ -159,15 +155,15 @@ def device_evidence(
     facts: DeviceFacts,
 ) -> Evidence:
     """What a device told while a row was measured there."""
-    all_cpus = {core.cpu for core in facts.cores} or {0}
-    mask = placements[-1].allowed_mask if placements else None
-    allowed = set(cpus_of(mask)) & all_cpus if mask is not None else all_cpus
+    all_cpus = _all_cpus(facts)
+    allowed = _allowed_cpus(placements, facts)
     states = [reading.state for reading in readings]
+    capped = _most_capped(states, used_cpus(placements, facts))
     statuses = [s.thermal_status for s in states if s.thermal_status is not None]
     percents = [s.battery_percent for s in states if s.battery_percent is not None]
     return replace(
         gather_evidence(recording, cpu_count=len(allowed) or 1, machine_cpu_count=len(all_cpus)),
-        frequency_cap_ratio=_cap_ratio(states, allowed),
+        frequency_cap_ratio=None if capped is None else capped.kept,
         thermal_status_rise=max(statuses) - statuses[0] if statuses else None,
         cluster_moves=_cluster_moves(placements, facts.cores),
         battery_percent=min(percents, default=None),
@@ -175,14 +171,53 @@ def device_evidence(
     )
 
 
-def _cap_ratio(states: Sequence[DeviceState], cpus: set[int]) -> float | None:
-    """Lowest of what was allowed at most on some CPUs over what was at first; None if not told."""
-    caps = [
-        max((cpu.allowed_khz or 0 for cpu in state.cpus if cpu.cpu in cpus), default=0)
-        for state in states
-    ]
-    told = [cap for cap in caps if cap]
-    return min(told) / told[0] if told else None
+def _all_cpus(facts: DeviceFacts) -> set[int]:
+    return {core.cpu for core in facts.cores} or {0}
+
+
+def _allowed_cpus(placements: Sequence[Placement], facts: DeviceFacts) -> set[int]:
+    mask = placements[-1].allowed_mask if placements else None
+    return _all_cpus(facts) & set(cpus_of(mask)) if mask is not None else _all_cpus(facts)
+
+
+def used_cpus(placements: Sequence[Placement], facts: DeviceFacts) -> set[int]:
+    """CPUs on which threads were seen; where that is not told, all on which they might run."""
+    seen = {cpu for place in placements for cpu in place.last_cpus}
+    return seen or _allowed_cpus(placements, facts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Capped:
+    """A CPU, and the lowest of the frequencies that it was allowed over the highest before."""
+
+    cpu: int
+    kept: float
+
+
+def _most_capped(states: Sequence[DeviceState], cpus: Collection[int]) -> _Capped | None:
+    """Find the CPU that lost the largest share of what it was allowed; None if none is told.
+
+    Each is held to itself: the fastest one hides what others lose, and misses where it is off.
+    """
+    caps = {cpu: [cap for state in states if (cap := _cap_khz(state, cpu))] for cpu in cpus}
+    kept = {cpu: _kept_share(caps_khz) for cpu, caps_khz in caps.items() if caps_khz}
+    if not kept:
+        return None
+    # Of those that lost as much, the fastest: a plot shows it.
+    cpu = min(kept, key=lambda cpu: (kept[cpu], -max(caps[cpu])))
+    return _Capped(cpu=cpu, kept=kept[cpu])
+
+
+def _cap_khz(state: DeviceState, cpu: int) -> int | None:
+    """Highest frequency that a CPU is allowed; None or 0 where it does not tell."""
+    return next((one.allowed_khz for one in state.cpus if one.cpu == cpu), None)
+
+
+def _kept_share(caps_khz: Sequence[int]) -> float:
+    """Lowest over the highest until then: a cap that rises has lost nothing."""
+    return min(
+        cap / highest for cap, highest in zip(caps_khz, accumulate(caps_khz, max), strict=True)
+    )
 
 
 def _cluster_moves(placements: Sequence[Placement], cores: Sequence[DeviceCore]) -> int:
@@ -209,14 +244,18 @@ def cores_used(
     )
 
 
-def state_samples(readings: Sequence[StateReading]) -> tuple[StateSample, ...]:
-    """Shorten readings to what a plot over time shows."""
+def state_samples(
+    readings: Sequence[StateReading], cpus: Collection[int]
+) -> tuple[StateSample, ...]:
+    """Shorten readings to what a plot over time shows: of these CPUs that which lost most."""
+    capped = _most_capped([reading.state for reading in readings], cpus)
+    caps_khz = [capped and _cap_khz(reading.state, capped.cpu) for reading in readings]
     return tuple(
         StateSample(
             at_s=reading.at_s,
-            frequency_mhz=_allowed_mhz(reading.state),
+            frequency_mhz=cap_khz / 1000 if cap_khz else None,
             temperature_c=heat.temperature_c if (heat := gate_temperature(reading.state)) else None,
             thermal_status=reading.state.thermal_status,
         )
-        for reading in readings
+        for reading, cap_khz in zip(readings, caps_khz, strict=True)
     )

@@ -78,7 +78,7 @@ class StateSample(Document, frozen=True, kw_only=True):
     # Since the first block began.
     at_s: Number
     # Of the CPU that is fastest now: the idle ones idle slowly. Of a device, which is read while it
-    # idles, the highest that the system allows.
+    # idles, the highest that the system allows that CPU of the used ones which lost most of it.
     frequency_mhz: Number | None = None
     temperature_c: Number | None = None
     # Android's: 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency, 6 shutdown.

@@ -41,7 +41,8 @@ class Evidence:
     quota_share: float | None = None
     # How often the processor or the system reported that it slows down because of heat.
     thermal_events: int | None = None
-    # Highest frequency that the system allows: its lowest over that before the first block.
+    # Highest frequency that the system allows a CPU: its lowest over the highest before, on the
+    # CPU that lost most.
     frequency_cap_ratio: float | None = None
     # By how much Android's thermal status rose above that before the first block, at most.
     thermal_status_rise: int | None = None

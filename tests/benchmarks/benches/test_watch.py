@@ -4,6 +4,9 @@ from dataclasses import replace
 from itertools import count
 
 import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.bench_fakes import SHORT, ScriptedWorker, record, request, scripted_recording
 from topformer.benchmarks.benches.watch import (
@@ -128,6 +131,62 @@ def test_a_cap_counts_on_the_cores_that_were_used():
     )
 
 
+def capped_at(*caps_khz):
+    """Make a state of CPUs that tell these caps; None is one that is switched off."""
+    cpus = tuple(
+        CpuState(cpu=cpu, online=True, current_khz=None, allowed_khz=khz, governor=None)
+        for cpu, khz in enumerate(caps_khz)
+        if khz is not None
+    )
+    return msgspec.structs.replace(state(), cpus=cpus)
+
+
+@pytest.mark.parametrize(
+    ("caps_khz", "ratio"),
+    [
+        # A slower CPU is throttled, and the fastest is not.
+        ([(2_400_000, 2_800_000), (1_200_000, 2_800_000)], 0.5),
+        # The fastest is switched off for a moment.
+        ([(1_800_000, 2_800_000), (1_800_000, None), (1_800_000, 2_800_000)], 1.0),
+        # A cap that rises lost nothing; one that falls after that did.
+        ([(1_500_000,), (3_000_000,)], 1.0),
+        ([(1_500_000,), (3_000_000,), (1_500_000,)], 0.5),
+    ],
+)
+def test_a_cap_is_held_to_what_the_same_cpu_was_allowed_before(caps_khz, ratio):
+    assert evidence(*(capped_at(*caps) for caps in caps_khz)).frequency_cap_ratio == ratio
+
+
+def test_a_cap_counts_where_the_threads_were_seen():
+    places = [Placement(allowed_mask=0b11, last_cpus=(1,))]
+    idle_falls = (capped_at(1_800_000, 2_800_000), capped_at(900_000, 2_800_000))
+    assert evidence(*idle_falls, placements=places).frequency_cap_ratio == 1.0
+    untold = [Placement(allowed_mask=0b11, last_cpus=())]
+    assert evidence(*idle_falls, placements=untold).frequency_cap_ratio == 0.5
+
+
+CAPS_KHZ = st.none() | st.integers(0, 3).map(lambda step: step * 700_000)
+
+
+@given(st.lists(st.tuples(CAPS_KHZ, CAPS_KHZ), max_size=6))
+def test_the_plot_shows_the_fall_that_the_verdict_tells(caps_khz):
+    states = [capped_at(*caps) for caps in caps_khz]
+    falls = [
+        after / before
+        for series in zip(*caps_khz, strict=True)
+        for number, after in enumerate(series)
+        for before in series[: number + 1]
+        if before and after
+    ]
+    ratio = evidence(*states).frequency_cap_ratio
+    assert ratio == min((*falls, 1.0)) if falls else ratio is None
+    readings = [StateReading(at_s=float(at), state=one) for at, one in enumerate(states)]
+    drawn_mhz = [sample.frequency_mhz for sample in state_samples(readings, {0, 1})]
+    told_mhz = [mhz for mhz in drawn_mhz if mhz is not None]
+    shown = [mhz / max(told_mhz[: number + 1]) for number, mhz in enumerate(told_mhz)]
+    assert min(shown, default=None) == ratio
+
+
 def test_a_status_that_rises_and_falls_again_is_seen():
     assert evidence(state(), state(status=2), state()).thermal_status_rise == 2
 
@@ -151,7 +210,7 @@ def test_a_device_that_tells_nothing_leaves_no_evidence():
 
 def test_a_plot_over_time_shows_frequency_and_temperature():
     read = state(skin_c=41.5, status=1, allowed_khz=1_500_000)
-    (sample,) = state_samples([StateReading(at_s=3.0, state=read)])
+    (sample,) = state_samples([StateReading(at_s=3.0, state=read)], {0, 1})
     assert (sample.at_s, sample.frequency_mhz) == (3.0, 1500.0)
     assert (sample.temperature_c, sample.thermal_status) == (41.5, 1)
 
