@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.benchmarks.documents.rows import CountedRow, MeasuredRow
 from topformer.benchmarks.report.text import heading, place
-from topformer.benchmarks.report.timeline import WIDTH_IN, draw_timeline, timeline_rows
+from topformer.benchmarks.report.timeline import (
+    CAP,
+    CLOCK,
+    WIDTH_IN,
+    draw_timeline,
+    timeline_rows,
+)
 from topformer.figures import (
     BLUE,
     DOUBTFUL,
@@ -61,7 +67,8 @@ def draw(document: BenchDocument) -> bytes:
         return _draw_instructions(document.counted_rows, heading(document))
     caption = Caption(title=heading(document), notes=_details(document))
     if document.protocol.mode == "sustained":
-        return draw_timeline(timeline_rows(rows), document.states, caption)
+        frequency = CAP if document.devices else CLOCK
+        return draw_timeline(timeline_rows(rows), document.states, caption, frequency=frequency)
     return _draw_bars(rows, caption)
 
 

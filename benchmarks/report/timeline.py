@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from matplotlib.axes import Axes
 from topformer.benchmarks.documents.bench import StateSample
 from topformer.benchmarks.documents.rows import MeasuredRow
 from topformer.benchmarks.protocol.statistics import blocks_of, first_and_last_third
-from topformer.benchmarks.protocol.verdict import FREQUENCY_LOSS_LIMIT
+from topformer.benchmarks.protocol.verdict import CAP_LOSS_LIMIT, FREQUENCY_LOSS_LIMIT
 from topformer.figures import (
     FAINT,
     GREEN,
@@ -38,6 +39,19 @@ STATUS_NAMES = ("cool", "light", "moderate", "severe", "critical", "emergency", 
 
 
 @dataclass(frozen=True, kw_only=True)
+class Frequency:
+    """Which frequency the samples tell, and the share of it whose loss is called throttling."""
+
+    label: str
+    loss_limit: float
+
+
+# The verdict has the same limits.
+CLOCK = Frequency(label="GHz, fastest CPU", loss_limit=FREQUENCY_LOSS_LIMIT)
+CAP = Frequency(label="GHz allowed", loss_limit=CAP_LOSS_LIMIT)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TimelineRow:
     """One line: when its blocks began, and the median of the total in each."""
 
@@ -59,18 +73,22 @@ def timeline_rows(rows: Sequence[MeasuredRow]) -> list[TimelineRow]:
 
 
 def draw_timeline(
-    rows: Sequence[TimelineRow], states: Sequence[StateSample], caption: Caption
+    rows: Sequence[TimelineRow],
+    states: Sequence[StateSample],
+    caption: Caption,
+    *,
+    frequency: Frequency = CLOCK,
 ) -> bytes:
     """Draw the rows, and below them what of the device's state is known; returns a PNG.
 
-    Shaded where it was throttled: its thermal status was above 0, or its frequency a tenth below
-    the highest seen.
+    Shaded where it was throttled: its thermal status was above 0, or its frequency below the
+    highest until then by more than may be lost.
     """
     states = sorted(states, key=lambda state: state.at_s)
     panels = [
         (draw, points)
         for draw, pick in (
-            (_draw_frequency, lambda state: state.frequency_mhz),
+            (partial(_draw_frequency, label=frequency.label), lambda state: state.frequency_mhz),
             (_draw_temperature, lambda state: state.temperature_c),
         )
         if (points := _points(states, pick))
@@ -83,7 +101,7 @@ def draw_timeline(
     for axes, (draw, points) in zip(others, panels, strict=True):
         draw(axes, points)
     end_s = max([*(start for row in rows for start in row.starts_s), *(s.at_s for s in states)])
-    throttled = list(_throttled(states, end_s))
+    throttled = list(_throttled(states, end_s, frequency.loss_limit))
     for axes in (first, *others):
         tidy(axes)
         axes.set_xlim(0, max(end_s, 1.0) / 60)
@@ -129,11 +147,11 @@ def _draw_latency(axes: Axes, rows: Sequence[TimelineRow]) -> None:
     legend.get_title().set_color(FAINT)
 
 
-def _draw_frequency(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
+def _draw_frequency(axes: Axes, points: Sequence[tuple[float, float]], *, label: str) -> None:
     minutes, mhz = np.array(points).T
     axes.step(minutes, mhz / 1000, where="post", color=GREEN, linewidth=1.6)
     axes.set_ylim(0, HEADROOM * mhz.max() / 1000)
-    axes.set_ylabel("GHz, fastest CPU", color=INK)
+    axes.set_ylabel(label, color=INK)
 
 
 def _draw_temperature(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
@@ -166,13 +184,16 @@ def _mark(axes: Axes, marks: Iterable[tuple[float, str]]) -> None:
         )
 
 
-def _throttled(states: Sequence[StateSample], end_s: float) -> Iterator[tuple[float, float]]:
+def _throttled(
+    states: Sequence[StateSample], end_s: float, loss_limit: float
+) -> Iterator[tuple[float, float]]:
     """Yield spans of time, in seconds, each from its first sample to the one that ends it."""
-    highest = max((s.frequency_mhz for s in states if s.frequency_mhz is not None), default=0.0)
+    highest = 0.0
     start_s: float | None = None
     for state in states:
+        highest = max(highest, state.frequency_mhz or 0.0)
         slow = state.frequency_mhz is not None and (
-            state.frequency_mhz < (1.0 - FREQUENCY_LOSS_LIMIT) * highest
+            state.frequency_mhz < (1.0 - loss_limit) * highest
         )
         hot = slow or bool(state.thermal_status)
         if hot and start_s is None:

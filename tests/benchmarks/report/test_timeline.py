@@ -1,4 +1,5 @@
 from io import BytesIO
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -7,8 +8,15 @@ from PIL import Image
 
 from support.bench_fakes import scripted_bench
 from topformer.benchmarks.documents.bench import StateSample
+from topformer.benchmarks.report import plot
 from topformer.benchmarks.report.plot import draw
-from topformer.benchmarks.report.timeline import TimelineRow, draw_timeline, timeline_rows
+from topformer.benchmarks.report.timeline import (
+    CAP,
+    CLOCK,
+    TimelineRow,
+    draw_timeline,
+    timeline_rows,
+)
 from topformer.figures import Caption
 
 # The shade over throttled time.
@@ -16,8 +24,9 @@ HOT = (0xFE, 0xE2, 0xE2)
 ROW = TimelineRow(name="row", starts_s=(0.0, 100.0, 200.0), medians_ms=(10.0, 10.0, 14.0))
 
 
-def picture_of(states=(), row=ROW):
-    data = draw_timeline([row], states, Caption(title="heading", notes=("one", "two")))
+def picture_of(states=(), row=ROW, frequency=CLOCK):
+    caption = Caption(title="heading", notes=("one", "two"))
+    data = draw_timeline([row], states, caption, frequency=frequency)
     with Image.open(BytesIO(data)) as picture:
         assert picture.format == "PNG"
         return np.asarray(picture.convert("RGB"))
@@ -62,6 +71,33 @@ def test_there_is_a_panel_for_each_thing_that_is_known():
 )
 def test_throttled_time_is_shaded(series, share):
     assert shaded_share(picture_of(states_of(**series))) == pytest.approx(share, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("mhz", "share"),
+    [
+        # The verdict calls a loss of 1 % of what is allowed throttling, and a rise no loss.
+        ((2800.0, 2730.0, 2800.0), 0.5),
+        ((2800.0, 2780.0, 2800.0), 0.0),
+        ((1500.0, 2800.0, 2800.0), 0.0),
+    ],
+)
+def test_what_is_allowed_is_shaded_as_the_verdict_judges_it(mhz, share):
+    pixels = picture_of(states_of(frequency_mhz=mhz), frequency=CAP)
+    assert shaded_share(pixels) == pytest.approx(share, abs=0.05)
+
+
+def test_of_a_device_what_is_allowed_is_drawn_and_of_this_machine_the_clock(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plot, "draw_timeline", lambda *_, frequency: drawn.append(frequency))
+    document = scripted_bench()
+    sustained = msgspec.structs.replace(document.protocol, mode="sustained")
+    here = msgspec.structs.replace(document, protocol=sustained)
+    plot.draw(here)
+    device = SimpleNamespace(facts=SimpleNamespace(serial="A1"))
+    monkeypatch.setattr(plot, "_details", lambda _: ())
+    plot.draw(msgspec.structs.replace(here, devices=(device,)))
+    assert drawn == [CLOCK, CAP]
 
 
 def test_states_need_not_come_in_order():
