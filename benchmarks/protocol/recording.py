@@ -63,6 +63,9 @@ def gather_evidence(recording: Recording, *, cpu_count: int, machine_cpu_count: 
     cpus_s = None if elapsed_s is None else elapsed_s * machine_cpu_count
     busy_s = _increase(blocks, lambda counters: counters.busy_s)
     others_s = None if busy_s is None else max(0.0, busy_s - own_s)
+    if others_s is not None and cpus_s is not None:
+        # Counters may say anything, but no more CPUs can be busy than there are.
+        others_s = min(others_s, cpus_s)
     stolen_s = _increase(blocks, lambda counters: counters.stolen_s)
     stopped_s = _increase(blocks, lambda counters: counters.quota_stopped_s)
     events = _increase(blocks, lambda counters: counters.thermal_events)

@@ -1,11 +1,15 @@
 from dataclasses import replace
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.bench_fakes import ScriptedWorker, request
 from topformer.benchmarks.documents.runner import Measured, SampleNs
 from topformer.benchmarks.protocol.recording import Block, Recording, gather_evidence
 from topformer.devices.machine import Counters
+from topformer.documents import Number
 
 SAMPLE = SampleNs(preprocess=1, execute=1, postprocess=1)
 
@@ -63,6 +67,18 @@ def test_a_clock_that_does_not_go_tells_no_load(elapsed_s):
     told = counters(busy_s=10.0, stolen_s=1.0, quota_stopped_s=1.0)
     evidence = evidence_of([lasting(told, told, elapsed_s=elapsed_s)])
     assert (evidence.background_cpus, evidence.steal_share, evidence.quota_share) == (None,) * 3
+
+
+# What a device's /proc/stat and /proc/uptime may say at most, and at least.
+COUNTER_S = st.floats(0.0, 5e13)
+
+
+@given(COUNTER_S, COUNTER_S, st.floats(-1.0, 10.0))
+def test_no_more_cpus_are_busy_than_there_are(before_s, after_s, elapsed_s):
+    pairs = [lasting(counters(busy_s=before_s), counters(busy_s=after_s), elapsed_s=elapsed_s)]
+    background = evidence_of(pairs).background_cpus
+    assert background is None or 0.0 <= background <= 4.0 * (1.0 + 1e-9)
+    msgspec.convert(background, Number | None)
 
 
 def test_counters_are_summed_over_the_blocks():
