@@ -148,16 +148,20 @@ def _drift(blocks_ms: NDArray[np.float64], evidence: Evidence) -> list[str]:
     change = last / first - 1.0
     if abs(change) <= DRIFT_LIMIT:
         return []
-    seen = (evidence.frequency_ratio, evidence.frequency_cap_ratio, evidence.thermal_status_rise)
-    hidden = (
-        "; the CPU's frequency cannot be read here, so heat is not ruled out"
-        if all(one is None for one in seen)
-        else ""
-    )
     return [
         f"drift: the last third of the run was {abs(change):.0%} "
-        f"{'slower' if change > 0 else 'faster'} than the first{hidden}."
+        f"{'slower' if change > 0 else 'faster'} than the first{_unseen_heat(evidence)}."
     ]
+
+
+def _unseen_heat(evidence: Evidence) -> str:
+    """Say that heat may be behind a drift, where nothing was seen that tells."""
+    if evidence.frequency_ratio is not None or evidence.thermal_status_rise is not None:
+        return ""
+    if evidence.frequency_cap_ratio is None:
+        return "; the CPU's frequency cannot be read here, so heat is not ruled out"
+    # Firmware may slow a CPU down below what the system allows.
+    return "; the CPU's clock itself was not seen, only its limit, so heat is not ruled out"
 
 
 def _spread(latency: Latency) -> list[str]:

@@ -79,9 +79,20 @@ def test_drift_is_noise_either_way(end, word):
 def test_drift_on_a_machine_that_hides_its_frequency_says_so():
     blocks = steady() * np.linspace(1.0, 1.2, 30)[:, np.newaxis]
     assert "heat is not ruled out" in verdict_of(blocks, frequency_ratio=None).reasons[0]
-    for told in ({"frequency_cap_ratio": 1.0}, {"thermal_status_rise": 0}):
+    for told in (
+        {"thermal_status_rise": 0},
+        {"thermal_status_rise": 0, "frequency_cap_ratio": 1.0},
+    ):
         (reason,) = verdict_of(blocks, frequency_ratio=None, **told).reasons
         assert "heat" not in reason
+
+
+def test_a_limit_that_stays_does_not_rule_out_heat():
+    blocks = steady() * np.linspace(1.0, 1.2, 30)[:, np.newaxis]
+    (reason,) = verdict_of(blocks, frequency_ratio=None, frequency_cap_ratio=1.0).reasons
+    assert "clock itself was not seen, only its limit, so heat is not ruled out" in reason
+    (reason,) = verdict_of(blocks, frequency_cap_ratio=1.0).reasons
+    assert "heat" not in reason
 
 
 def test_a_heavy_tail_is_spread():
