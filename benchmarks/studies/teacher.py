@@ -55,11 +55,13 @@ def train(goal: Goal, out: Path, lite: int) -> nn.Module:
             )
         try:
             learner.load_state(restored.state)
-        except (KeyError, RuntimeError) as error:
+        except torch.OutOfMemoryError:
+            raise  # a RuntimeError, too, which says nothing of what was stored
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise TopformerError(
-                f"The run in {out} was begun with another LITE.",
-                why=str(error).splitlines()[0],
-                next_step="Give the same one, or another folder.",
+                f"The run in {out} does not fit this teacher.",
+                why=str(error).partition("\n")[0],
+                next_step="If it was begun with another LITE, give that; else another folder.",
             ) from error
     first = 0 if restored is None else restored.index.step
     batches = training_batches(

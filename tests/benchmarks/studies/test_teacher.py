@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from topformer.benchmarks.studies.pyramid import Pyramid, read_pyramid
 from topformer.classes import numbered_classes
 from topformer.errors import TopformerError
 from topformer.tasks import SEGMENTATION
-from topformer.training.recipe import load_recipe, recipe_text
+from topformer.training.recipe import load_recipe, recipe_sha256, recipe_text
 from topformer.training.teachers import open_teacher
 
 RECIPE = Path(topformer.weights.__file__).with_name("teacher.toml")
@@ -51,6 +52,38 @@ def test_the_command_trains_goes_on_and_writes_what_can_teach(tmp_path, monkeypa
     )
     with pytest.raises(TopformerError, match="another LITE"):
         teacher.train(teacher.open_goal(SEGMENTATION, "folder", folder, chosen), out, 1)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        (KeyError("model"), TopformerError),
+        (TypeError(), TopformerError),
+        (ValueError("loaded state dict has\nanother size"), TopformerError),
+        (torch.OutOfMemoryError("CUDA out of memory"), torch.OutOfMemoryError),
+    ],
+)
+def test_a_state_that_does_not_load_is_told_for_what_it_is(tmp_path, monkeypatch, trouble, told):
+    recipe = small_recipe(iterations=2)
+
+    def load_state(_learner, _state):
+        raise trouble
+
+    def stored(_out):
+        return SimpleNamespace(
+            index=SimpleNamespace(recipe_sha256=recipe_sha256(recipe), step=1), state={}
+        )
+
+    monkeypatch.setattr(
+        teacher, "Pyramid", lambda classes, lite, learnt: Pyramid(classes, lite, learnt=False)
+    )
+    monkeypatch.setattr(teacher, "restore", stored)
+    monkeypatch.setattr(teacher.Learner, "load_state", load_state)
+    goal = teacher.open_goal(SEGMENTATION, "folder", make_folder(tmp_path / "data"), recipe)
+    with pytest.raises(told) as caught:
+        teacher.train(goal, tmp_path / "out", 0)
+    if told is TopformerError:
+        assert caught.value.what == f"The run in {tmp_path / 'out'} does not fit this teacher."
 
 
 def test_the_recipe_that_is_shipped_is_one():
