@@ -68,7 +68,8 @@ def _remove_old(link: Link, key: str) -> None:
     """Remove what other versions left; another bench may use what is newer."""
     command = ["find", link.scratch_folder, "-maxdepth", "1", "-name", f"{_NAME}-*"]
     command += ["-mtime", f"+{_KEPT_DAYS}"]
-    for folder in _folders(link, command, rf"(?!{key})[0-9a-f]{{16}}-[0-9a-f]{{16}}"):
+    # Versions that sent a bundle beside its final place left parts of it there.
+    for folder in _folders(link, command, rf"(?!{key})[0-9a-f]{{16}}-[0-9a-f]{{16}}(\.part)?"):
         with suppress(TopformerError):  # the next new one tries again
             link.run(["rm", "-rf", folder])
 
