@@ -11,6 +11,16 @@ from topformer.benchmarks.protocol.comparison import RowOfRun
 Pair = tuple[RowOfRun, RowOfRun]
 # What a row of a document is found by.
 Key = Callable[[Row, BenchDocument], Hashable]
+# What the keys below hold, in words.
+BETWEEN_RUNS = (
+    "Rows of two runs belong together when model or variant, task, head, runtime and its form, "
+    "threads, precision, image size and device are equal, and both have times or both counts of "
+    "instructions; where a run has several devices of one name, their serials too."
+)
+WITHIN_RUN = (
+    "Rows of one run belong together when task, head, classes, threads, precision, image size, "
+    "device and its serial are equal, and both have times or both counts of instructions."
+)
 
 
 @dataclass(frozen=True, kw_only=True)

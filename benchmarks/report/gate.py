@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from topformer.benchmarks.documents.bench import BenchDocument
 from topformer.benchmarks.documents.comparison import Comparison
 from topformer.benchmarks.protocol.comparison import WORSE, compare
-from topformer.benchmarks.protocol.matching import match_documents
+from topformer.benchmarks.protocol.matching import BETWEEN_RUNS, match_documents
 from topformer.benchmarks.report.text import part_line
 from topformer.errors import TopformerError
 
@@ -24,7 +24,7 @@ def check_gate(
         raise TopformerError(
             "The gate has no baseline for what was measured.",
             why=f"Missing there: {'; '.join(matching.contender_only)}.",
-            next_step="Measure a baseline of the same models, runtimes, threads and devices.",
+            next_step=f"Measure a baseline of them. {BETWEEN_RUNS}",
         )
     for name in matching.baseline_only:
         on_warning(f"gate: {name} of the baseline was not measured this time.")

@@ -104,7 +104,14 @@ def test_nothing_in_common_is_an_error(files):
     others = [request("a", threads=3), request("b", threads=4)]
     document = scripted_bench(others, execute_ms={"a": 1.0, "b": 1.0})
     files[1].write_bytes(msgspec.json.encode(document))
-    assert "no two rows" in str(invoke(*files).exception)
+    error = invoke(*files).exception
+    assert "no two rows" in str(error)
+    for word in ("task", "head", "form", "serials"):
+        assert word in error.why
+    error = invoke(files[1]).exception
+    assert "no two rows" in str(error)
+    for word in ("task", "head", "classes", "serial"):
+        assert word in error.why
 
 
 def test_names_cannot_steer_the_terminal(benches, files):

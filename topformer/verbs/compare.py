@@ -25,8 +25,7 @@ def run(*, baseline: Path, contender: Path | None, anyway: bool, as_json: bool) 
     if not matched.pairs:
         raise TopformerError(
             "There are no two rows to compare.",
-            why="Rows belong together when model or variant, runtime, threads, precision, image "
-            "size and device are equal.",
+            why=matching.WITHIN_RUN if contender is None else matching.BETWEEN_RUNS,
             next_step="Compare documents of one row each, or measure the same rows again.",
         )
     rows = [compare(*pair) for pair in matched.pairs]

@@ -56,6 +56,8 @@ def test_a_row_without_a_baseline_is_an_error():
     error = refusal_of(bench_of(), emulated_bench((request("c"), request("d", threads=4))))
     assert "has no baseline" in str(error)
     assert error.why == "Missing there: a; b."
+    for word in ("task", "head", "form", "serials"):
+        assert word in error.next_step
 
 
 def test_a_row_that_was_not_measured_again_is_a_warning():
