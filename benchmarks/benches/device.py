@@ -159,7 +159,12 @@ def _measure(
     """Measure the rows in rounds, and make rows of what they and the device told."""
     with ExitStack() as stack:
         workers = [stack.enter_context(worker) for worker, _ in checked]
-        watched = run_watched_rounds(site.link, workers, plan, on_progress=on_progress)
+
+        def look() -> None:
+            for worker in workers:
+                worker.look()
+
+        watched = run_watched_rounds(site.link, workers, plan, on_progress=on_progress, look=look)
         rows = [
             _row(recording, worker, check, site=site, watched=watched)
             for recording, (worker, check) in zip(watched.recorded.recordings, checked, strict=True)

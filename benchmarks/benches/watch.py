@@ -24,15 +24,18 @@ from topformer.benchmarks.protocol.verdict import Evidence
 from topformer.benchmarks.workers.rows import RowRequest
 from topformer.devices.facts.cores import cluster_word, cpus_of
 from topformer.devices.facts.documents import DeviceCore, DeviceFacts, DeviceState, StartGate
+from topformer.devices.facts.parsing import parse_uptime
 from topformer.devices.facts.reading import CountedState, read_counted_state, read_state
 from topformer.devices.heat import gate_temperature, wait_until_cool
 from topformer.devices.links.link import Link
-from topformer.devices.machine import Counters
+from topformer.devices.machine import Counters, parse_proc_stat
 from topformer.devices.workspace import Placement
 
 # The state after one block is that before the next, when nothing lies between them: asking takes
 # the device's time, and a device that is asked more than it computes does not get warm.
 FRESH_S = 0.02
+# Characters of the line in /proc/stat that holds any real counter.
+_STAT_LIMIT = 250
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,10 +127,12 @@ def run_watched_rounds(
     plan: DevicePlan,
     *,
     on_progress: Callable[[str], None],
+    look: Callable[[], None] | None = None,
 ) -> WatchedRounds:
     """Wait until the device is cool, then measure as `run_rounds` does.
 
-    Raises `TopformerError` naming the row that fails.
+    `look` asks the device for more between blocks. Raises `TopformerError` naming the row that
+    fails.
     """
     start = wait_until_cool(
         lambda: read_state(link),
@@ -135,7 +140,7 @@ def run_watched_rounds(
         on_wait=on_progress,
         max_start_c=plan.max_start_c,
     )
-    watch = DeviceWatch(lambda: read_counted_state(link))
+    watch = DeviceWatch(lambda: _read_between_blocks(link, look))
     recorded = run_rounds(
         workers,
         mode=plan.mode,
@@ -146,6 +151,19 @@ def run_watched_rounds(
         surroundings=watch,
     )
     return WatchedRounds(recorded=recorded, start=start, readings=tuple(watch.readings))
+
+
+def _read_between_blocks(link: Link, look: Callable[[], None] | None) -> CountedState:
+    """Read the state, then look; what the device does for either is in no block."""
+    counted = read_counted_state(link)
+    if look is None:
+        return counted
+    look()
+    finished = link.run(["sh", "-c", "cat /proc/uptime; head -n 1 /proc/stat"])
+    uptime, _, stat = finished.stdout.decode(errors="replace").partition("\n")
+    busy_s, stolen_s = parse_proc_stat(stat[:_STAT_LIMIT])
+    last = replace(counted.last, at_s=parse_uptime(uptime), busy_s=busy_s, stolen_s=stolen_s)
+    return replace(counted, last=last)
 
 
 def device_evidence(

@@ -41,8 +41,9 @@ class DeviceWorker(ProcessWorker):
         self._link = placed.workspace.link
         self._count_log = placed.workspace.new_path("instructions") if counts else None
         self._program: DeviceProgram | None = None
-        # Read after each block.
+        # Read after each block, when that has been counted: the device works for it.
         self.placements: list[Placement] = []
+        self._has_run_since = False
 
         def prepare(warmups: int) -> Service:
             command = placed.command(
@@ -65,9 +66,16 @@ class DeviceWorker(ProcessWorker):
     def measure(self, *, samples: int, warmups: int) -> Measured:
         """Take one block of samples."""
         measured = super().measure(samples=samples, warmups=warmups)
+        self._has_run_since = True
+        return measured
+
+    def look(self) -> None:
+        """Note where the last block ran, unless that is known: idle threads stay where they are."""
+        if not self._has_run_since:
+            return
         assert self._program is not None
         self.placements.append(self._program.placement())
-        return measured
+        self._has_run_since = False
 
     def read_log(self) -> bytes:
         """Fetch what an emulator counted."""

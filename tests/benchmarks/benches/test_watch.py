@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import count
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.bench_fakes import SHORT, ScriptedWorker, record, request, scripted_recording
+from topformer.benchmarks.benches import watch
 from topformer.benchmarks.benches.watch import (
     DeviceWatch,
     cores_used,
@@ -16,6 +18,7 @@ from topformer.benchmarks.benches.watch import (
     state_samples,
 )
 from topformer.benchmarks.documents.bench import StateReading
+from topformer.children import Finished
 from topformer.devices.facts.documents import (
     CpuState,
     DeviceCore,
@@ -106,6 +109,35 @@ def test_the_work_of_reading_the_state_is_not_in_a_block():
     for block in recorded.recordings[0].blocks:
         assert block.after.at_s - block.before.at_s == 2.0
         assert block.after.busy_s - block.before.busy_s == 2.5
+
+
+def test_looking_where_threads_ran_is_in_no_block(monkeypatch):
+    numbers, read = count(), []
+
+    def read_state(_link):
+        read.append(counted(next(numbers)))
+        return read[-1]
+
+    def tell_counters(_argv):
+        # Half a second after the state was read.
+        at_s = read[-1].last.at_s + 0.5
+        text = f"{at_s:.2f} 1.00\ncpu  {(len(read) * 1000)} 0 0 0 0 0 0 0 0 0\n"
+        return Finished(exit_status=0, stdout=text.encode(), stderr=b"")
+
+    looked = []
+    monkeypatch.setattr(watch, "wait_until_cool", lambda *_, **__: None)
+    monkeypatch.setattr(watch, "read_counted_state", read_state)
+    watched = watch.run_watched_rounds(
+        SimpleNamespace(name="A1", run=tell_counters),
+        [ScriptedWorker(request("row"), execute_ms=1.0)],
+        watch.DevicePlan(requests=(), mode=replace(SHORT, rounds=2), seed=0, max_start_c=None),
+        on_progress=lambda _: None,
+        look=lambda: looked.append(len(read)),
+    )
+    assert looked == list(range(1, len(read) + 1))
+    for block in watched.recorded.recordings[0].blocks:
+        assert block.after.at_s - block.before.at_s == 1.5
+        assert block.before.busy_s % 10.0 == 0.0
 
 
 def test_a_cap_that_falls_is_seen():

@@ -72,6 +72,10 @@ def test_a_row_is_checked_then_measured(placed, reference_of, exported_tiny):
         assert (len(measured.samples), len(measured.warmups)) == (3, 1)
         assert min(sample.execute for sample in measured.samples) > 0
         assert measured.peak_memory_bytes > 10**6
+        # It is no part of the block, and read once.
+        assert worker.placements == []
+        worker.look()
+        worker.look()
         (placement,) = worker.placements
         assert placement.allowed_mask == mask
         assert placement.last_cpus == (min(os.sched_getaffinity(0)),)
