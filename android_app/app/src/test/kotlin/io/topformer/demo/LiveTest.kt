@@ -57,12 +57,8 @@ class LiveTest : AppTest() {
     fun `the picture moves at the camera's rate, and each frame that is run is seen with its own labels`() {
         val camera = phone.startLive()
         val preview = checkNotNull(LiveCamera.preview)
-        val gate = Semaphore(0).also { phone.application.opened.last().gate = it }
         val times = List(5) { FIRST_NS + it * PERIOD_NS }
-        camera.deliver(halves(grey(40)))
-        phone.until("a run") { gate.hasQueuedThreads() }
-        repeat(2) { camera.deliver(halves(grey(80))) }
-        camera.untilTaken()
+        val gate = threeWhileTheModelWaits(camera)
         assertEquals(emptyList(), preview.shownNs, "It does not wait for its labels.")
         gate.release()
         phone.until("the first frame") { preview.shownNs == times.take(1) && gate.hasQueuedThreads() }
@@ -100,12 +96,8 @@ class LiveTest : AppTest() {
     fun `a picture is frozen under its own labels, though a later one was on the screen, and goes on with a new one`() {
         val camera = phone.startLive()
         val preview = checkNotNull(LiveCamera.preview)
-        val gate = Semaphore(0).also { phone.application.opened.last().gate = it }
         val times = List(5) { FIRST_NS + it * PERIOD_NS }
-        camera.deliver(halves(grey(40)))
-        phone.until("a run") { gate.hasQueuedThreads() }
-        repeat(2) { camera.deliver(halves(grey(80))) }
-        camera.untilTaken()
+        val gate = threeWhileTheModelWaits(camera)
         gate.release()
         phone.until("the first frame") { preview.shownNs == times.take(1) && gate.hasQueuedThreads() }
         // The second has no labels.
@@ -308,6 +300,16 @@ class LiveTest : AppTest() {
         phone.controller.close()
         gate.release(10)
         phone.until("all given back") { images.all { it.closed } && camera.closed && model.closed }
+    }
+
+    /** Three frames, of which the model has the first until the gate is opened. */
+    private fun threeWhileTheModelWaits(camera: FrameReader): Semaphore {
+        val gate = Semaphore(0).also { phone.application.opened.last().gate = it }
+        camera.deliver(halves(grey(40)))
+        phone.until("a run") { gate.hasQueuedThreads() }
+        repeat(2) { camera.deliver(halves(grey(80))) }
+        camera.untilTaken()
+        return gate
     }
 
     private fun times() = ViewModelProvider(phone.activity)[MainViewModel::class.java].times
