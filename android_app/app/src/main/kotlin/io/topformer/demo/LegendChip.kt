@@ -56,6 +56,8 @@ class LegendChip(context: Context) : TextButton(context) {
     }
 
     fun show(classId: Int, classes: ShownClasses, amount: String) {
+        // Once, because each time asks for a new layout of all that the chip is in.
+        if (this.classId == NONE) setCompoundDrawablesRelativeWithIntrinsicBounds(swatch, null, null, null)
         this.classId = classId
         isAlone = classes.alone == classId
         val isSeen = classes.isSeen(classId)
@@ -72,7 +74,6 @@ class LegendChip(context: Context) : TextButton(context) {
         paintFlags = if (isHidden) paintFlags or Paint.STRIKE_THRU_TEXT_FLAG else paintFlags and Paint.STRIKE_THRU_TEXT_FLAG.inv()
         swatch.setColor(classes.palette[classId])
         swatch.setStroke(density.toInt(), context.getColor(if (isAlone) R.color.on_accent else R.color.line))
-        setCompoundDrawablesRelativeWithIntrinsicBounds(swatch, null, null, null)
     }
 
     override fun onInitializeAccessibilityNodeInfo(info: AccessibilityNodeInfo) {

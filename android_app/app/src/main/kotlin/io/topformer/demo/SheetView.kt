@@ -31,6 +31,7 @@ class SheetView(context: Context, attributes: AttributeSet?) : LinearLayout(cont
     private val mostWidth = resources.getDimensionPixelSize(R.dimen.sheet_most_width)
     private val slop = ViewConfiguration.get(context).scaledTouchSlop
     private var settling = false
+    private var dragging = false
 
     // How much of the second part is seen, from 0 to 1.
     private var shown = 0f
@@ -81,7 +82,8 @@ class SheetView(context: Context, attributes: AttributeSet?) : LinearLayout(cont
 
     override fun onLayout(changed: Boolean, left: Int, top: Int, right: Int, bottom: Int) {
         super.onLayout(changed, left, top, right, bottom)
-        if (!settling) shown = if (isExpanded) 1f else 0f
+        // Texts within it change several times a second, also under a finger.
+        if (!settling) shown = if (dragging) shown else if (isExpanded) 1f else 0f
     }
 
     override fun onInterceptTouchEvent(event: MotionEvent): Boolean {
@@ -110,12 +112,15 @@ class SheetView(context: Context, attributes: AttributeSet?) : LinearLayout(cont
         when (event.actionMasked) {
             MotionEvent.ACTION_MOVE -> {
                 if (settling) catchIt()
+                dragging = true
                 upwards = event.rawY < lastY
                 shown = (shown - (event.rawY - lastY) / second.height.coerceAtLeast(1)).coerceIn(0f, 1f)
                 lastY = event.rawY
             }
-            MotionEvent.ACTION_UP, MotionEvent.ACTION_CANCEL ->
-                if (abs(event.rawY - downY) > slop) expand(upwards)
+            MotionEvent.ACTION_UP, MotionEvent.ACTION_CANCEL -> {
+                if (dragging) expand(if (abs(event.rawY - downY) > slop) upwards else isExpanded)
+                dragging = false
+            }
         }
         return true
     }

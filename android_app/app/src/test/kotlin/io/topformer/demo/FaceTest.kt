@@ -160,6 +160,39 @@ class FaceTest : AppTest() {
     }
 
     @Test
+    fun `the sheet stays under a finger while it is laid out anew`() {
+        startWithPicture()
+        val sheet = phone.view<SheetView>(R.id.sheet)
+        val below = sheet.translationY
+        touch(sheet, MotionEvent.ACTION_DOWN, 200f, 20f)
+        for (y in listOf(-40f, -80f)) touch(sheet, MotionEvent.ACTION_MOVE, 200f, y)
+        val under = sheet.translationY
+        assertTrue(under < below - 50)
+        layOut(sheet)
+        assertEquals(under, sheet.translationY)
+        touch(sheet, MotionEvent.ACTION_MOVE, 200f, -100f)
+        assertTrue(sheet.translationY < under)
+        // Back where it began it goes where it was.
+        touch(sheet, MotionEvent.ACTION_MOVE, 200f, 19f)
+        touch(sheet, MotionEvent.ACTION_UP, 200f, 19f)
+        shadowOf(Looper.getMainLooper()).idleFor(Duration.ofSeconds(1))
+        assertEquals(below, sheet.translationY)
+        assertFalse(phone.isShown(R.id.times))
+    }
+
+    @Test
+    fun `a legend that says the same asks for no layout`() {
+        val legend = legend()
+        val classes = manyClasses()
+        repeat(2) {
+            legend.show(rankingOf(listOf(0.5f, 0.3f)), classes, mayBeNone = false) { "some" }
+            assertEquals(it == 0, legend.isLayoutRequested)
+            legend.measure(View.MeasureSpec.makeMeasureSpec(400, View.MeasureSpec.EXACTLY), View.MeasureSpec.UNSPECIFIED)
+            legend.layout(0, 0, legend.measuredWidth, legend.measuredHeight)
+        }
+    }
+
+    @Test
     fun `a picture that comes with the app is opened without any other app`() {
         phone.start()
         phone.until("a model") { phone.text(R.id.model_line).isNotEmpty() }
@@ -254,6 +287,12 @@ class FaceTest : AppTest() {
         phone.openPicture(streetPicture(300, 400))
         phone.untilLabels()
         phone.settle()
+    }
+
+    private fun layOut(view: View) {
+        view.requestLayout()
+        shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(100))
+        assertFalse(view.isLayoutRequested)
     }
 
     private fun drag(sheet: View, from: Float, by: Float) {
