@@ -81,6 +81,13 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
     override fun onPause() {
         super.onPause()
         getSystemService(PowerManager::class.java)?.removeThermalStatusListener(onHeat)
+        // It may be opened again before this one is stopped, and wants the camera then.
+        if (isFinishing) main.leave()
+    }
+
+    override fun onStop() {
+        super.onStop()
+        // Until now it could be seen, if behind something else: what it is shared with, or a question of the system's.
         if (!isChangingConfigurations) main.leave()
     }
 

@@ -67,7 +67,7 @@ class MainViewModel(private val application: DemoApplication) :
         timeAnew()
     }
 
-    /** The screen has gone from the front, and not only to be built anew. */
+    /** The screen can't be seen any more, and not only because it is built anew. */
     fun leave() {
         visible = false
         // What is drawn at a later return says nothing of how long it took.

@@ -38,7 +38,7 @@ class LifecycleTest : AppTest() {
         val gate = Semaphore(0).also { phone.application.opened.last().gate = it }
         val image = camera.deliver(halves(Color.GRAY))
         phone.until("a run") { gate.hasQueuedThreads() }
-        phone.controller.pause()
+        phone.controller.pause().stop()
         phone.until("a camera that was given back") { !LiveCamera.isHeld && camera.closed }
         assertTrue(image.closed && preview.closed)
         gate.release(10)
@@ -53,7 +53,7 @@ class LifecycleTest : AppTest() {
         val crash = AtomicReference<Throwable>()
         thread.setUncaughtExceptionHandler { _, error -> crash.set(error) }
         val goOn = holdCameraThread()
-        phone.controller.pause()
+        phone.controller.pause().stop()
         camera.deliver(halves(Color.GRAY))
         goOn.countDown()
         phone.controller.close()

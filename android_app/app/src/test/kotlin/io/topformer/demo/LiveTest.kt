@@ -114,6 +114,23 @@ class LiveTest : AppTest() {
     }
 
     @Test
+    fun `behind what it is shared with the picture goes on, and a frozen one stays`() {
+        val camera = phone.startLive()
+        hideLabels()
+        show(camera, 60)
+        phone.controller.pause()
+        show(camera, 120)
+        phone.controller.resume()
+        phone.click(R.id.freeze)
+        phone.controller.pause()
+        phone.settle()
+        phone.controller.resume()
+        assertEquals("Resume", phone.text(R.id.freeze))
+        assertTrue(isGrey(120, phone.colourAt(0.5f, 0.5f)))
+        assertFalse(camera.closed)
+    }
+
+    @Test
     fun `a frozen picture that was left gives way to the camera`() {
         val before = phone.startLive()
         hideLabels()
