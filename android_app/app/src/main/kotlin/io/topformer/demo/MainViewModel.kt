@@ -47,6 +47,8 @@ class MainViewModel(private val application: DemoApplication) :
 
     // Whether the time of what is shown ends with its drawing.
     private var timing = false
+
+    // From a tap until the screen is back from what the picture is shared with: another tap would offer it twice.
     private var sharing = false
     var frozen = false
         private set
@@ -61,6 +63,7 @@ class MainViewModel(private val application: DemoApplication) :
     /** The screen has come to the front. */
     fun enter() {
         visible = true
+        sharing = false
         model.resume()
         camera.turn()
         startCamera()
@@ -100,7 +103,6 @@ class MainViewModel(private val application: DemoApplication) :
 
     /** Offers what is seen to other apps: an opened picture with what was found, or what is on the screen where that is live. */
     fun share(sees: () -> Bitmap?) {
-        // Another one would take the place of the file that is being offered.
         if (sharing) return
         val result = shown ?: return
         val picture = result.picture?.let { compose(it, result, classes, settings.opacity) } ?: sees() ?: return
@@ -109,14 +111,8 @@ class MainViewModel(private val application: DemoApplication) :
         files.share(
             picture,
             text,
-            onOffer = {
-                sharing = false
-                ui?.open(it)
-            },
-            onFailure = {
-                sharing = false
-                tellOnce(R.string.not_shared, it.message.orEmpty())
-            },
+            onOffer = { ui?.open(it) },
+            onFailure = { tellOnce(R.string.not_shared, it.message.orEmpty()) },
         )
     }
 
@@ -154,8 +150,9 @@ class MainViewModel(private val application: DemoApplication) :
         shown?.takeIf { it.manifest === manifest }?.paint(chosen.colours)
     }
 
-    /** A notice that its user closes. */
+    /** A notice that its user closes, of what failed and can be tried again. */
     fun tellOnce(what: Int, why: String) {
+        sharing = false
         val close = NoticeAction(R.string.close) { notices.picture = null }
         notices.picture = Notice(application.getString(what), why, close)
     }

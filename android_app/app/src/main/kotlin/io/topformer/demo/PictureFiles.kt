@@ -21,6 +21,7 @@ private const val SMALLEST_TEXT_PX = 9f
 
 // As in res/xml/shared.xml.
 private const val SHARED = "shared"
+private const val A_DAY_MS = 24 * 60 * 60 * 1000L
 
 /** Reads a picture upright, made smaller where it is very large; throws [IOException]. */
 fun readPicture(resolver: ContentResolver, uri: Uri): StillFrame = try {
@@ -51,12 +52,14 @@ fun compose(picture: Bitmap, result: Result, classes: ShownClasses?, opacity: Fl
     return composed
 }
 
-/** Writes a picture where other apps can be given it, in place of the last one; throws [IOException]. */
+/** Writes a picture where other apps can be given it, in place of those of other days; throws [IOException]. */
 fun writeShared(context: Context, picture: Bitmap): Uri {
     val folder = File(context.cacheDir, SHARED)
-    folder.deleteRecursively()
     folder.mkdirs()
-    val file = File(folder, "topformer-${System.currentTimeMillis()}.png")
+    val nowMs = System.currentTimeMillis()
+    // An app may read what it was given long after another picture was shared.
+    folder.listFiles { file -> file.lastModified() < nowMs - A_DAY_MS }.orEmpty().forEach { it.delete() }
+    val file = File(folder, "topformer-$nowMs.png")
     val written = file.outputStream().use { picture.compress(Bitmap.CompressFormat.PNG, 100, it) }
     if (!written) throw IOException("The picture could not be written.")
     return FileProvider.getUriForFile(context, "${context.packageName}.shared", file)

@@ -71,12 +71,19 @@ class ShareTest : AppTest() {
     }
 
     @Test
-    fun `one picture is kept for others, and not all that were ever shared`() {
+    fun `what is shared is kept for others for a day, and not all that was ever shared`() {
         showPicture()
-        val first = pictureOf(share())
-        val second = pictureOf(share())
-        assertNotEquals(first, second)
-        assertEquals(listOf(second.lastPathSegment), phone.application.cacheDir.resolve("shared").list()?.toList())
+        val folder = phone.application.cacheDir.resolve("shared")
+        val first = share()
+        val second = share()
+        assertNotEquals(pictureOf(first), pictureOf(second))
+        // Whoever was given the first may read it only now.
+        assertEquals(720, read(first).width)
+        val hourMs = 3_600_000L
+        folder.resolve(nameOf(first)).setLastModified(System.currentTimeMillis() - 25 * hourMs)
+        folder.resolve(nameOf(second)).setLastModified(System.currentTimeMillis() - 23 * hourMs)
+        val third = share()
+        assertEquals(setOf(nameOf(second), nameOf(third)), folder.list()?.toSet())
     }
 
     @Test
@@ -90,6 +97,12 @@ class ShareTest : AppTest() {
         val offer = assertNotNull(offer())
         assertNull(offer())
         assertEquals(720, read(offer).width)
+        // Nor does one before what it is shared with has opened.
+        phone.click(R.id.share)
+        phone.openPicture(streetPicture(320, 400))
+        phone.until("one more picture") { still.frame?.width == 320 }
+        assertNull(offer())
+        phone.controller.pause().resume()
         share()
     }
 
@@ -156,6 +169,8 @@ class ShareTest : AppTest() {
         phone.click(R.id.share)
         var offer: Intent? = null
         phone.until("an offer") { offer().also { offer = it } != null }
+        // What it is shared with lies over the app, and goes.
+        phone.controller.pause().resume()
         return checkNotNull(offer)
     }
 
@@ -165,6 +180,8 @@ class ShareTest : AppTest() {
 
     private fun sent(offer: Intent): Intent =
         assertNotNull(offer.getParcelableExtra(Intent.EXTRA_INTENT, Intent::class.java))
+
+    private fun nameOf(offer: Intent): String = checkNotNull(pictureOf(offer).lastPathSegment)
 
     private fun pictureOf(offer: Intent): Uri = assertNotNull(sent(offer).getParcelableExtra(Intent.EXTRA_STREAM, Uri::class.java))
 
