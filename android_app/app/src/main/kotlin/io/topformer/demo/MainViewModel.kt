@@ -50,6 +50,9 @@ class MainViewModel(private val application: DemoApplication) :
 
     // From a tap until the screen is back from what the picture is shared with: another tap would offer it twice.
     private var sharing = false
+
+    // What a picture is shared with, while it waits for the screen to be back.
+    private var offer: Intent? = null
     var frozen = false
         private set
     private var visible = false
@@ -63,7 +66,8 @@ class MainViewModel(private val application: DemoApplication) :
     /** The screen has come to the front. */
     fun enter() {
         visible = true
-        sharing = false
+        sharing = offer != null
+        makeOffer()
         model.resume()
         camera.turn()
         startCamera()
@@ -105,15 +109,26 @@ class MainViewModel(private val application: DemoApplication) :
     fun share(sees: () -> Bitmap?) {
         if (sharing) return
         val result = shown ?: return
-        val picture = result.picture?.let { compose(it, result, classes, settings.opacity) } ?: sees() ?: return
+        val picture = result.picture?.let { compose(it, result, classes, settings.opacity) } ?: sees()
+        if (picture == null) return tellOnce(R.string.not_shared, "")
         val text = application.getString(result.manifest.words.shareText, result.manifest.variant)
         sharing = true
         files.share(
             picture,
             text,
-            onOffer = { ui?.open(it) },
+            onOffer = {
+                offer = it
+                makeOffer()
+            },
             onFailure = { tellOnce(R.string.not_shared, it.message.orEmpty()) },
         )
+    }
+
+    /** Opens what a picture is shared with; Android lets no app do so from behind others. */
+    private fun makeOffer() {
+        val ready = offer?.takeIf { visible } ?: return
+        offer = null
+        ui?.open(ready)
     }
 
     /** Shows one class without the others, or all again. */

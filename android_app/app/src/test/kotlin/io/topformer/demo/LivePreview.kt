@@ -120,10 +120,13 @@ class PreviewShadow : ShadowView() {
         canvas.drawBitmap(picture, null, all, Paint(Paint.FILTER_BITMAP_FLAG))
     }
 
-    // Source: Readback::copyLayerInto in libs/hwui, which leaves the view's transform out.
+    // Source: TextureView.getBitmap: none where nothing can be drawn on. Readback::copyLayerInto in libs/hwui leaves the
+    // view's transform out.
     @Implementation
-    fun getBitmap(): Bitmap =
-        Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888).also { drawContent(Canvas(it)) }
+    fun getBitmap(): Bitmap? {
+        if (place == null || view.width == 0 || view.height == 0) return null
+        return Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888).also { drawContent(Canvas(it)) }
+    }
 
     @Implementation
     fun onDetachedFromWindowInternal() {

@@ -12,6 +12,7 @@ import androidx.core.content.FileProvider
 import androidx.lifecycle.ViewModelProvider
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
+import org.robolectric.shadow.api.Shadow
 import java.io.File
 import kotlin.math.abs
 import kotlin.test.BeforeTest
@@ -149,6 +150,33 @@ class ShareTest : AppTest() {
         assertNotEquals(before, phone.colourAt(0.5f, 0.5f))
         phone.application.otherCache = null
         share()
+    }
+
+    @Test
+    fun `a camera's picture that is not there yet is a message`() {
+        phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK)
+        phone.startLive().deliver(halves(Color.RED))
+        phone.untilLabels()
+        // Android takes its place away with the screen, and gives another one when it is drawn again.
+        Shadow.extract<PreviewShadow>(phone.view<View>(R.id.preview)).onDetachedFromWindowInternal()
+        phone.click(R.id.share)
+        phone.untilNotice("The picture can't be shared")
+        assertNull(offer())
+    }
+
+    @Test
+    fun `what is written while the app is left is offered when it is back`() {
+        showPicture()
+        phone.view<View>(R.id.share).performClick()
+        phone.controller.pause().stop()
+        // It is read after all that is to be written.
+        val still = ViewModelProvider(phone.activity)[MainViewModel::class.java].still
+        still.open(Uri.fromFile(streetPicture(310, 400)))
+        phone.until("another picture") { still.frame?.width == 310 }
+        assertNull(offer())
+        phone.controller.restart().start().resume()
+        assertEquals(720, read(assertNotNull(offer())).width)
+        assertNull(offer())
     }
 
     @Test
