@@ -35,7 +35,6 @@ class CameraControl(
     }
 
     private val displays = application.getSystemService(DisplayManager::class.java)
-    private val thread = CameraThread()
     private var camera: CameraSource? = null
     private val looksBothWays by lazy { facings(application).size > 1 }
 
@@ -72,7 +71,7 @@ class CameraControl(
         }
         notices.picture = null
         val listener = Listener()
-        camera = CameraSource(application, thread, application.previews, host.progress, listener).also {
+        camera = CameraSource(application, application.cameras, application.previews, host.progress, listener).also {
             listener.source = it
             it.showOn(output)
             it.freeze(frozen)
@@ -88,10 +87,7 @@ class CameraControl(
         picture = null
     }
 
-    override fun close() {
-        stop()
-        thread.close()
-    }
+    override fun close() = stop()
 
     /** Shows the picture here from now on. */
     fun showOn(place: SurfaceTexture) {
@@ -102,7 +98,8 @@ class CameraControl(
     /** A place where the picture was shown is no more. */
     fun leave(place: SurfaceTexture) {
         if (output === place) output = null
-        camera?.showOn(output, unused = place) ?: place.release()
+        // A camera that was stopped may still draw there.
+        camera?.showOn(output, unused = place) ?: application.cameras.handler.post(place::release)
     }
 
     fun freeze(freeze: Boolean) {

@@ -3,15 +3,16 @@ package io.topformer.demo
 import android.os.Handler
 import android.os.HandlerThread
 
-/** The thread of one camera after the other: none is opened before the one before it was given back. */
-class CameraThread : AutoCloseable {
-    private val thread = HandlerThread("camera").apply { start() }
-    val handler = Handler(thread.looper)
+/**
+ * The thread of one camera after the other: none is opened before the one before it was given back. It lives as long as
+ * the app, because a screen that was closed may still give its camera back when the next one wants it.
+ */
+class CameraThread {
+    val handler = Handler(HandlerThread("camera").apply { start() }.looper)
 
     // Touched on this thread only.
     private var holder: CameraSource? = null
     private var next: Pair<CameraSource, () -> Unit>? = null
-    private var ending = false
 
     /** On this thread: [open]s a camera for a source now, or when the one before is given back. */
     fun take(source: CameraSource, open: () -> Unit) {
@@ -30,14 +31,6 @@ class CameraThread : AutoCloseable {
         holder = null
         val waiting = next
         next = null
-        if (waiting != null) take(waiting.first, waiting.second) else if (ending) thread.quitSafely()
-    }
-
-    /** Ends the thread, but not before a camera that is still being opened has come to it, to be closed. */
-    override fun close() {
-        handler.post {
-            ending = true
-            if (holder == null) thread.quitSafely()
-        }
+        if (waiting != null) take(waiting.first, waiting.second)
     }
 }

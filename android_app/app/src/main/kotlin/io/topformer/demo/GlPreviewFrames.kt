@@ -107,6 +107,8 @@ class GlPreviewFrames(size: Size, sensorDegrees: Int, slots: Int, handler: Handl
         if (output == null) return
         output.setDefaultBufferSize(width, height)
         val next = EGL14.eglCreateWindowSurface(display, config, output, intArrayOf(EGL14.EGL_NONE), 0)
+        // The place is gone by now. Some GPUs would draw on nothing without an error.
+        if (next == null || next == EGL14.EGL_NO_SURFACE) return
         if (!EGL14.eglMakeCurrent(display, next, next, context)) return
         screen = next
         // The newest is shown, and nothing waits for a screen that is not drawn.

@@ -4,13 +4,11 @@ import android.content.ComponentCallbacks2
 import android.graphics.Color
 import android.hardware.camera2.CameraCharacteristics
 import android.hardware.display.DisplayManager
-import android.os.Handler
 import android.view.Display
 import android.view.Surface
 import android.widget.SeekBar
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.shadows.ShadowDisplayManager
-import org.robolectric.shadows.ShadowLooper
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.Semaphore
 import java.util.concurrent.TimeUnit
@@ -49,16 +47,17 @@ class LifecycleTest : AppTest() {
     @Test
     fun `a frame that comes while the camera is given back is nobody's affair`() {
         val camera = phone.startLive()
-        val thread = cameraThread()
         val crash = AtomicReference<Throwable>()
-        thread.setUncaughtExceptionHandler { _, error -> crash.set(error) }
+        phone.application.cameras.handler.looper.thread.setUncaughtExceptionHandler { _, error -> crash.set(error) }
         val goOn = holdCameraThread()
         phone.controller.pause().stop()
         camera.deliver(halves(Color.GRAY))
+        val done = CountDownLatch(1)
+        phone.application.cameras.handler.post(done::countDown)
         goOn.countDown()
-        phone.controller.close()
-        phone.until("the end of the camera's thread") { !thread.isAlive }
+        phone.until("all that waited for the camera's thread") { done.count == 0L || crash.get() != null }
         assertNull(crash.get())
+        assertFalse(LiveCamera.isHeld)
     }
 
     @Test
@@ -76,14 +75,39 @@ class LifecycleTest : AppTest() {
     fun `a camera that is being opened while the app is closed is given back`() {
         phone.addCamera("1", CameraCharacteristics.LENS_FACING_FRONT, sensorDegrees = 270)
         phone.startLive()
-        val thread = cameraThread()
         val goOn = holdCameraThread()
         phone.click(R.id.flip)
         phone.controller.close()
         goOn.countDown()
-        phone.until("the end of the camera's thread") { !thread.isAlive }
-        assertEquals(listOf("0", "1"), LiveCamera.openedIds)
-        assertFalse(LiveCamera.isHeld)
+        phone.until("the other camera given back") { LiveCamera.openedIds == listOf("0", "1") && !LiveCamera.isHeld }
+    }
+
+    @Test
+    fun `an app that is opened while it is closed waits for its own camera`() {
+        phone.startLive()
+        val before = phone.controller
+        val goOn = holdCameraThread()
+        // Android stops and destroys a screen after the next one is there.
+        before.get().finish()
+        before.pause()
+        phone.start()
+        before.stop().destroy()
+        goOn.countDown()
+        phone.until("the camera again") { LiveCamera.openedIds == listOf("0", "0") && LiveCamera.running.size == 1 }
+        phone.settle()
+        assertFalse(phone.isShown(R.id.notice))
+    }
+
+    @Test
+    fun `a picture's place is not given back while a camera that was stopped may draw there`() {
+        phone.startLive()
+        phone.until("a place") { LiveCamera.preview?.output != null }
+        val place = checkNotNull(LiveCamera.preview?.output)
+        val goOn = holdCameraThread()
+        phone.controller.close()
+        assertFalse(place.isReleased)
+        goOn.countDown()
+        phone.until("a place that was given back") { place.isReleased }
     }
 
     @Test
@@ -154,14 +178,10 @@ class LifecycleTest : AppTest() {
         assertEquals(before, store.list().single().prepare().manifest.fileSha256)
     }
 
-    private fun cameraThread(): Thread = Thread.getAllStackTraces().keys.single { it.name == "camera" }
-
     /** Lets the camera's thread do nothing till what is returned is counted down. */
     private fun holdCameraThread(): CountDownLatch {
         val goOn = CountDownLatch(1)
-        val thread = cameraThread()
-        val looper = ShadowLooper.getAllLoopers().single { it.thread === thread }
-        Handler(looper).post { goOn.await(10, TimeUnit.SECONDS) }
+        phone.application.cameras.handler.post { goOn.await(10, TimeUnit.SECONDS) }
         return goOn
     }
 }

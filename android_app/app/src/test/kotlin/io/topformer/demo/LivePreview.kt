@@ -77,6 +77,7 @@ class LivePreview(val size: Size, private val sensorDegrees: Int, slots: Int, pr
 
     @Synchronized
     override fun show(slot: Int) {
+        check(output?.isReleased != true) { "Its place was given back." }
         shownFrame = checkNotNull(kept[slot]).also { shownNs += it.timestampNs }
     }
 
@@ -87,6 +88,18 @@ class LivePreview(val size: Size, private val sensorDegrees: Int, slots: Int, pr
     override fun close() {
         closed = true
     }
+}
+
+/** Where a preview is shown. As the real one it knows that it was given back, which Robolectric's does not. */
+class PreviewPlace : SurfaceTexture(0) {
+    @Volatile
+    private var released = false
+
+    override fun release() {
+        released = true
+    }
+
+    override fun isReleased() = released
 }
 
 /** A view of the preview, which Robolectric's does not draw. */
@@ -101,7 +114,7 @@ class PreviewShadow : ShadowView() {
     fun setSurfaceTextureListener(listener: TextureView.SurfaceTextureListener?) {
         this.listener = listener
         Handler(Looper.getMainLooper()).post {
-            if (place == null) listener?.onSurfaceTextureAvailable(SurfaceTexture(0).also { place = it }, view.width, view.height)
+            if (place == null) listener?.onSurfaceTextureAvailable(PreviewPlace().also { place = it }, view.width, view.height)
         }
     }
 

@@ -138,7 +138,14 @@ class Phone : ExternalResource() {
     }
 
     override fun after() {
-        if (::controller.isInitialized) controller.close()
+        if (::controller.isInitialized) {
+            controller.close()
+            until("a camera that was given back") {
+                shadowOf(application.cameras.handler.looper).idle()
+                !LiveCamera.isHeld
+            }
+            application.end()
+        }
         until("the end of all threads") { (ownThreads() - threadsBefore).isEmpty() }
     }
 

@@ -63,6 +63,9 @@ open class TestApplication : DemoApplication() {
         registerActivityLifecycleCallbacks(drawing)
     }
 
+    /** Ends what lives as long as the app. */
+    fun end() = cameras.handler.looper.quitSafely()
+
     override val clock = TestClock()
 
     // None, whatever is embedded where the tests are run.
