@@ -29,7 +29,6 @@ import androidx.lifecycle.viewmodel.viewModelFactory
 class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceTextureListener {
     private lateinit var main: MainViewModel
     private lateinit var screen: Screen
-    private var awaitsDrawing = false
     private val onDrawn = Runnable(::tellDrawn)
 
     // What was opened over this screen last, if only for a while.
@@ -116,13 +115,11 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
         val isBack = screen.picture.isOpened && result.picture == null
         screen.showResult(result)
         if (isBack) placePreview()
-        if (!awaitsDrawing) screen.picture.viewTreeObserver.registerFrameCommitCallback(onDrawn)
-        awaitsDrawing = true
+        screen.picture.viewTreeObserver.registerFrameCommitCallback(onDrawn)
     }
 
     private fun tellDrawn() {
-        awaitsDrawing = false
-        main.onDrawn()
+        screen.picture.drawn?.let(main::onDrawn)
         screen.showTexts()
     }
 

@@ -45,9 +45,6 @@ class MainViewModel(private val application: DemoApplication) :
     // The system may still be drawing it.
     private var shownBefore: Result? = null
 
-    // Whether the time of what is shown ends with its drawing.
-    private var timing = false
-
     // From a tap until the screen is back from what the picture is shared with: another tap would offer it twice.
     private var sharing = false
 
@@ -77,8 +74,7 @@ class MainViewModel(private val application: DemoApplication) :
     /** The screen can't be seen any more, and not only because it is built anew. */
     fun leave() {
         visible = false
-        // What is drawn at a later return says nothing of how long it took.
-        timing = false
+        stopTiming()
         camera.stop()
         // What the camera showed is gone with it.
         if (!still.hasPlace) freeze(false)
@@ -192,24 +188,33 @@ class MainViewModel(private val application: DemoApplication) :
         if (frozen) return
         val results = model.engine.results
         val result = results.use() ?: return
-        shownBefore?.let { results.giveBack(it) }
+        shownBefore?.let {
+            it.isTimed = false
+            results.giveBack(it)
+        }
         shownBefore = shown
         shown = result
-        timing = canBeSeen
+        result.isTimed = canBeSeen
         // It may have been painted before its user chose other colours.
         classes?.let { result.paint(it.colours) }
         camera.onLabels(result.timestampNs)
         if (notices.shown == null) ui?.showResult(result)
     }
 
-    /** What is [shown] is on the screen. */
-    fun onDrawn() {
-        if (timing) current()?.let { times.add(it.timings, application.clock.nowNs()) }
-        timing = false
+    /** A result is on the screen: what is [shown], or the one before it. */
+    fun onDrawn(drawn: Result) {
+        if (drawn.isTimed && isCurrent(drawn)) times.add(drawn.timings, application.clock.nowNs())
+        drawn.isTimed = false
+    }
+
+    /** What is drawn later, when it is seen again, says nothing of how long it took. */
+    private fun stopTiming() {
+        shown?.isTimed = false
+        shownBefore?.isTimed = false
     }
 
     // One may still come from where nothing is seen any more.
-    private fun current() = shown?.takeIf { it.picture === still.frame?.picture }
+    private fun isCurrent(result: Result) = result.picture === still.frame?.picture
 
     override fun onFrame(frame: YuvFrame, turnDegrees: Int, mirror: Boolean, timestampNs: Long) =
         model.engine.prepare(frame, turnDegrees, mirror, timestampNs)
@@ -234,6 +239,7 @@ class MainViewModel(private val application: DemoApplication) :
     private val canBeSeen: Boolean get() = visible && notices.shown == null
 
     private fun onNotice() {
+        if (!canBeSeen) stopTiming()
         ui?.render()
         timeAnew()
     }
@@ -241,7 +247,8 @@ class MainViewModel(private val application: DemoApplication) :
     /** Runs a picture again whose labels came when nobody could see them, so that there are times of it. */
     private fun timeAnew() {
         val frame = still.frame ?: return
-        if (canBeSeen && !timing && times.whole.count == 0 && current() != null) model.engine.submit(frame)
+        val missed = shown?.run { isCurrent(this) && !isTimed } == true
+        if (missed && canBeSeen && times.whole.count == 0) model.engine.submit(frame)
     }
 
     private fun startCamera() {

@@ -51,6 +51,9 @@ class PictureView(context: Context, attributes: AttributeSet?) : View(context, a
             return classesOf(findings)?.let { painter.nameAt(findings, place.x, place.y, it) }
         }
 
+    /** What was drawn last; another result may have come since. */
+    var drawn: Result? = null
+        private set
     private var result: Result? = null
     private var free = Size(0, 0)
     private val placement = Placement()
@@ -172,6 +175,7 @@ class PictureView(context: Context, attributes: AttributeSet?) : View(context, a
     }
 
     override fun onDraw(canvas: Canvas) {
+        drawn = result
         val result = result ?: return
         result.picture?.let {
             backdrop.draw(canvas, it, width, height)

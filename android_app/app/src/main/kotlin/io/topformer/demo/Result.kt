@@ -38,6 +38,9 @@ class Result {
         private set
     val timings = Timings()
 
+    /** Whether its time ends when it is drawn. For the main thread. */
+    var isTimed = false
+
     /** Says of what picture this is, and by which model; the findings are left over. */
     fun begin(pictureWidth: Int, pictureHeight: Int, picture: Bitmap?, manifest: ModelManifest) {
         this.manifest = manifest

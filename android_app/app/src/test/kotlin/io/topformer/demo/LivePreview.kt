@@ -148,7 +148,7 @@ class PreviewShadow : ShadowView() {
     }
 }
 
-/** What is to be drawn is, at once, where it can be seen: Robolectric draws nothing by itself. */
+/** Who is to be told when what is drawn next is on its way to the display. */
 @Implements(ViewTreeObserver::class)
 class CommitShadow {
     @Implementation
@@ -157,36 +157,67 @@ class CommitShadow {
     }
 }
 
-/** Whether the system draws the app: from an activity's start to its stop, unless a test lets it wait. */
+/**
+ * The system as it draws the app, which Robolectric does not of itself: from an activity's start to its stop, unless a
+ * test lets it wait. As the real one it tells of a drawing only later, when others may already have been asked for.
+ */
 class Drawing : Application.ActivityLifecycleCallbacks {
+    private val main = Handler(Looper.getMainLooper())
     private val awaited = ArrayList<Runnable>()
+    private val drawn = ArrayList<Runnable>()
+    private var activity: Activity? = null
     var goesOn = false
+        set(value) {
+            field = value
+            main.post(::draw)
+        }
+
+    /** Whether it is told of what was drawn. */
+    var tells = true
         set(value) {
             field = value
             commit()
         }
 
+    /** Whether something was drawn that was not told of. */
+    val isUntold: Boolean get() = drawn.isNotEmpty()
+
     fun onCommit(callback: Runnable) {
         awaited += callback
+        main.post(::draw)
+    }
+
+    private fun draw() {
+        val window = activity?.window?.decorView ?: return
+        if (!goesOn || awaited.isEmpty() || window.width == 0) return
+        window.draw(Canvas(Bitmap.createBitmap(window.width, window.height, Bitmap.Config.ARGB_8888)))
+        drawn += awaited
+        awaited.clear()
         commit()
     }
 
     private fun commit() {
-        if (!goesOn) return
-        awaited.forEach(Handler(Looper.getMainLooper())::post)
-        awaited.clear()
+        if (!tells) return
+        drawn.forEach(main::post)
+        drawn.clear()
     }
 
     override fun onActivityStarted(activity: Activity) {
+        this.activity = activity
         goesOn = true
     }
 
     override fun onActivityStopped(activity: Activity) {
-        goesOn = false
+        if (activity === this.activity) goesOn = false
     }
 
     // A view that is gone is not drawn any more.
-    override fun onActivityDestroyed(activity: Activity) = awaited.clear()
+    override fun onActivityDestroyed(activity: Activity) {
+        if (activity !== this.activity) return
+        awaited.clear()
+        drawn.clear()
+        this.activity = null
+    }
 
     override fun onActivityCreated(activity: Activity, saved: Bundle?) = Unit
 

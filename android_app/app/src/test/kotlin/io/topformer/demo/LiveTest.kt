@@ -205,6 +205,26 @@ class LiveTest : AppTest() {
     }
 
     @Test
+    fun `times are of what was drawn, though another result came before the system had the drawing`() {
+        val camera = phone.startLive()
+        val drawing = phone.application.drawing
+        drawing.tells = false
+        camera.deliver(halves(grey(60)))
+        phone.until("a drawing") { drawing.isUntold }
+        drawing.goesOn = false
+        camera.deliver(halves(grey(90)))
+        phone.until("another result") { shown().timestampNs == FIRST_NS + PERIOD_NS }
+        drawing.tells = true
+        phone.settle()
+        assertEquals(1, times().whole.count)
+        // By the tests' clock it waited for all that the second one took.
+        assertTrue(times().whole.p50Ms > 40, "${times().whole.p50Ms}")
+        drawing.goesOn = true
+        phone.settle()
+        assertEquals(2, times().whole.count)
+    }
+
+    @Test
     fun `an opened picture whose labels came while the app was left is run again, and has the time of that`() {
         phone.start()
         phone.until("a model") { phone.text(R.id.model_line).isNotEmpty() }
@@ -329,7 +349,11 @@ class LiveTest : AppTest() {
         return gate
     }
 
-    private fun times() = ViewModelProvider(phone.activity)[MainViewModel::class.java].times
+    private fun times() = main().times
+
+    private fun shown() = checkNotNull(main().shown)
+
+    private fun main() = ViewModelProvider(phone.activity)[MainViewModel::class.java]
 
     private fun comeBack() {
         phone.settle()
