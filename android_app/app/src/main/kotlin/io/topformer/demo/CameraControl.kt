@@ -26,7 +26,10 @@ class CameraControl(
         /** On the camera's thread. */
         fun onFrame(frame: YuvFrame, turnDegrees: Int, mirror: Boolean, timestampNs: Long)
 
-        /** [picture] or [shownDegrees] is another one. */
+        /** A camera runs from now on, and there is its [picture]. */
+        fun onCamera()
+
+        /** [shownDegrees] may be another one. */
         fun onPicture()
 
         fun ask(wish: Wish)
@@ -153,7 +156,7 @@ class CameraControl(
 
         override fun onPicture(size: Size) = whileInUse {
             picture = size
-            host.onPicture()
+            host.onCamera()
         }
 
         override fun onTrouble(trouble: CameraTrouble) = whileInUse {

@@ -219,6 +219,12 @@ class MainViewModel(private val application: DemoApplication) :
     override fun onFrame(frame: YuvFrame, turnDegrees: Int, mirror: Boolean, timestampNs: Long) =
         model.engine.prepare(frame, turnDegrees, mirror, timestampNs)
 
+    override fun onCamera() {
+        // One of the camera before may have come since it was left.
+        times.clear()
+        ui?.render()
+    }
+
     override fun onPicture() {
         ui?.render()
     }
@@ -240,6 +246,8 @@ class MainViewModel(private val application: DemoApplication) :
 
     private fun onNotice() {
         if (!canBeSeen) stopTiming()
+        // What is seen after it does not follow what was timed before.
+        if (!canBeSeen && still.frame == null) times.clear()
         ui?.render()
         timeAnew()
     }

@@ -5,7 +5,9 @@ import android.hardware.camera2.CameraCharacteristics
 import android.view.View
 import android.widget.SeekBar
 import androidx.lifecycle.ViewModelProvider
+import java.util.concurrent.CountDownLatch
 import java.util.concurrent.Semaphore
+import java.util.concurrent.TimeUnit
 import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertEquals
@@ -202,6 +204,32 @@ class LiveTest : AppTest() {
         hideLabels()
         show(phone.untilLive(), 120)
         assertEquals(1, times().whole.count)
+    }
+
+    @Test
+    fun `frames a second are counted over no time in which a notice was shown or another camera was opened`() {
+        val first = phone.startLive()
+        hideLabels()
+        show(first, 60)
+        main().tellOnce(R.string.no_app, "")
+        assertEquals(0, times().whole.count)
+        phone.click(R.id.notice_action)
+        show(first, 90)
+        assertEquals(1, times().whole.count)
+        val gate = Semaphore(0).also { phone.application.opened.last().gate = it }
+        first.deliver(halves(grey(120)))
+        phone.until("a run") { gate.hasQueuedThreads() }
+        val held = CountDownLatch(1)
+        phone.application.cameras.handler.post { held.await(10, TimeUnit.SECONDS) }
+        phone.click(R.id.flip)
+        gate.release(10)
+        phone.until("labels of the camera before") { times().whole.count == 1 }
+        held.countDown()
+        phone.until("the camera before given back") { first.closed }
+        val second = phone.untilLive()
+        assertEquals(0, times().whole.count)
+        second.deliver(halves(grey(150)))
+        phone.until("the other camera's labels") { times().whole.count == 1 }
     }
 
     @Test

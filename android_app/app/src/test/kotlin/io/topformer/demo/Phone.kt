@@ -101,7 +101,11 @@ class Phone : ExternalResource() {
 
     fun untilLive(): FrameReader {
         until("a camera") { LiveCamera.running.size == 1 }
-        return LiveCamera.running.single()
+        // It delivers nothing before all is set up that it is asked for after its reader.
+        return LiveCamera.running.single().also {
+            it.untilTaken()
+            shadowOf(Looper.getMainLooper()).idle()
+        }
     }
 
     fun start(intent: Intent? = null): MainActivity {
