@@ -21,7 +21,7 @@ class FindingsPainter {
 
     /**
      * Draws it on a canvas where the picture lies at [place]. Of boxes lines are some [unit]s wide, names have letters of
-     * [textSize] pixels and none is above [top].
+     * [textSize] pixels and none is above [top]; without their [classes] none are drawn.
      */
     fun draw(
         canvas: Canvas,
@@ -39,8 +39,7 @@ class FindingsPainter {
                 canvas.drawBitmap(findings.overlay, overlayMatrix, overlayPaint)
             }
             is FoundBoxes -> {
-                // Of another model there may be other classes.
-                val own = classes?.takeIf { it.names.size == findings.amounts.size } ?: return
+                val own = classes ?: return
                 boxes.draw(canvas, findings, place, own, opacity, unit, textSize, top)
             }
         }

@@ -105,7 +105,7 @@ class MainViewModel(private val application: DemoApplication) :
     fun share(sees: () -> Bitmap?) {
         if (sharing) return
         val result = shown ?: return
-        val picture = result.picture?.let { compose(it, result, classes, settings.opacity) } ?: sees()
+        val picture = result.picture?.let { compose(it, result, classesOf(result), settings.opacity) } ?: sees()
         if (picture == null) return tellOnce(R.string.not_shared, "")
         val text = application.getString(result.manifest.words.shareText, result.manifest.variant)
         sharing = true
@@ -151,6 +151,9 @@ class MainViewModel(private val application: DemoApplication) :
         ui?.render()
     }
 
+    /** The classes of a result; null where the model that is open has others. */
+    fun classesOf(result: Result): ShownClasses? = classes?.takeIf { it.areOf(result) }
+
     /** What is shown, and what comes, is painted as the user wants it. */
     private fun paintAnew() {
         val manifest = model.opened?.manifest ?: return
@@ -158,7 +161,7 @@ class MainViewModel(private val application: DemoApplication) :
         val chosen = ShownClasses.of(manifest, settings)
         classes = chosen
         model.engine.colours = chosen.colours
-        shown?.takeIf { it.manifest === manifest }?.paint(chosen.colours)
+        shown?.takeIf(chosen::areOf)?.paint(chosen.colours)
     }
 
     /** A notice that its user closes, of what failed and can be tried again. */

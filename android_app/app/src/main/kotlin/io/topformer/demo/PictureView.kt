@@ -35,8 +35,8 @@ class PictureView(context: Context, attributes: AttributeSet?) : View(context, a
     /** Whether the camera's picture fills this view, or is seen whole. */
     var liveFills = false
 
-    /** The classes of the open model. */
-    var classes: () -> ShownClasses? = { null }
+    /** The classes of a result; null where the model that is open has others. */
+    var classesOf: (Result) -> ShownClasses? = { null }
     var onResized: (width: Int, height: Int) -> Unit = { _, _ -> }
     var onTapped: () -> Unit = {}
 
@@ -47,8 +47,8 @@ class PictureView(context: Context, attributes: AttributeSet?) : View(context, a
     val tappedName: String?
         get() {
             val place = tapped ?: return null
-            val findings = result?.findings ?: return null
-            return classesOf(findings)?.let { painter.nameAt(findings, place.x, place.y, it) }
+            val result = result ?: return null
+            return classesOf(result)?.let { painter.nameAt(result.findings, place.x, place.y, it) }
         }
 
     /** What was drawn last; another result may have come since. */
@@ -99,15 +99,12 @@ class PictureView(context: Context, attributes: AttributeSet?) : View(context, a
     }
 
     private fun drawFindings(canvas: Canvas) {
-        val findings = result?.findings ?: return
+        val result = result ?: return
         val textSize = resources.getDimension(R.dimen.box_name)
         seenPlace.set(placement.left, placement.top, placement.left + placement.width, placement.top + placement.height)
         val unit = resources.displayMetrics.density
-        painter.draw(canvas, findings, seenPlace, classes(), unit, textSize, placement.coveredTop.toFloat())
+        painter.draw(canvas, result.findings, seenPlace, classesOf(result), unit, textSize, placement.coveredTop.toFloat())
     }
-
-    // What is shown may still be of another model.
-    private fun classesOf(findings: Findings) = classes()?.takeIf { it.names.size == findings.amounts.size }
 
     private fun place(pictureWidth: Int, pictureHeight: Int, isLive: Boolean) {
         val fills = isLive && liveFills
@@ -182,14 +179,14 @@ class PictureView(context: Context, attributes: AttributeSet?) : View(context, a
             canvas.drawBitmap(it, matrixOf(it.width, it.height), picturePaint)
         }
         if (!comparing) drawFindings(canvas)
-        drawMark(canvas, result.findings)
+        drawMark(canvas, result)
     }
 
-    private fun drawMark(canvas: Canvas, findings: Findings) {
+    private fun drawMark(canvas: Canvas, result: Result) {
         val place = tapped ?: return
-        val classes = classesOf(findings) ?: return
-        val name = painter.nameAt(findings, place.x, place.y, classes) ?: return
-        val classId = findings.classAt(place.x, place.y, classes) ?: return
+        val classes = classesOf(result) ?: return
+        val name = painter.nameAt(result.findings, place.x, place.y, classes) ?: return
+        val classId = result.findings.classAt(place.x, place.y, classes) ?: return
         val at = placeOf(place.x, place.y)
         mark.draw(canvas, at.x, at.y, name, classes.palette[classId], placement.coveredTop)
     }

@@ -45,7 +45,7 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
         moreButton.visibility = manyParts
         moreButton.setOnClickListener { sheet?.run { expand(!isExpanded) } }
         compare.onHold = { picture.comparing = it }
-        picture.classes = { main.classes }
+        picture.classesOf = main::classesOf
         picture.onTapped = {
             val nothing = if (main.shown?.findings is FoundBoxes) text(R.string.nothing_here) else null
             (picture.tappedName ?: nothing)?.let(picture::announceForAccessibility)
@@ -114,8 +114,12 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
 
     private fun tell(result: Result) {
         textsAtMs = SystemClock.uptimeMillis()
+        main.classesOf(result)?.let { tellFindings(result, it) }
+        tellTimes()
+    }
+
+    private fun tellFindings(result: Result, classes: ShownClasses) {
         val findings = result.findings
-        val classes = main.classes?.takeIf { it.names.size == findings.amounts.size } ?: return
         val areCounts = findings is FoundBoxes
         val step = if (areCounts) ONE_BOX else ONE_PERCENT
         if (ranking.classCount != findings.amounts.size || ranking.step != step) {
@@ -128,12 +132,16 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
         legend.show(ranking, classes, mayBeNone = areCounts, if (areCounts) ::count else ::share)
         val described = if (areCounts) text(R.string.boxes_described, found(classes)) else text(R.string.picture_described)
         if (picture.contentDescription != described) picture.contentDescription = described
+    }
+
+    private fun tellTimes() {
         val times = main.times
         val isStill = main.still.frame != null
         val rate = times.rate.perSecond
         timingLine.text = when {
-            times.whole.count == 0 -> text(R.string.starting)
+            // Nothing comes, also where another model has been opened since.
             main.frozen && !isStill -> text(R.string.frozen)
+            times.whole.count == 0 -> text(R.string.starting)
             isStill || rate == 0.0 -> text(R.string.ms, text(R.string.whole, times.whole.p50Ms))
             else -> text(R.string.fps_ms, text(R.string.whole, rate), text(R.string.whole, times.whole.p50Ms))
         }

@@ -20,6 +20,9 @@ class ShownClasses private constructor(
     fun isOf(manifest: ModelManifest, settings: Settings): Boolean = manifest === this.manifest &&
         settings.isVivid == isVivid && aloneOf(manifest, settings) == alone && hiddenOf(manifest, settings) == hidden
 
+    /** Whether these are the classes of what was found, if by a file that was opened before. */
+    fun areOf(result: Result): Boolean = result.manifest.classNames == manifest.classNames
+
     fun isSeen(classId: Int): Boolean = if (alone != null) classId == alone else classId !in hidden
 
     /** What the overlay is painted with. Insides are half as opaque as lines; what is not alone is dark. */

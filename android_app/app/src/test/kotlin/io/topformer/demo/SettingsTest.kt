@@ -65,6 +65,25 @@ class SettingsTest : AppTest() {
     }
 
     @Test
+    fun `a screen stays frozen when a model is opened, and its labels are not called by another's names`() {
+        val third = "a third program".toByteArray()
+        TestModel.install(phone.application, third, TestModel.manifest(third).replace("\"person\"", "\"rider\""), name = "zz-third")
+        phone.startLive().deliver(halves(Color.GRAY))
+        phone.untilLabels()
+        phone.click(R.id.freeze)
+        phone.tapPicture(0.5f, 0.5f)
+        val picture = phone.view<PictureView>(R.id.picture)
+        for ((choice, name) in listOf("1 thread" to "Person", "zz-small" to "Person", "zz-third" to null)) {
+            val before = phone.application.opened.size
+            phone.chooseInMenu(choice)
+            phone.until("it is open") { phone.application.opened.size == before + 1 && phone.text(R.id.model_line).isNotEmpty() }
+            phone.settle()
+            assertEquals("Frozen", phone.text(R.id.timing_line))
+            assertEquals(name, picture.tappedName, choice)
+        }
+    }
+
+    @Test
     fun `what was set is there on another day`() {
         phone.startLive()
         phone.click(R.id.flip)
