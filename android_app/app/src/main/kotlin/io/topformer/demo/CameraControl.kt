@@ -29,6 +29,9 @@ class CameraControl(
         /** A camera runs from now on, and there is its [picture]. */
         fun onCamera()
 
+        /** No camera runs any more, and its user is told why. */
+        fun onTrouble()
+
         /** [shownDegrees] may be another one. */
         fun onPicture()
 
@@ -161,6 +164,7 @@ class CameraControl(
 
         override fun onTrouble(trouble: CameraTrouble) = whileInUse {
             stop()
+            host.onTrouble()
             tell(trouble)
         }
 

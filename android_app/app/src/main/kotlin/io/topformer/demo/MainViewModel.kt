@@ -228,6 +228,9 @@ class MainViewModel(private val application: DemoApplication) :
         ui?.render()
     }
 
+    // A frozen picture is gone with its camera.
+    override fun onTrouble() = freeze(false)
+
     override fun onPicture() {
         ui?.render()
     }

@@ -64,6 +64,17 @@ class CameraTroublesTest : AppTest() {
     }
 
     @Test
+    fun `a camera that is lost while its picture is frozen comes back live`() {
+        addCamera()
+        val camera = phone.startLive()
+        showFrame(camera)
+        phone.click(R.id.freeze)
+        LiveCamera.fail(StateCallback.ERROR_CAMERA_DEVICE)
+        noticed("The camera was lost", camera)
+        assertEquals("Freeze", phone.text(R.id.freeze))
+    }
+
+    @Test
     fun `another camera that is unplugged while it is listed is no trouble`() {
         addCamera()
         phone.addCamera("1", CameraCharacteristics.LENS_FACING_FRONT)
