@@ -77,6 +77,10 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
         notice.show(told)
         picture.opacity = main.settings.opacity
         picture.show(result)
+        // A screen reader would tell of a picture that is not there.
+        picture.isFocusable = result != null
+        picture.importantForAccessibility =
+            if (result == null) View.IMPORTANT_FOR_ACCESSIBILITY_NO else View.IMPORTANT_FOR_ACCESSIBILITY_YES
         val words = main.model.opened?.manifest?.words ?: Words.LABELS
         opacity.contentDescription = text(words.opacity)
         compare.contentDescription = text(words.compare)

@@ -14,6 +14,7 @@ import java.io.File
 import kotlin.test.Test
 import kotlin.test.assertContains
 import kotlin.test.assertEquals
+import kotlin.test.assertFalse
 import kotlin.test.assertTrue
 
 /** The screen for those who hear it, need large letters, or can't hit small buttons. */
@@ -91,6 +92,20 @@ class AccessibilityTest : AppTest() {
         phone.view<View>(R.id.sheet).getGlobalVisibleRect(place)
         assertTrue(place.right < phone.view<View>(R.id.root).width / 2, "$place")
         assertTrue(phone.view<PictureView>(R.id.picture).placeOf(0f, 0f).x > place.right, "The sheet lies over the picture.")
+    }
+
+    @Test
+    fun `a picture is described only where there is one`() {
+        TestModel.install(phone.application)
+        phone.allowCamera()
+        phone.start()
+        val picture = phone.view<View>(R.id.picture)
+        assertFalse(picture.isImportantForAccessibility || picture.isFocusable, "before there is one")
+        phone.untilNotice("No camera was found")
+        assertFalse(picture.isImportantForAccessibility || picture.isFocusable, "behind a notice")
+        phone.openPicture(streetPicture(300, 400))
+        phone.untilLabels()
+        assertTrue(picture.isImportantForAccessibility && picture.isFocusable)
     }
 
     @Test
