@@ -6,7 +6,7 @@ import io.topformer.core.YuvFrame
 import io.topformer.core.YuvPlane
 import java.nio.ByteBuffer
 
-/** A picture that was opened from a file, 0xFFRRGGBB. */
+/** A picture that was opened from a file, 0xFFRRGGBB; where the file is transparent, it lies over white. */
 class StillFrame(val pixels: IntArray, val width: Int, val height: Int) {
     /** What the screen shows of it. */
     val picture: Bitmap by lazy { Bitmap.createBitmap(pixels, width, height, Bitmap.Config.ARGB_8888) }

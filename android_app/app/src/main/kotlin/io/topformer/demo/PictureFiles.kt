@@ -4,6 +4,7 @@ import android.content.ContentResolver
 import android.content.Context
 import android.graphics.Bitmap
 import android.graphics.Canvas
+import android.graphics.Color
 import android.graphics.ImageDecoder
 import android.graphics.RectF
 import android.net.Uri
@@ -32,14 +33,25 @@ fun readPicture(resolver: ContentResolver, uri: Uri): StillFrame = try {
 
 private fun decodePicture(resolver: ContentResolver, uri: Uri): StillFrame {
     val bytes = ByteBuffer.wrap(openStream(resolver, uri).use { it.readAtMost(LARGEST_BYTES) })
-    val bitmap = ImageDecoder.decodeBitmap(ImageDecoder.createSource(bytes)) { decoder, info, _ ->
+    val decoded = ImageDecoder.decodeBitmap(ImageDecoder.createSource(bytes)) { decoder, info, _ ->
         decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
         val scale = LONGEST_SIDE_PX / maxOf(info.size.width, info.size.height).toFloat()
         if (scale < 1) decoder.setTargetSize(scaled(info.size.width, scale), scaled(info.size.height, scale))
     }
+    val bitmap = if (decoded.hasAlpha()) overWhite(decoded) else decoded
     val pixels = IntArray(bitmap.width * bitmap.height)
     bitmap.getPixels(pixels, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)
     return StillFrame(pixels, bitmap.width, bitmap.height)
+}
+
+// As topformer/images.py: a model sees no transparency, and the screen shows what it sees.
+private fun overWhite(picture: Bitmap): Bitmap {
+    val opaque = Bitmap.createBitmap(picture.width, picture.height, Bitmap.Config.ARGB_8888)
+    Canvas(opaque).run {
+        drawColor(Color.WHITE)
+        drawBitmap(picture, 0f, 0f, null)
+    }
+    return opaque
 }
 
 /** A picture with what was found over it, as the screen shows it. */
