@@ -38,17 +38,22 @@ class StillControl(
 
     fun backToCamera() {
         asked = null
-        settings.still = null
+        remember(null)
         frame = null
         notices.picture = null
         host.onStill(null)
     }
 
     private fun show(uri: Uri, read: StillFrame) {
-        settings.still = uri
+        remember(uri)
         frame = read
         notices.picture = null
         host.onStill(read)
+    }
+
+    private fun remember(uri: Uri?) {
+        settings.still?.takeIf { it != uri }?.let(files::forget)
+        settings.still = uri
     }
 
     private fun refuse(why: String) {

@@ -55,6 +55,15 @@ class UserFiles(private val context: Context) : AutoCloseable {
 
     override fun close() = files.shutdown()
 
+    /** Needs a picture on no other day any more. What an app may read on other days is limited in number. */
+    fun forget(uri: Uri) = files.execute {
+        try {
+            resolver.releasePersistableUriPermission(uri, Intent.FLAG_GRANT_READ_URI_PERMISSION)
+        } catch (_: SecurityException) {
+            // Its app gave it for one day only, or it is one of this app's own.
+        }
+    }
+
     private fun keepReadable(uri: Uri) {
         try {
             asking { resolver.takePersistableUriPermission(uri, Intent.FLAG_GRANT_READ_URI_PERMISSION) }

@@ -7,6 +7,7 @@ import android.view.accessibility.AccessibilityEvent
 import android.view.accessibility.AccessibilityManager
 import android.widget.RadioButton
 import android.widget.SeekBar
+import androidx.lifecycle.ViewModelProvider
 import io.topformer.core.ManifestReader
 import io.topformer.core.vividPalette
 import org.robolectric.Shadows.shadowOf
@@ -121,6 +122,21 @@ class SettingsTest : AppTest() {
     }
 
     @Test
+    fun `only the picture that is remembered can be read on another day`() {
+        val documents = Documents.install()
+        val pictures = List(2) { documents.add("street.png", streetPicture(300 + it, 400).readBytes()) }
+        phone.allowCamera()
+        phone.start()
+        fun readable() = phone.application.contentResolver.persistedUriPermissions.map { it.uri }
+        for (picture in pictures) {
+            main().still.open(picture)
+            phone.until("the picture") { main().settings.still == picture && readable() == listOf(picture) }
+        }
+        phone.click(R.id.freeze)
+        phone.until("none") { readable().isEmpty() }
+    }
+
+    @Test
     fun `a picture that is not given on another day need not be waited for`() {
         val documents = Documents.install()
         val gate = CountDownLatch(1).also { documents.gate = it }
@@ -213,6 +229,8 @@ class SettingsTest : AppTest() {
         val own = ManifestReader.read(TestModel.manifest().toByteArray()).palette
         return (if (isVivid) vividPalette(own) else own).toList()
     }
+
+    private fun main() = ViewModelProvider(phone.activity)[MainViewModel::class.java]
 
     private fun startWithPicture() {
         phone.start()
