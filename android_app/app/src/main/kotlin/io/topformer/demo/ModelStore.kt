@@ -126,7 +126,7 @@ class ModelStore(private val context: Context, private val assetFolder: String) 
             ".golden" to GoldenReader.LIMIT_BYTES.toLong(),
         )
 
-        // Of all stores: a bench may ask while the screen's model is opened.
+        // Of all stores: a screen may be opened while the one before still opens its model. A bench has its own process.
         val UNPACKING = Any()
     }
 }

@@ -40,7 +40,7 @@ class Preview(private val progress: Progress, open: (slots: Int, onFrame: Runnab
     }
 
     private companion object {
-        // At 30 frames a second it holds the picture back for 0.17 s at most; at 960 x 1280 a slot is 5 MB of the GPU's.
+        // At 30 frames a second it holds the picture back for 0.13 s at most; at 960 x 1280 a slot is 5 MB of the GPU's.
         const val SLOTS = 8
     }
 }

@@ -9,7 +9,7 @@ import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertTrue
 
-/** From the camera's image to the labels on the screen, nothing of the app's own is left for the garbage collector. */
+/** From the camera's image to its labels, nothing of the app's own is left for the garbage collector. */
 class AllocationTest : AppTest() {
     // Tests are compiled against Android's own Java, which counts no bytes; the JVM that they run on does.
     private val threads = Class.forName("java.lang.management.ManagementFactory").getMethod("getThreadMXBean")(null)
