@@ -141,7 +141,7 @@ class LiveTest : AppTest() {
         phone.controller.pause().stop()
         phone.controller.restart().start().resume()
         assertEquals("Freeze", phone.text(R.id.freeze))
-        show(phone.untilLive(), 120)
+        show(phone.untilLive(before), 120)
     }
 
     @Test
@@ -174,10 +174,11 @@ class LiveTest : AppTest() {
         phone.controller.pause().stop()
         phone.controller.restart().start().resume()
         assertEquals(0, times.whole.count)
-        show(phone.untilLive(), 90)
+        val second = phone.untilLive(first)
+        show(second, 90)
         phone.click(R.id.flip)
         assertEquals(0, times.whole.count)
-        show(phone.untilLive(), 60)
+        show(phone.untilLive(second), 60)
         phone.openPicture(streetPicture(300, 400))
         untilPicture()
         assertEquals(1, times.whole.count)
@@ -195,14 +196,15 @@ class LiveTest : AppTest() {
         comeBack()
         assertEquals(0, times().whole.count)
         phone.application.drawing.goesOn = false
-        phone.untilLive().deliver(halves(grey(90)))
+        val second = phone.untilLive(camera)
+        second.deliver(halves(grey(90)))
         phone.until("labels") { phone.application.opened.last().runs == 2 }
         phone.settle()
         phone.controller.pause().stop()
         comeBack()
         assertEquals(0, times().whole.count)
         hideLabels()
-        show(phone.untilLive(), 120)
+        show(phone.untilLive(second), 120)
         assertEquals(1, times().whole.count)
     }
 

@@ -99,8 +99,9 @@ class Phone : ExternalResource() {
         return untilLive()
     }
 
-    fun untilLive(): FrameReader {
-        until("a camera") { LiveCamera.running.size == 1 }
+    /** One camera runs: another than the one `before`, which is given back on a thread of its own. */
+    fun untilLive(before: FrameReader? = null): FrameReader {
+        until("a camera") { LiveCamera.running.size == 1 && LiveCamera.running.single() !== before }
         // It delivers nothing before all is set up that it is asked for after its reader.
         return LiveCamera.running.single().also {
             it.untilTaken()
