@@ -122,7 +122,7 @@ def _failed(
     name: str,
     detail: str,
     *,
-    remedy: str = "install topformer in a new environment: `pip install --editable .` in its checkout",
+    remedy: str = "in a new environment: `pip install --editable .` in topformer's checkout",
 ) -> Check:
     return Check(name=name, kind="runtime", state="failed", detail=detail, remedy=remedy)
 
