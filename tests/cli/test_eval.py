@@ -343,8 +343,8 @@ def test_whole_pictures_may_have_another_short_side(folder, trained, tmp_path):
     result = evaluate(*arguments, "--short-side", 128, "--json")
     document = json.loads(result.stdout)
     assert document["protocol"] == "whole"
-    assert (document["scale"]["long_px"], document["scale"]["short_px"]) == (512, 128)
-    assert "short side 128, long side at most 512" in document["protocol_description"]
+    assert (document["scale"]["long_px"], document["scale"]["short_px"]) == (2048, 128)
+    assert "short side 128, long side at most 2048" in document["protocol_description"]
     result = evaluate(*arguments, "--short-side", 128, "--image-size", 64)
     assert isinstance(result.exception, UsageError)
     assert "scored at a fixed size" in result.exception.what
