@@ -48,7 +48,7 @@ def test_a_checkpoint_is_scored_on_whole_pictures(told, tmp_path):
     document = json.loads(result.stdout)
     jsonschema.validate(document, msgspec.json.schema(BoxEvalDocument))
     assert document["protocol"] == "whole"
-    assert document["scale"] == {"long_px": 106, "short_px": 64, "multiple_px": 32}
+    assert document["scale"] == {"long_px": 1333, "short_px": 64, "multiple_px": 32}
     assert document["detection_head"] == "lite"
     assert (document["split"], document["pictures"], document["boxes"]) == ("train2017", 3, 2)
     assert [one["category_id"] for one in document["classes"]] == [3, 7]
