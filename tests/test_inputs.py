@@ -36,7 +36,7 @@ ALLOWED = {
     "topformer.classes": {
         "resources.files('topformer').joinpath('names', f'{key}.json').read_bytes",
     },
-    "topformer.training.recipe": {"published.read_text"},
+    "topformer.training.recipe": {"shipped.read_text"},
     # Written, not read; both were looked at before.
     "topformer.training.journal": {"self.path.open"},
     "topformer.weights.transfer": {"part.open", "_https_only_opener().open"},
