@@ -24,18 +24,20 @@ from topformer.benchmarks.protocol.verdict import Evidence
 from topformer.benchmarks.workers.rows import RowRequest
 from topformer.devices.facts.cores import cluster_word, cpus_of
 from topformer.devices.facts.documents import DeviceCore, DeviceFacts, DeviceState, StartGate
-from topformer.devices.facts.parsing import parse_uptime
-from topformer.devices.facts.reading import CountedState, read_counted_state, read_state
+from topformer.devices.facts.reading import (
+    CountedState,
+    read_counted_state,
+    read_counters,
+    read_state,
+)
 from topformer.devices.heat import gate_temperature, wait_until_cool
 from topformer.devices.links.link import Link
-from topformer.devices.machine import Counters, parse_proc_stat
+from topformer.devices.machine import Counters
 from topformer.devices.workspace import Placement
 
 # The state after one block is that before the next, when nothing lies between them: asking takes
 # the device's time, and a device that is asked more than it computes does not get warm.
 FRESH_S = 0.02
-# Characters of the line in /proc/stat that holds any real counter.
-_STAT_LIMIT = 250
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,11 +161,7 @@ def _read_between_blocks(link: Link, look: Callable[[], None] | None) -> Counted
     if look is None:
         return counted
     look()
-    finished = link.run(["sh", "-c", "cat /proc/uptime; head -n 1 /proc/stat"])
-    uptime, _, stat = finished.stdout.decode(errors="replace").partition("\n")
-    busy_s, stolen_s = parse_proc_stat(stat[:_STAT_LIMIT])
-    last = replace(counted.last, at_s=parse_uptime(uptime), busy_s=busy_s, stolen_s=stolen_s)
-    return replace(counted, last=last)
+    return replace(counted, last=read_counters(link))
 
 
 def device_evidence(

@@ -17,6 +17,7 @@ from topformer.devices.facts.reading import (
     describe_state,
     emulation,
     read_counted_state,
+    read_counters,
     read_facts,
     read_state,
 )
@@ -193,6 +194,9 @@ def test_this_machine_answers_both_scripts(local_link):
     assert counted.state.cpus == state.cpus
     assert counted.last.at_s >= counted.first.at_s > 0
     assert (counted.last.busy_s is None) == (state.busy_s is None)
+    alone = read_counters(local_link)
+    assert alone.at_s >= counted.last.at_s
+    assert (alone.busy_s is None) == (counted.last.busy_s is None)
     # What is read between blocks is of a device that idles.
     assert counted.last.frequency_mhz is None
 

@@ -18,7 +18,6 @@ from topformer.benchmarks.benches.watch import (
     state_samples,
 )
 from topformer.benchmarks.documents.bench import StateReading
-from topformer.children import Finished
 from topformer.devices.facts.documents import (
     CpuState,
     DeviceCore,
@@ -118,17 +117,17 @@ def test_looking_where_threads_ran_is_in_no_block(monkeypatch):
         read.append(counted(next(numbers)))
         return read[-1]
 
-    def tell_counters(_argv):
+    def tell_counters(_link):
         # Half a second after the state was read.
-        at_s = read[-1].last.at_s + 0.5
-        text = f"{at_s:.2f} 1.00\ncpu  {(len(read) * 1000)} 0 0 0 0 0 0 0 0 0\n"
-        return Finished(exit_status=0, stdout=text.encode(), stderr=b"")
+        last = read[-1].last
+        return replace(last, at_s=last.at_s + 0.5, busy_s=len(read) * 10.0)
 
     looked = []
     monkeypatch.setattr(watch, "wait_until_cool", lambda *_, **__: None)
     monkeypatch.setattr(watch, "read_counted_state", read_state)
+    monkeypatch.setattr(watch, "read_counters", tell_counters)
     watched = watch.run_watched_rounds(
-        SimpleNamespace(name="A1", run=tell_counters),
+        SimpleNamespace(name="A1"),
         [ScriptedWorker(request("row"), execute_ms=1.0)],
         watch.DevicePlan(requests=(), mode=replace(SHORT, rounds=2), seed=0, max_start_c=None),
         on_progress=lambda _: None,

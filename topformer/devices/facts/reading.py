@@ -40,10 +40,14 @@ section board; tr -d '\\0' < /proc/device-tree/model
 section shell; (readlink /proc/$$/exe; tr '\\0' '\\n' < /proc/$$/cmdline | head -n 1)
 """
 
-# Zones of the kernel are many and slow to read, so they are asked only where Android knows less.
-_STATE_SCRIPT = f"""
+_COUNTERS_SCRIPT = """
 section uptime; cat /proc/uptime
 section stat; head -n 1 /proc/stat
+"""
+
+# Zones of the kernel are many and slow to read, so they are asked only where Android knows less.
+_STATE_SCRIPT = f"""
+{_COUNTERS_SCRIPT}
 section load; cat /proc/loadavg
 section cpufiles
 grep -Hs . {_CPUS}/online {_CPUS}/cpufreq/scaling_cur_freq {_CPUS}/cpufreq/scaling_max_freq \
@@ -87,6 +91,11 @@ def read_counted_state(link: Link) -> CountedState:
         first=_describe_counters(sections),
         last=_describe_counters(sections, "last_"),
     )
+
+
+def read_counters(link: Link) -> Counters:
+    """Read the counters alone; raises `TopformerError` when the device is lost."""
+    return _describe_counters(_ask(link, _COUNTERS_SCRIPT))
 
 
 def _ask(link: Link, script: str) -> dict[str, str]:
