@@ -26,6 +26,11 @@ def brief(text: str, limit: int = 200, *, lines: bool = False) -> str:
     return printable(text[:limit], lines=lines) + ("..." if len(text) > limit else "")
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an exception says, which may be nothing."""
+    return str(error).partition("\n")[0]
+
+
 def one_line(text: str) -> str:
     """Write words and lines with one blank between them."""
     return " ".join(text.split())

@@ -21,6 +21,7 @@ from torch.nn import functional
 from topformer.errors import TopformerError
 from topformer.files import read_bytes
 from topformer.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from topformer.text import first_line
 from topformer.weights.checkpoints import read_checkpoint
 from topformer.weights.safeload import load_pickled
 
@@ -141,7 +142,7 @@ def read_pyramid(path: Path) -> Pyramid:
     except (KeyError, RuntimeError, ValueError) as error:
         raise TopformerError(
             f"{path} is no teacher.",
-            why=str(error).splitlines()[0],
+            why=first_line(error),
             next_step="Name a teacher.safetensors of topformer.benchmarks.studies.teacher.",
         ) from error
     return network.eval()

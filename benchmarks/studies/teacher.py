@@ -27,6 +27,7 @@ from topformer.errors import TopformerError, UsageError
 from topformer.files import atomic_write
 from topformer.networks import AnyNetwork
 from topformer.tasks import SEGMENTATION
+from topformer.text import first_line
 from topformer.training.allocator import keep_freed_memory
 from topformer.training.checkpoints import pack_state, restore, save_checkpoint
 from topformer.training.goals import Goal, open_goal
@@ -60,7 +61,7 @@ def train(goal: Goal, out: Path, lite: int) -> nn.Module:
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise TopformerError(
                 f"The run in {out} does not fit this teacher.",
-                why=str(error).partition("\n")[0],
+                why=first_line(error),
                 next_step="If it was begun with another LITE, give that; else another folder.",
             ) from error
     first = 0 if restored is None else restored.index.step

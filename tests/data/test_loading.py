@@ -267,7 +267,8 @@ def test_no_process_to_be_had_is_told(dataset, monkeypatch):
     assert "--set workers=0" in caught.value.next_step
 
 
-def test_reading_ahead_keeps_the_order_and_raises_in_turn():
+@pytest.mark.parametrize(("threads", "furthest"), [(1, 5), (2, 7)])
+def test_reading_ahead_keeps_the_order_and_raises_in_turn(threads, furthest):
     seen = []
 
     def read(number):
@@ -276,9 +277,9 @@ def test_reading_ahead_keeps_the_order_and_raises_in_turn():
             raise TopformerError("three")
         return number * number
 
-    found = read_ahead(range(9), read, threads=2, ahead=2)
+    found = read_ahead(range(9), read, threads=threads)
     assert [next(found) for _ in range(3)] == [(0, 0), (1, 1), (2, 4)]
     with pytest.raises(TopformerError, match="three"):
         next(found)
-    assert max(seen) <= 5
-    assert list(read_ahead([], read, threads=1, ahead=2)) == []
+    assert max(seen) <= furthest
+    assert list(read_ahead([], read, threads=threads)) == []

@@ -14,8 +14,6 @@ from topformer.data.suspicions import PairFacts, Suspicions
 from topformer.errors import TopformerError
 from topformer.manifest import Classes
 
-THREADS = 2
-AHEAD = 16
 MOST_PROBLEMS = 20
 
 
@@ -52,9 +50,7 @@ def check_split(
     pixels, pictures = np.zeros(256, np.int64), np.zeros(number, np.int64)
     sizes: set[tuple[int, int]] = set()
     suspicions = Suspicions(found, classes)
-    opened = read_ahead(
-        found.pairs, lambda pair: _open(pair, found, classes), threads=THREADS, ahead=AHEAD
-    )
+    opened = read_ahead(found.pairs, lambda pair: _open(pair, found, classes), threads=2)
     for done, (pair, result) in enumerate(opened, start=1):
         if isinstance(result, TopformerError):
             problem_count += 1

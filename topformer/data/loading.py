@@ -18,6 +18,7 @@ from topformer.data.samples import SampleSource
 from topformer.data.sharing import PREFETCHED, Batch, Copied, Parcel, Sample, Send, collate
 from topformer.errors import TopformerError
 from topformer.interrupts import ignore_signals
+from topformer.text import first_line
 
 # Told apart from a sample's generator: (seed, _SHUFFLE, pass).
 _SHUFFLE = 2**31
@@ -187,7 +188,7 @@ def reading_trouble(error: RuntimeError | OSError) -> TopformerError | None:
 
     torch raises it wherever the training process is at that moment, not only where it waits.
     """
-    reason = str(error).partition("\n")[0]
+    reason = first_line(error)
     if not isinstance(error, OSError) and not reason.startswith(_TROUBLES):
         return None
     if "timed out" in reason:

@@ -22,6 +22,8 @@ DROP_ORIENTATION = (
 )
 # So many tell how large a split's pictures usually are.
 SIZED_PICTURES = 32
+# Pictures that wait for their turn, per thread that reads.
+_AHEAD = 2
 
 # Called with the pictures that are done and all that there are.
 PictureProgress = Callable[[int, int], None]
@@ -81,19 +83,19 @@ def usual_picture_size(found: FoundPairs) -> tuple[int, int]:
 
 
 def read_ahead(
-    items: Iterable[Item], read: Callable[[Item], Result], *, threads: int, ahead: int
+    items: Iterable[Item], read: Callable[[Item], Result], *, threads: int = 1
 ) -> Generator[tuple[Item, Result]]:
     """Yield each item with what `read` makes of it, in order; threads read those that come next.
 
     What `read` raises is raised when its item's turn has come. Decoders run outside Python's lock,
-    so threads use the cores.
+    so threads use the cores: one beside a network, more where nothing else works.
     """
     with quiet_decoders(), ThreadPoolExecutor(threads) as pool:
         waiting: deque[tuple[Item, Future[Result]]] = deque()
         try:
             for item in items:
                 waiting.append((item, pool.submit(read, item)))
-                if len(waiting) > ahead:
+                if len(waiting) > _AHEAD * threads:
                     first, future = waiting.popleft()
                     yield first, future.result()
             while waiting:

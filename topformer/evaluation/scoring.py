@@ -13,7 +13,6 @@ from topformer.evaluation.protocols import Segmenter
 from topformer.manifest import Classes
 
 # Pictures read by a thread while one is segmented: they take memory, and one is enough mostly.
-AHEAD = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +65,7 @@ def score_split(
     """
     counts = empty_counts(len(classes.names))
     pictures: list[PictureScore] = []
-    read = read_ahead(
-        found.pairs, lambda pair: open_pair(pair, found, classes), threads=1, ahead=AHEAD
-    )
+    read = read_ahead(found.pairs, lambda pair: open_pair(pair, found, classes))
     for pair, opened in read:
         own = count(opened.labels.ids, segment(opened.picture), len(classes.names))
         counts += own

@@ -37,6 +37,7 @@ from topformer.files import (
     sync,
 )
 from topformer.temporary import temporary_folder
+from topformer.text import first_line
 from topformer.weights.disarm import Unreadable
 from topformer.weights.safeload import load_pickled
 
@@ -163,7 +164,7 @@ def restore(out: Path) -> Restored | None:
         try:
             index, state = _read(folder)
         except (TopformerError, Unreadable, ValueError, OSError) as error:
-            damaged.append(f"{folder.name}: {str(error).splitlines()[0]}")
+            damaged.append(f"{folder.name}: {first_line(error)}")
             continue
         return Restored(index=index, state=state, passed_over=tuple(damaged))
     if damaged:

@@ -13,7 +13,7 @@ from topformer.data.loading import reading_trouble, training_batches
 from topformer.errors import StoppedError, TopformerError
 from topformer.files import atomic_write
 from topformer.networks import AnyNetwork
-from topformer.text import brief
+from topformer.text import brief, first_line
 from topformer.training.allocator import keep_freed_memory
 from topformer.training.checkpoints import Best, pack_state, restore, save_checkpoint
 from topformer.training.goals import Goal
@@ -210,7 +210,7 @@ class _Loop:
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise TopformerError(
                 f"The checkpoint in {self.run.out} belongs to another network.",
-                why=str(error).splitlines()[0],
+                why=first_line(error),
                 next_step="Give the same --size, --head and --dataset as then, or another --out.",
             ) from error
         self.best, self.saved = restored.index.best, restored.index.step

@@ -25,6 +25,7 @@ from torch import Tensor, distributed, nn
 
 from topformer.errors import TopformerError, UsageError
 from topformer.interrupts import answered_signals
+from topformer.text import first_line
 
 Value = TypeVar("Value")
 
@@ -165,7 +166,7 @@ def lost_peers() -> Generator[None]:
             raise
         raise OutOfStepError(
             "Another of the processes that train together is gone.",
-            why=reason.splitlines()[0],
+            why=first_line(error),
             next_step="Its own last message says more. Start all of them again with --resume to go "
             "on from the last checkpoint.",
         ) from error
@@ -191,7 +192,7 @@ def join() -> Generator[Place]:
     except (RuntimeError, ValueError) as error:
         raise TopformerError(
             f"Process {place.rank} of {place.world_size} found no way to the others.",
-            why=str(error).splitlines()[0],
+            why=first_line(error),
             next_step="Start all of them with torchrun; between machines, with the same "
             "`--rdzv-endpoint HOST:PORT`, which each of them must reach.",
         ) from error

@@ -6,7 +6,6 @@ Trained weights that ship with the package lie in this folder as `SIZE.safetenso
 from topformer.weights.loading import (
     LoadedWeights,
     initialise_backbone,
-    load_classifier,
     load_model,
     load_weights,
 )
@@ -15,7 +14,6 @@ from topformer.weights.saving import pack_weights, save_weights
 __all__ = [
     "LoadedWeights",
     "initialise_backbone",
-    "load_classifier",
     "load_model",
     "load_weights",
     "pack_weights",

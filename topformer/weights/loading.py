@@ -17,11 +17,11 @@ from topformer.classes import check_count, dataset_classes, numbered_classes
 from topformer.detection import HEADS, RETINANET
 from topformer.errors import TopformerError, UsageError
 from topformer.manifest import Classes, WeightsInfo
-from topformer.model import TopFormer, TopFormerClassifier
+from topformer.model import TopFormer
 from topformer.networks import AnyNetwork, create_network
 from topformer.text import brief
 from topformer.variants import DEFAULT_IMAGE_SIZE, VARIANTS, get_variant
-from topformer.weights.blank import blank_classifier, blank_detector, blank_segmenter
+from topformer.weights.blank import blank_detector, blank_segmenter
 from topformer.weights.checkpoints import (
     COUNTER,
     Checkpoint,
@@ -139,21 +139,6 @@ def bundled_path(variant: str) -> Path:
     """Where the trained weights lie that this package carries for a size."""
     folder = resources.files("topformer").joinpath("weights")
     return Path(str(folder.joinpath(f"{get_variant(variant).name}.safetensors")))
-
-
-def load_classifier(
-    source: str | Path, *, variant: str | None = None, progress: Progress | None = None
-) -> TopFormerClassifier:
-    """Load an ImageNet classifier in eval mode from a path, an https URL or a published name.
-
-    Raises as `load_weights`.
-    """
-    path = find_source(source, task="classification", progress=progress).path
-    checkpoint = read_checkpoint(path, read_classes=False)
-    layout = classifier_layout(checkpoint, variant=variant)
-    model = blank_classifier(layout.variant, num_classes=layout.num_classes)
-    _fill(model, checkpoint.tensors)
-    return model.eval()
 
 
 def initialise_backbone(model: AnyNetwork, checkpoint: Checkpoint) -> None:

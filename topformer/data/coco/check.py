@@ -13,7 +13,6 @@ from topformer.data.doubts import Doubt, of_files
 from topformer.data.pairs import PictureProgress, read_ahead
 from topformer.errors import TopformerError
 
-_THREADS, _AHEAD = 2, 16
 # The EXIF orientation of pictures that viewers leave as they are.
 UPRIGHT = 1
 
@@ -48,9 +47,8 @@ def check_boxes(
     """Look at what `finding.sort_split` read, and open every picture; nothing is raised."""
     unreadable: list[TopformerError] = []
     turned: list[Path] = []
-    for done, (picture, found) in enumerate(
-        read_ahead(split, _orientation, threads=_THREADS, ahead=_AHEAD), start=1
-    ):
+    opened = read_ahead(split, _orientation, threads=2)
+    for done, (picture, found) in enumerate(opened, start=1):
         if isinstance(found, TopformerError):
             unreadable.append(found)
         elif found != UPRIGHT:

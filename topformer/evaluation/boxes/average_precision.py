@@ -18,7 +18,6 @@ from pycocotools.cocoeval import COCOeval, Params
 from topformer.boxes import Boxes
 from topformer.data.coco import BoxedPicture, BoxedSplit, open_boxed
 from topformer.data.pairs import PictureProgress, read_ahead
-from topformer.evaluation.scoring import AHEAD
 
 # RGB [H, W, 3] -> boxes in pixels of the picture, the likeliest first.
 BoxFinder = Callable[[NDArray[np.uint8]], Boxes]
@@ -97,7 +96,7 @@ def score_boxes(
     score over fewer pictures than it claims would be wrong.
     """
     found: list[Boxes] = []
-    for _, pixels in read_ahead(split, open_boxed, threads=1, ahead=AHEAD):
+    for _, pixels in read_ahead(split, open_boxed):
         found.append(find(pixels))
         if progress is not None:
             progress(len(found), len(split))

@@ -17,7 +17,6 @@ from topformer.errors import TopformerError
 from topformer.evaluation.boxes import BoxFinder, score_found
 from topformer.evaluation.boxes.finders import network_finder
 from topformer.evaluation.boxes.sheet import ShownBoxes, draw_box_sheet
-from topformer.evaluation.scoring import AHEAD
 from topformer.figures import Caption
 from topformer.metrics import defined
 from topformer.networks import AnyNetwork
@@ -60,7 +59,7 @@ class DetectionGoal(Goal):
     def check(self, split: str, progress: PictureProgress) -> tuple[str, ...]:
         """See `Goal`; annotations with problems were refused when they were read."""
         found = self.train if split == "train" else self.val
-        for done, _ in enumerate(read_ahead(found, open_boxed, threads=2, ahead=AHEAD), start=1):
+        for done, _ in enumerate(read_ahead(found, open_boxed, threads=2), start=1):
             progress(done, len(found))
         return tuple(doubt.what for doubt in box_doubts(found))
 
@@ -91,9 +90,7 @@ class DetectionGoal(Goal):
         find = self._finder(network)
         share = range(place.rank, len(self.val), place.world_size)
         found: dict[int, Boxes] = {}
-        read = read_ahead(
-            share, lambda number: open_boxed(self.val[number]), threads=1, ahead=AHEAD
-        )
+        read = read_ahead(share, lambda number: open_boxed(self.val[number]))
         for number, pixels in read:
             found[number] = find(pixels)
             tell()
