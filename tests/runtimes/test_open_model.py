@@ -54,6 +54,16 @@ def test_a_tensor_of_another_shape_is_one_clear_error(model):
         model.run(np.zeros((1, 3, 64, 64), np.float32))
 
 
+def test_a_tensor_counts_by_its_values_however_it_lies_in_memory(model):
+    height, width = model.manifest.input.height, model.manifest.input.width
+    # As a person has it who normalises rows of pixels, and then moves the channels to the front.
+    pixels = np.random.default_rng(0).standard_normal((height, width, 3))
+    moved = pixels.transpose(2, 0, 1)[None]
+    (expected,) = model.run(np.ascontiguousarray(moved, np.float32))
+    for tensor in (moved.astype(np.float32), moved):
+        np.testing.assert_array_equal(model.run(tensor)[0], expected)
+
+
 def test_a_path_is_read_as_a_picture(exported_tiny, tmp_path):
     from PIL import Image
 

@@ -57,7 +57,8 @@ class OpenedModel:
 
         Raises `TopformerError` when the file answers with anything else, or with no numbers.
         """
-        outputs = self.network.run(tensor)
+        # ExecuTorch reads a tensor whose channels lie together in memory as if they did not.
+        outputs = self.network.run(np.ascontiguousarray(tensor, np.float32))
         check_outputs(outputs, self.manifest.outputs)
         return outputs
 
