@@ -98,6 +98,22 @@ def test_a_bench_that_was_not_trusted_is_measured_again(monkeypatch, tmp_path):
     assert words == ["noisy", "trusted", "trusted"]
 
 
+def test_a_bench_of_more_doubt_does_not_take_the_place_of_one_of_less(monkeypatch, tmp_path):
+    files = [proved_file(), proved_file(target="onnx")]
+    quiet = trusted(fake_measured(files, dict.fromkeys([one.name for one in files], 9.0)).bench)
+    rows = [
+        msgspec.structs.replace(row, verdict="noisy", reasons=(f"load: busy {number}.",))
+        for number, row in enumerate(quiet.rows)
+    ]
+    doubted = msgspec.structs.replace(quiet, rows=(rows[0], quiet.rows[1]))
+    newer = msgspec.structs.replace(quiet, rows=(quiet.rows[0], rows[1]))
+    worse = msgspec.structs.replace(quiet, rows=tuple(rows))
+    benches = [doubted, worse, newer, quiet]
+    monkeypatch.setattr(measure, "bench_host", lambda *_, **__: benches.pop(0))
+    shown = [measure_files(files, MEASURE, Kept(tmp_path), print).bench for _ in range(5)]
+    assert shown == [doubted, doubted, newer, quiet, quiet]
+
+
 def with_mean(file):
     given = msgspec.structs.replace(file.manifest.input, mean=(0.0, 0.0, 0.0))
     return replace(file, manifest=msgspec.structs.replace(file.manifest, input=given))

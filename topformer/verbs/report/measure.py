@@ -96,9 +96,9 @@ class Measured:
         return next((row for row in self.bench.rows if row.name == name), None)
 
     @property
-    def is_trusted(self) -> bool:
-        """Whether all of its rows can be relied on; counts always can."""
-        return all(row.verdict == "trusted" for row in self.bench.measured_rows)
+    def doubtful(self) -> int:
+        """How many of its rows cannot be relied on; counts always can."""
+        return sum(row.verdict != "trusted" for row in self.bench.measured_rows)
 
     def describe(self, threads: int) -> MeasuredOn:
         """Say where and how it was measured."""
@@ -133,8 +133,8 @@ def measure_files(
 ) -> Measured | None:
     """Measure all files that run there in one bench; None where there are none.
 
-    An earlier bench of the same is taken if all of its rows are trusted. Raises `TopformerError`
-    where one of them fails.
+    An earlier bench of the same is taken if all of its rows are trusted, or fewer are not than of
+    the new one. Raises `TopformerError` where one of them fails.
     """
     measured = [file for file in files if options.runs(file)]
     if not measured:
@@ -147,10 +147,9 @@ def measure_files(
         "versions": library_versions(),
     }
     known = kept.find("bench", facts)
-    if known is not None:
-        earlier = Measured(bench=read_bench(known[0]), path=known[0])
-        if earlier.is_trusted:
-            return earlier
+    earlier = None if known is None else Measured(bench=read_bench(known[0]), path=known[0])
+    if earlier is not None and not earlier.doubtful:
+        return earlier
     requests = [
         RowRequest(
             name=file.name,
@@ -161,10 +160,13 @@ def measure_files(
         for file in measured
     ]
     path = kept.folder / "bench.json"
-    bench = _bench(requests, options, link, on_progress)
-    atomic_write(path, encode_document(bench))
+    found = Measured(bench=_bench(requests, options, link, on_progress), path=path)
+    if earlier is not None and earlier.doubtful < found.doubtful:
+        on_progress("kept the earlier bench, of which more can be trusted")
+        return earlier
+    atomic_write(path, encode_document(found.bench))
     kept.note("bench", facts, [path])
-    return Measured(bench=bench, path=path)
+    return found
 
 
 def _link(options: MeasureOptions) -> Link | None:
