@@ -126,6 +126,8 @@ def test_a_file_changes_single_fields_and_options_win(tmp_path):
         ("batch = 5\naccumulate = 2", "multiple"),
         ("ratio_range = [2.0, 0.5]", "ratio_range"),
         ("ema_decay = 1.0", "< 1"),
+        ("beta1 = 1.0", "< 1"),
+        ("beta2 = 1.0", "< 1"),
         ("crop = [32, 64]", ">= 64"),
         ("crop = [64, 4160]", "<= 4096"),
         ('amp = "int8"', "int8"),

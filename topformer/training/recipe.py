@@ -77,8 +77,8 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # The optimizer, as published.
     optimizer: Annotated[Literal["adamw", "sgd"], Meta(description="adamw or sgd.")] = "adamw"
     weight_decay: Annotated[float, Meta(ge=0, description="On all parameters.")] = 0.01
-    beta1: Annotated[Share, Meta(description="AdamW's first decay.")] = 0.9
-    beta2: Annotated[Share, Meta(description="AdamW's second decay.")] = 0.999
+    beta1: Annotated[float, Meta(ge=0, lt=1, description="AdamW's first decay.")] = 0.9
+    beta2: Annotated[float, Meta(ge=0, lt=1, description="AdamW's second decay.")] = 0.999
     momentum: Annotated[Share, Meta(description="Of sgd.")] = 0.9
     head_rate_factor: Annotated[
         float, Meta(gt=0, description="The head's learning rate over that of the rest.")
