@@ -43,7 +43,7 @@ class SensitivityDocument(Document, frozen=True, kw_only=True):
     metric: ShortText | None
     # In the order of execution.
     layers: tuple[LayerCostDocument, ...]
-    # All layers quantised, as in the file.
+    # All layers quantised, as in a file whose biases are not corrected yet.
     whole: LayerCostDocument
     # Null where it was not asked for.
     gap: GapDocument | None

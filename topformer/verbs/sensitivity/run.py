@@ -23,12 +23,13 @@ from topformer.export.quantisation.sensitivity import LayerCost, LayerStudy
 from topformer.export.quantisation.simulation import Simulation
 from topformer.export.scoring import Judge, JudgingData, open_judge
 from topformer.export.targets import get_target
-from topformer.files import atomic_write, ensure_writable_folder
+from topformer.files import ensure_writable_folder
 from topformer.fusion import fuse
 from topformer.manifest import Manifest
 from topformer.networks import AnyNetwork
 from topformer.preprocess import parse_image_size
 from topformer.runtimes.torch_network import describe
+from topformer.sets import write_set
 from topformer.tasks import task_of, task_type
 from topformer.variants import DEFAULT_VARIANT
 from topformer.verbs.calibration import (
@@ -111,13 +112,13 @@ def run(
         gap=None if measured_gap is None else _gap(measured_gap),
         plot=str(plot),
     )
-    atomic_write(plot, draw(document))
-    atomic_write(out / "sensitivity.json", encode_document(document))
+    written = {plot: draw(document), out / "sensitivity.json": encode_document(document)}
+    write_set(written)
     tell_notes(prepared.notes)
     announce_random(document.weights)
     warn_of_bundled(chosen)
     _show(document)
-    print_result(document, [plot, out / "sensitivity.json"], as_json=as_json)
+    print_result(document, list(written), as_json=as_json)
 
 
 def _prepare(
