@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
@@ -31,6 +32,7 @@ from topformer.evaluation.scoring import score_split
 from topformer.model import create_model
 from topformer.training import checkpoints, loop
 from topformer.training.journal import Journal, ScoreRecord, StepRecord, read_log
+from topformer.training.learner import Learner
 from topformer.training.loop import train
 from topformer.training.processes import Place
 from topformer.training.recipe import recipe_text
@@ -269,14 +271,14 @@ def test_scores_are_taken_as_the_recipe_shows_pictures_and_name_the_protocol(
     assert observer.records[-1].protocol == subject.protocol.description
 
 
+def scored(step: int, scores: Iterator[float]) -> ScoreRecord:
+    return ScoreRecord(step=step, miou=next(scores), mean_accuracy=0.0, pixel_accuracy=0.0)
+
+
 def test_the_best_weights_of_a_rounded_run_have_learnt_to_be_rounded(folder, tmp_path, monkeypatch):
     scores = iter([0.8, 0.9, 0.3, 0.2])
     monkeypatch.setattr(
-        loop,
-        "validate",
-        lambda _network, _goal, _place, step: ScoreRecord(
-            step=step, miou=next(scores), mean_accuracy=0.0, pixel_accuracy=0.0
-        ),
+        loop, "validate", lambda _network, _goal, _place, step: scored(step, scores)
     )
     trained, _ = run_training(folder, tmp_path, evaluate_every=1, quantise_from=0.5)
     assert trained.best == checkpoints.Best(step=3, miou=0.3)
@@ -336,6 +338,46 @@ def test_a_disk_that_is_full_for_a_while_does_not_end_a_run(folder, tmp_path, mo
         "The checkpoint could not be written (No space left on device); training goes on."
     ]
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000004"]
+
+
+def test_the_best_score_is_that_of_the_weights_that_could_be_written(folder, tmp_path, monkeypatch):
+    scores, real = iter([0.4, 0.6, 0.5, 0.3]), loop.atomic_write
+
+    def full_once(path, data):
+        if path.name == "best.safetensors" and next(writes):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, data)
+
+    monkeypatch.setattr(
+        loop, "validate", lambda _network, _goal, _place, step: scored(step, scores)
+    )
+    writes = iter([False, True, False])
+    monkeypatch.setattr(loop, "atomic_write", full_once)
+    trained, observer = run_training(folder, tmp_path, evaluate_every=1)
+    assert "best.safetensors could not be written" in observer.notices[0]
+    assert trained.best == checkpoints.Best(step=3, miou=0.5)
+
+
+@pytest.mark.parametrize("where", ["step", "load_state"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+    ],
+)
+def test_memory_that_is_short_is_told_with_what_to_do(folder, tmp_path, monkeypatch, where, error):
+    run_training(folder, tmp_path, iterations=1)
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(Learner, where, fail)
+    resume = where == "load_state"
+    with pytest.raises(TopformerError, match="not enough memory") as caught:
+        run_training(folder, tmp_path, iterations=1, resume=resume)
+    assert caught.value.why == str(error)
+    assert "accumulate" in caught.value.next_step
 
 
 def test_a_disk_that_stays_full_fails_the_run_at_its_end(folder, tmp_path, monkeypatch):

@@ -4,9 +4,9 @@ import math
 from collections.abc import Generator
 from contextlib import closing, contextmanager, nullcontext
 from itertools import zip_longest
-from pathlib import Path
 from typing import NoReturn
 
+import torch
 from torch import nn
 
 from topformer.data.loading import reading_trouble, training_batches
@@ -39,19 +39,20 @@ def train(
     """Train `model` from where it is, or from the newest sound checkpoint in `run.out`.
 
     After SIGINT, SIGTERM or SIGHUP a checkpoint is written and `StoppedError` raised;
-    `TopformerError` when the loss is no number, when reading processes die, when another process
-    fails, and when what must be written cannot be.
+    `TopformerError` when the loss is no number, when memory is short, when reading processes die,
+    when another process fails, and when what must be written cannot be.
     """
     # Beside a GPU it is the reading processes that gain by it: they are copies of this one.
     keep_freed_memory()
-    learner = Learner(model, run.recipe, place, run.goal.loss, teacher=teacher)
-    loop = _Loop(run, learner, place, observer)
-    first = loop.restore() if resume else 0
-    place.meet()
-    _check_together(run, place.gather((first, loop.restored_sha256)))
-    with stop_wish() as wish:
-        loop.steps(first, wish)
-    return loop.finish(first if resume else None)
+    with _machine_watched():
+        learner = Learner(model, run.recipe, place, run.goal.loss, teacher=teacher)
+        loop = _Loop(run, learner, place, observer)
+        first = loop.restore() if resume else 0
+        place.meet()
+        _check_together(run, place.gather((first, loop.restored_sha256)))
+        with stop_wish() as wish:
+            loop.steps(first, wish)
+        return loop.finish(first if resume else None)
 
 
 class _Loop:
@@ -83,7 +84,7 @@ class _Loop:
         )
         waited = meter.waiting_for(batches)
         # Closed at once whatever happens, so that no reading process outlives the loop.
-        with closing(batches), closing(journal) if journal else nullcontext(), _readers_watched():
+        with closing(batches), closing(journal) if journal else nullcontext():
             for number in range(first, recipe.iterations):
                 batch = wish.unless_received(lambda: next(waited))
                 # They must all leave at the same step, and no step can be taken without all.
@@ -137,9 +138,12 @@ class _Loop:
         # are not measured by those that have not.
         before = math.nan if self.best is None else self.best.score
         if math.isnan(before) or record.best.score > before or self._first_rounded(step):
-            self.best = record.best
-            if self.place.is_first:
-                self._write_weights(self.run.out / "best.safetensors", required=False)
+            path = self.run.out / "best.safetensors"
+            with self._disk(str(path), required=False):
+                if self.place.is_first:
+                    atomic_write(path, self._pack())
+                # Not if it could not be written, or this score would be told of weights before it.
+                self.best = record.best
         return record
 
     def _first_rounded(self, step: int) -> bool:
@@ -158,10 +162,6 @@ class _Loop:
             picture_size=run.picture_size,
             sample_size=run.goal.protocol.image_size,
         )
-
-    def _write_weights(self, path: Path, *, required: bool) -> None:
-        with self._disk(str(path), required=required):
-            atomic_write(path, self._pack())
 
     def _save(self, step: int, *, required: bool) -> None:
         recipe, model, state = self.run.recipe, self._pack(), pack_state(self.learner.state())
@@ -208,6 +208,8 @@ class _Loop:
         try:
             self.learner.load_state(restored.state)
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
+            if _memory_trouble(error) is not None:
+                raise
             raise TopformerError(
                 f"The checkpoint in {self.run.out} belongs to another network.",
                 why=first_line(error),
@@ -224,7 +226,8 @@ class _Loop:
         best_path = self.run.out / "best.safetensors"
         last_path = self.run.out / "last.safetensors"
         if self.place.is_first:
-            self._write_weights(last_path, required=True)
+            with self._disk(str(last_path), required=True):
+                atomic_write(last_path, self._pack())
         return Trained(
             steps=self.run.recipe.iterations,
             best=self.best,
@@ -247,15 +250,27 @@ def _check_together(run: TrainingRun, starts: list[tuple[int, str]]) -> None:
 
 
 @contextmanager
-def _readers_watched() -> Generator[None]:
-    """Say what to do where torch finds in the middle of a step that a reading process is gone."""
+def _machine_watched() -> Generator[None]:
+    """Say what to do where torch finds in the middle of a step that readers or memory are gone."""
     try:
         yield
     except RuntimeError as error:
-        trouble = reading_trouble(error)
+        trouble = reading_trouble(error) or _memory_trouble(error)
         if trouble is None:
             raise
         raise OutOfStepError(trouble.what, why=trouble.why, next_step=trouble.next_step) from error
+
+
+def _memory_trouble(error: Exception) -> TopformerError | None:
+    """Say what to do where a GPU, or torch's allocator for CPUs, has no more memory."""
+    if not isinstance(error, torch.OutOfMemoryError) and "DefaultCPUAllocator" not in str(error):
+        return None
+    return TopformerError(
+        "There is not enough memory to train.",
+        why=first_line(error),
+        next_step="Set accumulate to 2 or more, which computes a batch in so many parts, or take a "
+        "smaller batch or crop. A run that is to go on needs the numbers that it was begun with.",
+    )
 
 
 def _other_recipe(run: TrainingRun, sha256: str) -> TopformerError:
