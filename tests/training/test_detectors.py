@@ -160,6 +160,24 @@ def test_a_set_without_a_box_is_refused(tmp_path):
         open_goal(DETECTION, "coco-folder", tmp_path, small_recipe())
 
 
+def test_what_data_check_finds_in_pictures_is_told_before_training(tmp_path):
+    from PIL import Image
+
+    path = make_box_folder(tmp_path) / "images" / "train" / "2.png"
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down: of the same size as the boxes say
+    Image.open(path).save(path, exif=exif)
+    goal, told = open_goal(DETECTION, "coco-folder", tmp_path, small_recipe()), []
+    doubts = goal.check("train", lambda *done: told.append(done))
+    assert "1 picture is turned or mirrored by an EXIF orientation." in doubts
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    for number in (1, 2):
+        path.with_name(f"{number}.png").write_bytes(b"broken")
+    with pytest.raises(TopformerError, match=r"1.png is not a picture") as caught:
+        goal.check("train", lambda *_: None)
+    assert "1 more files have problems" in caught.value.next_step
+
+
 @pytest.mark.parametrize(
     ("task", "field", "value"),
     [

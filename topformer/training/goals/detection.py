@@ -9,9 +9,11 @@ from torch import Tensor
 from topformer.boxes import Boxes
 from topformer.data import BoxDataset
 from topformer.data.coco import open_boxed, require_same_classes
-from topformer.data.coco.suspicions import box_doubts
+from topformer.data.coco.check import check_boxes
+from topformer.data.coco.sorting import Problems
 from topformer.data.doubts import shared_files
 from topformer.data.pairs import PictureProgress, read_ahead
+from topformer.data.problems import raise_first
 from topformer.data.samples import BoxedSamples, SampleSource
 from topformer.errors import TopformerError
 from topformer.evaluation.boxes import BoxFinder, score_found
@@ -59,9 +61,9 @@ class DetectionGoal(Goal):
     def check(self, split: str, progress: PictureProgress) -> tuple[str, ...]:
         """See `Goal`; annotations with problems were refused when they were read."""
         found = self.train if split == "train" else self.val
-        for done, _ in enumerate(read_ahead(found, open_boxed, threads=2), start=1):
-            progress(done, len(found))
-        return tuple(doubt.what for doubt in box_doubts(found))
+        report = check_boxes(found, Problems(found.folder), progress=progress)
+        raise_first(report.problems, count=report.problem_count, kind="files")
+        return tuple(doubt.what for doubt in report.doubts)
 
     def shared(self) -> str:
         """See `Goal`."""
