@@ -80,11 +80,10 @@ def open_labels(path: Path, table: LabelTable, classes: Classes) -> LabelFile:
     colours in place of ids, or holds a value that the data set does not have.
     """
     values = _read_values(path)
-    if values.palette is not None:
-        _refuse_permuted_palette(path, values.pixels, values.palette, table, classes)
-    labels = table[values.pixels]
     counts = count_ids(values.pixels, 256)
     found = np.flatnonzero(counts)
+    if values.palette is not None:
+        _refuse_permuted_palette(path, found, values.palette, table, classes)
     wrong = found[table[found] == INVALID]
     if len(wrong):
         shown = ", ".join(map(str, wrong[:5])) + (" ..." if len(wrong) > 5 else "")
@@ -97,7 +96,7 @@ def open_labels(path: Path, table: LabelTable, classes: Classes) -> LabelFile:
             "shifted; set pixels of no class to an ignored value.",
         )
     return LabelFile(
-        ids=labels,
+        ids=table[values.pixels],
         counts=counts,
         orientation=values.orientation,
         grey_as_colours=values.grey_as_colours,
@@ -239,12 +238,12 @@ def _narrow(path: Path, values: NDArray[np.integer]) -> NDArray[np.uint8]:
 
 def _refuse_permuted_palette(
     path: Path,
-    values: NDArray[np.uint8],
+    found: NDArray[np.integer],
     colours: NDArray[np.uint8],
     table: LabelTable,
     classes: Classes,
 ) -> None:
-    """Refuse a picture reduced to a palette: its indices look like ids and are not.
+    """Refuse a picture reduced to a palette: the indices found in it look like ids and are not.
 
     It gives itself away when every colour it uses is some class's and one of them is another
     class's than its index says, or when its greys are its indices in another order.
@@ -254,7 +253,7 @@ def _refuse_permuted_palette(
         by_colour.setdefault(colour, set()).add(number)
     used = {
         value: tuple(colours[value].tolist())
-        for value in np.unique(values).tolist()
+        for value in found.tolist()
         if value < len(colours) and table[value] != IGNORED
     }
     if used.keys() == {max(colour) for colour in used.values() if len(set(colour)) == 1}:
