@@ -180,7 +180,8 @@ def device_evidence(
     return replace(
         gather_evidence(recording, cpu_count=len(allowed) or 1, machine_cpu_count=len(all_cpus)),
         frequency_cap_ratio=None if capped is None else capped.kept,
-        thermal_status_rise=max(statuses) - statuses[0] if statuses else None,
+        # Measuring is begun at 0; loading may have raised it before the first block.
+        thermal_status_rise=max(statuses, default=None),
         cluster_moves=_cluster_moves(placements, facts.cores),
         battery_percent=min(percents, default=None),
         plugged=states[-1].power not in {None, "none"} if states else None,
@@ -237,9 +238,12 @@ def _kept_share(caps_khz: Sequence[int]) -> float:
 
 
 def _cluster_moves(placements: Sequence[Placement], cores: Sequence[DeviceCore]) -> int:
+    # Of CPUs that were off when the device was asked no cluster is known.
     cluster_of = {core.cpu: core.cluster for core in cores}
-    seen = [{cluster_of.get(cpu) for cpu in place.last_cpus} for place in placements]
-    return sum(before != after for before, after in pairwise(seen))
+    seen = [
+        {cluster_of[cpu] for cpu in place.last_cpus if cpu in cluster_of} for place in placements
+    ]
+    return sum(before != after for before, after in pairwise(filter(None, seen)))
 
 
 def cores_used(

@@ -44,7 +44,7 @@ class Evidence:
     # Highest frequency that the system allows a CPU: its lowest over the highest before, on the
     # CPU that lost most.
     frequency_cap_ratio: float | None = None
-    # By how much Android's thermal status rose above that before the first block, at most.
+    # By how much Android's thermal status rose, at most; no device is measured that begins above 0.
     thermal_status_rise: int | None = None
     # How often the threads were seen on cores of another cluster than before.
     cluster_moves: int | None = None

@@ -222,6 +222,11 @@ def test_a_status_that_rises_and_falls_again_is_seen():
     assert evidence(state(), state(status=2), state()).thermal_status_rise == 2
 
 
+def test_a_status_that_has_risen_before_the_first_block_is_seen():
+    """The start waits for 0; loading comes after it."""
+    assert evidence(state(status=1), state(status=1)).thermal_status_rise == 1
+
+
 def test_the_lowest_battery_and_the_last_plug_count():
     found = evidence(state(percent=30), state(percent=12, power="none"))
     assert (found.battery_percent, found.plugged) == (12, False)
@@ -230,6 +235,13 @@ def test_the_lowest_battery_and_the_last_plug_count():
 def test_moves_between_clusters_are_counted():
     places = [Placement(allowed_mask=0b11, last_cpus=cpus) for cpus in ((0,), (1,), (1,), (0,))]
     assert evidence(state(), state(), placements=places).cluster_moves == 2
+
+
+def test_what_is_not_known_of_clusters_is_no_move():
+    # CPU 2 was switched off when the device was described, and once no CPU was told.
+    seen = ((1,), (1, 2), (2,), (), (1,))
+    places = [Placement(allowed_mask=0b111, last_cpus=cpus) for cpus in seen]
+    assert evidence(state(), state(), placements=places).cluster_moves == 0
 
 
 def test_a_device_that_tells_nothing_leaves_no_evidence():
