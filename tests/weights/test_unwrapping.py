@@ -15,7 +15,7 @@ from torch import nn
 from topformer.errors import TopformerError
 from topformer.model import TopFormerClassifier, create_model
 from topformer.variants import TINY
-from topformer.weights import initialise_backbone, load_weights
+from topformer.weights import copies, initialise_backbone, load_weights
 from topformer.weights.checkpoints import read_checkpoint
 from topformer.weights.dictionaries import tensor_dictionaries
 from topformer.weights.disarm import Unreadable
@@ -361,6 +361,31 @@ def test_modules_with_endless_names_are_refused_before_these_are_made(kind):
         list(tensor_dictionaries(module))
     assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
     tracemalloc.stop()
+
+
+def test_modules_that_share_their_parts_are_counted_once_more_each_time():
+    shared = {f"{number}": StandIn() for number in range(10_000)}
+    modules = [StandIn() for _ in range(3)]
+    for module in modules:
+        module.state = {"_modules": shared}
+    assert not list(tensor_dictionaries(modules[:2]))
+    with pytest.raises(Unreadable, match="nested without end"):
+        list(tensor_dictionaries(modules))
+
+
+@pytest.mark.parametrize("steps", [25_000, 250_000])
+def test_a_long_history_before_the_weights_hides_nothing(steps):
+    assert_found({"history": [{"loss": 1.0} for _ in range(steps)], "state_dict": STATE})
+
+
+def test_names_are_taken_apart_once_however_many_copies_there_are(monkeypatch):
+    taken_apart = []
+    bare = copies._bare
+    monkeypatch.setattr(copies, "_bare", lambda parts: taken_apart.append(0) or bare(parts))
+    content = {f"{number}.tpm.stem.0.c.weight": torch.zeros(1) for number in range(60)}
+    content |= {f"other{number}": torch.zeros(1) for number in range(1000)}
+    unwrap(content)
+    assert len(taken_apart) < 5 * len(content)
 
 
 def test_nested_and_shared_containers_end(tmp_path):

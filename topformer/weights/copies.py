@@ -4,7 +4,7 @@ See `unwrapping` for why names are looked for, and no list of keys and prefixes 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
@@ -109,6 +109,7 @@ def network_copies(node: TensorDictionary, *, swapped: bool) -> Iterator[Network
         (heads if cut.is_head else backbones).setdefault(owner, {})[cut.own] = name
     if len(backbones) + len(heads) > _COPY_LIMIT:
         raise Unreadable(f"It has the network's names under more than {_COPY_LIMIT} prefixes.")
+    bare_names = {name: ".".join(_bare(name.split("."))) for name in node.entries} if cuts else {}
     for owner, own_names in backbones.items():
         head = _head_of(owner, list(heads), alone=len(backbones) == 1)
         start = "" if head is None else "backbone."
@@ -116,7 +117,7 @@ def network_copies(node: TensorDictionary, *, swapped: bool) -> Iterator[Network
         if head is not None:
             names |= {f"decode_head.{own}": name for own, name in heads[head].items()}
         else:
-            names |= _classifier_head(node, owner)
+            names |= _classifier_head(bare_names, owner)
         averaged = bool(AVERAGED.search(".".join((*node.path, *owner)).lower()))
         if swapped and node.path in {("state_dict",), ("ema_state_dict",)}:
             averaged = not averaged
@@ -134,12 +135,12 @@ def _prefix(owner: tuple[str, ...]) -> str:
     return "".join(f"{part}." for part in owner)
 
 
-def _classifier_head(node: TensorDictionary, owner: tuple[str, ...]) -> dict[str, str]:
+def _classifier_head(bare_names: Mapping[str, str], owner: tuple[str, ...]) -> dict[str, str]:
     start = _prefix(owner)
     return {
         bare.removeprefix(start): name
-        for name in node.entries
-        if (bare := ".".join(_bare(name.split(".")))).startswith(f"{start}{_CLASSIFIER_HEAD}.")
+        for name, bare in bare_names.items()
+        if bare.startswith(f"{start}{_CLASSIFIER_HEAD}.")
     }
 
 

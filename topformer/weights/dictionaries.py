@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import cast
 
 from torch import Tensor
@@ -14,7 +15,9 @@ from topformer.weights.inert import StandIn
 _DEPTH_LIMIT = 8
 # What reads names splits and joins them, so a long one would cost many times its size.
 NAME_LIMIT = 300
-_NODE_LIMIT = 20_000
+# A history may have a dictionary for each step of a training.
+_NODE_LIMIT = 200_000
+_MODULE_LIMIT = 20_000
 _PATH_LIMIT = 1000
 # Dictionaries of an optimizer can have the network's names, and hold moments.
 _NO_WEIGHTS = re.compile(
@@ -36,34 +39,39 @@ def tensor_dictionaries(content: object) -> Iterator[TensorDictionary]:
     """Every dictionary with tensors, outer ones first; what has been seen is not seen again."""
     waiting: list[tuple[tuple[str, ...], object]] = [((), content)]
     seen: set[int] = set()
+    steps = count(1)
     for path, value in waiting:  # Grows as it is walked.
-        if id(value) in seen or len(path) > _DEPTH_LIMIT or len(waiting) > _NODE_LIMIT:
+        if id(value) in seen or len(path) > _DEPTH_LIMIT:
             continue
         seen.add(id(value))
+        below: list[tuple[str, object]] = []
         if isinstance(value, StandIn):
-            entries = dict(_module_tensors(value))
+            entries = dict(_module_tensors(value, steps))
             if entries:
                 yield TensorDictionary(path=path, entries=entries, module=value.qualified)
             else:
-                waiting.append(((*path, "attributes"), value.attributes))
+                below = [("attributes", value.attributes)]
         elif isinstance(value, dict):
             found = cast("dict[object, object]", value)
             named = dict(_named(found))
             if any(isinstance(one, Tensor) for one in named.values()):
                 yield TensorDictionary(path=path, entries=named)
-            waiting += [
-                ((*path, name), one)
+            below = [
+                (name, one)
                 for name, one in named.items()
                 if isinstance(one, dict | list | tuple | StandIn)
                 and not _NO_WEIGHTS.search(name.lower())
             ]
         elif isinstance(value, list | tuple):
             several = cast("list[object] | tuple[object, ...]", value)
-            waiting += [
-                ((*path, str(number)), one)
+            below = [
+                (str(number), one)
                 for number, one in enumerate(several)
                 if isinstance(one, dict | StandIn)
             ]
+        # What is full takes no more, and what waits already still gets its turn.
+        room = max(0, _NODE_LIMIT - len(waiting))
+        waiting += [((*path, name), one) for name, one in below[:room]]
 
 
 def _named(found: dict[object, object]) -> Iterator[tuple[str, object]]:
@@ -75,10 +83,12 @@ def _named(found: dict[object, object]) -> Iterator[tuple[str, object]]:
             raise Unreadable(f"An entry's name is {brief(name)!r}.")
 
 
-def _module_tensors(module: StandIn) -> Iterator[tuple[str, object]]:
-    """Names and tensors of a pickled module that was not built, as its state_dict would be."""
+def _module_tensors(module: StandIn, steps: Iterator[int]) -> Iterator[tuple[str, object]]:
+    """Names and tensors of a pickled module that was not built, as its state_dict would be.
+
+    `steps` counts the parts of all modules of the file, which may share them.
+    """
     waiting: list[tuple[str, StandIn]] = [("", module)]
-    count = 0
     for prefix, one in waiting:  # Grows as it is walked.
         parts = one.attributes
         passing = parts.get("_non_persistent_buffers_set")
@@ -87,17 +97,15 @@ def _module_tensors(module: StandIn) -> Iterator[tuple[str, object]]:
             for name, value in _items(parts.get(kind)):
                 hidden = any(isinstance(names, list) and name in names for names in skipped)
                 if isinstance(value, Tensor) and not hidden:
-                    count += 1
-                    yield _joined(prefix, name, count), value
+                    yield _joined(prefix, name, next(steps)), value
         for name, value in _items(parts.get("_modules")):
-            count += 1
-            below = _joined(prefix, name, count)
+            below = _joined(prefix, name, next(steps))
             if isinstance(value, StandIn):
                 waiting.append((f"{below}.", value))
 
 
-def _joined(prefix: str, name: str, count: int) -> str:
-    if count > _NODE_LIMIT or len(prefix) + len(name) > _PATH_LIMIT:
+def _joined(prefix: str, name: str, step: int) -> str:
+    if step > _MODULE_LIMIT or len(prefix) + len(name) > _PATH_LIMIT:
         raise Unreadable("Its modules are nested without end.")
     return f"{prefix}{name}"
 
