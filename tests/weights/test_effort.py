@@ -39,6 +39,11 @@ def write(tmp_path, data):
     return path
 
 
+# Numbers of one hash: each lies a multiple of Python's modulus above the others.
+CLASHING = [b"\x8a\x0a" + ((n + 2) * (2**61 - 1)).to_bytes(10, "little") for n in range(1000)]
+NAMES = b"".join(b"ca\n%d\n" % n for n in range(2000))
+
+
 BOMBS = {
     "a key of 2**60 leaves": START + DOUBLED + b"}h\x3cNs" + STOP,
     "the same among several": START + DOUBLED + b"}(h\x3cNu" + STOP,
@@ -51,6 +56,15 @@ BOMBS = {
     "copies of copies": START + LARGE + ORDERED + b"h\x00\x85Rq\x00"
         + (ORDERED + b"h\x00\x85Rq\x00") * 6000 + STOP,
     "states of a dictionary": START + LARGE + (ORDERED + b")Rh\x00b") * 6000 + STOP,
+    "keys of one hash": START + b"}(" + b"".join(key + b"N" for key in CLASHING) + b"u" + STOP,
+    "the same in tuples":
+        START + b"}(" + b"".join(key + b"\x85N" for key in CLASHING) + b"u" + STOP,
+    "storages of one hash":
+        START + b"(" + b"".join(key.join((b"(", b"tQ")) for key in CLASHING) + b"t" + STOP,
+    "views of one hash":
+        START + b"(" + b"".join(key.join((b"(N(", b"ttQ")) for key in CLASHING) + b"t" + STOP,
+    "many names": START + b"(" + 2 * NAMES + b"t" + STOP,
+    "many calls with many names": START + b"(" + NAMES + (b"ca\n0\n)R" * 2000) + b"t" + STOP,
 }  # fmt: skip
 
 
@@ -74,6 +88,12 @@ def test_what_the_loader_would_not_find_is_damage(tmp_path):
         with pytest.raises(TopformerError) as caught:
             read_checkpoint(write(tmp_path, data))
         assert "damaged" in caught.value.why
+
+
+def test_keys_of_checkpoints_are_not_among_those_of_one_hash():
+    optimizer = {number: {"step": 1} for number in range(5000)}
+    by_address = {140_000_000_000_000 + number: "" for number in range(5000)}
+    assert spent(pickle.dumps([optimizer, by_address], protocol=2)) < 100_000
 
 
 plain = st.recursive(

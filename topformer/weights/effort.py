@@ -2,17 +2,21 @@
 
 A few hundred bytes can ask for more work than a machine has. A tuple of a tuple twice, sixty times
 over, has 2**60 leaves, and hashing it as a key of a dictionary visits them all, in C, where no
-Ctrl-C is heard. A dictionary that is written once can be copied a million times. So the stack of
-torch's weights-only loader (`torch/_weights_only_unpickler.py`) is played through with sizes in
-place of values.
+Ctrl-C is heard. A dictionary that is written once can be copied a million times. Keys whose hashes
+are equal are compared each with all. So the stack of torch's weights-only loader
+(`torch/_weights_only_unpickler.py`) is played through with sizes in place of values.
 """
 
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 # A whole pickled model of 70,000 instructions takes some 400,000.
 _EFFORT_LIMIT = 5_000_000
 # Of the leaves of one tuple. Nothing but a key is ever hashed, and no sound one has more than ten.
 _TUPLE_LIMIT = 100_000
+# Of keys whose hashes can be chosen to be equal. Those of checkpoints are texts and small numbers.
+_CHOSEN_KEY_LIMIT = 300
 
 _PUTS = {"BINPUT", "LONG_BINPUT"}
 _GETS = {"BINGET", "LONG_BINGET"}
@@ -20,6 +24,8 @@ _NEW = {
     *("GLOBAL", "NONE", "NEWFALSE", "NEWTRUE", "EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET"),
     *("BININT", "BININT1", "BININT2", "BINFLOAT", "BINUNICODE", "SHORT_BINSTRING", "LONG1"),
 }
+# Each time, the loader goes through all names that the pickle has.
+_LOOKS_UP_NAMES = {"GLOBAL", "REDUCE", "NEWOBJ", "BUILD"}
 _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
@@ -34,10 +40,16 @@ class _Value:
     size: int = 1
     # Of a tuple, which alone hashes by what it holds. What a list holds costs when it is copied.
     items: "tuple[_Value, ...] | None" = None
+    # A number of so many bits that others have the same hash.
+    is_long: bool = False
 
     @property
     def hash_cost(self) -> int:
         return 1 if self.items is None else self.size
+
+    @property
+    def has_chosen_hash(self) -> bool:
+        return self.is_long or self.items is not None
 
 
 @dataclass
@@ -45,6 +57,8 @@ class Effort:
     """The loader's stack and memo while it runs one pickle."""
 
     spent: int = 0
+    names: int = 0
+    chosen_keys: int = 0
     stack: list[_Value] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     memo: dict[int, _Value] = field(default_factory=dict)
@@ -60,8 +74,10 @@ class Effort:
         stack = self.stack
         if self.ended:
             return
+        self._look_up_names(opcode)
         if opcode in _NEW:
-            stack.append(_Value())
+            is_long = isinstance(argument, int) and abs(argument) >= sys.hash_info.modulus
+            stack.append(_Value(is_long=is_long))
         elif opcode in _GETS and isinstance(argument, int):
             stack.append(self.memo[argument])
         elif opcode in _PUTS and isinstance(argument, int):
@@ -74,7 +90,7 @@ class Effort:
             self._fill(self._to_mark() if opcode == "APPENDS" else self._pop(1))
         elif opcode in {"SETITEM", "SETITEMS"}:
             items = self._to_mark() if opcode == "SETITEMS" else self._pop(2)
-            self._spend(sum(key.hash_cost for key in items[::2]))
+            self._look_up(items[::2])
             self._fill(items)
         elif opcode in {"REDUCE", "NEWOBJ"}:
             _, arguments = self._pop(2)
@@ -84,11 +100,18 @@ class Effort:
             (state,) = self._pop(1)
             self._spend(state.size + sum(one.size for one in state.items or ()))
         elif opcode == "BINPERSID":
-            # A storage is looked up by a part of this.
-            self._spend(self._pop(1)[0].hash_cost)
+            # A storage is looked up by a part of this, or by a part of that.
+            parts = self._pop(1)[0].items or ()
+            self._look_up(parts)
+            self._look_up(inner for part in parts for inner in part.items or ())
             stack.append(_Value())
         elif opcode != "PROTO":
             self.ended = True
+
+    def _look_up_names(self, opcode: str) -> None:
+        self.names += opcode == "GLOBAL"
+        if opcode in _LOOKS_UP_NAMES:
+            self._spend(self.names)
 
     def _pop(self, count: int) -> list[_Value]:
         if len(self.stack) < count:
@@ -109,6 +132,13 @@ class Effort:
 
     def _fill(self, items: list[_Value]) -> None:
         self.stack[-1].size += sum(one.hash_cost for one in items)
+
+    def _look_up(self, keys: Iterable[_Value]) -> None:
+        for key in keys:
+            self._spend(key.hash_cost)
+            self.chosen_keys += key.has_chosen_hash
+        if self.chosen_keys > _CHOSEN_KEY_LIMIT:
+            raise TooMuchError
 
     def _push_made_of(self, arguments: _Value) -> None:
         # Nothing that may be called copies more than what its arguments hold.
