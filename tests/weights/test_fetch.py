@@ -225,6 +225,13 @@ def test_a_web_page_in_place_of_the_file_is_refused(site, cache, content_type):
     assert not (cache / "weights.pth").exists()
 
 
+@pytest.mark.parametrize("length", [60, 0x3C20])
+def test_safetensors_whose_length_looks_like_a_tag_are_no_web_page(site, length):
+    site.body = length.to_bytes(8, "little") + b"{}".ljust(length)
+    assert site.body.lstrip().startswith(b"<")
+    assert fetch(site.download).read_bytes() == site.body
+
+
 def test_a_web_page_does_not_spoil_a_transfer_begun(site):
     site.cut_bytes = 600_000
     with pytest.raises(TopformerError):

@@ -166,7 +166,8 @@ def _receive(
     received = start
     with part.open("ab" if start else "wb") as stream:
         while block := response.read(_BLOCK_BYTES):
-            if received == 0 and block.lstrip()[:1] == b"<":
+            # Safetensors begin with a length, which may look like a tag, and a brace.
+            if received == 0 and block.lstrip()[:1] == b"<" and block[8:9] != b"{":
                 raise TransferError("The server sent a web page in place of the file.")
             received += len(block)
             if received > SIZE_LIMIT_BYTES:
