@@ -109,6 +109,10 @@ def test_one_that_cannot_be_finished_is_an_error(half_done, monkeypatch):
     assert "Read-only file system" in caught.value.why
 
 
+def test_where_a_file_stands_for_a_folder_nothing_is_half_done(old):
+    finish_set(old / "m.pte" / "x.pte")
+
+
 def test_a_link_in_a_sets_place_leads_nowhere(old, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "secret").touch()

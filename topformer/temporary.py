@@ -118,7 +118,7 @@ def move_out(folder: Path) -> None:
         if not stat.S_ISDIR(folder.lstat().st_mode):  # a link would lead elsewhere
             return
         drafts = sorted(folder.iterdir())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     for draft in drafts:
         with suppress(FileNotFoundError):
