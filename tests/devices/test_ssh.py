@@ -108,3 +108,10 @@ def test_a_full_disk(board):
     with pytest.raises(TopformerError, match="board is full"):
         board.push(Path(__file__), "/dev/full")
     assert output_of(board, ["echo", "on"], what="Going on") == b"on\n"
+
+
+def test_a_file_that_is_not_taken_is_no_lost_host(board, tmp_path):
+    with pytest.raises(TopformerError, match=f"board did not take {tmp_path}") as raised:
+        board.push(Path(__file__), str(tmp_path))
+    assert "directory" in raised.value.why.lower()
+    assert "`ssh board`" in raised.value.next_step

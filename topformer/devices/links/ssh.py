@@ -43,7 +43,6 @@ _MEANINGS = (
      "openssh-server`)."),
     ("timed out", "{host} does not answer.", "Check that it is on and reachable."),
     ("No route to host", "{host} does not answer.", "Check that it is on and reachable."),
-    ("No space left", "{host} is full.", "Make room on it."),
 )  # fmt: skip
 
 
@@ -107,7 +106,16 @@ class SshLink:
             argv, timeout_s=TRANSFER_TIMEOUT_S, limit_bytes=RUN_LIMIT_BYTES, stdin=local
         )
         if copied.exit_status != 0:
-            raise self._explain(copied.stderr)
+            said = printable(copied.stderr)
+            if "No space left" in said:
+                raise TopformerError(
+                    f"{self.host} is full.", why=said, next_step="Make room on it."
+                )
+            raise TopformerError(
+                f"{self.host} did not take {remote}.",
+                why=said,
+                next_step=f"Look with `ssh {self.host}` why it cannot be written.",
+            )
 
     def start(self, argv: Sequence[str]) -> Conversation:
         """Start a program with pipes to it."""
