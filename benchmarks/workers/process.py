@@ -146,9 +146,10 @@ class ProcessWorker:
         status = self.conversation.exit_status()
         if status is None:
             self._fail("closed its output", "It runs on without answering.")
-        # What ran on a device ends as in a shell: with 128 and the signal's number.
+        # What ran on a device ends as in a shell: with 128 and the signal's number. Not all that is
+        # above is one: ssh ends with 255 when it has lost the host.
         number = -status if status < 0 else status - 128
-        if number > 0:
+        if 0 < number < signal.NSIG:
             self._fail("crashed", f"It was killed by {_signal_name(number)}.")
         self._fail("ended early", f"Its exit status is {status}.")
 

@@ -79,6 +79,8 @@ def misbehave(how: str) -> None:
         sys.stderr.write("about to crash\n")
         sys.stderr.flush()
         os.kill(os.getpid(), signal.SIGSEGV)
+    if how == "lost":
+        sys.exit(255)
     if how == "hang":
         time.sleep(600)
     if how == "garbage":

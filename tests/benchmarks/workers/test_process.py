@@ -60,6 +60,7 @@ def test_a_worker_loads_then_measures_and_its_prints_do_no_harm():
     [
         ("exit", "ended early", "cannot find the library"),
         ("crash", "crashed", "SIGSEGV"),
+        ("lost", "ended early", "exit status is 255"),
         ("hang", "hangs", "no answer within 0.5 s"),
         ("garbage", "something else than a result", "is torn off or not one of"),
         ("torn", "something else than a result", "is torn off or not one of"),
