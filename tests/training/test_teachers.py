@@ -93,6 +93,18 @@ def test_files_that_hold_no_network_are_refused(tmp_path, content):
         OnnxTeacher(tmp_path / "none.onnx")
 
 
+def test_a_file_that_is_not_there_is_told_as_such(tmp_path):
+    for name in ("none.onnx", "none.pth"):
+        with pytest.raises(UsageError, match=f"no weights called {tmp_path / name}"):
+            open_teacher(small_recipe(teacher=str(tmp_path / name)), THREE)
+    (tmp_path / "folder.onnx").mkdir()
+    with pytest.raises(TopformerError, match="is not a file"):
+        open_teacher(small_recipe(teacher=str(tmp_path / "folder.onnx")), THREE)
+    with pytest.raises(UsageError, match="cannot be used") as caught:
+        open_teacher(small_recipe(teacher="https://example.org/t.onnx"), THREE)
+    assert "Download it" in caught.value.next_step
+
+
 def test_weights_teach_the_classes_they_know():
     opened = open_teacher(small_recipe(teacher="tiny"), numbered_classes(11))
     assert isinstance(opened.network, TopFormer)

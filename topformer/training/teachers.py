@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from topformer.errors import TopformerError, UsageError
-from topformer.files import sha256_file
+from topformer.files import local_path, sha256_file
 from topformer.manifest import Classes, WeightsInfo
 from topformer.runtimes.exported.onnxruntime import first_input, open_session, run_session
 from topformer.tasks import SEGMENTATION
@@ -56,11 +56,14 @@ def open_teacher(recipe: Recipe, classes: Classes) -> Teacher:
 
     Raises `UsageError` where it can't teach these classes, and what loading it raises.
     """
-    path = Path(recipe.teacher)
-    if path.suffix.lower() != ".onnx":
+    if Path(recipe.teacher).suffix.lower() != ".onnx":
         loaded = load_weights(recipe.teacher, task=SEGMENTATION)
         _require_classes(loaded.model.num_classes, classes)
         return Teacher(network=loaded.model, weights=loaded.info)
+    path = local_path(recipe.teacher)
+    source = file_source(path)
+    # Before ONNX Runtime, which would wait for a FIFO, opens it.
+    sha256 = sha256_file(path)
     teacher = OnnxTeacher(path)
     # Two, to find out files made for one.
     pictures = torch.zeros(min(2, recipe.batch), 3, *recipe.crop)
@@ -73,12 +76,8 @@ def open_teacher(recipe: Recipe, classes: Classes) -> Teacher:
             next_step=ONNX_ADVICE,
         ) from error
     _require_classes(logits.shape[1], classes)
-    source = file_source(path)
     weights = WeightsInfo(
-        name=source.name,
-        sha256=sha256_file(path),
-        licence=source.licence,
-        source=source.source,
+        name=source.name, sha256=sha256, licence=source.licence, source=source.source
     )
     return Teacher(network=teacher, weights=weights)
 
