@@ -9,6 +9,7 @@ from support.report_fakes import proved_file
 from topformer.classes import numbered_classes
 from topformer.errors import TopformerError
 from topformer.verbs.report.data import LabelData, open_data
+from topformer.verbs.report.document import FileScore
 from topformer.verbs.report.kept import Kept
 from topformer.verbs.report.scores import score_files
 
@@ -42,6 +43,16 @@ def test_a_file_of_other_classes_is_passed_over_with_a_warning(data, scored, tmp
     told = " ".join(capsys.readouterr().err.split())
     assert f"{other.name} is not scored: it tells 2 classes apart, and " in told
     assert failed.name not in told
+
+
+def test_a_score_that_was_kept_is_as_doubtful_as_a_new_one(data, tmp_path, monkeypatch, capsys):
+    file, score = proved_file(classes=THREE), FileScore(miou=0.5, document="scores/one.json")
+    monkeypatch.setattr(Kept, "find", lambda *_: [tmp_path / "scores" / "one.json"])
+    monkeypatch.setattr(LabelData, "read", lambda *_: None)
+    monkeypatch.setattr(LabelData, "figures", lambda *_: score)
+    found = score_files([file], data, Kept(tmp_path), lambda _doing: None)
+    assert found == {file.name: score}
+    assert f"{file.name}: the model names no classes" in " ".join(capsys.readouterr().err.split())
 
 
 def test_data_that_no_file_was_made_for_are_refused(data, scored, tmp_path):

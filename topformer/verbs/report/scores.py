@@ -25,6 +25,9 @@ def score_files(
     """
     scores: dict[str, FileScore] = {}
     for file in _fitting([file for file in files if file.proof.passed], data):
+        warning = names_warning(file.manifest.classes, data.classes)
+        if warning:
+            warn(f"{file.name}: {warning}")
         name = f"score {file.name}"
         facts = {"file": file.identity, "data": data.sha256, "versions": library_versions()}
         known = kept.find(name, facts)
@@ -34,9 +37,6 @@ def score_files(
         else:
             show_progress(f"opening {file.name}")
             document = data.score(file.path, f"{file.name} on {data.split}", show_progress)
-            warning = names_warning(file.manifest.classes, data.classes)
-            if warning:
-                warn(f"{file.name}: {warning}")
             path = kept.place("scores", file.name, ".json")
             atomic_write(path, encode_document(document))
             kept.note(name, facts, [path])
