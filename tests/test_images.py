@@ -229,6 +229,16 @@ def test_too_many_pixels_are_refused_by_the_header(tmp_path, side):
         read_picture(path)
 
 
+@pytest.mark.parametrize("size", [(1, 65_536), (65_536, 1)])
+def test_few_pixels_in_too_long_a_side_are_refused_by_the_header(tmp_path, size):
+    path = tmp_path / "thin.png"
+    path.write_bytes(png_header(*size))
+    with pytest.raises(TopformerError, match="too long") as caught:
+        read_picture(path)
+    assert f"{size[0]:,}x{size[1]:,}" in caught.value.why
+    assert read_picture(saved(tmp_path, Image.new("L", (1, 65_535)))).shape == (65_535, 1, 3)
+
+
 def test_the_limit_itself_is_read(tmp_path, monkeypatch):
     path = saved(tmp_path, Image.fromarray(RAMP))
     monkeypatch.setattr(images, "LARGEST_PICTURE_PX", 24)

@@ -30,6 +30,9 @@ RESULT_SUFFIXES = (".labels.png", ".overlay.png")
 LARGEST_PICTURE_PX = 80_000_000
 # Its decoder holds four copies, with four bytes a pixel.
 LARGEST_WEBP_PX = 32_000_000
+# As JPEG has it. A resize makes the rows as long as the network's first, so a picture of a million
+# rows would take gigabytes however few pixels it has.
+LARGEST_SIDE_PX = 65_535
 # What a network sees, and what is drawn, is read from larger ones at 1/2, 1/4 or 1/8.
 LARGEST_WHOLE_PX = 4096 * 4096
 # Rows converted at once, so that no form in between is as large as the picture.
@@ -54,7 +57,8 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
     It is turned as its EXIF orientation says. Transparency is laid over white, 16 bits are scaled
     to 8, colour profiles are ignored, and of an animation the first frame counts. Raises
-    `TopformerError` when the file is no picture, is damaged, or has more than 80 million pixels.
+    `TopformerError` when the file is no picture, is damaged, or has more than 80 million pixels or
+    65,535 along a side.
     """
     return read_turned(path)[0]
 
@@ -179,6 +183,13 @@ def decoding(
             most_px = LARGEST_WEBP_PX if image.format == "WEBP" else LARGEST_PICTURE_PX
             if image.width * image.height > most_px:
                 raise _too_large(path, most_px)
+            if max(image.size) > LARGEST_SIDE_PX:
+                raise TopformerError(
+                    f"{path} is too long.",
+                    why=f"It has {image.width:,}x{image.height:,} pixels (width x height); the "
+                    f"limit is {LARGEST_SIDE_PX:,} along a side.",
+                    next_step="Cut it into parts, or scale it down.",
+                )
             yield image
     except TopformerError:
         raise
