@@ -26,7 +26,7 @@ from topformer.benchmarks.workers.device.check import (
     check_output,
     compute_reference,
 )
-from topformer.benchmarks.workers.device.counting import parse_log
+from topformer.benchmarks.workers.device.counting import COUNTER, parse_log
 from topformer.benchmarks.workers.device.placed_model import PlacedModel, place_model
 from topformer.benchmarks.workers.device.worker import DeviceWorker
 from topformer.benchmarks.workers.rows import RowRequest
@@ -69,6 +69,8 @@ def bench_device(
     """
     environment = EnvironmentWatch()
     facts = read_facts(link)
+    if facts.emulated:
+        _refuse_uncounted(link, facts)
     site = _Site(link=link, facts=facts, mask=_mask(plan, facts))
     bundle = _get_bundle(plan, facts, on_progress)
     with open_workspace(link, on_left=on_warning) as workspace:
@@ -87,6 +89,17 @@ def bench_device(
         ),
         cpus=used_cpus(placements, facts),
     )
+
+
+def _refuse_uncounted(link: Link, facts: DeviceFacts) -> None:
+    if link.run(["sh", "-c", f"command -v {COUNTER}"]).exit_status != 0:
+        raise TopformerError(
+            f"{link.name} is emulated, and cannot count instructions.",
+            why=f"{facts.emulated_because}: its times are no latency, and it has no program "
+            f"`{COUNTER}`.",
+            next_step="Choose a real device with --serial, or the emulated one of `make rig`, "
+            "which counts.",
+        )
 
 
 def _mask(plan: RunnerPlan, facts: DeviceFacts) -> int | None:
