@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from support.manifest_edits import SAMPLE
+from support.report_fakes import proved_file
 from topformer.classes import numbered_classes
 from topformer.documents import encode_document
 from topformer.errors import TopformerError, UsageError
@@ -13,7 +14,9 @@ from topformer.files import sha256_bytes
 from topformer.manifest import manifest_path
 from topformer.model import create_model
 from topformer.tasks import DETECTION, SEGMENTATION
-from topformer.verbs.report.plan import MOST_FILES, make_plan
+from topformer.verbs.report import make
+from topformer.verbs.report.kept import Kept
+from topformer.verbs.report.plan import MOST_FILES, Plan, make_plan
 from topformer.weights import save_weights
 
 NOTHING = {"sizes": (), "image_sizes": (), "precisions": (), "targets": (), "models": ()}
@@ -68,7 +71,14 @@ def test_no_two_sources_have_one_name():
     made = plan(
         task=DETECTION,
         sizes=("tiny",),
-        models=("tiny-retinanet.pth", "a/Tiny-RetinaNet.pth", "a/best.pth", "b/best.pth"),
+        models=(
+            "tiny-retinanet.pth",
+            "a/Tiny-RetinaNet.pth",
+            "a/best.pth",
+            "b/best.pth",
+            "my net.pth",
+            "my-net.pth",
+        ),
         precisions=("fp32",),
         targets=("onnx",),
         image_sizes=("64",),
@@ -76,7 +86,18 @@ def test_no_two_sources_have_one_name():
     labels = [one.source.label for one in made.exports]
     assert labels == [
         "tiny-retinanet", "tiny-retinanet-2", "Tiny-RetinaNet-3", "best", "best-2",
+        "my net", "my-net-2",
     ]  # fmt: skip
+
+
+def test_results_of_two_files_have_no_place_in_common(tmp_path, monkeypatch):
+    paths = [tmp_path / one / name for one, name in (("a", "m.pte"), ("b", "m.pte"))]
+    paths += [tmp_path / "my net.pte", tmp_path / "my-net.pte"]
+    monkeypatch.setattr(make, "_take", lambda name, *_: proved_file(name=name))
+    kept = Kept(tmp_path)
+    files, _ = make.make_files(Plan(exports=(), given=tuple(paths)), None, kept, print)
+    assert [file.name for file in files] == ["m.pte", "m.pte (2)", "my net.pte", "my-net.pte (2)"]
+    assert len({kept.place("labels", file.name, ".png") for file in files}) == len(files)
 
 
 def test_keys_in_an_address_stay_out_of_names():

@@ -49,7 +49,7 @@ class Kept:
 
     def place(self, kind: str, name: str, suffix: str) -> Path:
         """Say where a result of one kind is written, as in scores/tiny-448x448-fp32-onnx.json."""
-        return self.folder / kind / fitting_name(name.replace(" ", "-"), suffix)
+        return self.folder / kind / fitting_name(in_paths(name), suffix)
 
     def find(self, name: str, made_from: Mapping[str, object]) -> list[Path] | None:
         """Return the files of a result in the order they were noted; None where it must be made."""
@@ -68,6 +68,11 @@ class Kept:
         self._results[name] = KeptResult(made_from=_digest(made_from), files=hashes)
         document = KeptDocument(results=self._results)
         atomic_write(self.folder / FILE_NAME, encode_document(document))
+
+
+def in_paths(name: str) -> str:
+    """Spell the name of a file as those of its results begin."""
+    return name.replace(" ", "-")
 
 
 def _digest(made_from: Mapping[str, object]) -> str:

@@ -23,7 +23,7 @@ from topformer.manifest import (
 )
 from topformer.runtimes import runtime_of
 from topformer.verbs.report.document import NotMade
-from topformer.verbs.report.kept import Kept
+from topformer.verbs.report.kept import Kept, in_paths
 from topformer.verbs.report.plan import Export, Plan, Source
 from topformer.verbs.verify import VerifyDocument
 from topformer.weights import load_weights
@@ -96,8 +96,9 @@ def make_files(
 
 
 def _free_name(name: str, taken: Iterable[str]) -> str:
-    taken, number, free = set(taken), 1, name
-    while free in taken:
+    """Tell a file from those before it, in the names of its results too."""
+    taken, number, free = set(map(in_paths, taken)), 1, name
+    while in_paths(free) in taken:
         number += 1
         free = f"{name} ({number})"
     return free

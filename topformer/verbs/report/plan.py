@@ -16,6 +16,7 @@ from topformer.preprocess import parse_image_size
 from topformer.runtimes import runtime_of
 from topformer.tasks import DETECTION
 from topformer.variants import DEFAULT_IMAGE_SIZE, DEFAULT_VARIANT, VARIANTS, get_variant
+from topformer.verbs.report.kept import in_paths
 from topformer.weights.checkpoints import read_checkpoint
 from topformer.weights.sources import RANDOM
 
@@ -155,7 +156,7 @@ def _sources(
     taken: set[str] = set()
     for size in dict.fromkeys(sizes or ([] if checkpoints else [DEFAULT_VARIANT])):
         label = f"{size}-{detection_head or RETINANET}" if detects else size
-        taken.add(label.casefold())
+        taken.add(in_paths(label).casefold())
         yield Source(
             label=label,
             weights=None,
@@ -166,10 +167,10 @@ def _sources(
     for checkpoint in checkpoints:
         stem = label = Path(without_query(checkpoint)).stem or "weights"
         number = 1
-        while label.casefold() in taken:
+        while in_paths(label).casefold() in taken:
             number += 1
             label = f"{stem}-{number}"
-        taken.add(label.casefold())
+        taken.add(in_paths(label).casefold())
         variant = DEFAULT_VARIANT if checkpoint == RANDOM else None
         yield Source(
             label=label,
