@@ -57,7 +57,7 @@ def legend_of(files: Sequence[ReportedFile]) -> list[Key]:
 def short_names(files: Sequence[ReportedFile]) -> dict[str, str]:
     """Call files in a plot by what tells them apart; all of the name where nothing else does."""
     parts: tuple[Callable[[ReportedFile], str], ...] = (
-        lambda file: file.name.split(" ")[0] if file.origin == "exported" else file.name,
+        _network,
         _size,
         lambda file: file.precision,
         lambda file: file.target,
@@ -76,7 +76,7 @@ def short_names(files: Sequence[ReportedFile]) -> dict[str, str]:
 
 def line_names(files: Sequence[ReportedFile]) -> dict[str, str]:
     """Call lines, given a file of each, by the network and the precision, where these differ."""
-    networks = {file.name: file.name.split(" ")[0] for file in files}
+    networks = {file.name: _network(file) for file in files}
     several = len(set(networks.values())) > 1
     return {
         file.name: f"{networks[file.name]} {file.precision}" if several else file.precision
@@ -175,6 +175,11 @@ def cost_title(document: ReportDocument) -> str:
 
 def _emulated(document: ReportDocument) -> bool:
     return document.measured_on is not None and document.measured_on.emulated
+
+
+def _network(file: ReportedFile) -> str:
+    """What a file was made from, as in "tiny"; a given one's own name."""
+    return file.name.rsplit(" ", 3)[0] if file.origin == "exported" else file.name
 
 
 def _size(file: ReportedFile) -> str:
