@@ -108,6 +108,8 @@ def test_a_malformed_classes_file_is_refused_with_an_example(tmp_path, text):
     with pytest.raises(TopformerError) as caught:
         open_dataset("folder", tmp_path)
     assert "classes.json" in caught.value.what
+    assert caught.value.why
+    assert '{"classes": ["sky"' in caught.value.next_step
 
 
 def test_a_folder_without_classes_says_what_to_write(tmp_path):

@@ -144,8 +144,9 @@ def test_an_empty_folder_is_told(tmp_path):
     root = make_folder(tmp_path)
     for kind in ("images", "annotations"):
         (root / kind / "train").mkdir(parents=True)
-    with pytest.raises(TopformerError, match="no pictures"):
+    with pytest.raises(TopformerError, match="no pictures") as caught:
         open_dataset("folder", root).split("train")
+    assert "right there" in caught.value.next_step
 
 
 def test_a_list_cannot_lead_out_of_the_data_set(tmp_path):

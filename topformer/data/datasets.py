@@ -293,6 +293,8 @@ def _open_folder(root: Path) -> Dataset:
         described = msgspec.json.decode(read_class_list(path), type=ClassesFile)
         if len(described.classes) > MOST_CLASSES:
             raise ValueError(f"It names {len(described.classes):,} classes; at most {MOST_CLASSES}")
+        if described.ignore_label < len(described.classes):
+            raise ValueError(f"It ignores label {described.ignore_label}, which is a class.")
         classes = Classes(
             dataset=_folder_name(root),
             names=described.classes,
@@ -308,8 +310,6 @@ def _open_folder(root: Path) -> Dataset:
             next_step='Write {"classes": ["sky", ...], "palette": [[128, 128, 128], ...], '
             '"ignore_label": 255}; palette and ignore_label may be left out.',
         ) from error
-    if described.ignore_label < len(classes.names):
-        raise TopformerError(f"{path} ignores label {described.ignore_label}, which is a class.")
     return Dataset(
         key=FOLDER,
         root=root,

@@ -158,6 +158,9 @@ def _no_pictures(layout: Layout, base: Path, own_name: str, folder: Path) -> Top
         f"There are no pictures in {folder}.",
         why=f"Files ending in {endings} were looked for"
         + (f"; there are {held}." if held else ", and there is no file."),
+        next_step="Put such files into folders there, one for each city."
+        if layout.nested
+        else "Put such files right there: folders inside it are not looked through.",
     )
 
 

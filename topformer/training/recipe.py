@@ -158,7 +158,7 @@ class Recipe(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 1.0
 
     # How it is computed; all off as published.
-    # Weights from before training weigh decay ** steps: 5 / (1 - decay) steps forget them.
+    # Weights of the first step weigh decay ** (steps - 1): 5 / (1 - decay) steps forget them.
     ema_decay: Annotated[
         float, Meta(ge=0, lt=1, description="Of averaged weights, which are then used; 0: off.")
     ] = 0.0
@@ -349,7 +349,8 @@ def _read(text: str, chosen: tuple[str, ...], origin: str) -> dict[str, Any]:
     for table in (content, *tables.values()):
         if not isinstance(table, dict):
             raise UsageError(
-                f"{origin} gives a size or a head a value; these are tables, as in [tiny]."
+                f"{origin} gives a size or a head a value; these are tables, as in [tiny].",
+                next_step=SHOW_RECIPE,
             )
         for name in cast("dict[str, Any]", table):
             if name not in Recipe.__struct_fields__:
