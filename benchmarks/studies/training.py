@@ -19,6 +19,7 @@ import torch
 
 from topformer.data.loading import training_batches
 from topformer.data.sharing import Batch
+from topformer.errors import TopformerError
 from topformer.networks import create_network
 from topformer.tasks import SEGMENTATION
 from topformer.training.allocator import keep_freed_memory
@@ -84,8 +85,12 @@ def main() -> int:
         return 2
     dataset, root = sys.argv[1], Path(sys.argv[2])
     size = sys.argv[3] if len(sys.argv) > 3 else "tiny"
-    recipe = load_recipe(dataset, size, overrides=read_assignments(sys.argv[4:]))
-    timing = measure(dataset, root, size, recipe)
+    try:
+        recipe = load_recipe(dataset, size, overrides=read_assignments(sys.argv[4:]))
+        timing = measure(dataset, root, size, recipe)
+    except TopformerError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
     for name, values in (("a batch", timing.batch_ms), ("a step", timing.step_ms)):
         low, median, high = np.percentile(values, (10, 50, 90))
         sys.stdout.write(f"{name:8} {median:7.0f} ms ({low:.0f} to {high:.0f})\n")

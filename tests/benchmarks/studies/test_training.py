@@ -48,3 +48,9 @@ def test_wrong_usage_prints_what_it_is_for(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["training"])
     assert training.main() == 2
     assert "DATASET ROOT" in capsys.readouterr().err
+
+
+def test_what_goes_wrong_is_told_in_a_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["training", "camvid", "nowhere", "tiny", "batch=1"])
+    assert training.main() == 2
+    assert capsys.readouterr().err.startswith("There is no folder nowhere.")
