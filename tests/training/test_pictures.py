@@ -5,6 +5,7 @@ import io
 import pytest
 from PIL import Image
 
+from topformer.training.checkpoints import Best
 from topformer.training.journal import BoxScoreRecord, ScoreRecord, StepRecord
 from topformer.training.pictures import draw_curves
 
@@ -38,6 +39,16 @@ def test_a_detectors_run_gives_its_own_curves():
     assert draw_curves([*records(40, 0), *box_scores()], title="a run") != without
     only_undefined = [*records(40, 0), next(box_scores())]
     assert draw_curves(only_undefined, title="a run") != without
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_score_of_the_best_weights_is_marked_also_where_others_are_higher():
+    """As in a run that was rounded in the end: only weights that know it count."""
+    made = list(records(40, 4))
+    marks = [None, Best(step=10, miou=None), Best(step=40, miou=0.2), Best(step=30, miou=0.15)]
+    unmarked, undefined, highest, lower = (draw_curves(made, title="a run", best=b) for b in marks)
+    assert unmarked == undefined
+    assert len({unmarked, highest, lower}) == 3
 
 
 @pytest.mark.parametrize(("steps", "scores"), [(0, 0), (1, 0), (1, 1), (100, 10)])

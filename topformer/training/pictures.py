@@ -22,6 +22,7 @@ from topformer.figures import (
     tidy,
 )
 from topformer.files import atomic_write
+from topformer.training.checkpoints import Best
 from topformer.training.journal import (
     AnyScoreRecord,
     BoxScoreRecord,
@@ -54,7 +55,8 @@ def write_pictures(run: TrainingRun, trained: Trained) -> tuple[Path, ...]:
     """Draw OUT/curves.png and OUT/predictions.png, the latter with the best weights there are."""
     curves, predictions = run.out / "curves.png", run.out / "predictions.png"
     records = read_log(run.out / "log.jsonl")
-    atomic_write(curves, draw_curves(records, title=f"{run.name}, {trained.steps:,} steps"))
+    title = f"{run.name}, {trained.steps:,} steps"
+    atomic_write(curves, draw_curves(records, title=title, best=trained.best))
     weights = trained.best_path or trained.last_path
     goal = run.goal
     sheet = goal.draw(
@@ -66,13 +68,16 @@ def write_pictures(run: TrainingRun, trained: Trained) -> tuple[Path, ...]:
     return curves, predictions
 
 
-def draw_curves(records: list[Record], *, title: str) -> bytes:
-    """Draw loss and learning rate on top, and scores on val below; returns a PNG."""
+def draw_curves(records: list[Record], *, title: str, best: Best | None = None) -> bytes:
+    """Draw loss and learning rate on top, and scores on val below; returns a PNG.
+
+    The score of the `best` weights is written at its place; it need not be the highest.
+    """
     caption = Caption(title=title)
     figure = captioned_figure(caption, WIDTH_IN, HEIGHT_IN - caption.height_in)
     above, below = figure.subplots(2, 1, sharex=True)
     _draw_loss(above, [record for record in records if isinstance(record, StepRecord)])
-    _draw_scores(below, [record for record in records if isinstance(record, AnyScoreRecord)])
+    _draw_scores(below, [record for record in records if isinstance(record, AnyScoreRecord)], best)
     below.xaxis.set_major_locator(MaxNLocator(integer=True))
     below.set_xlabel("optimizer steps", color=FAINT)
     return encode_png(figure, description=caption.text)
@@ -94,15 +99,13 @@ def _draw_loss(axes: Axes, records: list[StepRecord]) -> None:
     rates.grid(visible=False)
 
 
-def _draw_scores(axes: Axes, records: list[AnyScoreRecord]) -> None:
+def _draw_scores(axes: Axes, records: list[AnyScoreRecord], best: Best | None) -> None:
     steps = [record.step for record in records]
     fields = SCORES[type(records[0])] if records else {}
     for field, (name, colour) in fields.items():
         values = [_percent(getattr(record, field)) for record in records]
         axes.plot(steps, values, "o-", color=colour, markersize=3, label=name)
-    scored = [record.best for record in records if not math.isnan(record.best.score)]
-    if scored:
-        best = max(scored, key=lambda one: one.score)
+    if best is not None and not math.isnan(best.score):
         axes.annotate(
             f"{100 * best.score:.2f}",
             (best.step, 100 * best.score),
