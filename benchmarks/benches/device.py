@@ -32,7 +32,7 @@ from topformer.benchmarks.workers.device.worker import DeviceWorker
 from topformer.benchmarks.workers.rows import RowRequest
 from topformer.devices.facts.cores import choose_mask
 from topformer.devices.facts.documents import CheckedOutput, DeviceFacts
-from topformer.devices.facts.reading import read_facts
+from topformer.devices.facts.reading import CountedState, read_counted_state, read_facts
 from topformer.devices.links.link import Link
 from topformer.devices.workspace import Workspace, open_workspace
 from topformer.errors import TopformerError
@@ -173,11 +173,11 @@ def _measure(
     with ExitStack() as stack:
         workers = [stack.enter_context(worker) for worker, _ in checked]
 
-        def look() -> None:
-            for worker in workers:
-                worker.look()
+        def read() -> CountedState:
+            ran = next((worker for worker in workers if worker.has_run_since), None)
+            return ran.read_state() if ran else read_counted_state(site.link)
 
-        watched = run_watched_rounds(site.link, workers, plan, on_progress=on_progress, look=look)
+        watched = run_watched_rounds(site.link, workers, plan, on_progress=on_progress, read=read)
         rows = [
             _row(recording, worker, check, site=site, watched=watched)
             for recording, (worker, check) in zip(watched.recorded.recordings, checked, strict=True)

@@ -26,14 +26,13 @@ from topformer.devices.facts.cores import cluster_word, cpus_of
 from topformer.devices.facts.documents import DeviceCore, DeviceFacts, DeviceState, StartGate
 from topformer.devices.facts.reading import (
     CountedState,
+    Placement,
     read_counted_state,
-    read_counters,
     read_state,
 )
 from topformer.devices.heat import gate_temperature, wait_until_cool
 from topformer.devices.links.link import Link
 from topformer.devices.machine import Counters
-from topformer.devices.workspace import Placement
 
 # The state after one block is that before the next, when nothing lies between them: asking takes
 # the device's time, and a device that is asked more than it computes does not get warm.
@@ -129,12 +128,12 @@ def run_watched_rounds(
     plan: DevicePlan,
     *,
     on_progress: Callable[[str], None],
-    look: Callable[[], None] | None = None,
+    read: Callable[[], CountedState] | None = None,
 ) -> WatchedRounds:
     """Wait until the device is cool, then measure as `run_rounds` does.
 
-    `look` asks the device for more between blocks. Raises `TopformerError` naming the row that
-    fails.
+    `read` reads the state around blocks, and may ask the device for more with it. Raises
+    `TopformerError` naming the row that fails.
     """
     start = wait_until_cool(
         lambda: read_state(link),
@@ -142,7 +141,7 @@ def run_watched_rounds(
         on_wait=on_progress,
         max_start_c=plan.max_start_c,
     )
-    watch = DeviceWatch(lambda: _read_between_blocks(link, look))
+    watch = DeviceWatch(read or (lambda: read_counted_state(link)))
     recorded = run_rounds(
         workers,
         mode=plan.mode,
@@ -153,15 +152,6 @@ def run_watched_rounds(
         surroundings=watch,
     )
     return WatchedRounds(recorded=recorded, start=start, readings=tuple(watch.readings))
-
-
-def _read_between_blocks(link: Link, look: Callable[[], None] | None) -> CountedState:
-    """Read the state, then look; what the device does for either is in no block."""
-    counted = read_counted_state(link)
-    if look is None:
-        return counted
-    look()
-    return replace(counted, last=read_counters(link))
 
 
 def device_evidence(

@@ -2,6 +2,8 @@
 
 import os
 import platform
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -9,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topformer.devices.facts.cores import describe_clusters
+from topformer.devices.facts.cores import describe_clusters, mask_of
 from topformer.devices.facts.documents import DeviceFacts, DeviceState
 from topformer.devices.facts.parsing import CpuInfo, CpuTable, parse_cpu_table, parse_uptime
 from topformer.devices.facts.reading import (
+    Placement,
     describe_facts,
     describe_state,
     emulation,
     read_counted_state,
-    read_counters,
     read_facts,
     read_state,
 )
@@ -194,11 +196,32 @@ def test_this_machine_answers_both_scripts(local_link):
     assert counted.state.cpus == state.cpus
     assert counted.last.at_s >= counted.first.at_s > 0
     assert (counted.last.busy_s is None) == (state.busy_s is None)
-    alone = read_counters(local_link)
-    assert alone.at_s >= counted.last.at_s
-    assert (alone.busy_s is None) == (counted.last.busy_s is None)
     # What is read between blocks is of a device that idles.
     assert counted.last.frequency_mhz is None
+
+
+def test_looking_where_threads_run_is_over_when_the_last_counters_are_read(local_link, tmp_path):
+    """The file of the number is a pipe that keeps the device waiting."""
+    pid_file = tmp_path / "it's a pipe"
+    os.mkfifo(pid_file)
+
+    def tell():
+        time.sleep(0.4)
+        pid_file.write_text(f"{os.getpid()}\n")
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(tell)
+        counted = read_counted_state(local_link, pid_file=str(pid_file))
+    assert counted.last.at_s - counted.first.at_s > 0.3
+    assert counted.placement.allowed_mask == mask_of(os.sched_getaffinity(0))
+    assert counted.placement.last_cpus
+
+
+@pytest.mark.parametrize("pid_file", [None, "/no/such"])
+def test_where_no_program_is_asked_for_nothing_is_told_of_one(local_link, pid_file):
+    found = read_counted_state(local_link, pid_file=pid_file)
+    assert found.placement == Placement(allowed_mask=None, last_cpus=())
+    assert found.last.at_s is not None
 
 
 @pytest.mark.parametrize(

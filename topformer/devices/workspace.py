@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from topformer.children import Conversation, EndlessOutputError
-from topformer.devices.facts.cores import parse_allowed, parse_last_cpus
+from topformer.devices.facts.reading import Placement, read_placement
 from topformer.devices.links.link import Link, new_token, output_of
 from topformer.errors import TopformerError
 from topformer.files import sha256_file
@@ -40,14 +40,6 @@ _FIND_UNKEPT = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placement:
-    """Where a running program may run, and where its threads ran last; None or () if not known."""
-
-    allowed_mask: int | None
-    last_cpus: tuple[int, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class DeviceProgram:
     """A program that runs on a device, and the pipes to it."""
 
@@ -57,14 +49,7 @@ class DeviceProgram:
 
     def placement(self) -> Placement:
         """Read where the program runs; raises `TopformerError` when the device is lost."""
-        token = new_token()
-        script = (
-            f"pid=$(cat {shlex.quote(self.pid_file)}) && cat /proc/$pid/status && echo {token} && "
-            "cat /proc/$pid/task/*/stat; true"
-        )
-        output = self.link.run(["sh", "-c", script]).stdout.decode(errors="replace")
-        status, _, stats = output.partition(token)
-        return Placement(allowed_mask=parse_allowed(status), last_cpus=parse_last_cpus(stats))
+        return read_placement(self.link, self.pid_file)
 
 
 @dataclass(kw_only=True)

@@ -9,8 +9,9 @@ from topformer.benchmarks.workers.device.placed_model import PlacedModel
 from topformer.benchmarks.workers.process import DEFAULT_PATIENCE, Patience, ProcessWorker, Service
 from topformer.benchmarks.workers.rows import RowRequest
 from topformer.children import Conversation
+from topformer.devices.facts.reading import CountedState, Placement, read_counted_state
 from topformer.devices.links.link import output_of
-from topformer.devices.workspace import DeviceProgram, Placement
+from topformer.devices.workspace import DeviceProgram
 
 
 class DeviceWorker(ProcessWorker):
@@ -41,9 +42,9 @@ class DeviceWorker(ProcessWorker):
         self._link = placed.workspace.link
         self._count_log = placed.workspace.new_path("instructions") if counts else None
         self._program: DeviceProgram | None = None
-        # Read after each block, when that has been counted: the device works for it.
+        # Read after each block, with the device's state.
         self.placements: list[Placement] = []
-        self._has_run_since = False
+        self.has_run_since = False
 
         def prepare(warmups: int) -> Service:
             command = placed.command(
@@ -66,16 +67,16 @@ class DeviceWorker(ProcessWorker):
     def measure(self, *, samples: int, warmups: int) -> Measured:
         """Take one block of samples."""
         measured = super().measure(samples=samples, warmups=warmups)
-        self._has_run_since = True
+        self.has_run_since = True
         return measured
 
-    def look(self) -> None:
-        """Note where the last block ran, unless that is known: idle threads stay where they are."""
-        if not self._has_run_since:
-            return
+    def read_state(self) -> CountedState:
+        """Read the device's state, and note where the last block ran: idle threads stay there."""
         assert self._program is not None
-        self.placements.append(self._program.placement())
-        self._has_run_since = False
+        counted = read_counted_state(self._link, pid_file=self._program.pid_file)
+        self.placements.append(counted.placement)
+        self.has_run_since = False
+        return counted
 
     def read_log(self) -> bytes:
         """Fetch what an emulator counted."""

@@ -24,14 +24,14 @@ from topformer.devices.facts.documents import (
     DeviceState,
     Temperature,
 )
-from topformer.devices.facts.reading import CountedState, describe_facts
+from topformer.devices.facts.reading import CountedState, Placement, describe_facts
 from topformer.devices.machine import Counters
-from topformer.devices.workspace import Placement
 
 UNCOUNTED = Counters(
     at_s=None, busy_s=None, stolen_s=None, quota_stopped_s=None, thermal_events=None,
     frequency_mhz=None,
 )  # fmt: skip
+NOWHERE = Placement(allowed_mask=None, last_cpus=())
 
 
 def state(*, allowed_khz=2_000_000, status=0, percent=80, power="usb", skin_c=30.0):
@@ -85,7 +85,7 @@ def counted(number):
         replace(UNCOUNTED, at_s=2.5 * number + more_s, busy_s=3.0 * number + more_s)
         for more_s in (0.0, 0.5)
     )
-    return CountedState(state=state(), first=first, last=last)
+    return CountedState(state=state(), first=first, last=last, placement=NOWHERE)
 
 
 def test_the_state_after_a_block_is_that_before_the_next():
@@ -110,33 +110,19 @@ def test_the_work_of_reading_the_state_is_not_in_a_block():
         assert block.after.busy_s - block.before.busy_s == 2.5
 
 
-def test_looking_where_threads_ran_is_in_no_block(monkeypatch):
-    numbers, read = count(), []
-
-    def read_state(_link):
-        read.append(counted(next(numbers)))
-        return read[-1]
-
-    def tell_counters(_link):
-        # Half a second after the state was read.
-        last = read[-1].last
-        return replace(last, at_s=last.at_s + 0.5, busy_s=len(read) * 10.0)
-
-    looked = []
+def test_what_else_is_asked_of_a_device_is_in_no_block(monkeypatch):
+    numbers = count()
     monkeypatch.setattr(watch, "wait_until_cool", lambda *_, **__: None)
-    monkeypatch.setattr(watch, "read_counted_state", read_state)
-    monkeypatch.setattr(watch, "read_counters", tell_counters)
     watched = watch.run_watched_rounds(
         SimpleNamespace(name="A1"),
         [ScriptedWorker(request("row"), execute_ms=1.0)],
         watch.DevicePlan(requests=(), mode=replace(SHORT, rounds=2), seed=0, max_start_c=None),
         on_progress=lambda _: None,
-        look=lambda: looked.append(len(read)),
+        read=lambda: counted(next(numbers)),
     )
-    assert looked == list(range(1, len(read) + 1))
+    assert len(watched.readings) == next(numbers)
     for block in watched.recorded.recordings[0].blocks:
-        assert block.after.at_s - block.before.at_s == 1.5
-        assert block.before.busy_s % 10.0 == 0.0
+        assert block.after.at_s - block.before.at_s == 2.0
 
 
 def test_a_cap_that_falls_is_seen():

@@ -1,9 +1,10 @@
 """Ask a device what it is and how it is: one script for each, whatever it lacks."""
 
 import re
+import shlex
 from dataclasses import dataclass
 
-from topformer.devices.facts.cores import cluster_cores
+from topformer.devices.facts.cores import cluster_cores, parse_allowed, parse_last_cpus
 from topformer.devices.facts.documents import CpuState, DeviceFacts, DeviceState
 from topformer.devices.facts.parsing import (
     CpuTable,
@@ -40,14 +41,10 @@ section board; tr -d '\\0' < /proc/device-tree/model
 section shell; (readlink /proc/$$/exe; tr '\\0' '\\n' < /proc/$$/cmdline | head -n 1)
 """
 
-_COUNTERS_SCRIPT = """
-section uptime; cat /proc/uptime
-section stat; head -n 1 /proc/stat
-"""
-
 # Zones of the kernel are many and slow to read, so they are asked only where Android knows less.
 _STATE_SCRIPT = f"""
-{_COUNTERS_SCRIPT}
+section uptime; cat /proc/uptime
+section stat; head -n 1 /proc/stat
 section load; cat /proc/loadavg
 section cpufiles
 grep -Hs . {_CPUS}/online {_CPUS}/cpufreq/scaling_cur_freq {_CPUS}/cpufreq/scaling_max_freq \
@@ -59,9 +56,20 @@ case "$thermal" in
 *"Temperature{{"*) ;;
 *) section zones; grep -Hs . {_ZONES}/type {_ZONES}/temp ;;
 esac
+"""
+
+_LAST_COUNTERS_SCRIPT = """
 section last_uptime; cat /proc/uptime
 section last_stat; head -n 1 /proc/stat
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where a running program may run, and where its threads ran last; None or () if not known."""
+
+    allowed_mask: int | None
+    last_cpus: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +79,8 @@ class CountedState:
     state: DeviceState
     first: Counters
     last: Counters
+    # Of the program that was asked for.
+    placement: Placement
 
 
 def read_facts(link: Link) -> DeviceFacts:
@@ -83,19 +93,32 @@ def read_state(link: Link) -> DeviceState:
     return describe_state(_ask(link, _STATE_SCRIPT))
 
 
-def read_counted_state(link: Link) -> CountedState:
-    """Read how the device is now, and its counters; raises `TopformerError` when it is lost."""
-    sections = _ask(link, _STATE_SCRIPT)
+def read_counted_state(link: Link, *, pid_file: str | None = None) -> CountedState:
+    """Read how the device is now, its counters, and where the program of a file's number runs.
+
+    Raises `TopformerError` when the device is lost.
+    """
+    placement = "" if pid_file is None else _placement_script(pid_file)
+    sections = _ask(link, _STATE_SCRIPT + placement + _LAST_COUNTERS_SCRIPT)
     return CountedState(
         state=describe_state(sections),
         first=_describe_counters(sections),
         last=_describe_counters(sections, "last_"),
+        placement=_describe_placement(sections),
     )
 
 
-def read_counters(link: Link) -> Counters:
-    """Read the counters alone; raises `TopformerError` when the device is lost."""
-    return _describe_counters(_ask(link, _COUNTERS_SCRIPT))
+def read_placement(link: Link, pid_file: str) -> Placement:
+    """Read where a program runs whose number is in a file; raises as `read_state` does."""
+    return _describe_placement(_ask(link, _placement_script(pid_file)))
+
+
+def _placement_script(pid_file: str) -> str:
+    return f"""
+pid=$(cat {shlex.quote(pid_file)})
+section status; cat /proc/$pid/status
+section threads; cat /proc/$pid/task/*/stat
+"""
 
 
 def _ask(link: Link, script: str) -> dict[str, str]:
@@ -205,6 +228,13 @@ def describe_state(sections: dict[str, str]) -> DeviceState:
         busy_s=counters.busy_s,
         stolen_s=counters.stolen_s,
         load_average=parse_load(sections.get("load", "")),
+    )
+
+
+def _describe_placement(sections: dict[str, str]) -> Placement:
+    return Placement(
+        allowed_mask=parse_allowed(sections.get("status", "")),
+        last_cpus=parse_last_cpus(sections.get("threads", "")),
     )
 
 

@@ -74,9 +74,11 @@ def test_a_row_is_checked_then_measured(placed, reference_of, exported_tiny):
         assert measured.peak_memory_bytes > 10**6
         # It is no part of the block, and read once.
         assert worker.placements == []
-        worker.look()
-        worker.look()
+        assert worker.has_run_since
+        counted = worker.read_state()
+        assert not worker.has_run_since
         (placement,) = worker.placements
+        assert placement == counted.placement
         assert placement.allowed_mask == mask
         assert placement.last_cpus == (min(os.sched_getaffinity(0)),)
 
