@@ -389,6 +389,28 @@ def test_each_step_says_how_many_inputs_it_is_the_worst_of(float32, capsys):
     assert told == [f"{every} inputs", "1 input", f"{every - 1} inputs"]
 
 
+def test_a_failed_proof_says_on_which_inputs_and_by_how_much(float32, capsys):
+    bad = Agreement(
+        max_abs_error=9.0, sqnr_db=12.34, result_agreement=0.5, result_agreement_untied=0.5
+    )
+    first, *others = float32.inputs
+    missed = msgspec.structs.replace(first, agreement=bad, required=LOOSE, ill_conditioned=False)
+    steps = [
+        msgspec.structs.replace(float32, step=name, inputs=inputs)
+        for name, inputs in (("int8", (missed, *others)), ("file", float32.inputs))
+    ]
+    parity = Parity(passed=False, gates=LOOSE, steps=tuple(steps))
+    show_parity("a.pte", parity, SEGMENTATION, calibrated=True)
+    told = capsys.readouterr().err
+    assert "int8 failed on picture:china: 12.3 dB, 50.000% equal labels, needs 20.0 dB" in told
+    excused = tuple(msgspec.structs.replace(one, ill_conditioned=True) for one in float32.inputs)
+    step = msgspec.structs.replace(float32, step="file", inputs=excused)
+    show_parity(
+        "a.pte", Parity(passed=False, gates=LOOSE, steps=(step,)), SEGMENTATION, calibrated=True
+    )
+    assert "file failed: no input is held to what the file needs" in capsys.readouterr().err
+
+
 def test_a_checkpoint_that_float32_cannot_hold_fails(references):
     noisy = {}
 

@@ -11,6 +11,8 @@ from topformer.manifest import Parity
 from topformer.tasks import task_type
 from topformer.text import printable
 
+SHOWN_FAILURES = 3
+
 
 def show_parity(title: str, parity: Parity, task: str, *, calibrated: bool) -> None:
     """Print the steps of a proof, the worst input of each figure counting, and the exceptions.
@@ -57,6 +59,7 @@ def _explain(parity: Parity, noun: str, *, calibrated: bool) -> Generator[str]:
             f"{entry.input}: {found.sqnr_db:.1f} dB, {found.result_agreement:.3%} equal {noun}; "
             f"{reason}, so it needs {required.sqnr_db:.1f} dB and {required.result_agreement:.3%}"
         )
+    yield from _failures(parity, noun)
     score = parity.judgement
     if score is not None:
         side = "below" if score.drop >= 0 else "above"
@@ -69,3 +72,22 @@ def _explain(parity: Parity, noun: str, *, calibrated: bool) -> Generator[str]:
     yield from parity.notes
     if parity.first_divergence:
         yield f"first divergence: {parity.first_divergence}"
+
+
+def _failures(parity: Parity, noun: str) -> Generator[str]:
+    """Say what the first step that fails misses, on the inputs where that is most."""
+    step = next((one for one in parity.steps if not one.passed), None)
+    if step is None:
+        return
+    missed = [one for one in step.inputs if not one.passed]
+    if not missed:
+        yield f"{step.step} failed: no input is held to what the file needs, so nothing is proved"
+    for entry in sorted(missed, key=lambda one: one.agreement.sqnr_db)[:SHOWN_FAILURES]:
+        found, required = entry.agreement, entry.required
+        yield (
+            f"{step.step} failed on {entry.input}: {found.sqnr_db:.1f} dB, "
+            f"{found.result_agreement:.3%} equal {noun}, needs {required.sqnr_db:.1f} dB and "
+            f"{required.result_agreement:.3%}"
+        )
+    if len(missed) > SHOWN_FAILURES:
+        yield f"{step.step} failed on {len(missed) - SHOWN_FAILURES} inputs more"
