@@ -12,8 +12,6 @@ from topformer.evaluation.confusion import Counts, Scores, count, empty_counts, 
 from topformer.evaluation.protocols import Segmenter
 from topformer.manifest import Classes
 
-# Pictures read by a thread while one is segmented: they take memory, and one is enough mostly.
-
 
 @dataclass(frozen=True, kw_only=True)
 class PictureScore:

@@ -58,8 +58,7 @@ class Display:
 
     def on_step(self, step: int) -> None:
         """Move the bar."""
-        if step == 1 or not self.progress.tasks[0].started:
-            self.progress.start_task(self.task)
+        self.progress.start_task(self.task)  # at the first one: starting again does nothing
         self.progress.update(self.task, completed=step, visible=True)
 
     def on_record(self, record: Record) -> None:
