@@ -62,7 +62,8 @@ MODES = {
         Mode(
             name="sustained",
             rounds=40,
-            samples_per_block=16,
+            # A device cools while it is asked for its state between blocks, for 0.2 s or so.
+            samples_per_block=64,
             warmups=5,
             warmups_per_block=1,
             budget_s=600.0,

@@ -34,6 +34,12 @@ def test_the_budget_counts_warmups():
     assert mode.samples_within_budget(pass_s * 0.999) == 5
 
 
+def test_a_sustained_bench_of_a_fast_network_computes_most_of_the_time():
+    mode, run_s, asked_s = MODES["sustained"], 0.015, 0.2
+    block_s = run_s * (mode.warmups_per_block + mode.samples_within_budget(run_s))
+    assert block_s / (block_s + asked_s) > 0.8
+
+
 def test_an_unknown_mode_is_wrong_usage():
     with pytest.raises(UsageError, match="no bench mode called 'fast'"):
         get_mode("fast")
