@@ -13,7 +13,7 @@ from typing import Annotated
 
 import msgspec
 
-from topformer.documents import Channel, ShortText
+from topformer.documents import SHORT_TEXT_LIMIT, Channel, ShortText
 from topformer.errors import TopformerError, UsageError
 from topformer.files import read_text
 from topformer.manifest import ClassCount, Classes
@@ -58,7 +58,7 @@ def named_classes(names: Sequence[object], palette: object = None) -> Classes:
     Known names bring their data set and, where `palette` is None, its colours. Raises
     `TopformerError` when the values are not texts and triples of 0..255.
     """
-    stripped = tuple(name.strip() if isinstance(name, str) else name for name in names)
+    stripped = tuple(map(_stripped, names))
     known = next((known for known in _all() if known.names == stripped), None)
     if palette is None:
         palette = known.palette if known else spread_palette(len(stripped))
@@ -69,6 +69,12 @@ def named_classes(names: Sequence[object], palette: object = None) -> Classes:
         )
     except msgspec.ValidationError as error:
         raise TopformerError("The class names or colours are malformed.", why=str(error)) from error
+
+
+def _stripped(name: object) -> object:
+    """Take blanks off a name; one text may stand for many that are too long, and copies for GB."""
+    fits = isinstance(name, str) and len(name) <= SHORT_TEXT_LIMIT
+    return name.strip() if fits else name
 
 
 def numbered_classes(count: int) -> Classes:

@@ -21,6 +21,7 @@ import torch
 
 from topformer.errors import TopformerError
 from topformer.weights.checkpoints import read_checkpoint
+from topformer.weights.inert import Array
 
 WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(2)}
 NAMES = ("sky", "road", "tree")
@@ -421,6 +422,61 @@ def test_huge_arrays_and_texts_take_no_memory_until_asked_for(read):
     assert checkpoint.classes.names == NAMES
     assert tracemalloc.get_traced_memory()[1] < 60 * 2**20
     tracemalloc.stop()
+
+
+LONG_TEXT, LONG_ARRAY = " " + "x" * 2_000_000, np.zeros(2_000_000, np.uint8)
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"CLASSES": [LONG_TEXT] * 200},
+        {"CLASSES": [LONG_ARRAY] * 200},
+        {"CLASSES": NAMES, "PALETTE": [LONG_ARRAY] * 200},
+        {"CLASSES": NAMES, "PALETTE": [[LONG_ARRAY] * 3] * 200},
+    ],
+    ids=["names", "arrays for names", "arrays for colours", "arrays for channels"],
+)
+def test_one_value_that_stands_for_many_is_not_copied_for_each(read, meta):
+    tracemalloc.start()
+    with pytest.raises(TopformerError) as caught:
+        read({"meta": meta, "state_dict": WEIGHTS})
+    assert tracemalloc.get_traced_memory()[1] < 60 * 2**20
+    tracemalloc.stop()
+    assert "malformed" in caught.value.why
+
+
+def test_attributes_of_many_objects_are_not_read_for_each(read, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(Array, "decoded", lambda _self, **_limit: decoded.append(0))
+    shared = {"classes": np.zeros(3)}
+    many = {str(number): types.SimpleNamespace() for number in range(200)}
+    for one in many.values():
+        one.__dict__.update(shared)
+    assert read(many | {"w": WEIGHTS}).classes is None
+    assert 0 < len(decoded) <= 100
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        b"(X@B\x0f\x00" + b"x" * 1_000_000 + b"q\x00" + b"h\x00" * 199 + b"t",
+        b")" + b"\x85" * 5000,
+    ],
+    ids=["of one text many times", "nested"],
+)
+def test_a_key_without_end_is_not_written_out(tmp_path, key):
+    path = tmp_path / "w.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("w/data.pkl", b"\x80\x02}" + key + b"Ns.")
+        archive.writestr("w/version", b"3\n")
+        archive.writestr("w/byteorder", b"little")
+    tracemalloc.start()
+    with pytest.raises(TopformerError) as caught:
+        read_checkpoint(path)
+    assert tracemalloc.get_traced_memory()[1] < 60 * 2**20
+    tracemalloc.stop()
+    assert "a dictionary with a tuple" in caught.value.why
 
 
 def test_plain_pickles_are_still_refused(tmp_path):

@@ -373,6 +373,27 @@ def test_modules_that_share_their_parts_are_counted_once_more_each_time():
         list(tensor_dictionaries(modules))
 
 
+def test_long_lists_of_hidden_buffers_are_not_searched_for_each_tensor():
+    compared = []
+
+    class Name(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            compared.append(other)
+            return super().__eq__(other)
+
+    module = StandIn()
+    module.state = {
+        "_parameters": {f"{number}": torch.zeros(1) for number in range(50)},
+        "_non_persistent_buffers_set": StandIn([Name("x")] * 1000),
+    }
+    (found,) = tensor_dictionaries(module)
+    assert len(found.entries) == 50
+    assert len(compared) <= 50 * 100
+
+
 @pytest.mark.parametrize("steps", [25_000, 250_000])
 def test_a_long_history_before_the_weights_hides_nothing(steps):
     assert_found({"history": [{"loss": 1.0} for _ in range(steps)], "state_dict": STATE})

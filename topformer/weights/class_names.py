@@ -5,9 +5,11 @@ mmseg 0.x writes `meta.CLASSES` and `meta.PALETTE`, mmengine `meta.dataset_meta.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import cast
 
 from topformer.classes import named_classes
+from topformer.documents import SHORT_TEXT_LIMIT
 from topformer.errors import TopformerError
 from topformer.manifest import CLASS_LIMIT, Classes
 from topformer.weights.disarm import Unreadable
@@ -18,6 +20,9 @@ CLASSES_BY_HAND = (
 )
 _NAME_KEYS = ("classes", "class_names", "id2label")
 _PALETTE_KEYS = ("palette", "colors", "colours")
+# One array can be many names of a list, and one dictionary the attributes of many objects.
+_PART_LIMIT_BYTES = 4 * SHORT_TEXT_LIMIT
+_OBJECT_LIMIT = 20
 
 
 def classes_in(content: object) -> Classes | None:
@@ -30,7 +35,7 @@ def classes_in(content: object) -> Classes | None:
         listed = _listed(as_plain(names))
         if listed:
             palette = next((told[key] for key in _PALETTE_KEYS if told.get(key) is not None), None)
-            return _checked([as_plain(name) for name in listed], palette)
+            return _checked([_part(name) for name in listed], palette)
         # In a meta the key has one meaning; elsewhere `classes` may well be a number.
         if names is not None and place == "meta":
             raise Unreadable(
@@ -58,13 +63,18 @@ def _places(content: object) -> Iterator[tuple[str, dict[str, object]]]:
     yield "top", _lowered(whole.get("dataset_meta"))
     yield "top", whole
     yield "top", _lowered(whole.get("hyper_parameters"))
-    for module in [content, *whole.values()]:
-        if isinstance(module, StandIn):
-            # mmseg and mmengine hang the names on the model; a wrapper may be around it.
-            inner = _lowered(_lowered(module).get("_modules")).get("module")
-            for one in (module, inner):
-                yield "top", _lowered(one)
-                yield "top", _lowered(_lowered(one).get("dataset_meta"))
+    objects = (one for one in [content, *whole.values()] if isinstance(one, StandIn))
+    for module in islice(objects, _OBJECT_LIMIT):
+        # mmseg and mmengine hang the names on the model; a wrapper may be around it.
+        inner = _lowered(_lowered(module).get("_modules")).get("module")
+        for one in (module, inner):
+            yield "top", _lowered(one)
+            yield "top", _lowered(_lowered(one).get("dataset_meta"))
+
+
+def _part(value: object) -> object:
+    """Return one of many values as Python has it."""
+    return as_plain(value, most_bytes=_PART_LIMIT_BYTES)
 
 
 def _lowered(value: object) -> dict[str, object]:
@@ -107,13 +117,13 @@ def _colours(palette: object) -> object:
     several = cast("list[object]", plain)
     if len(several) > CLASS_LIMIT:
         return None
-    return [_colour(as_plain(one)) for one in several]
+    return [_colour(_part(one)) for one in several]
 
 
 def _colour(colour: object) -> object:
     if not isinstance(colour, list | tuple):
         return colour
-    channels = [as_plain(channel) for channel in cast("list[object]", colour)[:4]]
+    channels = [_part(channel) for channel in cast("list[object]", colour)[:4]]
     return [
         int(channel) if isinstance(channel, float) and channel.is_integer() else channel
         for channel in channels

@@ -19,6 +19,7 @@ NAME_LIMIT = 300
 _NODE_LIMIT = 200_000
 _MODULE_LIMIT = 20_000
 _PATH_LIMIT = 1000
+_HIDDEN_LIMIT = 100
 # Dictionaries of an optimizer can have the network's names, and hold moments.
 _NO_WEIGHTS = re.compile(
     r"^opt(im(izer)?s?)?(_|$)|optimizer|exp_avg|moment(s|um_buffer)|^grad|sched"
@@ -95,7 +96,9 @@ def _module_tensors(module: StandIn, steps: Iterator[int]) -> Iterator[tuple[str
         skipped = passing.arguments[:1] if isinstance(passing, StandIn) else ()
         for kind in ("_parameters", "_buffers"):
             for name, value in _items(parts.get(kind)):
-                hidden = any(isinstance(names, list) and name in names for names in skipped)
+                hidden = any(
+                    isinstance(names, list) and name in names[:_HIDDEN_LIMIT] for names in skipped
+                )
                 if isinstance(value, Tensor) and not hidden:
                     yield _joined(prefix, name, next(steps)), value
         for name, value in _items(parts.get("_modules")):

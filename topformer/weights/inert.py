@@ -103,8 +103,8 @@ class Array:
     def __setstate__(self, state: object) -> None:
         self.state = state
 
-    def decoded(self) -> object:
-        """Return plain numbers or texts in nested lists; None where it holds anything else."""
+    def decoded(self, *, most_bytes: int) -> object:
+        """Return plain numbers or texts in nested lists; None where it holds more or others."""
         state = _parts(self.state)
         if len(state) != 5:
             return None
@@ -116,7 +116,7 @@ class Array:
             return None
         text = data.text if isinstance(data, _Bytes) else None
         size_bytes = prod(sides) * dtype.itemsize
-        if text is None or len(text) != size_bytes or size_bytes > _ARRAY_LIMIT_BYTES:
+        if text is None or len(text) != size_bytes or size_bytes > most_bytes:
             return None
         try:
             numbers = np.frombuffer(text.encode("latin-1"), dtype)
@@ -163,9 +163,9 @@ OWN: dict[str, Callable[..., object]] = {
 }
 
 
-def as_plain(value: object) -> object:
+def as_plain(value: object, *, most_bytes: int = _ARRAY_LIMIT_BYTES) -> object:
     """Return a value as Python has it: numpy's as numbers and lists, all others as they are."""
-    decoded = value.decoded() if isinstance(value, Array) else None
+    decoded = value.decoded(most_bytes=most_bytes) if isinstance(value, Array) else None
     return value if decoded is None else decoded
 
 

@@ -174,8 +174,15 @@ def _what(content: object) -> str:
         return f"a {brief(content.qualified, 80)}"
     if isinstance(content, dict):
         keys = cast("dict[object, object]", content)
-        shown = ", ".join(brief(repr(key), 40) for key in list(keys)[:_SHOWN])
+        shown = ", ".join(map(_shown_key, list(keys)[:_SHOWN]))
         arrays = any(isinstance(value, Array) for value in keys.values())
         kind = "a dictionary of numpy arrays, called" if arrays else "a dictionary with"
         return f"{kind} {shown}" if shown else "an empty dictionary"
     return f"a {type(content).__name__}"
+
+
+def _shown_key(key: object) -> str:
+    """Write a text or a number; what else is a key may hold itself, or more than there is room."""
+    if isinstance(key, str):
+        return brief(repr(key[:40]), 40)
+    return repr(key) if isinstance(key, int | float) else f"a {type(key).__name__}"
