@@ -73,8 +73,9 @@ def named_classes(names: Sequence[object], palette: object = None) -> Classes:
 
 def _stripped(name: object) -> object:
     """Take blanks off a name; one text may stand for many that are too long, and copies for GB."""
-    fits = isinstance(name, str) and len(name) <= SHORT_TEXT_LIMIT
-    return name.strip() if fits else name
+    if isinstance(name, str) and len(name) <= SHORT_TEXT_LIMIT:
+        return name.strip()
+    return name
 
 
 def numbered_classes(count: int) -> Classes:
