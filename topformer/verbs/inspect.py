@@ -13,7 +13,13 @@ from topformer.console.tables import print_table
 from topformer.console.weights import announce_random, announce_unnamed, weights_as
 from topformer.documents import Document, SchemaName
 from topformer.errors import UsageError
-from topformer.files import ensure_writable, fitting_name, local_path, without_query
+from topformer.files import (
+    ensure_writable,
+    fitting_name,
+    is_address,
+    local_path,
+    without_query,
+)
 from topformer.manifest import Classes, Manifest
 from topformer.runtimes import GraphInfo, OpenedModel, find_runtime, inspect_graph, open_model
 
@@ -78,8 +84,12 @@ def _describe(source: str, model: OpenedModel, graph: GraphInfo | None) -> list[
     """Write what a person asks of a file first, a fact a line."""
     manifest, file = model.manifest, Path(source)
     weights = manifest.weights
+    # A part of an address may be longer than a file's name.
+    is_file = not is_address(source) and file.is_file()
     lines = [
-        f"file: {file} ({file.stat().st_size:,} bytes)" if file.exists() else f"model: {source}",
+        f"file: {file} ({file.stat().st_size:,} bytes)"
+        if is_file
+        else f"model: {without_query(source)}",
         f"model: {_network(manifest)}, {manifest.model.num_classes} classes "
         f"({manifest.classes.dataset}: {_some_names(manifest.classes)})",
         f"weights: {weights.name}{' (RANDOM)' if weights.is_random else ''}, "
