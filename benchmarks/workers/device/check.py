@@ -108,7 +108,7 @@ def _run_on_device(
     )
     run = _read_run(
         workspace.link.run(command, timeout_s=RUN_TIMEOUT_S, limit_bytes=RUN_LIMIT_BYTES),
-        device=workspace.link.name,
+        link=workspace.link,
     )
     shapes = tuple(output.shape for output in placed.manifest.outputs)
     if run.output_shapes != shapes:
@@ -124,13 +124,15 @@ def _run_on_device(
     return run.outputs_sha256, Answer(outputs=outputs, result=result)
 
 
-def _read_run(finished: Finished, *, device: str) -> RunnerRun:
+def _read_run(finished: Finished, *, link: Link) -> RunnerRun:
     # A failure of the runner's own is a document on stdout; the loader's and the system's are not.
     document = finished.stdout.strip()
     if not document:
         raise TopformerError(
-            f"The runner does not run on {device}.",
+            f"The runner does not run on {link.name}.",
             why=printable(finished.stderr) or f"Its exit status is {finished.exit_status}.",
+            next_step="Leave --runner out, if it was given: its bundle may be for other devices. "
+            f"See also whether programs may run from {link.scratch_folder} there.",
         )
     return decode_document(document, RunnerRun)
 

@@ -203,3 +203,4 @@ def test_a_runner_that_does_not_start_shows_why(placed, reference_of):
     with pytest.raises(TopformerError, match="The runner does not run on local") as raised:
         check_output(broken, reference_of(placed), threads=1)
     assert "/no/such/loader" in raised.value.why
+    assert placed.workspace.link.scratch_folder in raised.value.next_step
