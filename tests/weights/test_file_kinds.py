@@ -160,3 +160,10 @@ def test_folders_are_named_for_what_they_are(tmp_path, files, named, advice):
     error = refused(tmp_path)
     assert named in error.why
     assert advice in error.next_step
+
+
+def test_an_unpacked_checkpoint_is_packed_again_where_its_members_get_one_folder(tmp_path):
+    folder = tmp_path / "my weights"
+    folder.mkdir()
+    (folder / "data.pkl").touch()
+    assert refused(folder).next_step.endswith(f": cd {tmp_path} && zip -0 -r OUT.pth 'my weights'")

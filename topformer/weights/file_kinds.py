@@ -1,6 +1,7 @@
 """Files and folders that are no checkpoint of ours, named for what they are."""
 
 import re
+import shlex
 from pathlib import Path
 
 from topformer.text import brief
@@ -144,9 +145,13 @@ def describe_folder(folder: Path) -> Unreadable:
             "dcp_to_torch FOLDER OUT.pth",
         )
     if "data.pkl" in names:
+        # All members must lie in one folder, of one name.
+        folder = folder.absolute()
+        parent, name = (shlex.quote(str(one)) for one in (folder.parent, folder.name))
         return Unreadable(
             "It is a folder: a .pth that was unpacked as a zip file.",
-            next_step="Give the .pth itself, or pack the folder again: zip -0 -r OUT.pth FOLDER",
+            next_step=f"Give the .pth itself, or pack the folder again: cd {parent} && "
+            f"zip -0 -r OUT.pth {name}",
         )
     if any(name.startswith(("zero_pp_rank", "mp_rank", "global_step")) for name in names):
         rank = next((name for name in names if name.startswith("mp_rank")), "")
