@@ -88,6 +88,7 @@ def run_rounds(
         loaded = worker.load(warmups=mode.warmups)
         recordings.append(Recording(request=worker.request, loaded=loaded))
     samples = mode.samples_within_budget(sum(r.warm_run_s for r in recordings))
+    surroundings.before_block()  # the first time may take long, and the run begins with a block
     start_s = time.monotonic()
     orders = round_orders(len(workers), seed=seed)
     done: list[tuple[int, ...]] = []

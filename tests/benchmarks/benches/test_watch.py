@@ -1,5 +1,6 @@
 """What a device's states around the blocks tell, on made-up states."""
 
+import time
 from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
@@ -108,6 +109,20 @@ def test_the_work_of_reading_the_state_is_not_in_a_block():
     for block in recorded.recordings[0].blocks:
         assert block.after.at_s - block.before.at_s == 2.0
         assert block.after.busy_s - block.before.busy_s == 2.5
+
+
+def test_the_first_reading_is_made_before_the_first_block_begins():
+    """As where a device is far away: blocks and readings have one beginning."""
+
+    def read():
+        time.sleep(0.3)
+        return counted(0)
+
+    worker = ScriptedWorker(request("row"), execute_ms=1.0)
+    watch = DeviceWatch(read)
+    recorded = record([worker], mode=replace(SHORT, rounds=1), surroundings=watch)
+    assert recorded.recordings[0].blocks[0].start_s < 0.2
+    assert len(watch.readings) == 2
 
 
 def test_what_else_is_asked_of_a_device_is_in_no_block(monkeypatch):
