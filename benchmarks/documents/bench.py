@@ -138,7 +138,8 @@ class BenchDocument(Document, frozen=True, kw_only=True):
     protocol: SamplingProtocol
     rows: Annotated[tuple[Row, ...], msgspec.Meta(min_length=1)]
     comparisons: tuple[Comparison, ...]
-    # Of this machine, after each block; empty where it tells nothing.
+    # Of this machine after each block, or of its one device around blocks; empty where it tells
+    # nothing.
     states: tuple[StateSample, ...] = ()
     # What others published of the same networks at the same sizes, for rows measured on devices.
     published: tuple[PublishedRow, ...] = ()

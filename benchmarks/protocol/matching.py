@@ -50,7 +50,7 @@ def match_documents(baseline: BenchDocument, contender: BenchDocument) -> Matchi
 
 
 def match_within(document: BenchDocument) -> Matching:
-    """Pair every row of a run with the first one before it of equal device, task, size and threads.
+    """Pair every row with the first one before it, as `WITHIN_RUN` says.
 
     Devices that were measured side by side had a run each.
     """
