@@ -269,7 +269,7 @@ def _memory_trouble(error: Exception) -> TopformerError | None:
         "There is not enough memory to train.",
         why=first_line(error),
         next_step="Set accumulate to 2 or more, which computes a batch in so many parts, or take a "
-        "smaller batch or crop. A run that is to go on needs the numbers that it was begun with.",
+        "smaller batch, crop or scale, with another --out where the run has checkpoints.",
     )
 
 
