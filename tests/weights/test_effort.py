@@ -90,6 +90,25 @@ def test_what_the_loader_would_not_find_is_damage(tmp_path):
         assert "damaged" in caught.value.why
 
 
+@pytest.mark.parametrize(
+    "names", [(b"ab", b"Ab"), (b"0", b"0\x00"), (b"0", None), (b"x" * 301,)],
+    ids=["case", "zero", "number", "long"],
+)  # fmt: skip
+def test_one_record_has_one_name(tmp_path, names):
+    """A record of 100 MB would be read for each of a thousand names."""
+    keys = [b"K\x00" if one is None else b"X" + len(one).to_bytes(4, "little") + one
+            for one in names]  # fmt: skip
+    storages = [
+        b"(X\x07\x00\x00\x00storagectorch\nByteStorage\n" + key + b"X\x03\x00\x00\x00cpuK\x01tQ"
+        for key in keys
+    ]
+    twice = START + b"(" + storages[0] * 2 + b"t" + STOP
+    assert len(names) == 1 or spent(twice) < 100
+    with pytest.raises(TopformerError) as caught:
+        read_checkpoint(write(tmp_path, START + b"(" + b"".join(storages) + b"t" + STOP))
+    assert "more work than any checkpoint" in caught.value.why
+
+
 def test_keys_of_checkpoints_are_not_among_those_of_one_hash():
     optimizer = {number: {"step": 1} for number in range(5000)}
     by_address = {140_000_000_000_000 + number: "" for number in range(5000)}

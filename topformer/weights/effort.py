@@ -3,7 +3,8 @@
 A few hundred bytes can ask for more work than a machine has. A tuple of a tuple twice, sixty times
 over, has 2**60 leaves, and hashing it as a key of a dictionary visits them all, in C, where no
 Ctrl-C is heard. A dictionary that is written once can be copied a million times. Keys whose hashes
-are equal are compared each with all. So the stack of torch's weights-only loader
+are equal are compared each with all. One record of the archive is read anew for each of its names,
+for torch's reader ignores case. So the stack of torch's weights-only loader
 (`torch/_weights_only_unpickler.py`) is played through with sizes in place of values.
 """
 
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 _EFFORT_LIMIT = 5_000_000
 # Of the leaves of one tuple. Nothing but a key is ever hashed, and no sound one has more than ten.
 _TUPLE_LIMIT = 100_000
+# Of texts that may name a storage. torch.save numbers them.
+_NAME_LIMIT = 300
 # Of keys whose hashes can be chosen to be equal. Those of checkpoints are texts and small numbers.
 _CHOSEN_KEY_LIMIT = 300
 
@@ -33,15 +36,15 @@ class TooMuchError(Exception):
     """A pickle that takes more than any checkpoint does."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Value:
     """What something on the stack costs to copy."""
 
     size: int = 1
     # Of a tuple, which alone hashes by what it holds. What a list holds costs when it is copied.
     items: "tuple[_Value, ...] | None" = None
-    # A number of so many bits that others have the same hash.
-    is_long: bool = False
+    # A number, or a text of no more letters than a storage's name.
+    plain: object = None
 
     @property
     def hash_cost(self) -> int:
@@ -49,7 +52,9 @@ class _Value:
 
     @property
     def has_chosen_hash(self) -> bool:
-        return self.is_long or self.items is not None
+        # A number of so many bits that others have the same hash.
+        is_long = isinstance(self.plain, int) and abs(self.plain) >= sys.hash_info.modulus
+        return is_long or self.items is not None
 
 
 @dataclass
@@ -59,6 +64,8 @@ class Effort:
     spent: int = 0
     names: int = 0
     chosen_keys: int = 0
+    # Records of the archive, and by which name each was first asked for.
+    storages: dict[str, object] = field(default_factory=dict)
     stack: list[_Value] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     memo: dict[int, _Value] = field(default_factory=dict)
@@ -76,8 +83,8 @@ class Effort:
             return
         self._look_up_names(opcode)
         if opcode in _NEW:
-            is_long = isinstance(argument, int) and abs(argument) >= sys.hash_info.modulus
-            stack.append(_Value(is_long=is_long))
+            too_long = isinstance(argument, str) and len(argument) > _NAME_LIMIT
+            stack.append(_Value(plain=None if too_long else argument))
         elif opcode in _GETS and isinstance(argument, int):
             stack.append(self.memo[argument])
         elif opcode in _PUTS and isinstance(argument, int):
@@ -104,6 +111,7 @@ class Effort:
             parts = self._pop(1)[0].items or ()
             self._look_up(parts)
             self._look_up(inner for part in parts for inner in part.items or ())
+            self._name_storage(parts[2:3])
             stack.append(_Value())
         elif opcode != "PROTO":
             self.ended = True
@@ -139,6 +147,13 @@ class Effort:
             self.chosen_keys += key.has_chosen_hash
         if self.chosen_keys > _CHOSEN_KEY_LIMIT:
             raise TooMuchError
+
+    def _name_storage(self, keys: Iterable[_Value]) -> None:
+        for key in keys:
+            # The reader ends a name at a zero, too.
+            record = str(key.plain).partition("\0")[0].lower()
+            if key.plain is None or self.storages.setdefault(record, key.plain) != key.plain:
+                raise TooMuchError
 
     def _push_made_of(self, arguments: _Value) -> None:
         # Nothing that may be called copies more than what its arguments hold.
