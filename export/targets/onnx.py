@@ -16,12 +16,23 @@ from torch import Tensor, nn
 
 from topformer.complexity import operator_macs
 from topformer.errors import TopformerError
-from topformer.export.qdq import is_quantised, quantise_biases, to_unsigned_activations
+from topformer.export.qdq import (
+    is_quantised,
+    quantise_biases,
+    separate_zero_points,
+    to_unsigned_activations,
+)
 from topformer.export.targets import Lowered, Target
 from topformer.manifest import Delegation, OperatorGroup
 from topformer.runtimes.exported.onnxruntime import RUNTIME
 
 OPSET = 20
+
+# See `qdq`.
+_OVERFLOW = (
+    "On x86 processors without VNNI, open it with session.x64quantprecision = 1: what ONNX Runtime "
+    "does there else is faster, and overflows."
+)
 
 # The multiply-adds of these are counted as those of the torch operator they come from.
 _ATEN_NAMES = {"Conv": "aten.convolution.default", "MatMul": "aten.matmul.default"}
@@ -39,9 +50,12 @@ def _lower(network: nn.Module, example: Tensor) -> Lowered:
             next_step="Export with another version of onnxsim, and report this one.",
         )
     _strip_debug_information(simplified)
+    notes = [describe_change(raw, simplified)]
     if is_quantised(simplified):
         to_unsigned_activations(simplified)
+        separate_zero_points(simplified)
         quantise_biases(simplified)
+        notes.append(_OVERFLOW)
     onnx.checker.check_model(simplified, full_check=True)
     return Lowered(
         data=simplified.SerializeToString(deterministic=True),
@@ -51,7 +65,7 @@ def _lower(network: nn.Module, example: Tensor) -> Lowered:
             inside=_operators(simplified),
             outside=(),
             planned_memory_bytes=None,
-            notes=(describe_change(raw, simplified),),
+            notes=tuple(notes),
         ),
         libraries={name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxsim")},
     )

@@ -6,7 +6,13 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from topformer.export.qdq import is_quantised, quantise_biases, to_unsigned_activations
+from topformer.export.qdq import (
+    is_quantised,
+    quantise_biases,
+    separate_zero_points,
+    to_unsigned_activations,
+)
+from topformer.runtimes.exported import onnxruntime as runtime
 
 RNG = np.random.default_rng(0)
 WEIGHT_SCALES = np.array([0.01, 0.02], np.float32)
@@ -110,3 +116,75 @@ def test_a_bias_that_two_convolutions_share_is_stored_for_each(proto):
     assert (values["y_bias_codes"] == 2 * values["oy_bias_codes"]).all()
     # Half a step of the bias, which is a step of the input times one of the weight.
     assert np.abs(run(proto) - before).max() <= 0.05 * 2 * WEIGHT_SCALES.max() / 2 + 1e-6
+
+
+def with_a_second_weight(proto, *, weight):
+    """Let a second convolution take the same activation, and the first one's zero point."""
+    (wd,) = [node for node in proto.graph.node if node.output[0] == "wd"]
+    other = helper.make_node(
+        "DequantizeLinear", [weight, *wd.input[1:]], ["wd_2"], name="second", axis=0
+    )
+    nodes = [
+        other,
+        helper.make_node("Conv", ["xd", "wd_2", "bias"], ["y_2"]),
+        helper.make_node("QuantizeLinear", ["y_2", "out_scale", "out_zero"], ["yq_2"]),
+        helper.make_node("DequantizeLinear", ["yq_2", "out_scale", "out_zero"], ["out_2"]),
+    ]
+    codes = RNG.integers(-127, 128, (2, 3, 1, 1)).astype(np.int8)
+    proto.graph.initializer.append(numpy_helper.from_array(codes, "weight_2"))
+    proto.graph.node.extend(nodes)
+    proto.graph.output.append(
+        helper.make_tensor_value_info("out_2", TensorProto.FLOAT, [1, 2, 4, 4])
+    )
+
+
+def outputs(session):
+    x = np.random.default_rng(1).uniform(-7, 7, (1, 3, 4, 4)).astype(np.float32)
+    return session.run(None, {"x": x})
+
+
+def test_weights_share_no_zero_point_which_exact_kernels_need(proto, tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "_may_overflow", lambda: False)
+    with_a_second_weight(proto, weight="weight_2")
+    path = tmp_path / "m.onnx"
+    to_unsigned_activations(proto)
+    onnx.save(proto, path)
+    expected = outputs(runtime.open_session(path, 1))
+    separate_zero_points(proto)
+    quantise_biases(proto)
+    onnx.checker.check_model(proto, full_check=True)
+    onnx.save(proto, path)
+    precise = onnxruntime.SessionOptions()
+    precise.add_session_config_entry("session.x64quantprecision", "1")
+    for found, wanted in zip(
+        outputs(onnxruntime.InferenceSession(path, precise)), expected, strict=True
+    ):
+        np.testing.assert_allclose(found, wanted, atol=0.1001)  # a step
+
+
+def test_what_exact_kernels_refuse_is_run_all_the_same(proto, tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "_may_overflow", lambda: True)
+    with_a_second_weight(proto, weight="weight")
+    to_unsigned_activations(proto)
+    onnx.save(proto, tmp_path / "m.onnx")
+    first, second = outputs(runtime.open_session(tmp_path / "m.onnx", 1))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("flags", "overflows"),
+    [
+        (b"flags\t\t: avx2 avx512_vnni fma\n", False),
+        (b"flags\t\t: avx2 avx_vnni", False),
+        (b"flags\t\t: avx2 avx512f avx512vl", True),
+        (None, True),
+    ],
+)
+def test_processors_that_are_exact_are_known(flags, overflows, monkeypatch):
+    def read(_path):
+        if flags is None:
+            raise FileNotFoundError
+        return flags
+
+    monkeypatch.setattr(runtime.Path, "read_bytes", read)
+    assert runtime._may_overflow.__wrapped__() is overflows

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +24,11 @@ from topformer.text import brief, one_line
 if TYPE_CHECKING:
     import onnx
     from onnxruntime import InferenceSession
+
+
+# Flags of x86 processors that add products of 8 bits in 32.
+_EXACT = re.compile(rb"\b(avx512_vnni|avx_vnni)\b")
+_PRECISION = "session.x64quantprecision"
 
 
 def open_session(
@@ -42,14 +50,33 @@ def open_session(
     if profile_prefix:
         chosen.enable_profiling = True
         chosen.profile_file_prefix = profile_prefix
-    try:
+
+    def session() -> InferenceSession:
         return onnxruntime.InferenceSession(str(path), chosen, providers=["CPUExecutionProvider"])
+
+    if _may_overflow():
+        chosen.add_session_config_entry(_PRECISION, "1")
+        # It refuses weights that several convolutions share, as those of RetinaNet's head.
+        with suppress(Exception):
+            return session()
+        chosen.add_session_config_entry(_PRECISION, "0")
+    try:
+        return session()
     except Exception as error:  # its exceptions share no base but this one
         raise TopformerError(
             f"ONNX Runtime cannot load {path}.",
             why=brief(one_line(str(error)), WORDS_LIMIT),
             next_step="Export the model again.",
         ) from error
+
+
+@cache
+def _may_overflow() -> bool:
+    """Whether what is fast in int8 may be wrong on this processor; the remedy acts on x86 alone."""
+    try:
+        return _EXACT.search(Path("/proc/cpuinfo").read_bytes()) is None
+    except OSError:
+        return True
 
 
 def first_input(session: InferenceSession) -> str:
