@@ -131,8 +131,8 @@ def _read_run(finished: Finished, *, link: Link) -> RunnerRun:
         raise TopformerError(
             f"The runner does not run on {link.name}.",
             why=printable(finished.stderr) or f"Its exit status is {finished.exit_status}.",
-            next_step="Leave --runner out, if it was given: its bundle may be for other devices. "
-            f"See also whether programs may run from {link.scratch_folder} there.",
+            next_step=f"See whether programs may run from {link.scratch_folder} there, and whether "
+            "the runner's bundle was built for such a device.",
         )
     return decode_document(document, RunnerRun)
 
