@@ -46,7 +46,8 @@ class StageLayout(context: Context, attributes: AttributeSet?) : FrameLayout(con
         }
         val space = margin * 3 / 4
         val toRight = if (layoutDirection == LAYOUT_DIRECTION_RTL) bars.left else bars.right
-        (sheet.layoutParams as MarginLayoutParams).apply {
+        // Set anew, for only then Android works out on which side the end is.
+        sheet.layoutParams = (sheet.layoutParams as MarginLayoutParams).apply {
             topMargin = bars.top + space
             bottomMargin = bars.bottom + space
             marginEnd = toRight + space

@@ -2,16 +2,19 @@ package io.topformer.demo
 
 import android.app.AlertDialog
 import android.graphics.Color
+import android.graphics.Insets
 import android.hardware.camera2.CameraCharacteristics
 import android.os.Looper
 import android.os.SystemClock
 import android.provider.MediaStore
 import android.view.MotionEvent
 import android.view.View
+import android.view.WindowInsets
 import android.widget.SeekBar
 import io.topformer.core.ClassRanking
 import io.topformer.core.ManifestReader
 import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
 import org.robolectric.shadows.ShadowDialog
 import java.time.Duration
 import kotlin.test.BeforeTest
@@ -140,6 +143,19 @@ class FaceTest : AppTest() {
         shadowOf(Looper.getMainLooper()).idleFor(Duration.ofSeconds(1))
         doubleTap(200f, 300f)
         assertEquals(corner, view.placeOf(0f, 0f))
+    }
+
+    @Test
+    @Config(qualifiers = PHONE_ON_ITS_SIDE)
+    fun `no bar at a side lies over the sheet, also when the phone is turned upside down`() {
+        phone.start()
+        val sheet = phone.view<View>(R.id.sheet)
+        for ((left, right) in listOf(0 to 48, 48 to 0)) {
+            val bars = WindowInsets.Builder().setInsets(WindowInsets.Type.navigationBars(), Insets.of(left, 0, right, 0)).build()
+            phone.view<View>(R.id.root).dispatchApplyWindowInsets(bars)
+            shadowOf(Looper.getMainLooper()).idle()
+            assertEquals(phone.view<View>(R.id.root).width - right - 12, sheet.right)
+        }
     }
 
     @Test
