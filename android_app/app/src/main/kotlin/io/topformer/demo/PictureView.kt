@@ -64,6 +64,9 @@ class PictureView(context: Context, attributes: AttributeSet?) : View(context, a
     // From 0 to 1 along each side of the picture, so that it stays where it is when the view is turned.
     private var tapped: PointF? = null
     private var touched = false
+
+    // The opened picture that was shown last.
+    private var seenPicture: Bitmap? = null
     private val picturePaint = Paint(Paint.FILTER_BITMAP_FLAG)
     private val seenPlace = RectF()
     private val matrixOfContent = Matrix()
@@ -75,7 +78,15 @@ class PictureView(context: Context, attributes: AttributeSet?) : View(context, a
     /** Shows a result: over its opened picture, or over the camera's preview where it has none. */
     fun show(next: Result?) {
         result = next
-        if (next != null) place(next.pictureWidth, next.pictureHeight, isLive = next.picture == null)
+        if (next != null) {
+            if (next.picture !== seenPicture) {
+                // What was named and looked at closely was in the one before.
+                tapped = null
+                placement.reset()
+            }
+            seenPicture = next.picture
+            place(next.pictureWidth, next.pictureHeight, isLive = next.picture == null)
+        }
         invalidate()
     }
 

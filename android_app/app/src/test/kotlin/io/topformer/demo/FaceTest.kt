@@ -146,6 +146,18 @@ class FaceTest : AppTest() {
     }
 
     @Test
+    fun `another picture is seen whole, and nothing is named in it`() {
+        startWithPicture()
+        val corner = view.placeOf(0f, 0f)
+        doubleTap(200f, 300f)
+        assertEquals("Person", view.tappedName)
+        assertNotEquals(corner, view.placeOf(0f, 0f))
+        phone.openPicture(streetPicture(600, 800))
+        phone.until("the other picture") { view.tappedName == null }
+        assertEquals(corner, view.placeOf(0f, 0f))
+    }
+
+    @Test
     @Config(qualifiers = PHONE_ON_ITS_SIDE)
     fun `no bar at a side lies over the sheet, also when the phone is turned upside down`() {
         phone.start()
