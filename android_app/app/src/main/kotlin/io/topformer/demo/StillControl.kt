@@ -52,7 +52,10 @@ class StillControl(
     }
 
     private fun remember(uri: Uri?) {
-        settings.still?.takeIf { it != uri }?.let(files::forget)
+        val before = settings.still
+        if (uri == before) return
+        before?.let(files::forget)
+        uri?.let(files::keep)
         settings.still = uri
     }
 

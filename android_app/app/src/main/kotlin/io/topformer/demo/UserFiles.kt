@@ -16,11 +16,10 @@ class UserFiles(private val context: Context) : AutoCloseable {
     private val main = ContextCompat.getMainExecutor(context)
     private val resolver = context.contentResolver
 
-    /** Reads a picture, and asks its app to give it on other days too. */
+    /** Reads a picture. */
     fun readPicture(uri: Uri, onRead: (StillFrame) -> Unit, onFailure: (IOException) -> Unit) = files.execute {
         try {
             val frame = readPicture(resolver, uri)
-            keepReadable(uri)
             tell { onRead(frame) }
         } catch (error: IOException) {
             tell { onFailure(error) }
@@ -55,20 +54,21 @@ class UserFiles(private val context: Context) : AutoCloseable {
 
     override fun close() = files.shutdown()
 
+    /** Asks a picture's app to give it on other days too. */
+    fun keep(uri: Uri) = files.execute {
+        try {
+            resolver.takePersistableUriPermission(uri, Intent.FLAG_GRANT_READ_URI_PERMISSION)
+        } catch (_: SecurityException) {
+            // Then it can be read for as long as this app runs.
+        }
+    }
+
     /** Needs a picture on no other day any more. What an app may read on other days is limited in number. */
     fun forget(uri: Uri) = files.execute {
         try {
             resolver.releasePersistableUriPermission(uri, Intent.FLAG_GRANT_READ_URI_PERMISSION)
         } catch (_: SecurityException) {
             // Its app gave it for one day only, or it is one of this app's own.
-        }
-    }
-
-    private fun keepReadable(uri: Uri) {
-        try {
-            asking { resolver.takePersistableUriPermission(uri, Intent.FLAG_GRANT_READ_URI_PERMISSION) }
-        } catch (_: IOException) {
-            // Then it can be read for as long as this app runs.
         }
     }
 

@@ -132,6 +132,11 @@ class SettingsTest : AppTest() {
             main().still.open(picture)
             phone.until("the picture") { main().settings.still == picture && readable() == listOf(picture) }
         }
+        // One that comes when another has been asked for is not seen, nor remembered.
+        val before = main().still.frame
+        for (picture in pictures) main().still.open(picture)
+        phone.until("the picture again") { main().still.frame !== before }
+        assertEquals(pictures.takeLast(1), readable())
         phone.click(R.id.freeze)
         phone.until("none") { readable().isEmpty() }
     }
