@@ -129,17 +129,20 @@ class MainViewModel(private val application: DemoApplication) :
 
     /** Shows one class without the others, or all again. */
     fun showAlone(classId: Int) {
-        val name = model.opened?.manifest?.classNames?.getOrNull(classId) ?: return
+        val name = nameOf(classId) ?: return
         settings.hidden -= name
         settings.alone = name.takeIf { settings.alone != it }
     }
 
     /** Hides a class, or shows it again. */
     fun hide(classId: Int) {
-        val name = model.opened?.manifest?.classNames?.getOrNull(classId) ?: return
+        val name = nameOf(classId) ?: return
         settings.alone = null
         settings.hidden = if (name in settings.hidden) settings.hidden - name else settings.hidden + name
     }
+
+    // Of what is shown: the model that is open may have others.
+    private fun nameOf(classId: Int): String? = shown?.manifest?.classNames?.getOrNull(classId)
 
     fun showAllClasses() {
         settings.alone = null

@@ -87,7 +87,8 @@ class Screen(private val activity: Activity, private val main: MainViewModel) {
         opacityLabel.text = text(R.string.opacity_now, percent.format(main.settings.opacity.toDouble()))
         // Their place is kept while a picture is awaited: what is free for it is then the same before and after.
         val seen = if (told != null) View.GONE else if (result == null) View.INVISIBLE else View.VISIBLE
-        legend.visibility = seen
+        // Of a picture that was frozen before a model with other classes was opened nothing can be chosen.
+        legend.visibility = if (result != null && main.classesOf(result) == null) View.INVISIBLE else seen
         opacityRow.visibility = seen
         if (result == null) {
             timingLine.setText(if (told == null) R.string.starting else R.string.app_name)

@@ -81,7 +81,12 @@ class SettingsTest : AppTest() {
             phone.settle()
             assertEquals("Frozen", phone.text(R.id.timing_line))
             assertEquals(name, picture.tappedName, choice)
+            // Nor can another's classes be chosen by them.
+            assertEquals(name != null, phone.isShown(R.id.legend), choice)
         }
+        phone.chooseInMenu(TestModel.NAME)
+        phone.until("the legend again") { phone.isShown(R.id.legend) }
+        assertEquals("Person", picture.tappedName)
     }
 
     @Test
