@@ -153,8 +153,8 @@ class MainActivity : ComponentActivity(), MainViewModel.Ui, TextureView.SurfaceT
 
     private inline fun launching(action: () -> Unit) = try {
         action()
-    } catch (error: ActivityNotFoundException) {
-        main.tellOnce(R.string.no_app, error.message.orEmpty())
+    } catch (_: ActivityNotFoundException) {
+        main.tellOnce(R.string.no_app, getString(R.string.no_app_why))
     }
 
     private fun onAnswer(granted: Map<String, Boolean>) {

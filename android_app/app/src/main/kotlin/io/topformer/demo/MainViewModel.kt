@@ -106,7 +106,7 @@ class MainViewModel(private val application: DemoApplication) :
         if (sharing) return
         val result = shown ?: return
         val picture = result.picture?.let { compose(it, result, classesOf(result), settings.opacity) } ?: sees()
-        if (picture == null) return tellOnce(R.string.not_shared, "")
+        if (picture == null) return tellOnce(R.string.not_shared, application.getString(R.string.not_shared_why))
         val text = application.getString(result.manifest.words.shareText, result.manifest.variant)
         sharing = true
         files.share(
@@ -170,7 +170,11 @@ class MainViewModel(private val application: DemoApplication) :
     /** A notice that its user closes, of what failed and can be tried again. */
     fun tellOnce(what: Int, why: String) {
         sharing = false
-        val close = NoticeAction(R.string.close) { notices.picture = null }
+        val close = NoticeAction(R.string.close) {
+            notices.picture = null
+            // It may have taken the place of what a camera lacks, which is told again.
+            startCamera()
+        }
         notices.picture = Notice(application.getString(what), why, close)
     }
 

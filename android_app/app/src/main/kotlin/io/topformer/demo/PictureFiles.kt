@@ -27,6 +27,8 @@ private const val A_DAY_MS = 24 * 60 * 60 * 1000L
 /** Reads a picture upright, made smaller where it is very large; throws [IOException]. */
 fun readPicture(resolver: ContentResolver, uri: Uri): StillFrame = try {
     decodePicture(resolver, uri)
+} catch (error: ImageDecoder.DecodeException) {
+    throw IOException("It is no picture that this phone can read, or a damaged one.", error)
 } catch (error: OutOfMemoryError) {
     throw IOException("It does not fit into memory.", error)
 }

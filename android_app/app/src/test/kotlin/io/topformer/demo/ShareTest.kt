@@ -161,6 +161,7 @@ class ShareTest : AppTest() {
         Shadow.extract<PreviewShadow>(phone.view<View>(R.id.preview)).onDetachedFromWindowInternal()
         phone.click(R.id.share)
         phone.untilNotice("The picture can't be shared")
+        assertContains(phone.text(R.id.notice_why), "Try again in a moment.")
         assertNull(offer())
     }
 

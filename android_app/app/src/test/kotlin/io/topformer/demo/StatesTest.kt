@@ -2,6 +2,7 @@ package io.topformer.demo
 
 import android.content.ComponentCallbacks2
 import android.content.pm.PackageManager
+import android.graphics.Color
 import android.hardware.camera2.CameraCharacteristics
 import android.os.Bundle
 import android.provider.Settings
@@ -12,12 +13,14 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.shadows.ShadowDialog
 import org.robolectric.shadows.ShadowPopupMenu
+import java.io.File
 import java.lang.ref.WeakReference
 import kotlin.test.BeforeTest
 import kotlin.test.Test
 import kotlin.test.assertContains
 import kotlin.test.assertEquals
 import kotlin.test.assertFalse
+import kotlin.test.assertNotSame
 import kotlin.test.assertTrue
 
 /** What goes wrong, and what comes and goes, while the app is on the screen. */
@@ -180,6 +183,26 @@ class StatesTest : AppTest() {
         shadowOf(phone.application).checkActivities(true)
         phone.click(R.id.notice_action)
         phone.untilNotice("No app on this device can do that")
+        assertContains(phone.text(R.id.notice_why), "switched off")
+        shadowOf(phone.application).checkActivities(false)
+        // What the camera lacks is told again.
+        val question = shadowOf(phone.activity).lastRequestedPermission
+        phone.click(R.id.notice_action)
+        assertNotSame(question, shadowOf(phone.activity).lastRequestedPermission)
+        refusePermission()
+        phone.untilNotice("The camera is not allowed")
+    }
+
+    @Test
+    fun `a file that is no picture is a message, after which the camera is back`() {
+        phone.addCamera("0", CameraCharacteristics.LENS_FACING_BACK)
+        val camera = phone.startLive()
+        phone.openPicture(File.createTempFile("notes", ".png").apply { writeText("no picture") })
+        phone.untilNotice("The picture can't be opened")
+        assertEquals("It is no picture that this phone can read, or a damaged one.", phone.text(R.id.notice_why))
+        phone.click(R.id.notice_action)
+        camera.deliver(halves(Color.GRAY))
+        phone.untilLabels()
     }
 
     @Test
