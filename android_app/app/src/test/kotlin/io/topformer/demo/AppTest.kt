@@ -16,7 +16,7 @@ import kotlin.test.BeforeTest
     qualifiers = PHONE,
     shadows = [
         CamerasShadow::class, CameraShadow::class, FrameReader::class, FakeImage::class, FakePlane::class, PreviewShadow::class,
-        CommitShadow::class,
+        CommitShadow::class, ScreenSurfaceShadow::class,
     ],
 )
 abstract class AppTest {
