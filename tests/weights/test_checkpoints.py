@@ -143,6 +143,13 @@ def test_a_plain_pickle_is_refused_unopened(tmp_path, refusal):
     assert not marker.exists()
 
 
+def test_another_pickle_protocol_that_torch_reads_is_read_without_a_word(tmp_path, recwarn):
+    path = tmp_path / "w.pth"
+    torch.save({"a.weight": torch.zeros(2)}, path, pickle_protocol=3)
+    assert set(read_checkpoint(path).tensors) == {"a.weight"}
+    assert not recwarn.list
+
+
 def test_a_newer_pickle_protocol_cannot_hide_names(refusal):
     assert "STACK_GLOBAL" in refusal(saved({"x": Payload(os.mkdir, "y")}, pickle_protocol=4)).why
 

@@ -7,6 +7,7 @@ walked, not run, and rewritten to name tensors, plain containers and inert thing
 """
 
 import io
+import warnings
 import zipfile
 from dataclasses import dataclass
 
@@ -56,7 +57,11 @@ def load_pickled(data: bytes) -> Pickled:
     else:
         data = disarmed.rewrite(data, pickles=_LEGACY_PICKLES)
     try:
-        with torch.serialization.safe_globals(disarmed.safe_globals):
+        # torch warns of another pickle protocol, which it reads, and asks to report that.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            torch.serialization.safe_globals(disarmed.safe_globals),
+        ):
             content: object = torch.load(
                 io.BytesIO(data), map_location="cpu", weights_only=True, mmap=False
             )
