@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
@@ -73,7 +74,9 @@ def test_options_of_devices_reach_the_bench(scripted, monkeypatch):
         return scripted
 
     monkeypatch.setattr("topformer.verbs.bench.run.bench_device", bench_device)
-    monkeypatch.setattr("topformer.verbs.bench.run.connect_ssh", lambda name: f"link to {name}")
+    monkeypatch.setattr(
+        "topformer.verbs.bench.run.connect_ssh", lambda name: nullcontext(f"link to {name}")
+    )
     words = ["--max-start-temp", "31.5", "--cores", "1", "--runner", "built", "--mode", "quick"]
     result = run("--device", "ssh:board", *words)
     assert result.exit_code == 0, result.output

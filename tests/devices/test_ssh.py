@@ -3,6 +3,7 @@
 import os
 import pwd
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,8 @@ pytestmark = pytest.mark.slow
 def board(loopback, tmp_path, monkeypatch):
     """Connect; the scratch folder lies in this test's own folder."""
     loopback.configure()
-    link = connect_ssh("ssh:board")
-    return type(link)(ssh=link.ssh, host=link.host, scratch_folder=str(tmp_path))
+    with connect_ssh("ssh:board") as link:
+        yield replace(link, scratch_folder=str(tmp_path))
 
 
 def test_a_link_runs_programs_and_copies_files(board, tmp_path):
@@ -38,8 +39,36 @@ def test_a_link_runs_programs_and_copies_files(board, tmp_path):
     assert read_facts(board).serial == "ssh:board"
 
 
+def connections(loopback):
+    return (loopback.folder / "log").read_text().count("Accepted publickey")
+
+
+def test_questions_share_a_connection_that_ends_with_the_link(loopback):
+    with connect_ssh("ssh:board") as link:
+        before = connections(loopback)
+        assert before == 2  # the first question's, and that which is shared
+        for number in ("1", "2", "3"):
+            assert link.run(["echo", number]).stdout == f"{number}\n".encode()
+        assert connections(loopback) == before
+        assert link.socket.is_socket()
+    assert not link.socket.parent.exists()
+    assert link.run(["echo", "4"]).stdout == b"4\n"
+    assert connections(loopback) == before + 1
+
+
+def test_a_server_that_lets_connections_be_shared_by_nobody(loopback):
+    loopback.stop()
+    with (loopback.folder / "sshd_config").open("a") as config:
+        config.write("MaxSessions 1\n")
+    loopback.server = loopback.start()
+    with connect_ssh("ssh:board") as link:
+        assert link.run(["echo", "on"]).stdout == b"on\n"
+        assert connections(loopback) == 3
+
+
 def test_the_scratch_folder_is_the_users_own(loopback):
-    link = connect_ssh("ssh:board")
+    with connect_ssh("ssh:board") as link:
+        pass
     assert Path(link.scratch_folder) == Path(pwd.getpwuid(os.getuid()).pw_dir) / ".cache/topformer"
     assert Path(link.scratch_folder).is_dir()
 
@@ -58,32 +87,38 @@ def test_a_program_is_spoken_to_and_ends_with_the_workspace(board):
 
 def test_an_unknown_host_key_is_refused(loopback):
     loopback.configure(UserKnownHostsFile="/dev/null")
-    with pytest.raises(TopformerError, match="host key of board is not known") as raised:
-        connect_ssh("ssh:board")
+    with (
+        pytest.raises(TopformerError, match="host key of board is not known") as raised,
+        connect_ssh("ssh:board"),
+    ):
+        pass
     assert "`ssh board`" in raised.value.next_step
 
 
 def test_a_host_that_wants_a_password(loopback):
     loopback.configure(IdentityFile=f"{loopback.folder}/host")
-    with pytest.raises(TopformerError, match="without a password") as raised:
-        connect_ssh("ssh:board")
+    with (
+        pytest.raises(TopformerError, match="without a password") as raised,
+        connect_ssh("ssh:board"),
+    ):
+        pass
     assert "ssh-copy-id board" in raised.value.next_step
 
 
 def test_hosts_that_are_not_there(loopback):
     loopback.configure(Port=str(free_port()))
-    with pytest.raises(TopformerError, match="no ssh server"):
-        connect_ssh("ssh:board")
+    with pytest.raises(TopformerError, match="no ssh server"), connect_ssh("ssh:board"):
+        pass
     loopback.configure(HostName="no-such-host.invalid")
-    with pytest.raises(TopformerError, match="no host called board"):
-        connect_ssh("ssh:board")
+    with pytest.raises(TopformerError, match="no host called board"), connect_ssh("ssh:board"):
+        pass
 
 
 @pytest.mark.parametrize("host", ["", "-oProxyCommand=x", "a b", "a;b", "a\nb", "$(x)"])
 def test_what_is_no_host_never_reaches_ssh(host, monkeypatch):
     monkeypatch.setattr("topformer.devices.links.ssh.shutil.which", pytest.fail)
-    with pytest.raises(UsageError, match="is no host"):
-        connect_ssh(f"ssh:{host}")
+    with pytest.raises(UsageError, match="is no host"), connect_ssh(f"ssh:{host}"):
+        pass
 
 
 def test_a_server_that_dies_in_the_middle_of_an_answer(board, loopback, tmp_path):
@@ -98,8 +133,11 @@ def test_a_server_that_dies_in_the_middle_of_an_answer(board, loopback, tmp_path
 
 def test_no_ssh_names_the_package(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(TopformerError, match="'ssh' was not found") as raised:
-        connect_ssh("ssh:board")
+    with (
+        pytest.raises(TopformerError, match="'ssh' was not found") as raised,
+        connect_ssh("ssh:board"),
+    ):
+        pass
     assert "apt install openssh-client" in raised.value.next_step
 
 

@@ -1,5 +1,6 @@
 """Where files are measured, and what does not fit is refused before any is made."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -130,7 +131,7 @@ def test_a_device_is_asked_for_what_the_runner_runs(monkeypatch, tmp_path, devic
         return trusted(fake_measured(files, {file.name: 9.0 for file in files}).bench)
 
     monkeypatch.setattr(measure, "bench_device", bench_device)
-    monkeypatch.setattr(measure, "connect_ssh", lambda name: {"ssh:board": link}[name])
+    monkeypatch.setattr(measure, "connect_ssh", lambda name: nullcontext({"ssh:board": link}[name]))
     monkeypatch.setattr(measure, "choose_devices", lambda serial, all_devices: [serial])
     monkeypatch.setattr(measure, "connect", lambda serial: {"A1": link}[serial])
     options = replace(

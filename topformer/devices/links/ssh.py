@@ -3,8 +3,9 @@
 import re
 import shlex
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from topformer.children import Conversation, Finished
@@ -18,6 +19,7 @@ from topformer.devices.links.link import (
     printable,
 )
 from topformer.errors import TopformerError, UsageError
+from topformer.temporary import temporary_folder
 
 PREFIX = "ssh:"
 # Nothing is asked of the user, and a host that falls silent is given up after 15 s.
@@ -46,10 +48,13 @@ _MEANINGS = (
 )  # fmt: skip
 
 
-def connect_ssh(device: str) -> "SshLink":
-    """Make a link to `ssh:HOST`, as ssh knows it; raises `TopformerError` when nobody is there.
+@contextmanager
+def connect_ssh(device: str) -> Generator["SshLink"]:
+    """Link to `ssh:HOST`, as ssh knows it; all that is asked shares a connection, which ends then.
 
-    Raises `UsageError` for what is no host.
+    A connection for each question costs a board more of its processor than the answer does, and
+    would count as load of others. Raises `TopformerError` when nobody is there, and `UsageError`
+    for what is no host.
     """
     host = device.removeprefix(PREFIX)
     if not re.fullmatch(r"[\w.@:%\[\]][\w.@:%\[\]-]{0,254}", host, re.ASCII):
@@ -62,12 +67,25 @@ def connect_ssh(device: str) -> "SshLink":
             "The program 'ssh' was not found.",
             next_step="Install it: `apt install openssh-client`.",
         )
-    probe = SshLink(ssh=ssh, host=host, scratch_folder="/")
-    found = output_of(probe, ["sh", "-c", _SCRATCH_SCRIPT], what="Making a folder for our files")
+    with temporary_folder() as folder:
+        link = SshLink(ssh=ssh, host=host, scratch_folder="/", socket=folder / "ssh")
+        link = replace(link, scratch_folder=_make_scratch_folder(link))
+        with closing(Conversation(link.sharing_command())) as shared:
+            # Where there is none, each question makes its own.
+            with suppress(OSError, EOFError):
+                shared.send(b"\n")
+                shared.read_line(timeout_s=RUN_TIMEOUT_S)
+            yield link
+
+
+def _make_scratch_folder(link: "SshLink") -> str:
+    found = output_of(link, ["sh", "-c", _SCRATCH_SCRIPT], what="Making a folder for our files")
     folder = found.decode(errors="replace").removesuffix("\n")
     if not re.fullmatch(r"/[^\n]{1,1000}", folder) or not folder.isprintable():
-        raise TopformerError(f"The home folder of {host} cannot be used.", why=printable(found))
-    return SshLink(ssh=ssh, host=host, scratch_folder=folder)
+        raise TopformerError(
+            f"The home folder of {link.host} cannot be used.", why=printable(found)
+        )
+    return folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +96,8 @@ class SshLink:
     host: str
     # In the user's cache on that machine, which nobody else can write to.
     scratch_folder: str
+    # Where ssh finds the connection that is shared.
+    socket: Path
 
     @property
     def name(self) -> str:
@@ -134,9 +154,19 @@ class SshLink:
             stdin=stdin,
         )
 
+    def sharing_command(self) -> list[str]:
+        """Make the command that keeps a connection open until its input ends."""
+        sharing = ("-M", "-oControlPersist=no")
+        return [self.ssh, *_OPTIONS, *sharing, *self._socket(), "--", self.host, "exec cat"]
+
     def _command(self, script: str) -> list[str]:
         # The user's login shell there may be any; every one of them understands this.
-        return [self.ssh, *_OPTIONS, "--", self.host, f"exec sh -c {shlex.quote(script)}"]
+        told = f"exec sh -c {shlex.quote(script)}"
+        sharing = ("-oControlMaster=no", *self._socket())
+        return [self.ssh, *_OPTIONS, *sharing, "--", self.host, told]
+
+    def _socket(self) -> tuple[str, str]:
+        return "-S", str(self.socket).replace("%", "%%")
 
     def _explain(self, output: bytes) -> TopformerError:
         said = printable(output)

@@ -47,7 +47,8 @@ def measure(choice: BenchChoice, display: Display) -> BenchDocument:
     if choice.via is None:
         choice = replace(choice, runtimes=(RUNNER,))
     if choice.device.startswith(SSH):
-        return _bench_by_runner(connect_ssh(choice.device), choice, display)
+        with connect_ssh(choice.device) as link:
+            return _bench_by_runner(link, choice, display)
     return _bench_over_adb(choice, display)
 
 

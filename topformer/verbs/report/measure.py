@@ -1,6 +1,7 @@
 """The cost of a report's files, all in one bench, so that their rows can be compared."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,7 +140,25 @@ def measure_files(
     measured = [file for file in files if options.runs(file)]
     if not measured:
         return None
-    link = _link(options)
+    with _link(options) as link:
+        return _measure(measured, options, link, kept, on_progress)
+
+
+def _link(options: MeasureOptions) -> AbstractContextManager[Link | None]:
+    if options.device == HOST:
+        return nullcontext()
+    if options.device.startswith(SSH):
+        return connect_ssh(options.device)
+    return nullcontext(connect(choose_devices(options.serial, all_devices=False)[0]))
+
+
+def _measure(
+    measured: Sequence[ProvedFile],
+    options: MeasureOptions,
+    link: Link | None,
+    kept: Kept,
+    on_progress: OnProgress,
+) -> Measured:
     facts = {
         "files": [(file.name, *file.identity) for file in measured],
         "device": cpu_model() if link is None else link.name,
@@ -167,14 +186,6 @@ def measure_files(
     atomic_write(path, encode_document(found.bench))
     kept.note("bench", facts, [path])
     return found
-
-
-def _link(options: MeasureOptions) -> Link | None:
-    if options.device == HOST:
-        return None
-    if options.device.startswith(SSH):
-        return connect_ssh(options.device)
-    return connect(choose_devices(options.serial, all_devices=False)[0])
 
 
 def _bench(
