@@ -18,6 +18,7 @@ from support.report_fakes import (
 )
 from topformer.text import printable
 from topformer.verbs.report.page import render_page, render_plot
+from topformer.verbs.report.run import _write
 
 HOSTILE = (
     '"><script>alert(1)</script><img src=x onerror=alert(2)>\u202egnp.\x1b[31m{{ 7 * 7 }}&amp;'
@@ -153,6 +154,15 @@ def test_the_plot_alone_is_an_svg_for_light_and_dark():
     hostile = msgspec.structs.replace(document.files[0], name=HOSTILE)
     spoilt = msgspec.structs.replace(document, files=(hostile, *document.files[1:]))
     ET.fromstring(render_plot(spoilt))
+
+
+def test_no_plot_of_an_earlier_report_stays(tmp_path):
+    plot = tmp_path / "frontier.svg"
+    assert plot in _write(*usual_report(), (), tmp_path)
+    assert plot.is_file()
+    failed = fake_report(fake_files(passed=False)[0], {}, None)
+    assert plot not in _write(failed, None, (), tmp_path)
+    assert not plot.exists()
 
 
 def figures_of(text):

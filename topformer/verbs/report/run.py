@@ -277,11 +277,14 @@ def _write(
         out / "report.json": encode_document(document),
         out / "report.md": render_table(document).encode(),
     }
-    plot = render_plot(document)
+    plot, plot_path = render_plot(document), out / "frontier.svg"
     if plot is not None:
-        written[out / "frontier.svg"] = plot.encode()
+        written[plot_path] = plot.encode()
     written[out / "index.html"] = render_page(document, bench, pictures).encode()
     write_set(written)
+    if plot is None:
+        # An earlier report's, of which nothing is said here.
+        plot_path.unlink(missing_ok=True)
     return list(written)
 
 
