@@ -63,6 +63,8 @@ def test_they_are_found():
     assert precision_names() == ["fp16", "fp32", "int8", "rounded", "stepped"]
     assert runtime_names() == ["executorch", "onnxruntime", "torch_export"]
     assert find_runtime("a/MODEL.PT2").name == "torch_export"
+    assert find_runtime("https://host/MODEL.PT2?name=x.pth").name == "torch_export"
+    assert find_runtime("https://host/w.pth?name=x.pt2") is None
 
 
 def test_the_file_is_proved_through_every_step(small):

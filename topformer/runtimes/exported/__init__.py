@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topformer.documents import Document
+from topformer.files import without_query
 from topformer.registry import Registry
 from topformer.runtimes.opened import Network
 
@@ -69,5 +70,5 @@ runtime_names, get_runtime, all_runtimes = _REGISTRY.names, _REGISTRY.get, _REGI
 
 def find_runtime(source: str | Path) -> Runtime | None:
     """Return what runs a file by its suffix; None for checkpoints, which torch runs."""
-    suffix = Path(source).suffix.lower()
+    suffix = Path(without_query(str(source))).suffix.lower()
     return next((runtime for runtime in all_runtimes() if runtime.suffix == suffix), None)
