@@ -7,7 +7,7 @@ from rich.text import Text
 
 from topformer.console.screen import stderr
 from topformer.console.tables import print_table
-from topformer.manifest import Parity
+from topformer.manifest import InputAgreement, Parity
 from topformer.tasks import task_type
 from topformer.text import printable
 
@@ -51,14 +51,10 @@ def _explain(parity: Parity, noun: str, *, calibrated: bool) -> Generator[str]:
     exceptions = [entry for entry in parity.steps[-1].inputs if entry.ill_conditioned]
     yield f"the file needs {gates.sqnr_db:.0f} dB and {gates.result_agreement:.2%} equal {noun}"
     for entry in exceptions:
-        found, required = entry.agreement, entry.required
         reason = "classes all but tie here"
-        if required.sqnr_db < gates.sqnr_db or calibrated:
+        if entry.required.sqnr_db < gates.sqnr_db or calibrated:
             reason = "unlike calibration" if calibrated else "torch in float32 strays here"
-        yield (
-            f"{entry.input}: {found.sqnr_db:.1f} dB, {found.result_agreement:.3%} equal {noun}; "
-            f"{reason}, so it needs {required.sqnr_db:.1f} dB and {required.result_agreement:.3%}"
-        )
+        yield f"{_fared(entry, noun)}; {reason}, so it {_needs(entry)}"
     yield from _failures(parity, noun)
     score = parity.judgement
     if score is not None:
@@ -75,7 +71,7 @@ def _explain(parity: Parity, noun: str, *, calibrated: bool) -> Generator[str]:
 
 
 def _failures(parity: Parity, noun: str) -> Generator[str]:
-    """Say what the first step that fails misses, on the inputs where that is most."""
+    """Say what the first step that fails misses, on the inputs with the lowest SQNR."""
     step = next((one for one in parity.steps if not one.passed), None)
     if step is None:
         return
@@ -83,11 +79,16 @@ def _failures(parity: Parity, noun: str) -> Generator[str]:
     if not missed:
         yield f"{step.step} failed: no input is held to what the file needs, so nothing is proved"
     for entry in sorted(missed, key=lambda one: one.agreement.sqnr_db)[:SHOWN_FAILURES]:
-        found, required = entry.agreement, entry.required
-        yield (
-            f"{step.step} failed on {entry.input}: {found.sqnr_db:.1f} dB, "
-            f"{found.result_agreement:.3%} equal {noun}, needs {required.sqnr_db:.1f} dB and "
-            f"{required.result_agreement:.3%}"
-        )
+        yield f"{step.step} failed on {_fared(entry, noun)}, {_needs(entry)}"
     if len(missed) > SHOWN_FAILURES:
         yield f"{step.step} failed on {len(missed) - SHOWN_FAILURES} inputs more"
+
+
+def _fared(entry: InputAgreement, noun: str) -> str:
+    found = entry.agreement
+    return f"{entry.input}: {found.sqnr_db:.1f} dB, {found.result_agreement:.3%} equal {noun}"
+
+
+def _needs(entry: InputAgreement) -> str:
+    required = entry.required
+    return f"needs {required.sqnr_db:.1f} dB and {required.result_agreement:.3%}"
