@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topformer.text import brief, columns, printable, well_formed
+from topformer.text import brief, columns, first_line, printable, well_formed
 
 # Also what is no character: `st.text()` leaves surrogates out.
 ANY_TEXT = st.text(st.characters(codec=None))
@@ -56,3 +56,11 @@ def test_a_long_text_is_cut():
 
 def test_a_chinese_letter_takes_two_columns():
     assert columns("天地 sky") == 8
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [(ValueError(), ""), (ValueError("a\nb"), "a"), (OSError(2, "No"), "[Errno 2] No")],
+)
+def test_the_first_line_of_an_error_may_be_nothing(error, line):
+    assert first_line(error) == line
