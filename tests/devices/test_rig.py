@@ -10,7 +10,7 @@ from support.mishaps import soon
 from topformer.benchmarks.bundle.build import Bundle, BundleFile
 from topformer.benchmarks.workers.device.bundle import bundle_target, install_bundle
 from topformer.devices.facts.cores import choose_mask, cpus_of, describe_clusters
-from topformer.devices.facts.reading import read_facts, read_state
+from topformer.devices.facts.reading import read_counted_state, read_facts, read_state
 from topformer.devices.heat import gate_temperature
 from topformer.devices.links.adb import AdbLink, choose_devices, connect
 from topformer.devices.links.link import output_of, pull
@@ -109,7 +109,8 @@ def test_programs_are_spoken_to_placed_and_killed_with_their_children(rig, rig_l
             ["taskset", "1", "sh", "-c", "echo up; read x", workspace.path("x")]
         )
         assert program.conversation.read_line(timeout_s=60) == b"up"
-        assert program.placement().allowed_mask == 1
+        counted = read_counted_state(rig_link, pid_file=program.pid_file)
+        assert counted.placement.allowed_mask == 1
         program.conversation.kill()
         wrapper = f"({STUBBORN}) & {STUBBORN}"
         stubborn = workspace.start(["sh", "-c", wrapper, workspace.path("x")])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.loopback import free_port
-from topformer.devices.facts.reading import read_facts
+from topformer.devices.facts.reading import read_counted_state, read_facts
 from topformer.devices.links.link import output_of, pull
 from topformer.devices.links.ssh import connect_ssh
 from topformer.devices.workspace import open_workspace
@@ -80,7 +80,7 @@ def test_a_program_is_spoken_to_and_ends_with_the_workspace(board):
         )
         program.conversation.send(b"hello\n")
         assert program.conversation.read_line(timeout_s=30) == b"hello"
-        assert program.placement().allowed_mask
+        assert read_counted_state(board, pid_file=program.pid_file).placement.allowed_mask
         program.conversation.kill()
     assert not Path(workspace.folder).exists()
 

@@ -11,7 +11,7 @@ import pytest
 
 from topformer.benchmarks.bundle.build import Bundle, BundleFile
 from topformer.benchmarks.workers.device.bundle import bundle_target, install_bundle
-from topformer.devices.facts.reading import describe_facts
+from topformer.devices.facts.reading import describe_facts, read_counted_state
 from topformer.devices.workspace import open_workspace, sweep_workspaces
 from topformer.errors import TopformerError
 from topformer.files import sha256_bytes
@@ -23,6 +23,10 @@ def nothing_left(text):
 
 def left(link):
     return sorted(path.name for path in Path(link.scratch_folder).iterdir())
+
+
+def read_where(link, program):
+    return read_counted_state(link, pid_file=program.pid_file).placement
 
 
 def programs_with(word):
@@ -76,7 +80,7 @@ def test_programs_and_files_end_with_it_however_it_ends(local_link, error):
             program = workspace.start(["sh", "-c", script, workspace.path("x")])
             names.append(Path(workspace.folder).name)
             deadline = time.monotonic() + 30
-            while program.placement().allowed_mask is None:
+            while read_where(local_link, program).allowed_mask is None:
                 assert time.monotonic() < deadline
             assert len(programs_with(names[0])) >= 2
             raise error
@@ -108,7 +112,7 @@ def test_where_a_program_runs_is_read(local_link):
         command = ["taskset", "1", "sh", "-c", "echo up; read line", workspace.path("x")]
         program = workspace.start(command)
         assert program.conversation.read_line(timeout_s=30) == b"up"
-        placement = program.placement()
+        placement = read_where(local_link, program)
         assert placement.allowed_mask == 1
         assert placement.last_cpus == (0,)
         program.conversation.kill()

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from topformer.children import Conversation, EndlessOutputError
-from topformer.devices.facts.reading import Placement, read_placement
 from topformer.devices.links.link import Link, new_token, output_of
 from topformer.errors import TopformerError
 from topformer.files import sha256_file
@@ -43,13 +42,9 @@ _FIND_UNKEPT = (
 class DeviceProgram:
     """A program that runs on a device, and the pipes to it."""
 
-    link: Link
     conversation: Conversation
+    # Where its number is written on the device.
     pid_file: str
-
-    def placement(self) -> Placement:
-        """Read where the program runs; raises `TopformerError` when the device is lost."""
-        return read_placement(self.link, self.pid_file)
 
 
 @dataclass(kw_only=True)
@@ -89,7 +84,7 @@ class Workspace:
         pid_file = self.new_path("pid")
         script = f"echo $$ > {shlex.quote(pid_file)}; exec {shlex.join(argv)}"
         conversation = self.link.start(["sh", "-c", script])
-        return DeviceProgram(link=self.link, conversation=conversation, pid_file=pid_file)
+        return DeviceProgram(conversation=conversation, pid_file=pid_file)
 
     def kill_programs(self) -> None:
         """Kill every program of ours on the device; raises when one goes on."""

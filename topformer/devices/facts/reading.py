@@ -108,11 +108,6 @@ def read_counted_state(link: Link, *, pid_file: str | None = None) -> CountedSta
     )
 
 
-def read_placement(link: Link, pid_file: str) -> Placement:
-    """Read where a program runs whose number is in a file; raises as `read_state` does."""
-    return _describe_placement(_ask(link, _placement_script(pid_file)))
-
-
 def _placement_script(pid_file: str) -> str:
     return f"""
 pid=$(cat {shlex.quote(pid_file)})
